@@ -1,0 +1,61 @@
+# cniwire: `make run` shows it, `make test` proves it. Neither needs root; both need only what .ci/needs names.
+
+DESTDIR =
+PREFIX  = /usr/local
+BINDIR  = /opt/cni/bin
+# Debian's interpreter first: it is fast, and PyInstaller finds its shared library.
+PYTHON := $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PLUGINS = bridge host-local portmap
+SOURCES = $(wildcard bin/* core/*.py plugins/*.py ipam/*.py launcher/*.py)
+LAB     = .venv/bin/cniwire lab --
+PYTEST  = .venv/bin/python -m pytest
+ARGS    =
+
+.PHONY: help run test test-source test-bundle lint bundle checklist install clean
+
+help:            ## say what can be made
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: .venv/ready ## the demo: two wired containers in a private fake host
+	$(LAB) .venv/bin/python -m launcher.demo
+
+test: lint test-source test-bundle ## lint, then the whole suite against the source tree and the bundle
+
+test-source: .venv/ready
+	@.ci/needs test
+	.ci/untouched $(LAB) $(PYTEST) --plugins=source $(ARGS)
+
+test-bundle: .venv/ready bundle
+	@.ci/needs test
+	.ci/untouched $(LAB) $(PYTEST) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+
+lint: .venv/ready ## ruff, mypy --strict, layers, import budget
+	$(PYTEST) -q tests/quality $(ARGS)
+
+bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
+
+dist/cniwire/cniwire: bundle.spec $(SOURCES) .venv/ready
+	@PYTHON=.venv/bin/python .ci/needs bundle
+	.venv/bin/pyinstaller --noconfirm --log-level WARN bundle.spec
+	@touch $@
+
+checklist: .venv/ready ## which test covers which line of the conformance checklist
+	@.venv/bin/python -m tests.checklist
+
+install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle there, links to it in BINDIR
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(BINDIR)
+	rm -rf $(DESTDIR)$(PREFIX)/lib/cniwire
+	cp -a dist/cniwire $(DESTDIR)$(PREFIX)/lib/cniwire
+	for name in $(PLUGINS); do ln -sfn $(PREFIX)/lib/cniwire/$$name $(DESTDIR)$(BINDIR)/$$name || exit; done
+	ln -sfn ../lib/cniwire/cniwire $(DESTDIR)$(PREFIX)/bin/cniwire
+
+clean:           ## all that make made
+	rm -rf .venv build dist bench-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml
+	@PYTHON=$(PYTHON) .ci/needs run
+	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
