@@ -1,0 +1,160 @@
+"""The private fake host: own network, mounts, processes and, without root, own user; nothing of it outlives its command.
+
+Law: the new namespaces come first, everything else happens inside them, so the machine's own network, /run and /var/lib/cni cannot
+be reached, not even by mistake.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x10000000, 0x20000000, 0x40000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 2, 4, 8, 0x1000, 0x4000, 1 << 18, 1 << 20
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+PR_SET_PDEATHSIG = 1
+
+PRIVATE_DIRECTORIES = ("/run", "/var/lib/cni", "/etc/cni")
+MARK = "CNIWIRE_LAB"  # environment variable: "1" inside a lab
+HOSTNAME = "lab"
+FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit codes, as env(1) and podman have them
+FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command, or a shell, in a private fake host and return its exit code (128 + n when signal n ended it).
+
+    argv: the command, optionally behind "--"; empty means $SHELL.
+    Returns 125 when no fake host can be made here, 126 and 127 when the command cannot be executed or found.
+    """
+    command = list(argv[1:] if argv[:1] == ["--"] else argv) or [os.environ.get("SHELL", "/bin/sh")]
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until wait_for() knows whom to pass them on to
+    try:
+        unshare()
+    except OSError as error:
+        print(f"cniwire lab: cannot create namespaces: {error.strerror} (are user namespaces allowed?)", file=sys.stderr)
+        return FAILED
+    child = os.fork()
+    if child == 0:
+        os._exit(init(command))
+    return wait_for(child)
+
+
+def obstacle() -> str | None:
+    """Say why no fake host can be made on this machine, or None; tried in a child, so the caller keeps its namespaces."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            unshare()
+        except OSError as error:
+            os.write(writer, f"cannot create namespaces: {error.strerror}".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return text or None
+
+
+def unshare() -> None:
+    """Put this process into new network, mount and uts namespaces, and its next child into a new pid namespace.
+
+    Whoever may not do that (no root, or a root without CAP_SYS_ADMIN) becomes root of a new user namespace as well.
+    Raises OSError.
+    """
+    namespaces = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID
+    try:
+        call(libc.unshare, namespaces)
+    except PermissionError:
+        uid, gid = os.geteuid(), os.getegid()
+        call(libc.unshare, namespaces | CLONE_NEWUSER)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+
+
+def init(command: list[str]) -> int:
+    """Be the first process of the fake host: furnish it, run *command*, reap orphans; all die with this process."""
+    call(libc.prctl, PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command as well, which decides
+    try:
+        furnish()
+    except OSError as error:
+        print(f"cniwire lab: {error}", file=sys.stderr)
+        return FAILED
+    child = os.fork()
+    if child == 0:
+        os._exit(execute(command))
+    return wait_for(child)
+
+
+def furnish() -> None:
+    """Give the fake host its own /proc, /sys, /run, CNI directories, host name and a loopback that is up. Raises OSError."""
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for directory in PRIVATE_DIRECTORIES:
+        private(directory)
+    os.mkdir("/run/netns")
+    mount("/run/netns", "/run/netns", flags=MS_BIND)  # shared, as `ip netns` and runtimes expect it
+    mount("none", "/run/netns", flags=MS_SHARED)
+    socket.sethostname(HOSTNAME)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+    os.environ[MARK] = "1"
+
+
+def private(directory: str) -> None:
+    """Mount an empty tmpfs on *directory*; one that the machine lacks is made in an overlay, so the machine goes on lacking it."""
+    if not os.path.isdir(directory):
+        parent, layer = os.path.dirname(directory), "/run/overlay" + directory
+        os.makedirs(f"{layer}/upper")
+        os.makedirs(f"{layer}/work")
+        mount("overlay", parent, "overlay", data=f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work,userxattr")
+        os.mkdir(directory)
+    mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+
+
+def execute(command: list[str]) -> int:
+    """Become *command*; return an exit code only if that fails."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        print(f"cniwire lab: {command[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+
+
+def wait_for(child: int) -> int:
+    """Pass signals on to *child* until it ends, reaping whatever else ends meanwhile; return its exit code."""
+    for number in FORWARDED:
+        signal.signal(number, lambda received, _: os.kill(child, received))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """mount(2). Raises OSError that names *target*."""
+    call(libc.mount, source.encode(), target.encode(), kind.encode() or None, flags, data.encode() or None, about=target)
+
+
+def call(function: "ctypes._NamedFuncPointer", *arguments: object, about: str = "") -> None:
+    """Call a C *function* that returns -1 and sets errno when it fails. Raises OSError."""
+    if function(*arguments) == -1:
+        error = ctypes.get_errno()
+        text = f"{function.__name__} {about}: {os.strerror(error)}" if about else os.strerror(error)
+        raise OSError(error, text)
