@@ -1,0 +1,67 @@
+"""Who owns what: the attachment, its owner text, and every name that is hashed from it.
+
+Spec: section 2 "Parameters" (CNI_CONTAINERID, CNI_IFNAME). Pure.
+"""
+
+from __future__ import annotations
+
+from core.record import record
+
+try:
+    from _sha512 import sha512  # type: ignore[import-not-found]
+except ImportError:  # Python 3.12 and later have it elsewhere
+    try:
+        from _sha2 import sha512  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha512
+
+PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
+
+
+def hashed(length: int, prefix: str, text: str) -> str:
+    """First *length* characters of *prefix* + lower-case hex SHA-512 of *text*: the reference's name hash."""
+    if length <= len(prefix):
+        raise ValueError(f"prefix {prefix!r} leaves no room in {length} characters")
+    return (prefix + sha512(text.encode()).hexdigest())[:length]
+
+
+def _short(part: str) -> str:
+    return hashed(40, "~", part) if len(part) > PART_LIMIT else part
+
+
+def owner_text(network: str, container_id: str, ifname: str) -> str:
+    """`network/containerID/ifname`; an over-long part is replaced by its hash, so that the whole fits a comment."""
+    return f"{_short(network)}/{_short(container_id)}/{ifname}"
+
+
+@record
+class Attachment:
+    """One interface of one container on one network.
+
+    netns: the path as the runtime gave it, "" when it gave none.
+    """
+
+    network: str
+    container_id: str
+    ifname: str
+    netns: str = ""
+
+    @property
+    def owner(self) -> str:
+        """What stands in link aliases and nft comments."""
+        return owner_text(self.network, self.container_id, self.ifname)
+
+    @property
+    def host_ifname(self) -> str:
+        """The host veth: `veth` + 11 hex digits of the owner's hash."""
+        return host_ifname(self.owner)
+
+
+def host_ifname(owner: str) -> str:
+    """The name of the host veth of an owner; 15 characters."""
+    return hashed(15, "veth", owner)
+
+
+def network_prefix(network: str) -> str:
+    """What the owner text of every attachment of *network* starts with."""
+    return _short(network) + "/"

@@ -1,0 +1,174 @@
+"""A plugin's configuration: typed access with the key rules of the reference's JSON decoder.
+
+Keys match in any case, null is absent, a wrong type is an error that names key and value.
+Spec: section 1 "Network configuration format", section 3 "Deriving runtimeConfig". Pure.
+"""
+
+from __future__ import annotations
+
+from core import address
+from core.document import render
+from core.errors import DECODING_FAILURE, INVALID_CONFIG, INVALID_ENVIRONMENT, CNIError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+VALID_ATTACHMENTS = ("cni.dev/valid-attachments", "cni.dev/attachments")
+TRUTHS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class Section:
+    """One JSON object of the configuration and the path that leads to it ("ipam.ranges[0]").
+
+    Every getter raises CNIError(INVALID_CONFIG) when the value has another type than the name of the getter says.
+    """
+
+    __slots__ = ("values", "path", "_folded")
+
+    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
+        self.values = values
+        self.path = path
+        self._folded = {key.lower(): value for key, value in values.items() if value is not None}
+
+    def __contains__(self, key: str) -> bool:
+        return key.lower() in self._folded
+
+    def get(self, key: str) -> Any:
+        """The plain value of *key* in any case, None when it is absent or null."""
+        return self._folded.get(key.lower())
+
+    def name(self, key: str) -> str:
+        """The key with its path, for messages."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def wrong(self, key: str, want: str) -> CNIError:
+        """The error for a value that is not what it has to be."""
+        return CNIError(INVALID_CONFIG, f"{self.name(key)}: want {want}, found {_shown(self.get(key))}")
+
+    def text(self, key: str, default: str = "") -> str:
+        value = self.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self.wrong(key, "a string")
+        return value
+
+    def boolean(self, key: str, default: bool = False) -> bool:
+        value = self.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def integer(self, key: str, low: int, high: int, default: int = 0) -> int:
+        """An integer within low..high, both allowed; `1.0` and `"1"` are none."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.wrong(key, f"an integer from {low} to {high}")
+        return value
+
+    def section(self, key: str) -> Section:
+        """The object below *key*; an empty one when it is absent."""
+        value = self.get(key)
+        if value is None:
+            return Section({}, self.name(key))
+        if not isinstance(value, dict):
+            raise self.wrong(key, "an object")
+        return Section(value, self.name(key))
+
+    def items(self, key: str) -> list[Any]:
+        """The plain members of a list; empty when it is absent."""
+        value = self.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(key, "a list")
+        return value
+
+    def sections(self, key: str) -> list[Section]:
+        """The objects of a list; empty when it is absent."""
+        found = self.items(key)
+        if not all(isinstance(item, dict) for item in found):
+            raise self.wrong(key, "a list of objects")
+        return [Section(item, f"{self.name(key)}[{index}]") for index, item in enumerate(found)]
+
+    def texts(self, key: str) -> list[str]:
+        """The strings of a list; empty when it is absent."""
+        found = self.items(key)
+        if not all(isinstance(item, str) for item in found):
+            raise self.wrong(key, "a list of strings")
+        return found
+
+    def parsed(self, key: str, parser: Callable[[str], T], want: str) -> T | None:
+        """The string of *key* through *parser*, whose ValueError becomes the complaint; None when absent or empty."""
+        value = self.text(key)
+        if not value:
+            return None
+        try:
+            return parser(value)
+        except ValueError:
+            raise self.wrong(key, want) from None
+
+    def address(self, key: str) -> bytes | None:
+        """A packed IP address, None when absent or empty."""
+        return self.parsed(key, address.parse, "an IP address")
+
+    def cidr(self, key: str) -> address.Cidr | None:
+        """An address with prefix length, None when absent or empty."""
+        return self.parsed(key, address.parse_cidr, "an address with prefix length")
+
+
+def _shown(value: Any) -> str:
+    shown = render(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def version(config: Section) -> str:
+    """cniVersion; missing or empty means 0.1.0. Raises CNIError(DECODING_FAILURE) when it is no string."""
+    value = config.get("cniVersion")
+    if value is not None and not isinstance(value, str):
+        raise CNIError(DECODING_FAILURE, f"cniVersion: want a string, found {_shown(value)}")
+    return value or "0.1.0"
+
+
+def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
+    """The pairs of CNI_ARGS "K=V;K=V" whose keys are in *known*.
+
+    Each piece holds exactly one `=`; other keys are an error unless IgnoreUnknown is true.
+    Raises CNIError(INVALID_ENVIRONMENT).
+    """
+    pairs = {}
+    for piece in text.split(";") if text else ():
+        key, equals, value = piece.partition("=")
+        if not equals or "=" in value:
+            raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: want KEY=VALUE, found {piece!r} in {text!r}")
+        pairs[key] = value
+    tolerant = pairs.pop("IgnoreUnknown", "0").lower()
+    if tolerant not in TRUTHS:
+        raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {tolerant!r}")
+    unknown = sorted(set(pairs) - set(known))
+    if unknown and not TRUTHS[tolerant]:
+        raise CNIError(
+            INVALID_ENVIRONMENT,
+            f"CNI_ARGS: unknown keys {', '.join(unknown)}",
+            f"this plugin knows {', '.join(known) or 'none'}; add IgnoreUnknown=1 to pass keys that are meant for others",
+        )
+    return {key: value for key, value in pairs.items() if key in known}
+
+
+def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
+    """The (container ID, ifname) that GC has to keep; None when the key is absent, which means "do nothing".
+
+    Spec: section 2 "GC". Raises CNIError(INVALID_CONFIG).
+    """
+    for key in VALID_ATTACHMENTS:
+        if key in config:
+            return {(item.text("containerID"), item.text("ifname")) for item in config.sections(key)}
+    return None

@@ -1,0 +1,72 @@
+"""Network namespaces: open one by its path, visit it to open sockets and files there, and come back.
+
+Law: nothing stays inside. A socket keeps working in the namespace in which it was opened.
+"""
+
+from __future__ import annotations
+
+import os
+from fcntl import ioctl
+
+from core.errors import INVALID_NETNS, CNIError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+OURS = "/proc/self/ns/net"
+CLONE_NEWNET = 0x40000000
+NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+
+
+def open_path(path: str) -> int:
+    """A file descriptor of the namespace at *path*; the caller closes it.
+
+    Raises CNIError(INVALID_NETNS) when there is none, FileNotFoundError when nothing is there at all.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(2, f"CNI_NETNS: no network namespace at {path}") from None
+    except (OSError, ValueError) as error:
+        raise CNIError(INVALID_NETNS, f"CNI_NETNS: cannot open {path}: {getattr(error, 'strerror', error)}") from None
+    try:
+        kind = ioctl(descriptor, NS_GET_NSTYPE)
+    except OSError:
+        kind = 0
+    if kind != CLONE_NEWNET:
+        os.close(descriptor)
+        raise CNIError(INVALID_NETNS, f"CNI_NETNS: {path} is not a network namespace")
+    return descriptor
+
+
+def visit(descriptor: int, errand: Callable[[], T]) -> T:
+    """Run *errand* inside the namespace and return to ours, whatever happens. Raises OSError."""
+    home = os.open(OURS, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(descriptor)
+        try:
+            return errand()
+        finally:
+            _setns(home)
+    finally:
+        os.close(home)
+
+
+def _setns(descriptor: int) -> None:
+    if hasattr(os, "setns"):
+        os.setns(descriptor, CLONE_NEWNET)
+    elif _libc_setns(descriptor):
+        raise PermissionError(1, "cannot enter a network namespace (setns): CAP_SYS_ADMIN is needed")
+
+
+def _libc_setns(descriptor: int) -> int:
+    """Python 3.11: the C library's setns, without the price of the ctypes package. Its errno is not within reach."""
+    import _ctypes  # late: 3.12 and later have os.setns
+
+    library = _ctypes.dlopen(None, 0)  # type: ignore[attr-defined]
+    result: int = _ctypes.call_cdeclfunction(_ctypes.dlsym(library, "setns"), (descriptor, CLONE_NEWNET))  # type: ignore[attr-defined]
+    return result

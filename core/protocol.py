@@ -1,0 +1,191 @@
+"""The CNI protocol as one function: environment and standard input in, exit code and standard output out.
+
+Law: respond never raises and never prints; what it returns is one JSON document or nothing.
+Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the look at our own namespace's identity.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import config as configuration
+from core import errors, version
+from core.attachment import Attachment
+from core.config import Section
+from core.document import parse_object, render
+from core.errors import CNIError
+from core.record import record
+from core.result import render as render_result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
+
+    from core.result import Result
+
+    class Plugin(Protocol):
+        """What a plugin module offers."""
+
+        NAME: str
+        VERSIONS: tuple[str, ...]
+        COMMANDS: Mapping[str, Callable[[Request], Result | None]]
+
+
+CONTAINERID, NETNS, IFNAME, PATH = "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "ADD": (CONTAINERID, NETNS, IFNAME, PATH),
+    "CHECK": (CONTAINERID, NETNS, IFNAME, PATH),
+    "DEL": (CONTAINERID, IFNAME, PATH),
+    "GC": (PATH,),
+    "STATUS": (PATH,),
+    "VERSION": (),
+}
+ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+IFNAME_BYTES = 15
+
+
+@record
+class Request:
+    """One call, checked: what a handler gets.
+
+    version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
+    siblings: our own executables by name -> module, for IPAM in process; kernel: opens a kernel, None for the real one.
+    """
+
+    command: str
+    config: Section
+    version: str
+    attachment: Attachment
+    args: str
+    stdin: bytes
+    environ: Mapping[str, str]
+    siblings: Mapping[str, str]
+    kernel: Callable[[str], Any] | None
+
+
+def respond(
+    plugin: Plugin,
+    environ: Mapping[str, str],
+    read_stdin: Callable[[], bytes],
+    siblings: Mapping[str, str] | None = None,
+    kernel: Callable[[str], Any] | None = None,
+) -> tuple[int, bytes]:
+    """Answer one call of *plugin*.
+
+    read_stdin is called once the environment is found to be in order, and never for VERSION.
+    Returns (exit code, what belongs on standard output).
+    """
+    spoken = version.NEWEST
+    try:
+        command = environ.get("CNI_COMMAND", "")
+        _check_environment(command, environ)
+        if command == "VERSION":
+            return 0, (render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS}) + "\n").encode()
+        stdin = _read(read_stdin)
+        config = Section(parse_object(stdin, "network configuration"))
+        wanted = configuration.version(config)
+        spoken = wanted if wanted in version.ALL else spoken
+        _check_name(config)
+        if command not in REQUIRED:
+            raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
+        version.gate(command, wanted, plugin.VERSIONS)
+        if command in ("ADD", "DEL"):
+            _check_foreign_netns(environ)
+        request = _request(command, config, wanted, environ, stdin, siblings or {}, kernel)
+        result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
+        return 0, b"" if result is None else render(render_result(result, wanted), indent=4).encode()
+    except CNIError as error:
+        return 1, _error(spoken, error)
+    except Exception as error:
+        if environ.get("CNIWIRE_DEBUG"):
+            import traceback  # cold: 12 ms, and only when debugging is asked for
+
+            traceback.print_exc()
+        return 1, _error(spoken, CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}"))
+
+
+def _error(spoken: str, error: CNIError) -> bytes:
+    document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
+    return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
+
+
+def _read(read_stdin: Callable[[], bytes]) -> bytes:
+    try:
+        return read_stdin()
+    except OSError as error:
+        raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {error.strerror}") from None
+
+
+def _request(
+    command: str,
+    config: Section,
+    wanted: str,
+    environ: Mapping[str, str],
+    stdin: bytes,
+    siblings: Mapping[str, str],
+    kernel: Callable[[str], Any] | None,
+) -> Request:
+    attachment = Attachment(
+        config.text("name"),
+        environ.get(CONTAINERID, ""),
+        environ.get(IFNAME, ""),
+        environ.get(NETNS, ""),
+    )
+    return Request(command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel)
+
+
+def _check_environment(command: str, environ: Mapping[str, str]) -> None:
+    """The variables in the specification's order: a malformed one is told at once, missing ones together."""
+    missing = [] if command else ["CNI_COMMAND"]
+    for name in REQUIRED.get(command, ()):
+        value = environ.get(name, "")
+        if not value:
+            missing.append(name)
+        elif name == CONTAINERID and not is_identifier(value):
+            raise CNIError(errors.INVALID_ENVIRONMENT, "invalid characters in CNI_CONTAINERID", value)
+        elif name == IFNAME:
+            complaint = ifname_complaint(value)
+            if complaint:
+                raise CNIError(errors.INVALID_ENVIRONMENT, f"invalid CNI_IFNAME {value!r}: {complaint}")
+    if missing:
+        raise CNIError(errors.INVALID_ENVIRONMENT, f"required env variables [{','.join(missing)}] missing")
+
+
+def is_identifier(value: str) -> bool:
+    """Whether *value* can be a container ID or network name: alphanumeric, then also `_`, `.` and `-`."""
+    return value[:1] in ALPHANUMERIC and all([character in ALPHANUMERIC or character in "_.-" for character in value])
+
+
+def ifname_complaint(value: str) -> str:
+    """Why *value* cannot name an interface, "" when it can."""
+    if len(os.fsencode(value)) > IFNAME_BYTES:
+        return f"longer than {IFNAME_BYTES} bytes"
+    if value in (".", ".."):
+        return "it is a directory"
+    if any([character in "/:" or character.isspace() for character in value]):
+        return "it contains /, : or white space"
+    return ""
+
+
+def _check_name(config: Section) -> None:
+    name = config.text("name")
+    if not name:
+        raise CNIError(errors.INVALID_CONFIG, "missing network name", "the key name must be set")
+    if not is_identifier(name):
+        raise CNIError(errors.INVALID_CONFIG, "invalid characters in network name", name)
+
+
+def _check_foreign_netns(environ: Mapping[str, str]) -> None:
+    """The container's namespace must not be our own; a path that cannot be opened is somebody else's complaint.
+
+    The reference looks after the work is done; we look before, so that nothing has to be undone.
+    """
+    if environ.get("CNI_NETNS_OVERRIDE", "").lower() in ("1", "true") or not environ.get(NETNS):
+        return
+    try:
+        theirs, ours = os.stat(environ[NETNS]), os.stat("/proc/self/ns/net")
+    except (OSError, ValueError):
+        return
+    if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+        raise CNIError(errors.INVALID_NETNS, f"CNI_NETNS {environ[NETNS]} is the plugin's own network namespace", "it has to be the container's")
