@@ -18,7 +18,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 2, 4, 8
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PR_SET_PDEATHSIG = 1
 
-PRIVATE_DIRECTORIES = ("/run", "/var/lib/cni", "/etc/cni")
+PRIVATE_DIRECTORIES = {"/run": "755", "/var/lib/cni": "755", "/etc/cni": "755", "/dev/shm": "1777"}  # and their modes
 MARK = "CNIWIRE_LAB"  # environment variable: "1" inside a lab
 HOSTNAME = "lab"
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit codes, as env(1) and podman have them
@@ -100,8 +100,8 @@ def furnish() -> None:
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    for directory in PRIVATE_DIRECTORIES:
-        private(directory)
+    for directory, mode in PRIVATE_DIRECTORIES.items():
+        private(directory, mode)
     os.mkdir("/run/netns")
     mount("/run/netns", "/run/netns", flags=MS_BIND)  # shared, as `ip netns` and runtimes expect it
     mount("none", "/run/netns", flags=MS_SHARED)
@@ -112,7 +112,7 @@ def furnish() -> None:
     os.environ[MARK] = "1"
 
 
-def private(directory: str) -> None:
+def private(directory: str, mode: str) -> None:
     """Mount an empty tmpfs on *directory*; one that the machine lacks is made in an overlay, so the machine goes on lacking it."""
     if not os.path.isdir(directory):
         parent, layer = os.path.dirname(directory), "/run/overlay" + directory
@@ -120,7 +120,7 @@ def private(directory: str) -> None:
         os.makedirs(f"{layer}/work")
         mount("overlay", parent, "overlay", data=f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work,userxattr")
         os.mkdir(directory)
-    mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
 
 
 def execute(command: list[str]) -> int:
