@@ -1,7 +1,11 @@
-"""Snapshots of all that a plugin may change, so that tests compare whole states before and after."""
+"""Snapshots of all that a plugin may change, a set of lines, so that tests compare whole states before and after.
+
+Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock and the last address of
+host-local. Equal lines (two equal nft rules) are numbered.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,97 +13,104 @@ from pyroute2 import IPRoute
 
 from tests.harness.namespace import Namespace
 
-State = dict[str, dict[str, Any]]
+State = frozenset[str]
 
-SYSCTLS = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding")
+SYSCTLS = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 OF_LINK = {
     "ipv4": ("route_localnet", "arp_notify"),
     "ipv6": ("accept_ra", "accept_dad", "enhanced_dad", "disable_ipv6", "keep_addr_on_down", "ndisc_notify"),
 }
+FLAGS = {1: "up", 0x100: "promisc", 0x200: "allmulti"}
 PORT_FLAGS = {"mode": "hairpin", "isolated": "isolated"}  # IFLA_BRPORT_*
-LOCAL_TABLE = 255
-FLAGS = {1: "UP", 0x100: "PROMISC", 0x200: "ALLMULTI"}
+LOCAL_TABLE, MAIN_TABLE = 255, 254
+KERNEL_MADE = ("fe80::", "ff00::")  # destinations of routes that come and go with a link
 
 
 def state_of(namespaces: Iterable[Namespace], data: Path) -> State:
-    """Return the state of *namespaces*, by name, and of the files below *data*. Neighbours, counters and handles are left out."""
-    state: State = {"files": files(data)}
+    """Return the state of *namespaces*, each line led by its name, and of the reservations below *data*."""
+    lines = [f"file {line}" for line in files(data)]
     for namespace in namespaces:
         with namespace.entered():
-            state[namespace.name] = {**routing(), "sysctls": sysctls(), "nft": ruleset(namespace)}
-    return state
+            lines += [f"{namespace.name} {line}" for line in (*routing(), *sysctls(), *ruleset(namespace))]
+    return frozenset(numbered(lines))
 
 
-def routing() -> dict[str, Any]:
-    """Return links, addresses, routes and rules of the namespace that this thread is in."""
+def numbered(lines: Iterable[str]) -> Iterator[str]:
+    """Yield *lines*, a repeated one with its number behind it."""
+    seen: dict[str, int] = {}
+    for line in lines:
+        seen[line] = seen.get(line, 0) + 1
+        yield line if seen[line] == 1 else f"{line} #{seen[line]}"
+
+
+def routing() -> Iterator[str]:
+    """Yield links, addresses, routes and rules of the namespace that this thread is in."""
     with IPRoute() as ip:
-        raw = list(ip.get_links())
-        names = {link["index"]: link.get("ifname") for link in raw}
-        links = {link.get("ifname"): link_facts(link, names) for link in raw}
-        addresses = sorted(f"{names[it['index']]} {it.get('address')}/{it['prefixlen']}" for it in ip.get_addr())
-        routes = sorted(route_text(it, names) for it in ip.get_routes() if is_made(it))
-        rules = sorted(f"{it.get('priority', 0)} {it['family']} {it.get('src', '')} {it.get('table')}" for it in ip.get_rules())
-    return {"links": links, "addresses": addresses, "routes": routes, "rules": rules}
+        links = list(ip.get_links())
+        names = {link["index"]: link.get("ifname") for link in links}
+        yield from (link_line(link, names) for link in links)
+        for it in ip.get_addr():
+            if not it.get("address").startswith("fe80::"):
+                yield f"address {names[it['index']]} {it.get('address')}/{it['prefixlen']}"
+        yield from (route_line(it, names) for it in ip.get_routes() if is_made(it))
+        for it in ip.get_rules():
+            yield f"rule {it.get('priority', 0)} family {it['family']} from {it.get('src', 'all')} table {it.get('table')}"
 
 
-def link_facts(link: Any, names: dict[int, str]) -> dict[str, Any]:
+def link_line(link: Any, names: dict[int, str]) -> str:
     """Return what a person would compare of one link message."""
-    is_port = link.get(("linkinfo", "slave_kind")) == "bridge"
-    port = {name: bool(link.get(("linkinfo", "slave_data", key))) for key, name in PORT_FLAGS.items()} if is_port else {}
-    return {
-        "kind": link.get(("linkinfo", "kind")),
-        "mac": link.get("address"),
-        "mtu": link.get("mtu"),
-        "flags": [name for bit, name in FLAGS.items() if link["flags"] & bit],
-        "alias": link.get("ifalias"),
-        "master": names.get(link.get("master")),
-        **port,
-    }
+    parts = [f"link {link.get('ifname')}", link.get(("linkinfo", "kind")) or "", link.get("address"), f"mtu {link.get('mtu')}"]
+    parts += [name for bit, name in FLAGS.items() if link["flags"] & bit]
+    if link.get("master"):
+        parts.append(f"master {names.get(link.get('master'))}")
+    if link.get(("linkinfo", "slave_kind")) == "bridge":
+        parts += [name for key, name in PORT_FLAGS.items() if link.get(("linkinfo", "slave_data", key))]
+    if link.get("ifalias"):
+        parts.append(f"alias {link.get('ifalias')}")
+    return " ".join(filter(None, parts))
 
 
 def is_made(route: Any) -> bool:
-    """Tell whether a route was asked for: not one that the kernel keeps for local addresses and multicast."""
-    return route.get("table") != LOCAL_TABLE and not (route.get("dst") or "").startswith("ff00::")
+    """Tell whether a route was asked for: not one that the kernel keeps for local addresses, links and multicast."""
+    return route.get("table") != LOCAL_TABLE and not (route.get("dst") or "").startswith(KERNEL_MADE)
 
 
-def route_text(route: Any, names: dict[int, str]) -> str:
-    """Return one route as a line; multipath as the list of its gateways."""
-    hops = route.get("multipath") or []
-    gateways = [route.get("gateway")] if not hops else [hop.get("gateway") for hop in hops]
+def route_line(route: Any, names: dict[int, str]) -> str:
+    """Return one route as `ip route` would; multipath as the list of its gateways."""
+    parts = [f"route {route.get('dst') or 'default'}/{route['dst_len']}"]
+    parts += [f"via {hop.get('gateway')}" for hop in route.get("multipath") or [route] if hop.get("gateway")]
+    parts += [f"dev {names.get(route.get('oif'))}"]
+    parts += [f"table {route.get('table')}"] if route.get("table") != MAIN_TABLE else []
+    parts += [f"metric {route.get('priority')}"] if route.get("priority") else []
+    parts += [f"scope {route['scope']}"] if route["scope"] else []
     metrics = route.get("metrics")
-    extra = [f"{key} {metrics.get(key)}" for key in ("mtu", "advmss") if metrics and metrics.get(key)]
-    target = f"{route.get('dst') or 'default'}/{route['dst_len']}"
-    parts = [target, "via", *map(str, gateways), "dev", str(names.get(route.get("oif"))), "table", str(route.get("table"))]
-    return " ".join([*parts, "priority", str(route.get("priority")), "scope", str(route["scope"]), *extra])
+    parts += [f"{key} {metrics.get(key)}" for key in ("mtu", "advmss") if metrics and metrics.get(key)]
+    return " ".join(parts)
 
 
-def sysctls() -> dict[str, str]:
-    """Return the settings that a plugin may write, of the whole namespace and of each link."""
-    found = {name: Path("/proc/sys", name) for name in SYSCTLS}
+def sysctls() -> Iterator[str]:
+    """Yield the settings that a plugin may write, of the whole namespace and of each link."""
+    files = [Path("/proc/sys", name) for name in SYSCTLS]
     for family, keys in OF_LINK.items():
-        for folder in Path("/proc/sys/net", family, "conf").iterdir():
-            found |= {f"{family}/{folder.name}/{key}": folder / key for key in keys}
-    return {name: file.read_text().strip() for name, file in sorted(found.items()) if file.exists()}
+        files += [folder / key for folder in Path("/proc/sys/net", family, "conf").iterdir() for key in keys]
+    return (f"sysctl {file.relative_to('/proc/sys')} = {file.read_text().strip()}" for file in files if file.exists())
 
 
-def ruleset(namespace: Namespace) -> list[str]:
-    """Return what `nft -j list ruleset` says, one text an object, without handles and counters, elements in order."""
-    listed = json.loads(namespace.run("nft --json --stateless list ruleset"))["nftables"]
-    return [json.dumps(plain(item)) for item in listed if "metainfo" not in item]
+def ruleset(namespace: Namespace) -> Iterator[str]:
+    """Yield what `nft -j list ruleset` says, one line a table, chain, rule, set, map and element."""
+    for item in json.loads(namespace.run("nft --json --stateless list ruleset"))["nftables"]:
+        for kind, value in item.items():
+            if kind == "metainfo":
+                continue
+            value.pop("handle", None)
+            elements = value.pop("elem", [])
+            where = " ".join(value.pop(key) for key in ("family", "table", "chain", "name") if key in value)
+            yield f"nft {kind} {where} {json.dumps(value)}"
+            yield from (f"nft element {where} {json.dumps(element)}" for element in elements)
 
 
-def plain(value: Any) -> Any:
-    """Return *value* without handles; elements of a set come in no order, so they are sorted."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {key: plain(item) for key, item in value.items() if key != "handle"}
-    if isinstance(kept.get("elem"), list):
-        kept["elem"] = sorted(kept["elem"], key=json.dumps)
-    return kept
-
-
-def files(folder: Path) -> dict[str, str]:
-    """Return the content of every file below *folder* by its relative name."""
-    return {str(file.relative_to(folder)): file.read_bytes().decode() for file in sorted(folder.rglob("*")) if file.is_file()}
+def files(folder: Path) -> Iterator[str]:
+    """Yield name and content of every reservation below *folder*."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name != "lock" and not file.name.startswith("last_reserved_ip."):
+            yield f"{file.relative_to(folder)} {file.read_bytes().decode()!r}"

@@ -102,6 +102,18 @@ def ask(
     return Reply(server, caller)
 
 
+def ask_http(namespace: Namespace, address: str, port: int, path: str, timeout_s: float = 2) -> str:
+    """Fetch *path* by HTTP/1.0 from inside *namespace* and return the body. Raises OSError."""
+    with namespace.entered():
+        client = socket.socket(family_of(address), socket.SOCK_STREAM)
+    with client:
+        client.settimeout(timeout_s)
+        client.connect((address, port))
+        client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        with client.makefile("rb") as answer:
+            return answer.read().decode().partition("\r\n\r\n")[2]
+
+
 def ping(namespace: Namespace, address: str, timeout_s: float = 2, size: int = 56) -> float | None:
     """Send echo requests, one every 100 ms with *size* bytes, until one is answered; return the seconds that took, or None."""
     family = family_of(address)
