@@ -131,7 +131,7 @@ def execute(command: list[str]) -> int:
         os.execvp(command[0], command)
     except OSError as error:
         print(f"cniwire lab: {command[0]}: {error.strerror}", file=sys.stderr)
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        return NOT_EXECUTABLE if os.path.exists(command[0]) else NOT_FOUND
 
 
 def wait_for(child: int) -> int:
