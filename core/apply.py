@@ -1,0 +1,166 @@
+"""Carrying out a plan: the only place that decides what is created, compared, deleted and undone.
+
+Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and nowhere else.
+A kernel is anything with find, create, delete, replace, owned and link_exists; the tests have one that is a dictionary.
+"""
+
+from __future__ import annotations
+
+from core.errors import CHECK_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
+from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
+from core.ruleset import Chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+EEXIST = 17
+TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
+NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
+
+
+def add(kernel: Any, plan: Plan) -> None:
+    """Ensure what is shared, create what is owned; after a failure nothing that this run created remains.
+
+    Raises CNIError.
+    """
+    created: list[object] = []
+    try:
+        for record in plan.shared:
+            _attempt("create", record, lambda record=record: kernel.find(record) or _ensure(kernel, record))
+        for batch in _batches(plan.owned):
+            _create(kernel, batch)
+            created.extend(batch)
+    except BaseException:
+        undo(kernel, created)
+        raise
+
+
+def undo(kernel: Any, created: list[object]) -> None:
+    """Delete what one run created, newest first; what dies with its link needs no deletion of its own."""
+    for record in reversed(created):
+        if not isinstance(record, DIES_WITH_LINK):
+            try:
+                kernel.delete(record)
+            except (OSError, CNIError):
+                continue  # the first failure is the one to report
+
+
+def _ensure(kernel: Any, record: object) -> None:
+    try:
+        kernel.create(record)
+    except FileExistsError:
+        if not kernel.find(record):  # lost a race, and the winner made something else
+            raise
+
+
+def _batches(records: Iterable[object]) -> list[list[object]]:
+    """Neighbours that travel in one message to the kernel, in order."""
+    batches: list[list[object]] = []
+    last = ""
+    for record in records:
+        kind = _batch(record)
+        if kind and kind == last:
+            batches[-1].append(record)
+        else:
+            batches.append([record])
+        last = kind
+    return batches
+
+
+def _batch(record: object) -> str:
+    if isinstance(record, (Chain, Element)):
+        return "nft"
+    if isinstance(record, (Address, Route)) or (isinstance(record, Up) and record.place == CONTAINER):
+        return "addressing"
+    return "sysctl" if isinstance(record, Sysctl) and record.place == CONTAINER else ""
+
+
+def _create(kernel: Any, batch: list[object]) -> None:
+    try:
+        _attempt("create", batch[0], lambda: kernel.create(*batch))
+    except CNIError as error:
+        if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
+            raise
+        _attempt("create", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
+
+
+def _stale(kernel: Any, batch: list[object]) -> list[object]:
+    """What stands in the way of a batch and may be replaced: our own remains, or those of an attachment that is gone.
+
+    Raises CNIError(PORT_TAKEN) naming the owner of anything else.
+    """
+    found = [(record, kernel.find(record)) for record in batch]
+    for record, taken in found:
+        if isinstance(record, Element) and taken and not _may_replace(kernel, record, taken):
+            what = "host port" if "hostport" in record.map else f"{record.map} element"
+            raise CNIError(
+                PORT_TAKEN if "hostport" in record.map else KERNEL_REFUSED,
+                f"{what} {record.text.partition(' : ')[0]} is already taken by {taken.owner.partition(' ')[0] or 'somebody else'}",
+                "choose another port, or delete that attachment first",
+            )
+    return [taken for _, taken in found if taken]
+
+
+def _may_replace(kernel: Any, record: Element, taken: Element) -> bool:
+    from core.attachment import host_ifname  # late: only when something stands in the way
+
+    owner, _, witness = taken.owner.partition(" ")
+    if owner == record.owner.partition(" ")[0]:
+        return True
+    return bool(owner) and witness != NEVER_GONE and not kernel.link_exists(witness or host_ifname(owner))
+
+
+def check(kernel: Any, plan: Plan) -> list[str]:
+    """Every difference between the plan and the kernel, `want ..., found ...`. Raises CNIError if the kernel cannot tell."""
+    differences = []
+    for record in plan.shared + plan.owned:
+        found = _attempt("find", record, lambda record=record: kernel.find(record))
+        if found is None:
+            differences.append(f"want {describe(record)}, found nothing")
+        elif found != record:
+            differences.append(f"want {describe(record)}, found {describe(found)}")
+    return differences
+
+
+def report(differences: list[str]) -> None:
+    """Raise CNIError(CHECK_FAILED) with all differences, if there are any."""
+    if differences:
+        raise CNIError(CHECK_FAILED, f"{len(differences)} difference(s) from what ADD made: {differences[0]}", "; ".join(differences[1:]))
+
+
+def delete(kernel: Any, footprint: Iterable[object]) -> list[CNIError]:
+    """Delete by identity; absent is success, and a failure does not stop the rest. Returns the failures."""
+    failures = []
+    for record in footprint:
+        try:
+            _attempt("delete", record, lambda record=record: kernel.delete(record))
+        except CNIError as error:
+            failures.append(error)
+    return failures
+
+
+def gc(kernel: Any, owned: Iterable[tuple[str, object]], valid: set[str]) -> list[CNIError]:
+    """Delete the (owner, record) pairs that no valid owner claims. Returns the failures."""
+    return delete(kernel, [record for owner, record in owned if owner.partition(" ")[0] not in valid])
+
+
+def raise_all(failures: list[CNIError]) -> None:
+    """Raise one CNIError that tells all failures; its code is TRY_AGAIN_LATER if a retry may cure every one."""
+    if failures:
+        codes = {failure.code for failure in failures}
+        code = failures[0].code if len(codes) == 1 else KERNEL_REFUSED
+        raise CNIError(code, "; ".join([str(failure) for failure in failures]))
+
+
+def _attempt(action: str, record: object, work: Callable[[], Any]) -> Any:
+    """Do *work* on a record and translate what the kernel refuses. Raises CNIError."""
+    try:
+        return work()
+    except OSError as error:
+        record = getattr(error, "record", record)
+        code = TRY_AGAIN_LATER if error.errno in TRANSIENT else KERNEL_REFUSED
+        if isinstance(record, Veth) and error.errno == EEXIST:
+            code = INTERFACE_EXISTS
+        raise CNIError(code, f"cannot {action} {describe(record)}: {error.strerror}") from error

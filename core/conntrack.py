@@ -1,0 +1,53 @@
+"""Forgetting tracked UDP flows, which would go on to the old container when a port changes hands.
+
+linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filter and deleted by their full tuple.
+"""
+
+from __future__ import annotations
+
+from core.netlink import DUMP, NETFILTER, Message, Socket, attribute, attributes, nest, pack
+
+SUBSYSTEM = 1 << 8
+GET, DELETE = SUBSYSTEM | 1, SUBSYSTEM | 2
+TUPLE_ORIG, ID, FILTER, ZONE = 1, 12, 25, 18
+TUPLE_PROTO, PROTO_NUMBER, PROTO_DST_PORT = 2, 1, 3
+BY_PROTOCOL, BY_PORT = 1 << 5, 1 << 7  # linux/netfilter: CTA_FILTER_F_CTA_PROTO_NUM, _DST_PORT
+UDP = 17
+FAMILIES = {4: 2, 6: 10}
+
+
+def forget(family: int, ports: set[int]) -> int:
+    """Delete the UDP flows of IPv4 (4) or IPv6 (6) that were sent to one of *ports*; returns how many.
+
+    Raises OSError where the kernel has no connection tracking.
+    """
+    if not ports:
+        return 0
+    netlink = Socket(NETFILTER)
+    try:
+        head = pack(">BBH", FAMILIES[family], 0, 0)
+        flows = [attributes(payload, 4) for _, payload in netlink.ask(Message(GET, DUMP, head + _filter(ports)))]
+        doomed = [flow for flow in flows if _target(flow) in {(UDP, port) for port in ports}]
+        messages = [Message(DELETE, 0, head + _identity(flow)) for flow in doomed]
+        return sum([1 for message in messages if netlink.exchange((message,))[0][1] is None])
+    finally:
+        netlink.close()
+
+
+def _filter(ports: set[int]) -> bytes:
+    """The kernel's filter: UDP, and the port if there is one only."""
+    port = attribute(PROTO_DST_PORT, pack(">H", min(ports))) if len(ports) == 1 else b""
+    proto = nest(TUPLE_PROTO, attribute(PROTO_NUMBER, bytes([UDP])), port)
+    bits = BY_PROTOCOL | (BY_PORT if port else 0)
+    return nest(TUPLE_ORIG, proto) + nest(FILTER, attribute(1, pack("=I", bits)), attribute(2, bytes(4)))
+
+
+def _target(flow: dict[int, bytes]) -> tuple[int, int]:
+    """(protocol, destination port) of a flow's original direction."""
+    proto = attributes(attributes(flow.get(TUPLE_ORIG, b"")).get(TUPLE_PROTO, b""))
+    return int.from_bytes(proto.get(PROTO_NUMBER, b""), "big"), int.from_bytes(proto.get(PROTO_DST_PORT, b""), "big")
+
+
+def _identity(flow: dict[int, bytes]) -> bytes:
+    zone = attribute(ZONE, flow[ZONE]) if ZONE in flow else b""
+    return attribute(TUPLE_ORIG | 0x8000, flow[TUPLE_ORIG]) + zone + (attribute(ID, flow[ID]) if ID in flow else b"")

@@ -1,0 +1,174 @@
+"""The netlink transport: attributes, and a socket on which several requests travel in one send.
+
+Law: a request that the kernel refuses is an OSError with the kernel's own explanation; nothing is retried in silence
+but an interrupted dump. RFC 3549; linux/netlink.h.
+"""
+
+from __future__ import annotations
+
+from core.record import record
+
+try:
+    from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
+    from _struct import pack, unpack_from
+except ImportError:  # another Python: the public modules have the same names
+    from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
+    from struct import pack, unpack_from
+
+ROUTE, NETFILTER = 0, 12  # protocols
+REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300
+REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
+NESTED = 0x8000
+ERROR, DONE = 2, 3  # message types
+MULTI, DUMP_INTERRUPTED, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200
+SOL_NETLINK, CAP_ACK, EXT_ACK, GET_STRICT_CHK = 270, 10, 11, 12
+SOL_SOCKET, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 1, 32, 33
+EXT_ACK_TEXT = 1
+RECEIVE_BYTES = 1 << 16
+SEND_BUFFER_BYTES = 1 << 17  # what a socket takes without being asked to grow
+INTERRUPTED_TRIES = 10
+
+
+@record
+class Message:
+    """One request: type and flags of its header, and what follows the header."""
+
+    type: int
+    flags: int
+    payload: bytes
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """One type-length-value, padded to 4 bytes."""
+    return pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
+
+
+def nest(kind: int, *members: bytes) -> bytes:
+    """An attribute made of attributes."""
+    return attribute(kind | NESTED, b"".join(members))
+
+
+def number(kind: int, value: int, size: int = 4) -> bytes:
+    """An attribute with an integer in host byte order."""
+    return attribute(kind, value.to_bytes(size, "little" if LITTLE else "big"))
+
+
+def string(kind: int, value: str) -> bytes:
+    """An attribute with a NUL-terminated string."""
+    return attribute(kind, value.encode("utf-8", "surrogateescape") + b"\0")
+
+
+def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Type -> value of the attributes that begin at *offset*; of a repeated type the last."""
+    return dict(attribute_list(data, offset))
+
+
+def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
+    """As attributes, in order and with repetitions. A torn attribute ends the list."""
+    found = []
+    while offset + 4 <= len(data):
+        size, kind = unpack_from("=HH", data, offset)
+        if size < 4 or offset + size > len(data):
+            break
+        found.append((kind & 0x3FFF, data[offset + 4 : offset + size]))
+        offset += size + (-size % 4)
+    return found
+
+
+def unsigned(data: bytes) -> int:
+    """The integer of an attribute in host byte order."""
+    return int.from_bytes(data, "little" if LITTLE else "big")
+
+
+def text(data: bytes) -> str:
+    """The string of an attribute."""
+    return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+
+LITTLE = pack("=H", 1) == b"\1\0"
+
+
+class Socket:
+    """A netlink socket in the network namespace in which it was made."""
+
+    def __init__(self, protocol: int) -> None:
+        """Raises OSError."""
+        self.socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+        self.sequence = 0
+        for option in (CAP_ACK, EXT_ACK) if protocol == NETFILTER else (CAP_ACK, EXT_ACK, GET_STRICT_CHK):
+            self.socket.setsockopt(SOL_NETLINK, option, 1)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def ask(self, message: Message) -> list[tuple[int, bytes]]:
+        """Send one request and return the (type, payload) of each reply. Raises OSError."""
+        replies, failure = self.exchange((message,))[0]
+        if failure:
+            raise failure
+        return replies
+
+    def do(self, *messages: Message) -> list[list[tuple[int, bytes]]]:
+        """Send requests together; each is carried out. Returns the replies to each; raises the first one's OSError."""
+        outcome = self.exchange(messages)
+        for _, failure in outcome:
+            if failure:
+                raise failure
+        return [replies for replies, _ in outcome]
+
+    def exchange(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
+        """Send requests together and collect, for each, its replies and its error. Raises OSError if the socket fails."""
+        for _ in range(INTERRUPTED_TRIES):
+            first = self.send(messages)
+            outcome: list[tuple[list[tuple[int, bytes]], OSError | None]] = [([], None) for _ in messages]
+            waiting, interrupted = set(range(first, first + len(messages))), False
+            while waiting:
+                for kind, flags, sequence, payload in self.receive():
+                    interrupted |= bool(flags & DUMP_INTERRUPTED)
+                    if sequence not in waiting:
+                        continue
+                    if kind in (ERROR, DONE):
+                        outcome[sequence - first] = (outcome[sequence - first][0], failure(payload, flags, kind))
+                        waiting.discard(sequence)
+                    else:
+                        outcome[sequence - first][0].append((kind, payload))
+            if not interrupted:
+                return outcome
+        raise InterruptedError(4, "the kernel's table kept changing while it was listed")
+
+    def send(self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK) -> int:
+        """Send requests in one datagram; returns the sequence number of the first. Raises OSError."""
+        first = self.sequence + 1
+        parts = []
+        for message in messages:
+            self.sequence += 1
+            flags = message.flags | acknowledged
+            parts.append(pack("=IHHII", len(message.payload) + 16, message.type, flags, self.sequence, 0) + message.payload)
+        data = b"".join(parts)
+        if len(data) > SEND_BUFFER_BYTES:
+            self.socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, 2 * len(data))
+        self.socket.send(data)
+        return first
+
+    def receive(self) -> list[tuple[int, int, int, bytes]]:
+        """The (type, flags, sequence, payload) of the messages in the next datagram. Raises OSError."""
+        data = self.socket.recv(RECEIVE_BYTES)
+        messages, offset = [], 0
+        while offset + 16 <= len(data):
+            size, kind, flags, sequence, _ = unpack_from("=IHHII", data, offset)
+            if size < 16:
+                break
+            messages.append((kind, flags, sequence, data[offset + 16 : offset + size]))
+            offset += size + (-size % 4)
+        return messages
+
+
+def failure(payload: bytes, flags: int, kind: int = ERROR) -> OSError | None:
+    """The error in an acknowledgement or at the end of a dump, None when there is none."""
+    number_ = -int.from_bytes(payload[:4], "little" if LITTLE else "big", signed=True) if len(payload) >= 4 else 0
+    if not number_:
+        return None
+    import os  # loaded already: for the text of the error number
+
+    said = text(attributes(payload, 4 if kind == DONE else 20).get(EXT_ACK_TEXT, b"")) if flags & ACK_TLVS else ""
+    return OSError(number_, f"{os.strerror(number_)} ({said})" if said else os.strerror(number_))

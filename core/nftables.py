@@ -1,0 +1,207 @@
+"""Our nft objects on the wire: one atomic batch a verb, elements read back by key or by owner.
+
+Law: this module writes to tables named cniwire only. linux/netfilter/nf_tables.h, nfnetlink.h.
+"""
+
+from __future__ import annotations
+
+from core import netlink
+from core.expression import JUMP, u32, value, verdict
+from core.netlink import CREATE, DUMP, EXCL, NETFILTER, Message, attribute, attribute_list, attributes, nest, pack, string, text
+from core.plan import Element
+from core.ruleset import TABLE, TABLES, Chain, Map, Table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FAMILIES = {"inet": 1, "ip": 2, "ip6": 10, "bridge": 7}
+BATCH_BEGIN, BATCH_END = 0x10, 0x11
+SUBSYSTEM = 10 << 8
+NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DELRULE = [SUBSYSTEM | kind for kind in range(9)]
+NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM = [SUBSYSTEM | kind for kind in range(9, 15)]
+TYPES = {"ipv4_addr": (7, 4), "ipv6_addr": (8, 16), "inet_proto": (12, 4), "inet_service": (13, 4), "ifname": (41, 16)}  # number, padded bytes
+VERDICT_TYPE, VERDICT_BYTES = 0xFFFFFF00, 16
+HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
+MAP_FLAG = 8
+ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
+COMMENT = 0  # type of a comment in an element's, chain's and table's user data
+
+
+def head(family: str) -> bytes:
+    """nfgenmsg"""
+    return pack(">BBH", FAMILIES[family], 0, 0)
+
+
+def comment(kind: int, words: str) -> bytes:
+    """A user data attribute that nft shows as comment; b"" for none."""
+    data = words.encode() + b"\0"
+    return attribute(kind, bytes([COMMENT, len(data)]) + data) if words else b""
+
+
+def comment_text(data: bytes) -> str:
+    """The comment in user data, "" when there is none."""
+    if len(data) < 2 or data[0] != COMMENT:
+        return ""
+    return text(data[2 : 2 + data[1]])
+
+
+def table(skeleton: Table) -> list[Message]:
+    """Create a table with its maps and chains; EEXIST when somebody was faster."""
+    made = [Message(NEWTABLE, CREATE | EXCL, head(skeleton.family) + string(1, TABLE) + comment(6, "cniwire: CNI plugins"))]
+    made += [_map(skeleton.family, item) for item in skeleton.maps]
+    made += [_chain(item) for item in skeleton.chains]
+    return made + [message for item in skeleton.chains for message in _rules(item)]
+
+
+def chain(item: Chain) -> list[Message]:
+    """Create one chain with its rules, maps and entries; EEXIST when it is there."""
+    made = [_chain(item), *[_map(item.family, each) for each in item.maps], *_rules(item)]
+    return made + [_rule(item.family, where, rule.expressions) for where, rule in item.entries]
+
+
+def _chain(item: Chain) -> Message:
+    attrs = string(1, TABLE) + string(3, item.name)
+    if item.hook:
+        attrs += nest(4, u32(1, HOOKS[item.hook.hook]), u32(2, item.hook.priority)) + u32(5, 1) + string(7, item.hook.type)
+    return Message(NEWCHAIN, CREATE | EXCL, head(item.family) + attrs + comment(12, item.owner))
+
+
+def _rules(item: Chain) -> list[Message]:
+    return [_rule(item.family, item.name, rule.expressions) for rule in item.rules]
+
+
+def _rule(family: str, where: str, expressions: bytes) -> Message:
+    return Message(NEWRULE, CREATE | netlink.APPEND, head(family) + string(1, TABLE) + string(2, where) + nest(4, expressions))
+
+
+def _map(family: str, item: Map) -> Message:
+    key, key_bytes = _concatenated(item.key)
+    data, data_bytes = (VERDICT_TYPE, VERDICT_BYTES) if item.data == ("verdict",) else _concatenated(item.data)
+    attrs = string(1, TABLE) + string(2, item.name) + u32(3, MAP_FLAG) + u32(4, key) + u32(5, key_bytes)
+    return Message(NEWSET, CREATE | EXCL, head(family) + attrs + u32(6, data) + u32(7, data_bytes) + u32(10, 1))
+
+
+def _concatenated(types: tuple[str, ...]) -> tuple[int, int]:
+    number = 0
+    for name in types:
+        number = number << 6 | TYPES[name][0]
+    return number, sum([TYPES[name][1] for name in types])
+
+
+def element_key(item: Element) -> bytes:
+    return value(1, item.key)
+
+
+def elements(kind: int, items: Iterable[Element], flags: int = 0) -> list[Message]:
+    """NEWSETELEM or DELSETELEM messages, one a map and at most ELEMENTS_PER_MESSAGE in each."""
+    grouped: dict[tuple[str, str], list[bytes]] = {}
+    for item in items:
+        body = value(1, item.key)
+        if kind == NEWSETELEM:
+            body += (verdict(2, JUMP, item.chain) if item.chain else value(2, item.data)) + comment(6, item.owner)
+        grouped.setdefault((item.family, item.map), []).append(nest(1, body))
+    return [
+        Message(kind, flags, head(family) + string(1, TABLE) + string(2, name) + nest(3, *members[start : start + ELEMENTS_PER_MESSAGE]))
+        for (family, name), members in grouped.items()
+        for start in range(0, len(members), ELEMENTS_PER_MESSAGE)
+    ]
+
+
+def create_elements(items: Iterable[Element]) -> list[Message]:
+    """Create elements; EEXIST when a key is taken."""
+    return elements(NEWSETELEM, items, CREATE | EXCL)
+
+
+def delete_elements(items: Iterable[Element]) -> list[Message]:
+    return elements(DELSETELEM, items)
+
+
+def delete_chain(family: str, name: str) -> Message:
+    """Delete a chain of ours with its rules; EBUSY while something jumps to it."""
+    return Message(DELCHAIN, 0, head(family) + string(1, TABLE) + string(3, name))
+
+
+class Firewall:
+    """A netfilter netlink socket. Its close waits for the kernel to free what was deleted: close it last."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self.socket = netlink.Socket(NETFILTER)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def commit(self, messages: list[Message]) -> None:
+        """Carry out all messages or none of them. Raises OSError, the first that the kernel reports."""
+        begin = Message(BATCH_BEGIN, 0, pack(">BBH", 0, 0, 10))
+        end = Message(BATCH_END, 0, pack(">BBH", 0, 0, 10))
+        last = messages[-1]
+        last = Message(last.type, last.flags | netlink.ACK, last.payload)
+        first = self.socket.send((begin, *messages[:-1], last, end), netlink.REQUEST)
+        error = None
+        while True:
+            for kind, flags, sequence, payload in self.socket.receive():
+                if kind == netlink.ERROR and sequence >= first:
+                    error = error or netlink.failure(payload, flags)
+                    if error and sequence == first or sequence == first + len(messages):
+                        if error:
+                            raise error
+                        return
+
+    def exists(self, item: Table | Chain) -> bool:
+        """Whether the table or chain is there. Raises OSError."""
+        name = b"" if isinstance(item, Table) else string(3, item.name)
+        request = Message(GETCHAIN if name else GETTABLE, 0, head(item.family) + string(1, TABLE) + name)
+        try:
+            self.socket.ask(request)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def maps(self, family: str, prefixes: tuple[str, ...]) -> list[str]:
+        """Names of our maps that start with one of *prefixes*; those of the table's skeleton need no asking."""
+        try:
+            replies = self.socket.ask(Message(GETSET, DUMP, head(family) + string(1, TABLE)))
+        except FileNotFoundError:
+            return []
+        names = [text(attributes(payload, 4).get(2, b"")) for _, payload in replies]
+        return [name for name in names if name.startswith(prefixes)]
+
+    def find(self, item: Element) -> Element | None:
+        """The element with the key of *item*, whoever owns it. Raises OSError."""
+        payload = head(item.family) + string(1, TABLE) + string(2, item.map) + nest(3, nest(1, element_key(item)))
+        try:
+            replies = self.socket.ask(Message(GETSETELEM, 0, payload))
+        except FileNotFoundError:
+            return None
+        return next((found for _, reply in replies for found in _decoded(item.family, item.map, reply)), None)
+
+    def list(self, family: str, name: str, containing: bytes = b"") -> list[Element]:
+        """The elements of a map; only datagrams in which *containing* occurs are decoded. Raises OSError."""
+        try:
+            replies = self.socket.ask(Message(GETSETELEM, DUMP, head(family) + string(1, TABLE) + string(2, name)))
+        except FileNotFoundError:
+            return []
+        return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
+
+    def rule_count(self, family: str, name: str) -> int:
+        """How many rules a chain of ours has. Raises OSError."""
+        request = Message(GETRULE, DUMP, head(family) + string(1, TABLE) + string(2, name))
+        return len(self.socket.ask(request))
+
+
+def _decoded(family: str, name: str, payload: bytes, containing: bytes = b"") -> list[Element]:
+    """The elements in one NEWSETELEM payload whose bytes contain *containing*."""
+    members = attributes(payload, 4).get(3, b"")
+    return [_element(family, name, attributes(data)) for _, data in attribute_list(members) if containing in data]
+
+
+def _element(family: str, name: str, found: dict[int, bytes]) -> Element:
+    key = attributes(found.get(1, b"")).get(1, b"")
+    data = attributes(found.get(2, b""))
+    jump = text(attributes(data.get(2, b"")).get(2, b""))
+    return Element(family, name, key, data.get(1, b""), jump, comment_text(found.get(6, b"")), "")
+
+
+__all__ = ["TABLES", "Firewall", "chain", "create_elements", "delete_chain", "delete_elements", "table"]

@@ -1,0 +1,201 @@
+"""The plan: which objects of the kernel make up an attachment, as plain records.
+
+Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
+`owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC. The order of the
+list is the order of work. Pure: no record knows how it is made, core.kernel does.
+"""
+
+from __future__ import annotations
+
+from core import address
+from core.address import Cidr
+from core.record import fields, record
+
+HOST, CONTAINER = "host", "container"
+
+
+@record
+class Plan:
+    """What one attachment needs: shared objects first, then its own."""
+
+    shared: tuple[object, ...] = ()
+    owned: tuple[object, ...] = ()
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(self.shared + other.shared, self.owned + other.owned)
+
+
+@record
+class Bridge:
+    """A bridge in the host namespace. mtu: 0 for the kernel's default, used at creation only."""
+
+    name: str
+    mtu: int = 0
+    vlan_filtering: bool = False
+
+
+@record
+class Up:
+    """The administrative state of a link."""
+
+    place: str
+    link: str
+
+
+@record
+class Promiscuous:
+    """A host link that takes every frame; never switched off."""
+
+    link: str
+
+
+@record
+class Gateway:
+    """A gateway address on a bridge or VLAN gateway; the link's MAC is pinned with it.
+
+    force: replace a conflicting address instead of refusing.
+    """
+
+    link: str
+    cidr: Cidr
+    force: bool = False
+
+
+@record
+class Sysctl:
+    """A setting below /proc/sys, in the namespace of *place*. required: whether a failure to write it is one."""
+
+    place: str
+    key: str
+    value: str
+    required: bool = True
+
+
+@record
+class VlanGateway:
+    """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
+
+    name: str
+    bridge: str
+    vlan: int
+    mtu: int = 0
+
+
+@record
+class Veth:
+    """A pair: *name* a port of *bridge* in the host, up, alias *owner*; *ifname* in the container.
+
+    mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws.
+    """
+
+    name: str
+    ifname: str
+    bridge: str
+    owner: str
+    mtu: int = 0
+    mac: bytes = b""
+    hairpin: bool = False
+    isolated: bool = False
+
+
+@record
+class PortVlans:
+    """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
+
+    link: str
+    vlans: tuple[tuple[int, bool], ...]
+    keep_default: bool = False
+
+
+@record
+class Address:
+    """An address of the container. detect: with IPv6 duplicate address detection."""
+
+    link: str
+    cidr: Cidr
+    detect: bool = False
+
+
+@record
+class Route:
+    """A route of the container; gateway is packed, b"" for none; None and 0 mean unset."""
+
+    link: str
+    dst: Cidr
+    gateway: bytes = b""
+    table: int | None = None
+    scope: int | None = None
+    priority: int = 0
+    mtu: int = 0
+    advmss: int = 0
+
+
+@record
+class LocalnetRouting:
+    """route_localnet=1 on whatever host interface leads to *destination*: 127.0.0.1 may then reach it."""
+
+    destination: bytes
+
+
+@record
+class Element:
+    """An element of one of our nft maps; its comment is the owner.
+
+    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
+    """
+
+    family: str
+    map: str
+    key: bytes
+    data: bytes
+    chain: str
+    owner: str
+    text: str
+
+
+@record
+class Elements:
+    """Every element in maps whose name starts with one of *maps* that carries *owner*: what DEL knows of them."""
+
+    family: str
+    maps: tuple[str, ...]
+    owner: str
+
+
+DIES_WITH_LINK = (Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
+
+
+def describe(value: object) -> str:
+    """A record as a person reads it: addresses as text, defaults left out."""
+    shown = []
+    for name in fields(value):
+        item = getattr(value, name)
+        if item not in (None, False, 0, b"", "", ()):
+            shown.append(_shown(name, item))
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _shown(name: str, item: object) -> str:
+    if item is True:
+        return name
+    if isinstance(item, bytes) and name == "mac":
+        return f"{name} {mac_text(item)}"
+    if isinstance(item, bytes):
+        return f"{name} {address.text(item) if len(item) in (4, 16) else item.hex()}"
+    return f"{name} {item}" if isinstance(item, (int, Cidr)) else f"{item}"
+
+
+def mac_text(mac: bytes) -> str:
+    """02:00:00:00:00:01"""
+    return mac.hex(":")
+
+
+def mac_parse(text: str) -> bytes:
+    """The 6 bytes of a unicast MAC, separated by : or -. Raises ValueError."""
+    parts = text.replace("-", ":").split(":")
+    if len(parts) != 6 or not all([len(part) == 2 for part in parts]):
+        raise ValueError(f"invalid MAC {text!r}")
+    mac = bytes.fromhex("".join(parts))
+    if len(mac) != 6 or mac[0] & 1 or not any(mac):
+        raise ValueError(f"invalid MAC {text!r}: not the address of one interface")
+    return mac

@@ -1,0 +1,258 @@
+"""Links, addresses, routes and neighbours as rtnetlink messages, and the replies read back.
+
+Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(7), linux/if_link.h, linux/rtnetlink.h. Pure.
+"""
+
+from __future__ import annotations
+
+from core.address import Cidr
+from core.netlink import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, nest, number, pack, string, text, unpack_from, unsigned
+from core.record import record
+
+NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
+NEWADDR, DELADDR, GETADDR = 20, 21, 22
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+NEWNEIGH, DELNEIGH = 28, 29
+IFF_UP, IFF_PROMISC = 0x1, 0x100
+AF_INET, AF_INET6, AF_BRIDGE = 2, 10, 7
+SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+OPERSTATE_UP = 6
+VETH_INFO_PEER = 1
+PERMANENT, NODAD = 0x80, 0x02  # IFA_F_*
+TENTATIVE, DADFAILED = 0x40, 0x08
+TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST = 254, 3, 0, 253, 1
+VLAN_PVID, VLAN_UNTAGGED, VLAN_RANGE_BEGIN, VLAN_RANGE_END = 0x2, 0x4, 0x8, 0x10
+
+
+@record
+class Link:
+    """A network interface as the kernel describes it. mac is packed; master and peer are indexes, 0 for none."""
+
+    index: int
+    name: str
+    flags: int
+    mac: bytes
+    mtu: int
+    master: int
+    peer: int
+    operstate: int
+    alias: str
+    kind: str
+    promiscuity: int
+    data: dict[int, bytes]
+    port: dict[int, bytes]
+
+    @property
+    def up(self) -> bool:
+        return bool(self.flags & IFF_UP)
+
+
+def family(packed: bytes) -> int:
+    """AF_INET or AF_INET6."""
+    return AF_INET if len(packed) == 4 else AF_INET6
+
+
+def _ifinfo(index: int = 0, flags: int = 0, change: int = 0, address_family: int = 0) -> bytes:
+    return pack("=BxHiII", address_family, 0, index, flags, change)
+
+
+def get_link(name: str) -> Message:
+    """Ask for one link by name."""
+    return Message(GETLINK, 0, _ifinfo() + string(3, name) + number(29, SKIP_STATS))
+
+
+def get_link_at(index: int) -> Message:
+    """Ask for one link by index."""
+    return Message(GETLINK, 0, _ifinfo(index) + number(29, SKIP_STATS))
+
+
+def list_links() -> Message:
+    """Ask for all links."""
+    return Message(GETLINK, DUMP, _ifinfo() + number(29, SKIP_STATS))
+
+
+def link(payload: bytes) -> Link:
+    """Decode the payload of a NEWLINK message."""
+    _, _, index, flags, _ = unpack_from("=BxHiII", payload)
+    found = attributes(payload, 16)
+    info = attributes(found.get(18, b""))
+    return Link(
+        index=index,
+        name=text(found.get(3, b"")),
+        flags=flags,
+        mac=found.get(1, b""),
+        mtu=unsigned(found.get(4, b"")),
+        master=unsigned(found.get(10, b"")),
+        peer=unsigned(found.get(5, b"")),
+        operstate=unsigned(found.get(16, b"")),
+        alias=text(found.get(20, b"")),
+        kind=text(info.get(1, b"")),
+        promiscuity=unsigned(found.get(30, b"")),
+        data=attributes(info.get(2, b"")),
+        port=attributes(info.get(5, b"")),
+    )
+
+
+def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message:
+    """Create a bridge; a MAC given at birth stays, whatever ports come and go."""
+    data = [nest(2, number(7, 1, size=1))] if vlan_filtering else []
+    attrs = string(3, name) + (number(4, mtu) if mtu else b"") + attribute(1, mac) + nest(18, string(1, "bridge"), *data)
+    return Message(NEWLINK, CREATE | EXCL, _ifinfo() + attrs)
+
+
+def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, peer_up: bool = False) -> Message:
+    """Create a pair: *name* here, up and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
+    size = number(4, mtu) if mtu else b""
+    flags = IFF_UP if peer_up else 0
+    born = _ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"") + (number(28, netns) if netns is not None else b"")
+    info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
+    return Message(NEWLINK, CREATE | EXCL | ECHO, _ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"") + info)
+
+
+def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:
+    """Write alias, hairpin and isolation of a bridge port."""
+    port = nest(5, number(4, int(hairpin), size=1), number(33, int(isolated), size=1))
+    return Message(NEWLINK, 0, _ifinfo() + string(3, name) + attribute(20, alias.encode()) + nest(18, string(4, "bridge"), port))
+
+
+def set_flags(name: str, flags: int, change: int) -> Message:
+    """Switch interface flags such as IFF_UP."""
+    return Message(SETLINK, 0, _ifinfo(0, flags, change) + string(3, name))
+
+
+def set_mac(name: str, mac: bytes) -> Message:
+    """Write a link's MAC."""
+    return Message(SETLINK, 0, _ifinfo() + string(3, name) + attribute(1, mac))
+
+
+def del_link(name: str) -> Message:
+    """Delete a link by name."""
+    return Message(DELLINK, 0, _ifinfo() + string(3, name))
+
+
+def get_vlans() -> Message:
+    """Ask for the VLANs of all bridge ports."""
+    return Message(GETLINK, DUMP, _ifinfo(address_family=AF_BRIDGE) + number(29, 1 << 1))
+
+
+def vlans(payload: bytes) -> list[tuple[int, int]]:
+    """(flags, id) of the VLANs in a bridge port's NEWLINK, ranges not compressed."""
+    spec = attributes(payload, 16).get(26, b"")
+    from core.netlink import attribute_list  # late: only where VLANs are used
+
+    return [unpack_from("=HH", data) for kind, data in attribute_list(spec) if kind == 2]  # type: ignore[misc]
+
+
+def change_vlans(index: int, entries: list[tuple[int, int]], delete: bool = False) -> Message:
+    """Add (flags, id) VLANs to a bridge port, or delete them."""
+    spec = nest(26, *[attribute(2, pack("=HH", flags, vlan)) for flags, vlan in entries])
+    return Message(DELLINK if delete else SETLINK, 0, _ifinfo(index, address_family=AF_BRIDGE) + spec)
+
+
+def new_address(index: int, cidr: Cidr, nodad: bool) -> Message:
+    """Add an address; *nodad* spares IPv6 duplicate address detection."""
+    head = pack("=BBBBI", family(cidr.address), cidr.prefix_len, PERMANENT | (NODAD if nodad else 0), 0, index)
+    broadcast = attribute(4, _broadcast(cidr)) if len(cidr.address) == 4 and cidr.prefix_len < 31 else b""
+    return Message(NEWADDR, CREATE | EXCL, head + attribute(2, cidr.address) + attribute(1, cidr.address) + broadcast)
+
+
+def _broadcast(cidr: Cidr) -> bytes:
+    host = (1 << (32 - cidr.prefix_len)) - 1
+    return (int.from_bytes(cidr.address, "big") | host).to_bytes(4, "big")
+
+
+def del_address(index: int, cidr: Cidr) -> Message:
+    """Remove an address."""
+    return Message(DELADDR, 0, pack("=BBBBI", family(cidr.address), cidr.prefix_len, 0, 0, index) + attribute(2, cidr.address))
+
+
+def list_addresses(index: int, address_family: int = 0) -> Message:
+    """Ask for the addresses of one link."""
+    return Message(GETADDR, DUMP, pack("=BBBBI", address_family, 0, 0, 0, index))
+
+
+def address(payload: bytes) -> tuple[Cidr, int, int]:
+    """Decode a NEWADDR payload: the address, its scope and its flags."""
+    _, prefix_len, flags, scope, _ = unpack_from("=BBBBI", payload)
+    found = attributes(payload, 8)
+    return Cidr(found.get(2) or found.get(1, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
+
+
+@record
+class Path:
+    """A route on an interface: dst, gateway (packed, b"" for none) and attributes; None and 0 mean unset."""
+
+    dst: Cidr
+    gateway: bytes = b""
+    table: int | None = None
+    scope: int | None = None
+    priority: int = 0
+    mtu: int = 0
+    advmss: int = 0
+
+
+def new_route(index: int, path: Path) -> Message:
+    """Add a route; a second gateway for the same destination makes it multipath."""
+    return Message(NEWROUTE, CREATE | APPEND, _route(index, path))
+
+
+def del_route(index: int, path: Path) -> Message:
+    """Remove a route."""
+    return Message(DELROUTE, 0, _route(index, path))
+
+
+def _route(index: int, path: Path) -> bytes:
+    table = TABLE_MAIN if path.table is None else path.table
+    default_scope = SCOPE_GLOBAL if path.gateway or len(path.dst.address) == 16 else SCOPE_LINK
+    scope = default_scope if path.scope is None else path.scope
+    head = pack("=BBBBBBBBI", family(path.dst.address), path.dst.prefix_len, 0, 0, min(table, 255) if table < 256 else 252, PROTOCOL_BOOT, scope, UNICAST, 0)
+    metrics = [number(kind, value) for kind, value in ((2, path.mtu), (8, path.advmss)) if value]
+    attrs = [
+        attribute(1, path.dst.address) if path.dst.prefix_len else b"",
+        attribute(5, path.gateway) if path.gateway else b"",
+        number(4, index),
+        number(15, table),
+        number(6, path.priority) if path.priority else b"",
+        nest(8, *metrics) if metrics else b"",
+    ]
+    return head + b"".join(attrs)
+
+
+def list_routes(address_family: int) -> Message:
+    """Ask for all routes of a family."""
+    return Message(GETROUTE, DUMP, pack("=BBBBBBBBI", address_family, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+def get_route(destination: bytes) -> Message:
+    """Ask how a packet to *destination* would leave."""
+    head = pack("=BBBBBBBBI", family(destination), len(destination) * 8, 0, 0, 0, 0, 0, 0, 0)
+    return Message(GETROUTE, 0, head + attribute(1, destination))
+
+
+def route(payload: bytes) -> list[tuple[int, Path]]:
+    """Decode a NEWROUTE payload: (interface index, Path) of each of its next hops."""
+    kind, prefix_len, _, _, table, _, scope, _, _ = unpack_from("=BBBBBBBBI", payload)
+    found = attributes(payload, 12)
+    metrics = attributes(found.get(8, b""))
+    dst = Cidr(found.get(1, bytes(4 if kind == AF_INET else 16)), prefix_len)
+    hops = _hops(found[9]) if 9 in found else [(unsigned(found.get(4, b"")), found.get(5, b""))]
+    table = unsigned(found[15]) if 15 in found else table
+    rest = (table, scope, unsigned(found.get(6, b"")), unsigned(metrics.get(2, b"")), unsigned(metrics.get(8, b"")))
+    return [(index, Path(dst, gateway, *rest)) for index, gateway in hops]
+
+
+def _hops(data: bytes) -> list[tuple[int, bytes]]:
+    """The (interface index, gateway) of RTA_MULTIPATH."""
+    hops, offset = [], 0
+    while offset + 8 <= len(data):
+        size, _, _, index = unpack_from("=HBBi", data, offset)
+        if size < 8:
+            break
+        hops.append((index, attributes(data[offset : offset + size], 8).get(5, b"")))
+        offset += size + (-size % 4)
+    return hops
+
+
+def del_neighbour(index: int, neighbour: bytes) -> Message:
+    """Forget the link-layer address of a neighbour."""
+    return Message(DELNEIGH, 0, pack("=BxxxiHBB", family(neighbour), index, 0, 0, 0) + attribute(1, neighbour))
