@@ -1,0 +1,207 @@
+"""Network configurations: find one by name, read it, settle its version.
+
+Follows libcni: `.conflist` files in the order of their names, then single `.conf` and `.json` ones, each made a list of one plugin.
+Spec: section 1 "Network configuration format".
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core import document
+from core.errors import CNIError
+from core.version import NEWEST, at_least, ordinal
+from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
+
+LISTS, SINGLES = (".conflist",), (".conf", ".json")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
+
+
+@dataclass(frozen=True)
+class Network:
+    """A configuration list, ready to be run.
+
+    version: the one that every plugin gets, "" when the file names none.
+    plugins: configuration objects in the order of ADD. document: the list as it is cached, plugins from a folder included.
+    source: the file it was read from, "" when from elsewhere.
+    """
+
+    name: str
+    version: str
+    plugins: tuple[Mapping[str, Any], ...]
+    document: Mapping[str, Any]
+    disable_check: bool = False
+    disable_gc: bool = False
+    source: str = ""
+
+    @property
+    def capabilities(self) -> set[str]:
+        """What its plugins declare that a runtime may pass them."""
+        return {capability for plugin in self.plugins for capability in capabilities(plugin)}
+
+
+def capabilities(plugin: Mapping[str, Any]) -> set[str]:
+    """The capabilities that one plugin configuration declares as true."""
+    declared = plugin.get("capabilities")
+    return {key for key, value in declared.items() if value is True} if isinstance(declared, dict) else set()
+
+
+def resolve(reference: str, conf_dir: str) -> Network:
+    """The network that *reference* means: a file if it looks like a path, else a name in *conf_dir*. Raises ConfigFailure."""
+    if "/" in reference or reference.endswith(LISTS + SINGLES):
+        return load_file(reference)
+    return load(conf_dir, reference)
+
+
+def load(conf_dir: str, name: str) -> Network:
+    """The network called *name*. Lists come before single files; a malformed file before the match is an error.
+
+    Raises MissingDirectory, UnknownNetwork or MalformedConfig.
+    """
+    names = []
+    for path in config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES):
+        network = load_file(path)
+        if network.name == name:
+            return network
+        names.append(network.name)
+    if not names:
+        raise MissingDirectory(
+            f"no network configuration in {conf_dir}", hint="put one there, or choose another directory with --conf-dir"
+        )
+    raise UnknownNetwork(
+        f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", "--conf-dir chooses another directory"
+    )
+
+
+def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
+    """Yield (path, Network or why it cannot be read) of every configuration file."""
+    for path in config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES):
+        try:
+            yield path, load_file(path)
+        except ConfigFailure as failure:
+            yield path, failure
+
+
+def config_files(directory: str, endings: tuple[str, ...]) -> list[str]:
+    """Paths of the files of *directory* with one of *endings*, sorted; folders do not count. Raises MissingDirectory."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.path for entry in entries if entry.name.endswith(endings) and not entry.is_dir())
+    except OSError as error:
+        hint = "make it, or choose another directory with --conf-dir"
+        raise MissingDirectory(f"cannot read the configuration directory {directory}: {error.strerror}", hint=hint) from None
+
+
+def load_file(path: str) -> Network:
+    """The network of one file: a list, or a single plugin configuration made into one. Raises MalformedConfig."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        if path.endswith(LISTS):
+            return parse_list(data, os.path.abspath(path))
+        return upconvert(parse_plugin(data), os.path.abspath(path))
+    except OSError as error:
+        raise MalformedConfig(f"cannot read {path}: {error.strerror}") from None
+    except CNIError as error:
+        raise MalformedConfig(f"{path}: {error.msg}", error.details, getattr(error, "hint", "")) from None
+
+
+def parse_list(data: bytes, source: str = "") -> Network:
+    """The network of a configuration list.
+
+    Unless loadOnlyInlinedPlugins is true, the folder named like the network beside *source* adds its .conf files.
+    Raises CNIError.
+    """
+    raw = document.parse_object(data, "the network configuration list")
+    name = network_name(raw)
+    inlined_only = flag(raw, "loadOnlyInlinedPlugins")
+    if "plugins" not in raw and inlined_only:
+        raise ConfigFailure("loadOnlyInlinedPlugins is true, and there is no key plugins")
+    if "plugins" in raw and (not isinstance(raw["plugins"], list) or not raw["plugins"]):
+        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {document.render(raw['plugins'])[:60]}")
+    inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))]
+    added = [] if inlined_only or not source else folder_plugins(os.path.join(os.path.dirname(source), name))
+    if not inlined + added:
+        raise ConfigFailure(
+            "no plugins: neither a key plugins nor a folder with .conf files", hint=f"the folder is named {name}, beside the file"
+        )
+    effective = {**raw, "plugins": inlined + added, **({"loadOnlyInlinedPlugins": True} if added else {})}
+    return Network(
+        name, choose_version(raw), tuple(inlined + added), effective, flag(raw, "disableCheck"), flag(raw, "disableGC"), source
+    )
+
+
+def folder_plugins(folder: str) -> list[dict[str, Any]]:
+    """The plugin configurations of a network's folder, in the order of their file names; none when there is no folder."""
+    plugins = []
+    for path in config_files(folder, (".conf",)) if os.path.isdir(folder) else ():
+        with open(path, "rb") as file:
+            plugins.append(parse_plugin(file.read(), path))
+    return plugins
+
+
+def parse_plugin(data: bytes, what: str = "the plugin configuration") -> dict[str, Any]:
+    """One plugin's configuration object. Raises CNIError."""
+    return checked_plugin(document.parse_object(data, what), what)
+
+
+def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
+    """*plugin* if it is an object with a type. Raises ConfigFailure."""
+    if not isinstance(plugin, dict):
+        raise ConfigFailure(f"{what}: want an object, found {document.render(plugin)[:60]}")
+    if not isinstance(plugin.get("type"), str) or not plugin["type"]:
+        hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in plugin else ""
+        raise ConfigFailure(f"{what}: missing type: want the name of a plugin executable", hint=hint)
+    return plugin
+
+
+def upconvert(plugin: Mapping[str, Any], source: str = "") -> Network:
+    """The list of one plugin that a single configuration stands for; it keeps its cniVersion. Raises ConfigFailure."""
+    raw = {"name": network_name(plugin), "plugins": [dict(plugin)]}
+    if plugin.get("cniVersion"):
+        raw["cniVersion"] = plugin["cniVersion"]
+    return Network(str(raw["name"]), choose_version(raw), (plugin,), raw, source=source)
+
+
+def network_name(raw: Mapping[str, Any]) -> str:
+    """The name of a configuration. Raises ConfigFailure."""
+    name = raw.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {document.render(name)}")
+    return name
+
+
+def flag(raw: Mapping[str, Any], key: str) -> bool:
+    """A JSON boolean, or "true" or "false" in any case; false when absent. Raises ConfigFailure."""
+    value = raw.get(key, False)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ConfigFailure(f"{key}: want true or false, found {document.render(value)}")
+    return value
+
+
+def choose_version(raw: Mapping[str, Any]) -> str:
+    """The highest of cniVersion and cniVersions that is not above ours; cniVersion alone is taken as it is.
+
+    Raises CNIError when one of them is no version.
+    """
+    single, several = raw.get("cniVersion", ""), raw.get("cniVersions")
+    if not isinstance(single, str):
+        raise ConfigFailure(f"cniVersion: want a string, found {document.render(single)}")
+    if several is None:
+        return single
+    if not isinstance(several, list) or not all(isinstance(item, str) for item in several):
+        raise ConfigFailure(f"cniVersions: want a list of strings, found {document.render(several)}")
+    known = [version for version in [*several, *([single] if single else [])] if at_least(NEWEST, version)]
+    return max(known, key=ordinal, default=single)
+
+
+def inject(plugin: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a plugin configuration with *values* set over its own. An empty key or None as value is refused."""
+    for key, value in values.items():
+        if not key or value is None:
+            raise ConfigFailure(f"cannot inject {key!r}: {document.render(value)}: want a key and a value")
+    return {**plugin, **values}

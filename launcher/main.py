@@ -1,0 +1,80 @@
+"""The `cniwire` command: read the command line, do the command, answer with an exit code."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from core.errors import CNIError
+from launcher import options as command_line
+from launcher.failures import FAILED, Interrupted
+
+COMPANIONS = ("host-local", "portmap")  # where these two are, our plugins are
+SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit codes are in `cniwire --help`."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # its command is its own business
+        from launcher import lab  # apart, so that it stays free of everything that the others load
+
+        return lab.main(argv[1:])
+    options = command_line.parse(argv)
+    if options.action == "completion":
+        from launcher.completion import script  # only here
+
+        print(script(command_line.parser(), options.shell))
+        return 0
+    return perform(options)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Make a session and run one of the commands in it."""
+    from launcher import containers, drawing, signals, upkeep  # behind --help, which needs none of it
+    from launcher.cache import Cache
+    from launcher.runtime import Runtime
+    from launcher.terminal import Terminal
+    from launcher.wiring import Session
+
+    commands = {
+        "run": containers.run,
+        "up": containers.up,
+        "down": containers.down,
+        "exec": containers.execute,
+        "attach": containers.attach,
+        "detach": containers.detach,
+        "check": upkeep.check,
+        "gc": upkeep.gc,
+        "status": upkeep.status,
+        "ls": drawing.ls,
+    }
+    terminal = Terminal(options.json, options.verbose)
+    runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir), options.timeout, terminal)
+    signals.stop_by_exception()
+    try:
+        return commands[options.action](Session(options.conf_dir, runtime, terminal), options)
+    except CNIError as error:
+        terminal.failure(error)
+        return getattr(error, "status", FAILED)
+    except Interrupted as stop:
+        return 128 + stop.number
+    except BrokenPipeError:
+        return FAILED
+    finally:
+        terminal.settle()
+
+
+def plugin_dirs(chosen: Sequence[str] | None) -> list[str]:
+    """Where plugins are looked for: --plugin-dir, else CNI_PATH, else our own and the system's directories that exist."""
+    if chosen or os.environ.get("CNI_PATH"):
+        listed = [part for text in chosen or [os.environ["CNI_PATH"]] for part in text.split(":")]
+        return [os.path.abspath(directory) for directory in listed if directory]
+    executable = os.path.dirname(os.path.realpath("/proc/self/exe"))  # the bundle's folder
+    checkout = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bin")
+    own = [path for path in (executable, checkout) if all(os.path.isfile(os.path.join(path, name)) for name in COMPANIONS)]
+    return own + [path for path in SYSTEM_DIRS if os.path.isdir(path) and path not in own]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

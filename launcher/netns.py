@@ -1,0 +1,189 @@
+"""Network namespaces: named ones in /run/netns as `ip netns` keeps them, and the way into any of them.
+
+Spec: section 2 "Parameters" (CNI_NETNS).
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from launcher.failures import Failure, UsageFailure
+
+DIRECTORY = "/run/netns"
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+MS_BIND, MS_REC, MS_SLAVE, MS_SHARED, MNT_DETACH = 0x1000, 0x4000, 1 << 19, 1 << 20, 2
+NS_GET_NSTYPE = 0xB703
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+PRIVILEGE = "this needs root: use sudo, or try it in a private fake host with `cniwire lab`"
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def path_of(name: str) -> str:
+    """Where the namespace called *name* is."""
+    return os.path.join(DIRECTORY, name)
+
+
+def create(name: str) -> str:
+    """Make a named namespace with its loopback up; return its path. Raises Failure when it exists or may not be made."""
+    if "/" in name or name in ("", ".", ".."):
+        raise UsageFailure(f"namespace name: want a file name, found {name!r}")
+    path = path_of(name)
+    try:
+        _share_directory()
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0))
+    except FileExistsError:
+        hint = f"`cniwire attach NETWORK {name}` wires it, `cniwire down {name}` removes it"
+        raise Failure(f"namespace {name} exists already", hint=hint) from None
+    except OSError as error:
+        raise _refused(f"cannot make {path}", error) from None
+    try:
+        _in_child(lambda: _become(path))
+    except BaseException as error:
+        remove(name)
+        if isinstance(error, OSError):
+            raise _refused(f"cannot make a namespace at {path}", error) from None
+        raise
+    return path
+
+
+def _refused(what: str, error: OSError) -> Failure:
+    return Failure(f"{what}: {error.strerror}", hint=PRIVILEGE if isinstance(error, PermissionError) else "")
+
+
+def _share_directory() -> None:
+    """Make /run/netns a shared mount, so that namespaces made here are seen, and removed, in other mount namespaces."""
+    os.makedirs(DIRECTORY, exist_ok=True)
+    try:
+        mount("", DIRECTORY, MS_SHARED | MS_REC)
+    except OSError:
+        mount(DIRECTORY, DIRECTORY, MS_BIND | MS_REC)
+        mount("", DIRECTORY, MS_SHARED | MS_REC)
+
+
+def _become(path: str) -> None:
+    """Enter a new namespace, bring its loopback up and pin it at *path*."""
+    call(libc.unshare, CLONE_NEWNET)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+    mount("/proc/self/ns/net", path, MS_BIND)
+
+
+def _in_child(action: Callable[[], None]) -> None:
+    """Run *action* in a child process, so that its namespaces are not ours. Raises OSError."""
+    child = os.fork()
+    if child == 0:
+        number = 255
+        try:
+            action()
+            number = 0
+        except OSError as error:
+            number = error.errno or 255
+        finally:
+            os._exit(number)
+    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if number:
+        raise OSError(number, os.strerror(number) if 0 < number < 255 else "the child died")
+
+
+def remove(name: str) -> bool:
+    """Remove a named namespace; it lives on while processes are in it. False when there was none. Raises Failure."""
+    path = path_of(name)
+    with contextlib.suppress(OSError):
+        call(libc.umount2, os.fsencode(path), MNT_DETACH)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _refused(f"cannot remove {path}", error) from None
+    return True
+
+
+def names() -> list[str]:
+    """The named namespaces, sorted."""
+    try:
+        return sorted(name for name in os.listdir(DIRECTORY) if identity(path_of(name)))
+    except OSError:
+        return []
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """(device, inode) of the network namespace at *path*, None when there is none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if fcntl.ioctl(handle, NS_GET_NSTYPE) != CLONE_NEWNET:
+            return None
+        status = os.fstat(handle)
+        return status.st_dev, status.st_ino
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def inside(path: str) -> Iterator[None]:
+    """Open sockets in another namespace: everything within the block happens there. Raises OSError."""
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            call(libc.setns, there, CLONE_NEWNET)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            call(libc.setns, here, CLONE_NEWNET)
+    finally:
+        os.close(here)
+
+
+def enter(path: str, resolv_conf: str = "") -> None:
+    """Move this process into a namespace for good, with a /sys that shows it and the files of /etc/netns/NAME over those of /etc.
+
+    resolv_conf: text that replaces /etc/resolv.conf unless /etc/netns/NAME has one. Raises OSError.
+    """
+    with open(path, "rb") as file:
+        call(libc.setns, file.fileno(), CLONE_NEWNET)
+    call(libc.unshare, CLONE_NEWNS)
+    mount("", "/", MS_SLAVE | MS_REC)
+    with contextlib.suppress(OSError):  # a user namespace that may not: /sys then shows the old one
+        mount("sysfs", "/sys", 0, "sysfs")
+    own = os.path.join("/etc/netns", os.path.basename(path))
+    if resolv_conf and not os.path.exists(f"{own}/resolv.conf"):
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # unlinked, yet mounted
+            os.chmod(file.name, 0o644)
+            file.write(resolv_conf)
+            file.flush()
+            _mount_over(file.name, "/etc/resolv.conf")
+    for name in os.listdir(own) if os.path.isdir(own) else ():
+        _mount_over(os.path.join(own, name), os.path.join("/etc", name))
+
+
+def _mount_over(source: str, target: str) -> None:
+    if os.path.exists(target):
+        mount(source, os.path.realpath(target), MS_BIND)
+
+
+def mount(source: str, target: str, flags: int, kind: str = "") -> None:
+    """mount(2). Raises OSError."""
+    call(libc.mount, os.fsencode(source), os.fsencode(target), kind.encode() or None, flags, None)
+
+
+def call(function: Any, *arguments: object) -> None:
+    """Call a C *function* that returns -1 and sets errno when it fails. Raises OSError."""
+    if function(*arguments) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

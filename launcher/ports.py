@@ -1,0 +1,70 @@
+"""Published ports: `[hostIP:]hostPort[-hostPort]:containerPort[-containerPort][/protocol]` to the capability portMappings."""
+
+import ipaddress
+from typing import Any
+
+from launcher.failures import UsageFailure
+
+PROTOCOLS = ("tcp", "udp", "sctp")
+
+
+def parse(text: str) -> dict[str, Any]:
+    """One mapping: hostPort, containerPort, protocol, and hostIP and range (number of ports) where given.
+
+    An IPv6 host address stands in brackets. Raises UsageFailure.
+    """
+    rest, slash, protocol = text.rpartition("/")
+    rest, protocol = (rest, protocol) if slash else (text, "tcp")
+    front, colon, container = rest.rpartition(":")
+    host_ip, _, host = front.rpartition(":")
+    if not colon:
+        raise wrong(text, "a host port and a container port with a colon between them")
+    if protocol not in PROTOCOLS:
+        raise wrong(text, f"one of {', '.join(PROTOCOLS)} behind the slash")
+    first, count = span(text, host)
+    container_first, container_count = span(text, container)
+    if count != container_count:
+        raise wrong(text, f"two ranges of equal length (they have {count} and {container_count} ports)")
+    mapping: dict[str, Any] = {"hostPort": first, "containerPort": container_first, "protocol": protocol}
+    if count > 1:
+        mapping["range"] = count
+    if host_ip:
+        mapping["hostIP"] = address(text, host_ip)
+    return mapping
+
+
+def span(text: str, part: str) -> tuple[int, int]:
+    """First port and number of ports of "80" or "80-89". Raises UsageFailure."""
+    low, dash, high = part.partition("-")
+    numbers = [low, high] if dash else [low]
+    if not all(number.isascii() and number.isdigit() and 1 <= int(number) <= 65535 for number in numbers):
+        raise wrong(text, f"ports from 1 to 65535 instead of {part!r}")
+    first, last = int(numbers[0]), int(numbers[-1])
+    if last < first:
+        raise wrong(text, f"a range that does not run backwards instead of {part!r}")
+    return first, last - first + 1
+
+
+def address(text: str, part: str) -> str:
+    """The canonical host address. Raises UsageFailure."""
+    try:
+        return str(ipaddress.ip_address(part[1:-1] if part.startswith("[") and part.endswith("]") else part))
+    except ValueError:
+        raise wrong(text, f"an IP address instead of {part!r}, IPv6 in brackets") from None
+
+
+def wrong(text: str, want: str) -> UsageFailure:
+    """The failure for a mapping that cannot be read."""
+    return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
+
+
+def shown(mapping: dict[str, Any]) -> str:
+    """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`."""
+    count = int(mapping.get("range") or 1) - 1
+    host, container = (
+        f"{first}-{first + count}" if count else str(first)
+        for first in (mapping.get("hostPort", 0), mapping.get("containerPort", 0))
+    )
+    host_ip = str(mapping.get("hostIP") or "")
+    prefix = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" if host_ip else ""
+    return f"{prefix}{host}→{container}/{mapping.get('protocol') or 'tcp'}"

@@ -1,0 +1,121 @@
+"""What can be wired: a named namespace, a namespace's path, or a process; and whether one that was wired still lives.
+
+Law: what cannot be proven gone counts as alive.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from launcher import netns
+from launcher.cache import Cached
+from launcher.failures import Failure, UsageFailure
+
+PROCESS_ID = re.compile(r"(?:pid|run)-(\d+)-(\d+)")  # container IDs that carry the process and its start time
+
+
+@dataclass(frozen=True)
+class Target:
+    """A namespace to wire: the container ID that stands for it and its path ("" when it is gone)."""
+
+    container_id: str
+    netns: str
+
+
+def resolve(text: str, container_id: str = "") -> Target:
+    """The target that *text* means: a name in /run/netns, a pid, or a path.
+
+    container_id: overrides the derived one. Raises Failure when there is no such namespace, or when it is our own.
+    """
+    target = _derive(text)
+    found = netns.identity(target.netns)
+    if found is None:
+        raise Failure(*_missing(text, target.netns))
+    if found == netns.identity("/proc/self/ns/net"):
+        raise Failure(
+            f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one"
+        )
+    return Target(container_id, target.netns) if container_id else target
+
+
+def derive(text: str) -> Target:
+    """As resolve, for a target that may be gone: its path is then "", its container ID still right if that can be known."""
+    target = _derive(text)
+    return target if netns.identity(target.netns) else Target(target.container_id, "")
+
+
+def _derive(text: str) -> Target:
+    if not text:
+        raise UsageFailure("target: want the name of a namespace, a pid or a path, found nothing")
+    if "/" in text:
+        return _at_path(os.path.abspath(text))
+    if text.isascii() and text.isdigit() and not os.path.exists(netns.path_of(text)):
+        return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
+    return Target(text, netns.path_of(text))
+
+
+def _at_path(path: str) -> Target:
+    folder, name = os.path.split(path)
+    if os.path.realpath(folder) == os.path.realpath(netns.DIRECTORY):
+        return Target(name, netns.path_of(name))
+    process = re.fullmatch(r"/proc/(\d+)/ns/net", path)
+    if process:
+        return _derive(process[1])
+    return Target("netns-" + hashlib.sha512(path.encode()).hexdigest()[:20], path)
+
+
+def _missing(text: str, path: str) -> tuple[str, str, str]:
+    if text.isdigit():
+        return f"no process {text}, or its namespace may not be opened", "", netns.PRIVILEGE if os.geteuid() else ""
+    if "/" in text:
+        return f"{text} is no network namespace", "", "want a file as in /run/netns, or /proc/PID/ns/net"
+    return f"no namespace {text!r}", f"{path} is none", f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is"
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None when it does not live. Tells processes of one pid apart."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def own_id() -> str:
+    """A container ID for a namespace that shall live as long as this process: `run-PID-STARTTIME`."""
+    return f"run-{os.getpid()}-{start_time(os.getpid())}"
+
+
+def owner_gone(container_id: str) -> bool:
+    """Whether a container ID names a process that does not live any more."""
+    match = PROCESS_ID.fullmatch(container_id)
+    return bool(match and start_time(int(match[1])) != int(match[2]))
+
+
+def gone(cached: Cached) -> str:
+    """Why a cached attachment's container is provably gone, "" when it lives or nobody can tell."""
+    request = cached.request
+    if owner_gone(request.container_id):
+        return "its process has ended"
+    if request.netns and netns.identity(request.netns) is None and not _hidden(request.netns):
+        return f"{request.netns} is no namespace any more"
+    return ""
+
+
+def _hidden(path: str) -> bool:
+    """Whether *path* may exist without our being allowed to look."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        except PermissionError:
+            return True
+    return False
+
+
+def living(cached: Iterable[Cached]) -> list[Cached]:
+    """Those that are not provably gone."""
+    return [item for item in cached if not gone(item)]

@@ -1,0 +1,146 @@
+"""What is wired, as the kernel shows it: network, bridge, port, namespace and interface, addresses, published ports.
+
+The result cache says what was attached; links and addresses are read from the kernel, so that what is broken looks broken.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from launcher import conflist, netns, target
+from launcher.cache import Cached
+from launcher.conflist import Network
+from launcher.failures import ConfigFailure
+from launcher.wiring import Session
+
+
+def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
+    """The whole picture as plain values, of some networks or of all: `networks`, and `unwired` names of namespaces.
+
+    Raises ConfigFailure when a named network cannot be read.
+    """
+    configured = named_networks(session, references)
+    cached = session.cache.attachments()
+    for item in cached:
+        if not references and item.network not in configured:
+            configured[item.network] = {"name": item.network, "source": ""}
+    host = links("")
+    seen: dict[str, dict[str, dict[str, Any]]] = {}
+    for item in cached:
+        if item.network in configured:
+            path = item.request.netns
+            if path not in seen:
+                seen[path] = {} if target.gone(item) else links(path)
+            configured[item.network].setdefault("attachments", []).append(attachment(item, host, seen[path]))
+    for network in configured.values():
+        names = [entry["bridge"] for entry in network.get("attachments", []) if "bridge" in entry]
+        network["bridges"] = [{"name": name, **link_state(host.get(name))} for name in dict.fromkeys(names)]
+    wired = {netns.identity(item.request.netns) for item in cached}
+    unwired = [name for name in netns.names() if netns.identity(netns.path_of(name)) not in wired]
+    return {"networks": list(configured.values()), "unwired": [] if references else unwired}
+
+
+def named_networks(session: Session, references: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Networks by name, as far as their configuration tells; all of the directory when none is named."""
+    found: dict[str, dict[str, Any]] = {}
+    if references:
+        for reference in references:
+            network = conflist.resolve(reference, session.conf_dir)
+            found[network.name] = configured_network(network)
+        return found
+    try:
+        everything = list(conflist.load_all(session.conf_dir))
+    except ConfigFailure:
+        return found  # no directory: only what the cache knows
+    for path, network_or_failure in everything:
+        if isinstance(network_or_failure, Network):
+            found.setdefault(network_or_failure.name, configured_network(network_or_failure))
+        else:
+            found[path] = {"name": path, "source": path, "error": network_or_failure.msg}
+    return found
+
+
+def configured_network(network: Network) -> dict[str, Any]:
+    """What a configuration tells of its network."""
+    plugins = [plugin["type"] for plugin in network.plugins]
+    return {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
+
+
+def links(path: str) -> dict[str, dict[str, Any]]:
+    """The links of a namespace by name ("" is our own), each with addresses; empty when it cannot be read."""
+    from pyroute2 import IPRoute  # 0.15 s, worth it only when there is something to look at
+
+    try:
+        if not path:
+            return dump(IPRoute())
+        with netns.inside(path):
+            reader = IPRoute()  # stays in the namespace in which it was made
+        return dump(reader)
+    except OSError:
+        return {}
+
+
+def dump(reader: Any) -> dict[str, dict[str, Any]]:
+    """Links and addresses through one netlink socket, which is closed."""
+    with reader:
+        by_index: dict[int, dict[str, Any]] = {}
+        for message in reader.get_links():
+            info = message.get_attr("IFLA_LINKINFO")
+            by_index[message["index"]] = {
+                "name": message.get_attr("IFLA_IFNAME"),
+                "kind": (info.get_attr("IFLA_INFO_KIND") if info else None) or "",
+                "up": message.get_attr("IFLA_OPERSTATE") == "UP",
+                "mtu": message.get_attr("IFLA_MTU"),
+                "mac": message.get_attr("IFLA_ADDRESS") or "",
+                "master": message.get_attr("IFLA_MASTER"),
+                "addresses": [],
+            }
+        for message in reader.get_addr():
+            # an address with scope link is the kernel's own, nobody configured it
+            if message["index"] in by_index and message["scope"] != 253:
+                text = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+                by_index[message["index"]]["addresses"].append(text)
+    for link in by_index.values():
+        link["master"] = by_index.get(link["master"], {}).get("name", "")
+    return {link["name"]: link for link in by_index.values()}
+
+
+def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:
+    """One attachment: what was asked for, and what the kernel has of it."""
+    request = cached.request
+    link = inside.get(request.ifname)
+    reason = target.gone(cached)
+    interfaces = cached.result.get("interfaces") or []
+    outside = [item["name"] for item in interfaces if not item.get("sandbox")]
+    bridge = next((name for name in outside if host.get(name, {}).get("kind") == "bridge"), "")
+    port = next((name for name in outside if host.get(name, {}).get("kind") == "veth"), "")
+    expected = [name for name in outside if name not in host]
+    if reason:
+        state = "gone"
+    elif link is None:
+        state = "interface is missing" if inside else "unreadable"
+    elif expected:
+        state = f"{expected[0]} is missing"
+    elif port and bridge and host[port]["master"] != bridge:
+        state = f"not on {bridge}"
+    else:
+        state = "up" if link["up"] else "down"
+    values = {
+        "containerID": request.container_id,
+        "ifname": request.ifname,
+        "netns": request.netns,
+        "state": state,
+        "why": reason,
+        "mac": link["mac"] if link else "",
+        "addresses": link["addresses"] if link else [],
+        "port": port,
+        "bridge": bridge,
+        "portMappings": request.capability_args.get("portMappings") or [],
+    }
+    return {key: value for key, value in values.items() if value or key == "addresses"}
+
+
+def link_state(link: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a person wants to know of a bridge."""
+    if link is None:
+        return {"state": "missing", "addresses": []}
+    return {"state": "up" if link["up"] else "down", "mtu": link["mtu"], "mac": link["mac"], "addresses": link["addresses"]}

@@ -1,0 +1,187 @@
+"""The commands that look after what is wired: check, gc, status."""
+
+import argparse
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from rich.markup import escape
+
+from core.errors import CNIError
+from launcher import conflist, netns, target
+from launcher.cache import Cached
+from launcher.conflist import Network
+from launcher.containers import finish
+from launcher.failures import ConfigFailure, Failure, MissingDirectory, Unsupported
+from launcher.orphans import orphans
+from launcher.terminal import Stopwatch, described
+from launcher.wiring import Session, network_of, report_warnings, who
+
+
+def check(session: Session, options: argparse.Namespace) -> int:
+    """CHECK attachments: all in the cache, or those of some containers or of one network."""
+    chosen = [
+        cached
+        for cached in session.cache.attachments()
+        if (not options.names or cached.request.container_id in options.names) and options.network in ("", cached.network)
+    ]
+    missing = set(options.names) - {cached.request.container_id for cached in chosen}
+    failures: list[CNIError] = [
+        Failure(f"nothing is attached to {name!r}", hint="`cniwire ls` shows what is") for name in sorted(missing)
+    ]
+    rows: list[dict[str, Any]] = []
+    for cached in chosen:
+        outcome, error = check_one(session, cached)
+        rows.append(
+            {
+                "network": cached.network,
+                "containerID": cached.request.container_id,
+                "ifname": cached.request.ifname,
+                "check": outcome,
+            }
+        )
+        if error:
+            failures.append(
+                Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code)
+            )
+            rows[-1]["error"] = described(error)
+    if not chosen and not missing:
+        session.terminal.note("nothing is attached")
+    return finish_with(session, failures, {"attachments": rows})
+
+
+def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
+    """One CHECK: "ok", "skipped" or "failed", and the error of the last."""
+    watch = Stopwatch()
+    try:
+        if session.runtime.check(network_of(session, cached), cached.request):
+            session.terminal.done(f"{who(cached)} on {escape(cached.network)} is as it was made", watch.seconds)
+            return "ok", None
+        session.terminal.skipped(f"{who(cached)}: network {escape(cached.network)} has disableCheck")
+    except Unsupported as unsupported:
+        session.terminal.skipped(f"{who(cached)}: {escape(unsupported.msg)}")
+    except CNIError as error:
+        return "failed", error
+    finally:
+        report_warnings(session)
+    return "skipped", None
+
+
+def finish_with(session: Session, failures: list[CNIError], outcome: dict[str, Any]) -> int:
+    """As finish, but with --json the outcome tells of the failures itself."""
+    if failures and session.terminal.as_json:
+        session.terminal.result({**outcome, "errors": [described(failure) for failure in failures]})
+        return max(getattr(failure, "status", 1) for failure in failures)
+    return finish(session, failures, outcome)
+
+
+def status(session: Session, options: argparse.Namespace) -> int:
+    """Whether networks could serve an ADD now: plugins there, versions right, STATUS."""
+    failures: list[CNIError] = []
+    rows: list[dict[str, Any]] = []
+    for reference, network in listed(session, options.networks):
+        watch = Stopwatch()
+        try:
+            if isinstance(network, ConfigFailure):
+                raise network
+            session.runtime.validate(network)
+            asked = session.runtime.status(network)
+            plugins = " → ".join(plugin["type"] for plugin in network.plugins)
+            what = "is ready" if asked else f"has its plugins; cniVersion {network.version or '0.1.0'} has no STATUS"
+            session.terminal.done(f"[bold]{escape(network.name)}[/] {what}  [dim]{escape(plugins)}[/]", watch.seconds)
+            rows.append({"network": network.name, "ready": True, "asked": asked})
+        except CNIError as error:
+            failures.append(error)
+            rows.append({"network": reference, "ready": False, "error": described(error)})
+        report_warnings(session)
+    return finish_with(session, failures, {"networks": rows})
+
+
+def listed(session: Session, references: Iterable[str]) -> list[tuple[str, Network | ConfigFailure]]:
+    """The named networks, or all of the configuration directory; each with what it was called."""
+    if not references:
+        found = list(conflist.load_all(session.conf_dir))
+        if not found:
+            raise MissingDirectory(
+                f"no network configuration in {session.conf_dir}", hint="choose another directory with --conf-dir"
+            )
+        return [(network.name if isinstance(network, Network) else path, network) for path, network in found]
+    pairs: list[tuple[str, Network | ConfigFailure]] = []
+    for reference in references:
+        try:
+            pairs.append((reference, conflist.resolve(reference, session.conf_dir)))
+        except ConfigFailure as failure:
+            pairs.append((reference, failure))
+    return pairs
+
+
+def gc(session: Session, options: argparse.Namespace) -> int:
+    """Remove what is provably no longer alive: cached attachments, what plugins hold without a claim, namespaces of ended runs."""
+    failures: list[CNIError] = []
+    report = []
+    for network in gc_networks(session, options.networks, failures):
+        stale = {cached.key: reason for cached in attached(session, network) if (reason := target.gone(cached))}
+        valid = [cached.key for cached in attached(session, network) if cached.key not in stale]
+        lost = orphans(network, [*valid, *stale])
+        report.append({"network": network.name, "valid": named(valid), "stale": named(stale), "orphans": lost})
+        word = "would remove" if options.dry_run else "removing"
+        for (container_id, ifname), reason in stale.items():
+            session.terminal.note(
+                f"{word} [bold]{escape(container_id)}[/]/{escape(ifname)} from {escape(network.name)}: {escape(reason)}"
+            )
+        for item in lost:
+            session.terminal.note(f"{word} {escape(item)}, which no attachment on {escape(network.name)} claims")
+        if not options.dry_run:
+            collect(session, network, valid, stale, failures)
+    abandoned = [name for name in netns.names() if target.owner_gone(name)]
+    for name in abandoned:
+        session.terminal.note(
+            f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended"
+        )
+        if not options.dry_run:
+            netns.remove(name)
+    return finish_with(session, failures, {"dryRun": options.dry_run, "networks": report, "namespaces": abandoned})
+
+
+def collect(
+    session: Session, network: Network, valid: list[tuple[str, str]], stale: Iterable[tuple[str, str]], failures: list[CNIError]
+) -> None:
+    """GC of one network, reported."""
+    watch = Stopwatch()
+    try:
+        if session.runtime.gc(network, valid, stale):
+            session.terminal.done(
+                f"[bold]{escape(network.name)}[/] holds {len(valid)} live attachments and nothing else", watch.seconds
+            )
+        else:
+            session.terminal.skipped(f"network {escape(network.name)} has disableGC")
+    except CNIError as error:
+        failures += getattr(error, "failures", [error])
+    report_warnings(session)
+
+
+def attached(session: Session, network: Network) -> list[Cached]:
+    """The cached attachments on a network."""
+    return [cached for cached in session.cache.attachments() if cached.network == network.name]
+
+
+def named(keys: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """(container ID, ifname) pairs for --json."""
+    return [{"containerID": container_id, "ifname": ifname} for container_id, ifname in keys]
+
+
+def gc_networks(session: Session, references: list[str], failures: list[CNIError]) -> list[Network]:
+    """The named networks; or all that are configured, and those that only the cache still knows."""
+    chosen: dict[str, Network] = {}
+    for _, network in listed(session, references) if references or os.path.isdir(session.conf_dir) else ():
+        if isinstance(network, Network):
+            chosen.setdefault(network.name, network)
+        else:
+            failures.append(network)
+    for cached in session.cache.attachments() if not references else ():
+        if cached.network not in chosen:
+            try:
+                chosen[cached.network] = network_of(session, cached)
+            except CNIError as error:
+                failures.append(error)
+    return list(chosen.values())

@@ -1,0 +1,204 @@
+"""Wire a namespace to networks and unwire it: what run, up, down, attach, detach and gc share.
+
+Law: what one call wired is unwired by that call if any part of it fails; what was there before stays.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.markup import escape
+
+from core.errors import CNIError
+from launcher import conflist, netns, ports, signals
+from launcher.cache import Cache, Cached, Request
+from launcher.conflist import Network
+from launcher.failures import ConfigFailure, Failure, UsageFailure
+from launcher.runtime import Runtime
+from launcher.target import Target, gone
+from launcher.terminal import Stopwatch, Terminal
+
+
+@dataclass
+class Session:
+    """Everything that a command works with."""
+
+    conf_dir: str
+    runtime: Runtime
+    terminal: Terminal
+
+    @property
+    def cache(self) -> Cache:
+        """The runtime's result cache."""
+        return self.runtime.cache
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for beyond networks and target."""
+
+    ifname: str = ""  # "": eth0 and so on
+    mappings: tuple[Mapping[str, Any], ...] = ()
+    args: tuple[tuple[str, str], ...] = ()
+    capability_args: Mapping[str, Any] | None = None
+
+
+def networks(session: Session, references: str) -> list[Network]:
+    """The networks of a comma-separated list of names and files. Raises Failure."""
+    chosen = [conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference]
+    if not chosen:
+        raise UsageFailure(f"network: want a name or a file, found {references!r}")
+    return chosen
+
+
+def requests(chosen: Sequence[Network], target: Target, wishes: Wishes, taken: Iterable[str] = ()) -> list[tuple[Network, Request]]:
+    """One request per network: interface names eth0, eth1... that are not *taken*; ports go to the first network that can.
+
+    Raises Failure when a wish cannot be passed to any plugin.
+    """
+    if wishes.ifname and len(chosen) > 1:
+        raise UsageFailure("--ifname goes with a single network", hint="several networks get eth0, eth1 and so on")
+    free = (name for number in range(len(chosen) + len(list(taken)) + 1) if (name := f"eth{number}") not in set(taken))
+    pairs, wanted = [], dict(wishes.capability_args or {})
+    if wishes.mappings:
+        wanted["portMappings"] = [dict(mapping) for mapping in wishes.mappings]
+    for network in chosen:
+        passed = {key: wanted.pop(key) for key in sorted(network.capabilities & set(wanted))}
+        pairs.append((network, Request(target.container_id, wishes.ifname or next(free), target.netns, wishes.args, passed)))
+    if wanted:
+        keys, names = ", ".join(sorted(wanted)), ", ".join(network.name for network in chosen)
+        hint = 'give the plugin that should get it "capabilities": {"' + min(wanted) + '": true}'
+        raise ConfigFailure(f"network {names}: no plugin declares the capability {keys}, so nobody would get its value", hint=hint)
+    return pairs
+
+
+def connect(session: Session, pairs: Iterable[tuple[Network, Request]]) -> list[Cached]:
+    """ADD each request; if one fails or a signal comes, DEL it and those before it. Returns what was attached."""
+    done: list[tuple[Network, Request]] = []
+    attached = []
+    try:
+        for network, request in pairs:
+            refuse_second(session, network, request)
+            done.append((network, request))
+            watch = Stopwatch()
+            outcome = session.runtime.add(network, request)
+            attached.append(Cached(network.name, request, b"", outcome))
+            session.terminal.done(summary(attached[-1]), watch.seconds)
+            report_warnings(session)
+    except BaseException:
+        session.terminal.settle()
+        with signals.held():
+            for network, request in reversed(done):
+                quietly_delete(session, network, request)
+        raise
+    return attached
+
+
+def refuse_second(session: Session, network: Network, request: Request) -> None:
+    """A runtime must not ADD the same attachment twice without DEL between. Raises Failure."""
+    try:
+        known = session.cache.read(network.name, request)
+    except CNIError:
+        return  # unreadable: ADD will replace it
+    if known and gone(known):
+        session.runtime.delete(network, replace(known.request, netns=""))
+    elif known:
+        hint = f"`cniwire detach {network.name} {request.container_id}` takes it off"
+        raise Failure(f"{request.container_id}/{request.ifname} is attached to {network.name} already", hint=hint)
+
+
+def quietly_delete(session: Session, network: Network, request: Request) -> None:
+    """DEL after a failed ADD: a failure of it is a warning, the ADD's own failure is what counts."""
+    try:
+        session.runtime.delete(network, request)
+    except CNIError as error:
+        session.terminal.warn(f"while undoing {request.container_id}/{request.ifname} on {network.name}: {error}")
+
+
+def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError]:
+    """DEL attachments, last added first, with the configuration of their ADD; goes on after errors and returns them."""
+    failures = []
+    for cached in sorted(attachments, key=lambda item: item.request.ifname, reverse=True):
+        watch = Stopwatch()
+        request = replace(cached.request, netns="") if gone(cached) else cached.request
+        try:
+            session.runtime.delete(network_of(session, cached), request)
+            session.terminal.done(f"{who(cached)} is off {escape(cached.network)}", watch.seconds)
+        except CNIError as error:
+            failures.append(error)
+        report_warnings(session)
+    return failures
+
+
+def network_of(session: Session, cached: Cached) -> Network:
+    """The network as it was when the attachment was added, or as it is configured now. Raises CNIError."""
+    if cached.config:
+        try:
+            return conflist.parse_list(cached.config)
+        except CNIError:
+            pass  # a cache of another runtime may hold a single configuration
+    return conflist.load(session.conf_dir, cached.network)
+
+
+def report_warnings(session: Session) -> None:
+    """Show what plugins said on stderr although they succeeded."""
+    for text in session.runtime.warnings:
+        session.terminal.warn(text)
+    session.runtime.warnings.clear()
+
+
+def who(cached: Cached) -> str:
+    """`container/ifname` as markup."""
+    return f"[bold]{escape(cached.request.container_id)}[/]/{escape(cached.request.ifname)}"
+
+
+def summary(cached: Cached) -> str:
+    """One line of markup about an attachment: who, where, addresses, ports."""
+    found = "  ".join(addresses(cached.result)) or "no address"
+    mappings = "  ".join(ports.shown(mapping) for mapping in cached.request.capability_args.get("portMappings", []))
+    return f"{who(cached)} is on {escape(cached.network)}: [cyan]{found}[/]" + (
+        f"  published [magenta]{mappings}[/]" if mappings else ""
+    )
+
+
+def addresses(outcome: Mapping[str, Any]) -> list[str]:
+    """The addresses of a result document of any version."""
+    old = [outcome[key]["ip"] for key in ("ip4", "ip6") if isinstance(outcome.get(key), dict)]
+    return old + [item["address"] for item in outcome.get("ips") or []]
+
+
+def resolv_conf(attachments: Iterable[Cached]) -> str:
+    """The resolv.conf that the results ask for, "" when they ask for nothing."""
+    lines = []
+    for dns in [cached.result.get("dns") or {} for cached in attachments]:
+        lines += [f"nameserver {server}" for server in dns.get("nameservers") or []]
+        lines += [f"domain {dns['domain']}"] if dns.get("domain") else []
+        lines += [f"{key} {' '.join(dns[key])}" for key in ("search", "options") if dns.get(key)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def document(cached: Cached) -> dict[str, Any]:
+    """An attachment for --json."""
+    request = cached.request
+    values = {
+        "network": cached.network,
+        "containerID": request.container_id,
+        "ifname": request.ifname,
+        "netns": request.netns,
+        "portMappings": request.capability_args.get("portMappings", []),
+        "result": dict(cached.result),
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def interface_names(path: str) -> list[str]:
+    """The names of the interfaces in a namespace. Raises Failure."""
+    import socket  # cold: only attach asks
+
+    try:
+        with netns.inside(path):
+            return [name for _, name in socket.if_nameindex()]
+    except OSError as error:
+        raise Failure(
+            f"cannot look into {path}: {error.strerror}", hint=netns.PRIVILEGE if isinstance(error, PermissionError) else ""
+        ) from None
