@@ -105,6 +105,21 @@ class Host(Namespace):
                 link.symlink_to(source / link.name)
         return folder
 
+    def ipam(self, script: str) -> Path:
+        """Return a folder with the bridge under test and an IPAM plugin `fake` that runs the shell *script*.
+
+        Each call of it adds its command to the file `calls` in the folder.
+        """
+        folder = self.mixed(bridge=self.plugins)
+        fake = folder / "fake"
+        fake.write_text(f'#!/bin/sh\necho "$CNI_COMMAND" >> {folder}/calls\n{script}\n')
+        fake.chmod(0o755)
+        return folder
+
+    def veth(self, owner: str) -> str:
+        """Return the name of the host's end of the attachment *owner*, `network/containerID/ifname`. Raises StopIteration."""
+        return next(str(link["ifname"]) for link in self.ip("link show") if link.get("ifalias") == owner)
+
     def state(self, *others: Namespace) -> State:
         """Return all that plugins may change: routing, sysctls and nft rules here and in *others*, and files."""
         return state_of((self, *others), self.data)

@@ -3,12 +3,13 @@
 Law: a socket stays in the namespace in which it was opened, so code enters a namespace only to open one, or to start a process.
 """
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from launcher.lab import CLONE_NEWNET, MS_BIND, call, libc, mount
 
@@ -56,6 +57,28 @@ class Namespace:
             done = subprocess.run(command, shell=True, input=stdin, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, f"{command}: {done.stderr.strip() or done.stdout.strip()}"
         return done.stdout.strip()
+
+    def ip(self, arguments: str) -> Any:
+        """Return what `ip -json` says to *arguments*: `ip("-details link show br0")[0]["mtu"]`."""
+        return self.run_json(f"ip -json {arguments}")
+
+    def run_json(self, command: str) -> Any:
+        """Return what a *command* that speaks JSON says; an empty list if it says nothing."""
+        return json.loads(self.run(command) or "[]")
+
+    def link(self, name: str) -> dict[str, Any]:
+        """Return the link *name* as `ip -json -details` shows it. Raises AssertionError when there is none."""
+        found: dict[str, Any] = self.ip(f"-details link show dev {name}")[0]
+        return found
+
+    def links(self) -> list[str]:
+        """Return the names of all links but the loopback."""
+        return sorted(link["ifname"] for link in self.ip("link show") if link["ifname"] != "lo")
+
+    def addresses(self, name: str) -> list[str]:
+        """Return the addresses of the link *name* that are not link-local, with prefix."""
+        found = self.ip(f"address show dev {name}")[0]["addr_info"]
+        return sorted(f"{it['local']}/{it['prefixlen']}" for it in found if it["scope"] != "link")
 
     def sysctl(self, name: str, value: object = None) -> str:
         """Return the text of the sysctl *name*, slash form below /proc/sys; write *value* first unless it is None."""

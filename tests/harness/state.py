@@ -89,11 +89,19 @@ def route_line(route: Any, names: dict[int, str]) -> str:
 
 
 def sysctls() -> Iterator[str]:
-    """Yield the settings that a plugin may write, of the whole namespace and of each link."""
-    files = [Path("/proc/sys", name) for name in SYSCTLS]
+    """Yield the settings that a plugin may write: of the whole namespace, and those of a link that differ from the default."""
+    for name in SYSCTLS:
+        yield f"sysctl {name} = {read(Path('/proc/sys', name))}"
     for family, keys in OF_LINK.items():
-        files += [folder / key for folder in Path("/proc/sys/net", family, "conf").iterdir() for key in keys]
-    return (f"sysctl {file.relative_to('/proc/sys')} = {file.read_text().strip()}" for file in files if file.exists())
+        conf = Path("/proc/sys/net", family, "conf")
+        default = {key: read(conf / "default" / key) for key in keys}
+        for folder in conf.iterdir():
+            found = {key: read(folder / key) for key in keys} if folder.name != "lo" else {}
+            yield from (f"sysctl net/{family}/conf/{folder.name}/{key} = {it}" for key, it in found.items() if it != default[key])
+
+
+def read(file: Path) -> str:
+    return file.read_text().strip() if file.exists() else ""
 
 
 def ruleset(namespace: Namespace) -> Iterator[str]:
