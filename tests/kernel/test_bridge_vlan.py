@@ -1,5 +1,7 @@
 """VLANs of bridge on a real kernel that has them; where it does not, the plan is tested on the fake kernel."""
 
+from typing import Any
+
 import pytest
 
 from tests.harness.configs import bridge
@@ -49,7 +51,7 @@ NATIVE = ["PVID", "Egress Untagged"]
     ],
     ids=str,
 )
-def test_a_port_has_exactly_these_vlans(vlan_host: Host, keys: dict[str, object], expected: Vlans) -> None:
+def test_a_port_has_exactly_these_vlans(vlan_host: Host, keys: dict[str, Any], expected: Vlans) -> None:
     """B-9 B-10 B-11 B-12 B-15"""
     vlan_host.network(bridge(**keys)).add(vlan_host.container())
     assert vlans(vlan_host, vlan_host.veth("net/c1/eth0")) == expected
