@@ -1,6 +1,7 @@
 """IP addresses and prefixes as packed bytes: 4 bytes are IPv4, 16 are IPv6.
 
-The text forms are those of the reference: IPv6 compressed as in RFC 5952, an IPv4-mapped IPv6 address is the IPv4 one.
+The text forms are those of the reference: IPv6 compressed as in RFC 5952, an IPv4-mapped IPv6 address is the IPv4 one,
+and nothing else is written with dots.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def parse(text: str) -> bytes:
 
 def text(address: bytes) -> str:
     """The canonical text of a packed address."""
-    return inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)
+    shown = inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)
+    if shown[:2] == "::" and "." in shown and address[:12] != MAPPED:  # the C library writes ::/96 with dots
+        return f"::{int.from_bytes(address[12:14], 'big'):x}:{int.from_bytes(address[14:], 'big'):x}"
+    return shown
 
 
 def family(address: bytes) -> int:
@@ -47,14 +51,17 @@ class Cidr:
 
 def parse_cidr(value: str) -> Cidr:
     """The Cidr of "address/prefix". Raises ValueError."""
-    host, slash, length = value.partition("/")
+    host, _, length = value.partition("/")
     try:
         address = parse(host)
     except ValueError:
         raise ValueError(f"invalid CIDR address {value!r}") from None
-    if not slash or not length.isascii() or not length.isdigit() or len(length) > 3 or int(length) > len(address) * 8:
+    if not length.isascii() or not length.isdigit() or len(length) > 3:
         raise ValueError(f"invalid CIDR address {value!r}")
-    return Cidr(address, int(length))
+    prefix_len = int(length) - (96 if ":" in host and len(address) == 4 else 0)  # an IPv4-mapped one
+    if not 0 <= prefix_len <= len(address) * 8:
+        raise ValueError(f"invalid CIDR address {value!r}")
+    return Cidr(address, prefix_len)
 
 
 def host_prefix(address: bytes) -> Cidr:
@@ -86,6 +93,6 @@ def overlap(one: Cidr, other: Cidr) -> bool:
 
 
 def first_host(cidr: Cidr) -> bytes:
-    """Network address + 1: where a gateway stands unless the configuration says otherwise."""
+    """Network address + 1: where a gateway stands unless the configuration says otherwise. The last of all stays itself."""
     net = network(cidr).address
-    return (int.from_bytes(net, "big") + 1).to_bytes(len(net), "big")
+    return min(int.from_bytes(net, "big") + 1, (1 << 8 * len(net)) - 1).to_bytes(len(net), "big")

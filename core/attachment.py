@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from core.record import record
 
-try:
-    from _sha512 import sha512  # type: ignore[import-not-found]
-except ImportError:  # Python 3.12 and later have it elsewhere
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import sha512
+else:
     try:
-        from _sha2 import sha512  # type: ignore[import-not-found]
-    except ImportError:
-        from hashlib import sha512
+        from _sha512 import sha512
+    except ImportError:  # Python 3.12 and later have it elsewhere
+        try:
+            from _sha2 import sha512
+        except ImportError:
+            from hashlib import sha512
 
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
 

@@ -6,7 +6,8 @@ Spec: section 1 "Network configuration format", section 3 "Deriving runtimeConfi
 
 from __future__ import annotations
 
-from core import address
+from core.address import Cidr, parse_cidr
+from core.address import parse as parse_address
 from core.document import render
 from core.errors import DECODING_FAILURE, INVALID_CONFIG, INVALID_ENVIRONMENT, CNIError
 
@@ -27,7 +28,7 @@ class Section:
     Every getter raises CNIError(INVALID_CONFIG) when the value has another type than the name of the getter says.
     """
 
-    __slots__ = ("values", "path", "_folded")
+    __slots__ = ("_folded", "path", "values")
 
     def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
         self.values = values
@@ -55,6 +56,13 @@ class Section:
             return default
         if not isinstance(value, str):
             raise self.wrong(key, "a string")
+        return value
+
+    def needed(self, key: str) -> str:
+        """A string that has to be there and not to be empty."""
+        value = self.text(key)
+        if not value:
+            raise self.wrong(key, "a string that is not empty")
         return value
 
     def boolean(self, key: str, default: bool = False) -> bool:
@@ -118,11 +126,11 @@ class Section:
 
     def address(self, key: str) -> bytes | None:
         """A packed IP address, None when absent or empty."""
-        return self.parsed(key, address.parse, "an IP address")
+        return self.parsed(key, parse_address, "an IP address")
 
-    def cidr(self, key: str) -> address.Cidr | None:
+    def cidr(self, key: str) -> Cidr | None:
         """An address with prefix length, None when absent or empty."""
-        return self.parsed(key, address.parse_cidr, "an address with prefix length")
+        return self.parsed(key, parse_cidr, "an address with prefix length")
 
 
 def _shown(value: Any) -> str:
@@ -130,12 +138,22 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
+def _decoded(config: Section, key: str) -> str:
+    """The string of *key*, "" when absent. Raises CNIError(DECODING_FAILURE) when it is none: it is told before any other key."""
+    value = config.get(key)
+    if value is not None and not isinstance(value, str):
+        raise CNIError(DECODING_FAILURE, config.wrong(key, "a string").msg)
+    return value or ""
+
+
 def version(config: Section) -> str:
     """cniVersion; missing or empty means 0.1.0. Raises CNIError(DECODING_FAILURE) when it is no string."""
-    value = config.get("cniVersion")
-    if value is not None and not isinstance(value, str):
-        raise CNIError(DECODING_FAILURE, f"cniVersion: want a string, found {_shown(value)}")
-    return value or "0.1.0"
+    return _decoded(config, "cniVersion") or "0.1.0"
+
+
+def network_name(config: Section) -> str:
+    """The name, "" when absent. Raises CNIError(DECODING_FAILURE) when it is no string."""
+    return _decoded(config, "name")
 
 
 def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -150,11 +168,12 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
         if not equals or "=" in value:
             raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: want KEY=VALUE, found {piece!r} in {text!r}")
         pairs[key] = value
-    tolerant = pairs.pop("IgnoreUnknown", "0").lower()
-    if tolerant not in TRUTHS:
-        raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {tolerant!r}")
+    given = pairs.pop("IgnoreUnknown", "0")
+    tolerant = TRUTHS.get(given.lower())
+    if tolerant is None:
+        raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {given!r}")
     unknown = sorted(set(pairs) - set(known))
-    if unknown and not TRUTHS[tolerant]:
+    if unknown and not tolerant:
         raise CNIError(
             INVALID_ENVIRONMENT,
             f"CNI_ARGS: unknown keys {', '.join(unknown)}",
@@ -166,9 +185,10 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
 def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
     """The (container ID, ifname) that GC has to keep; None when the key is absent, which means "do nothing".
 
+    An incomplete entry is an error: what it was meant to keep would be deleted.
     Spec: section 2 "GC". Raises CNIError(INVALID_CONFIG).
     """
     for key in VALID_ATTACHMENTS:
         if key in config:
-            return {(item.text("containerID"), item.text("ifname")) for item in config.sections(key)}
+            return {(item.needed("containerID"), item.needed("ifname")) for item in config.sections(key)}
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from core import result
+from core.config import Section
 from core.document import parse, render
 from core.errors import DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from core.protocol import Request
     from core.result import Result
 
-TIMEOUT_S = 60.0
-BUSY_TRIES, BUSY_PAUSE_S = 6, 1.0  # "Text file busy" while the binary is being replaced
-ENOEXEC_HINT = "is it executable, and for this machine?"
+MOST_CODE = 2**32 - 1
+
+
+class Unclear(CNIError):
+    """A delegate that did not say what it did: it died, hung, or printed neither a result nor an error."""
 
 
 def find(plugin_type: str, search_path: str) -> str:
@@ -29,37 +32,47 @@ def find(plugin_type: str, search_path: str) -> str:
     Raises CNIError(INVALID_CONFIG) for a name that cannot be one, DELEGATE_FAILED when it is nowhere.
     """
     if not plugin_type or "/" in plugin_type:
-        raise CNIError(INVALID_CONFIG, f"ipam.type: want the name of a plugin, found {plugin_type!r}")
+        raise CNIError(INVALID_CONFIG, f"ipam.type: want the name of a plugin, found {render(plugin_type)}")
     for directory in search_path.split(":"):
         path = os.path.join(directory, plugin_type)
         if directory and os.path.isfile(path):
             return path
-    raise CNIError(DELEGATE_FAILED, f"failed to find plugin {plugin_type!r} in path [{search_path}]", "install it there, or add its directory to CNI_PATH")
+    missing = f"ipam.type: failed to find plugin {render(plugin_type)} in path [{search_path}]"
+    raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
 
 
 def call(request: Request, command: str) -> Result | None:
     """Run the IPAM plugin's *command* with our environment and standard input.
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
+    After an ADD of which nobody knows what it left, its DEL is called. A plugin that refuses with an error has reserved nothing;
+    its DEL would free what an earlier ADD of the same attachment reserved.
     """
     plugin_type = request.config.section("ipam").text("type")
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
+    try:
+        stdout = _run(request, command, plugin_type, path)
+        return _result(request, plugin_type, stdout) if command == "ADD" else None
+    except Unclear:
+        if command == "ADD":
+            try:
+                _run(request, "DEL", plugin_type, path)
+            except CNIError:  # the first failure is the one to tell
+                pass
+        raise
+
+
+def _run(request: Request, command: str, plugin_type: str, path: str) -> bytes:
+    """What the plugin printed, its failure raised."""
     environ = {**request.environ, "CNI_COMMAND": command}
     module = request.siblings.get(plugin_type)
     if module and _is_ours(path, plugin_type):
         code, stdout, stderr = *_in_process(module, environ, request), b""
     else:
-        code, stdout, stderr = _execute(path, environ, request.stdin)
-    if stderr:
-        os.write(2, stderr)
+        code, stdout, stderr = _executed(path, environ, request)
     if code:
         raise _failure(plugin_type, code, stdout, stderr)
-    if command != "ADD":
-        return None
-    try:
-        return result.parse(parse(stdout, f"result of {plugin_type}"), request.version, f"result of {plugin_type}")
-    except CNIError as error:
-        raise CNIError(DELEGATE_FAILED, error.msg, f"it printed {_quoted(stdout)}") from None
+    return stdout
 
 
 def _is_ours(path: str, plugin_type: str) -> bool:
@@ -81,75 +94,57 @@ def _in_process(module: str, environ: Mapping[str, str], request: Request) -> tu
     return respond(import_module(module), environ, lambda: request.stdin)
 
 
+def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[int, bytes, bytes]:
+    from core.process import execute  # late: only for somebody else's plugin
+
+    try:
+        return execute(path, environ, request.stdin)
+    except TimeoutError as late:
+        raise Unclear(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CNIError(
+            DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?"
+        ) from None
+
+
+def _result(request: Request, plugin_type: str, stdout: bytes) -> Result:
+    """The Result in *stdout*; an error object there is that error, whatever the exit code said."""
+    what = f"result of {plugin_type}"
+    try:
+        document = parse(stdout, what)
+        error = _error(document)
+        if error is None:
+            return result.parse(document, request.version, what)
+    except CNIError as unreadable:
+        raise Unclear(DELEGATE_FAILED, unreadable.msg, f"it printed {_quoted(stdout)}") from None
+    raise error
+
+
 def _failure(plugin_type: str, code: int, stdout: bytes, stderr: bytes) -> CNIError:
     """The delegate's own error when it printed one, else what can be told of its end."""
+    end = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
     if not stdout.strip():
-        reason = stderr.decode("utf-8", "replace").strip() or (f"killed by signal {-code}" if code < 0 else f"exit status {code}")
-        return CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed without a message: {reason}")
+        reason = stderr[-2000:].decode("utf-8", "replace").strip() or end
+        return Unclear(DELEGATE_FAILED, f"plugin {plugin_type} failed without a message: {reason}")
     try:
-        document = parse(stdout, "error")
-        if isinstance(document, dict) and isinstance(document.get("msg"), str) and isinstance(document.get("code"), int):
-            details = document.get("details")
-            return CNIError(document["code"], document["msg"], details if isinstance(details, str) else "")
+        error = _error(parse(stdout, "error"))
     except CNIError:
-        pass
-    return CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed and printed no CNI error: {_quoted(stdout)}")
+        error = None
+    return error or Unclear(DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}")
+
+
+def _error(document: object) -> CNIError | None:
+    """The error that *document* is, None when it is something else; a code that is none becomes DELEGATE_FAILED."""
+    if not isinstance(document, dict):
+        return None
+    values = Section(document)
+    code, msg, details = values.get("code"), values.get("msg"), values.get("details")
+    if not isinstance(code, int) or not isinstance(msg, str):
+        return None
+    usable = code is not True and 0 < code <= MOST_CODE
+    return CNIError(code if usable else DELEGATE_FAILED, msg, details if isinstance(details, str) else "")
 
 
 def _quoted(output: bytes) -> str:
     return render(output[:200].decode("utf-8", "replace"))
-
-
-def _execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, bytes, bytes]:
-    """Run one plugin to its end: (exit status or -signal, stdout, stderr).
-
-    Memory files instead of pipes: no reader has to keep pace, so nothing can block but the plugin itself.
-    """
-    files = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr")]
-    try:
-        os.write(files[0], stdin)
-        os.lseek(files[0], 0, os.SEEK_SET)
-        child = _spawn(path, _without_bundle(environ), files)
-        status = _wait(path, child)
-        return (status, *[os.pread(file, os.fstat(file).st_size, 0) for file in files[1:]])  # type: ignore[return-value]
-    finally:
-        for file in files:
-            os.close(file)
-
-
-def _spawn(path: str, environ: Mapping[str, str], files: list[int]) -> int:
-    actions = [(os.POSIX_SPAWN_DUP2, file, target) for target, file in enumerate(files)]
-    for attempt in range(BUSY_TRIES):
-        try:
-            return os.posix_spawn(path, [path], environ, file_actions=actions)
-        except OSError as error:
-            if error.errno != 26 or attempt == BUSY_TRIES - 1:  # ETXTBSY
-                raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {error.strerror}", ENOEXEC_HINT) from None
-        import time  # late: only when the binary is busy
-
-        time.sleep(BUSY_PAUSE_S)
-    raise AssertionError("unreachable")
-
-
-def _wait(path: str, child: int) -> int:
-    from select import select  # late: only where a foreign plugin is executed
-
-    handle = os.pidfd_open(child)
-    try:
-        if not select([handle], [], [], TIMEOUT_S)[0]:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            raise CNIError(TRY_AGAIN_LATER, f"plugin {path} did not end within {TIMEOUT_S:.0f} s and was killed")
-    finally:
-        os.close(handle)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _without_bundle(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment that our own bundle's start-up has not touched."""
-    clean = {key: value for key, value in environ.items() if not key.startswith("_PYI_") and key != "LD_LIBRARY_PATH_ORIG"}
-    if "LD_LIBRARY_PATH_ORIG" in environ:
-        return {**clean, "LD_LIBRARY_PATH": environ["LD_LIBRARY_PATH_ORIG"]}
-    if any([key.startswith("_PYI_") for key in environ]):
-        clean.pop("LD_LIBRARY_PATH", None)
-    return clean

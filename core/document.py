@@ -1,6 +1,7 @@
 """JSON in and out, with the rules of the reference's decoder and without the cost of the json package.
 
-Law: bytes in, plain values out; whatever is wrong is one CNIError with code DECODING_FAILURE.
+Law: bytes in, plain values out; whatever is wrong is one CNIError with code DECODING_FAILURE. What parse lets in, render can
+put out: no surrogates, no infinity, no nesting deeper than DEPTH.
 Numbers without fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted.
 """
 
@@ -8,17 +9,23 @@ from __future__ import annotations
 
 from core.errors import DECODING_FAILURE, CNIError
 
-try:
-    from _json import encode_basestring_ascii, make_scanner
-except ImportError:  # another Python: the public package has the same two under other names
-    from json.encoder import py_encode_basestring_ascii as encode_basestring_ascii  # type: ignore[assignment]
-    from json.scanner import py_make_scanner as make_scanner  # type: ignore[assignment]
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+PARTS: tuple[Any, Any, Any] = (None, None, None)  # how an object, a list and a string are read; the C scanner knows it itself
+try:
+    from _json import encode_basestring_ascii, make_scanner
+except ImportError:  # another Python: the public package, whose scanner has to be handed its parts
+    from json.decoder import JSONArray, JSONObject, scanstring  # type: ignore[attr-defined]
+    from json.encoder import encode_basestring_ascii
+    from json.scanner import make_scanner
+
+    PARTS = (JSONObject, JSONArray, scanstring)
+
 WHITESPACE = " \t\n\r"
+DEPTH = 100  # levels of nesting; far more than a configuration has, and far less than would exhaust the stack
+CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def _last_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -34,17 +41,27 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (INFINITY, -INFINITY):
+        raise ValueError(f"number {digits[:40]} is out of range")
+    return value
+
+
+INFINITY = float("inf")
+
+
 class _Rules:
-    """What the C scanner asks its context for."""
+    """What the scanner asks its context for."""
 
     strict = True
     object_hook = None
     object_pairs_hook = staticmethod(_last_wins)
-    parse_float = float
+    parse_float = staticmethod(_finite)
     parse_int = int
     parse_constant = staticmethod(_no_constant)
     memo: dict[str, str] = {}
-    parse_object = parse_array = parse_string = None  # only the pure Python scanner reads these
+    parse_object, parse_array, parse_string = PARTS
 
 
 def parse(data: bytes, what: str) -> Any:
@@ -59,6 +76,8 @@ def parse(data: bytes, what: str) -> Any:
         value, end = make_scanner(_Rules)(text, start)  # type: ignore[arg-type]
         if text[end:].strip(WHITESPACE):
             raise ValueError("text behind the JSON document")
+        if text.count("{") + text.count("[") > DEPTH and _is_deep(value):
+            raise RecursionError
     except (StopIteration, SystemError, ValueError, TypeError, RecursionError) as error:
         raise CNIError(DECODING_FAILURE, f"cannot decode {what}: {_reason(text, error)}") from None
     return _without_surrogates(value) if "\\u" in text else value
@@ -72,6 +91,15 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     return value
 
 
+def _is_deep(value: Any) -> bool:
+    """Whether *value* nests deeper than DEPTH levels, found without recursion."""
+    level = [value]
+    for _ in range(DEPTH):
+        below = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+        level = [child for child in below if isinstance(child, (dict, list))]
+    return bool(level)
+
+
 def _reason(text: str, error: BaseException) -> str:
     """The proper complaint: the C scanner needs json.decoder for it, which is worth its price only now."""
     import json  # cold: only for bad input
@@ -80,37 +108,57 @@ def _reason(text: str, error: BaseException) -> str:
         return "it is empty"
     try:
         json.loads(text)
-    except (ValueError, RecursionError) as reason:
+    except RecursionError:
+        error = RecursionError()
+    except ValueError as reason:
         return str(reason)
-    return str(error) or type(error).__name__
+    return f"it nests deeper than {DEPTH} levels" if isinstance(error, RecursionError) else str(error)
+
+
+def _replaced(text: str) -> str:
+    """*text* with U+FFFD for lone surrogates, which no strict decoder accepts and no UTF-8 holds."""
+    return "".join(["\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text])
 
 
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return "".join(["\ufffd" if "\ud800" <= character <= "\udfff" else character for character in value])
+        return _replaced(value)
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {_replaced(key): _without_surrogates(item) for key, item in value.items()}
     return value
 
 
+def _string(text: str) -> str:
+    """Bytes of the environment that are no UTF-8 arrive here as surrogates."""
+    encoded = encode_basestring_ascii(text)
+    return encode_basestring_ascii(_replaced(text)) if "\\ud" in encoded else encoded
+
+
 def render(value: Any, indent: int | None = None, _level: int = 0) -> str:
-    """Encode plain values as JSON: compact, or with *indent* spaces a level (no final newline either way)."""
+    """Encode plain values as JSON: ASCII, compact or with *indent* spaces a level, no final newline either way.
+
+    Raises TypeError for what is no JSON value, ValueError for a number that is not finite.
+    """
     if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    if value is None or value is True or value is False:
-        return {None: "null", True: "true", False: "false"}[value]
+        return _string(value)
+    if value is None or isinstance(value, bool):
+        return CONSTANTS[value]
     if isinstance(value, (int, float)):
+        if value != value or value in (INFINITY, -INFINITY):  # only NaN differs from itself
+            raise ValueError(f"{value} is no JSON number")
         return repr(value)
     level = _level + 1
     if isinstance(value, dict):
         colon = ":" if indent is None else ": "
-        items = [f"{encode_basestring_ascii(str(k))}{colon}{render(v, indent, level)}" for k, v in value.items()]
+        items = [f"{_string(key)}{colon}{render(below, indent, level)}" for key, below in value.items()]
         opening, closing = "{}"
-    else:
-        items = [render(item, indent, level) for item in value]
+    elif isinstance(value, (list, tuple)):
+        items = [render(below, indent, level) for below in value]
         opening, closing = "[]"
+    else:
+        raise TypeError(f"{type(value).__name__} is no JSON value")
     if indent is None or not items:
         return opening + ",".join(items) + closing
     margin = "\n" + " " * indent * level

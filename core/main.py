@@ -1,4 +1,7 @@
-"""The five lines around respond: file descriptors, the exit code, and what a bare call prints."""
+"""The few lines around respond: file descriptors, the exit code, and what a bare call prints.
+
+Law: an answer that could not be delivered is a failure, exit code 1.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,61 @@ VERSION = "0.1.0"
 
 def read_stdin() -> bytes:
     """Everything on file descriptor 0. Raises OSError."""
-    chunks = []
-    while chunk := os.read(0, 1 << 20):
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(0, 1 << 20)
+        except BlockingIOError:
+            _await(0, writing=False)
+            continue
+        if not chunk:
+            return b"".join(chunks)
         chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of *data*. Raises OSError."""
     while data:
-        data = data[os.write(descriptor, data) :]
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            _await(descriptor, writing=True)
+
+
+def _await(descriptor: int, writing: bool) -> None:
+    from select import select  # late: only where a runtime hands us a descriptor that does not block
+
+    select([] if writing else [descriptor], [descriptor] if writing else [], [])
+
+
+def occupy_closed_descriptors() -> None:
+    """Give the numbers 0 to 2 to something where they are closed, so that no file that we open is read or written as one.
+
+    What is put there fails as a closed descriptor would: stdin cannot be read, the others cannot be written.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open("/dev/null", os.O_RDONLY if descriptor else os.O_WRONLY)  # the lowest free number is this one
+
+
+def about(plugin: Plugin) -> bytes:
+    """What a bare call tells an administrator."""
+    versions = ", ".join(plugin.VERSIONS)
+    return f"CNI {plugin.NAME} plugin {VERSION} (cniwire)\nCNI protocol versions supported: {versions}\n".encode()
 
 
 def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
     """Answer the call in our environment and end the process: os._exit spares the interpreter's clean-up."""
-    if not os.environ.get("CNI_COMMAND"):
-        write_all(2, f"CNI {plugin.NAME} plugin {VERSION} (cniwire)\nCNI protocol versions supported: {', '.join(plugin.VERSIONS)}\n".encode())
-        os._exit(0)
-    code, output = respond(plugin, os.environ, read_stdin, siblings)
     try:
-        write_all(1, output)
-    except OSError:
+        occupy_closed_descriptors()
+        if os.environ.get("CNI_COMMAND"):
+            code, output = respond(plugin, os.environ, read_stdin, siblings)
+            write_all(1, output)
+        else:
+            code = 0
+            write_all(2, about(plugin))
+    except (OSError, KeyboardInterrupt):
         code = 1
     os._exit(code)

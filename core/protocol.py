@@ -42,7 +42,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "VERSION": (),
 }
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+IDENTIFIER = ALPHANUMERIC | frozenset("_.-")
 IFNAME_BYTES = 15
+LAST_RESORT = b'{"cniVersion": "1.1.0", "code": 999, "msg": "the error cannot be told"}'
 
 
 @record
@@ -76,7 +78,7 @@ def respond(
     read_stdin is called once the environment is found to be in order, and never for VERSION.
     Returns (exit code, what belongs on standard output).
     """
-    spoken = version.NEWEST
+    wanted = version.NEWEST
     try:
         command = environ.get("CNI_COMMAND", "")
         _check_environment(command, environ)
@@ -84,37 +86,53 @@ def respond(
             return 0, (render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS}) + "\n").encode()
         stdin = _read(read_stdin)
         config = Section(parse_object(stdin, "network configuration"))
-        wanted = configuration.version(config)
-        spoken = wanted if wanted in version.ALL else spoken
+        wanted = config.get("cniVersion") or "0.1.0"  # not known to be a version yet, but an error may have to name it
         _check_name(config)
         if command not in REQUIRED:
             raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
+        wanted = configuration.version(config)
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             _check_foreign_netns(environ)
         request = _request(command, config, wanted, environ, stdin, siblings or {}, kernel)
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
-        return 0, b"" if result is None else render(render_result(result, wanted), indent=4).encode()
-    except CNIError as error:
-        return 1, _error(spoken, error)
-    except Exception as error:
-        if environ.get("CNIWIRE_DEBUG"):
-            import traceback  # cold: 12 ms, and only when debugging is asked for
-
-            traceback.print_exc()
-        return 1, _error(spoken, CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}"))
+        if command != "ADD" or result is None:
+            return 0, b""
+        return 0, render(render_result(result, wanted), indent=4).encode()
+    except BaseException as error:
+        return 1, _failure(wanted, error, environ)
 
 
-def _error(spoken: str, error: CNIError) -> bytes:
-    document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
-    return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
+def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> bytes:
+    """The error document; an unforeseen exception is told by type and text, and on demand with its traceback on stderr."""
+    try:
+        if not isinstance(error, CNIError):
+            if environ.get("CNIWIRE_DEBUG"):
+                _trace(error)
+            error = CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}")
+        spoken = wanted if wanted in version.ALL else version.NEWEST
+        document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
+        return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
+    except BaseException:  # memory is short, or an exception has no text
+        return LAST_RESORT
+
+
+def _trace(error: BaseException) -> None:
+    import traceback  # cold: 12 ms, and only when debugging is asked for
+
+    text = "".join(traceback.format_exception(error))
+    try:
+        os.write(2, text.encode(errors="replace"))
+    except OSError:  # nobody listens
+        pass
 
 
 def _read(read_stdin: Callable[[], bytes]) -> bytes:
     try:
         return read_stdin()
     except OSError as error:
-        raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {error.strerror}") from None
+        reason = error.strerror or error
+        raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {reason}") from None
 
 
 def _request(
@@ -154,22 +172,25 @@ def _check_environment(command: str, environ: Mapping[str, str]) -> None:
 
 def is_identifier(value: str) -> bool:
     """Whether *value* can be a container ID or network name: alphanumeric, then also `_`, `.` and `-`."""
-    return value[:1] in ALPHANUMERIC and all([character in ALPHANUMERIC or character in "_.-" for character in value])
+    return value[:1] in ALPHANUMERIC and IDENTIFIER.issuperset(value)
 
 
 def ifname_complaint(value: str) -> str:
     """Why *value* cannot name an interface, "" when it can."""
-    if len(os.fsencode(value)) > IFNAME_BYTES:
-        return f"longer than {IFNAME_BYTES} bytes"
+    try:
+        if len(value.encode()) > IFNAME_BYTES:
+            return f"longer than {IFNAME_BYTES} bytes"
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
     if value in (".", ".."):
         return "it is a directory"
-    if any([character in "/:" or character.isspace() for character in value]):
+    if any(character in "/:\0" or character.isspace() for character in value):
         return "it contains /, : or white space"
     return ""
 
 
 def _check_name(config: Section) -> None:
-    name = config.text("name")
+    name = configuration.network_name(config)
     if not name:
         raise CNIError(errors.INVALID_CONFIG, "missing network name", "the key name must be set")
     if not is_identifier(name):
@@ -188,4 +209,5 @@ def _check_foreign_netns(environ: Mapping[str, str]) -> None:
     except (OSError, ValueError):
         return
     if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
-        raise CNIError(errors.INVALID_NETNS, f"CNI_NETNS {environ[NETNS]} is the plugin's own network namespace", "it has to be the container's")
+        complaint = f"CNI_NETNS {environ[NETNS]} is the plugin's own network namespace"
+        raise CNIError(errors.INVALID_NETNS, complaint, "it has to be the container's")

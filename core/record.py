@@ -30,9 +30,11 @@ else:
             for name, value in zip(names, values):
                 setattr(self, name, value)
             for name in names[len(values) :]:
+                if name not in named and name not in self._defaults:
+                    raise TypeError(f"{type(self).__name__} needs the field {name}")
                 setattr(self, name, named.pop(name) if name in named else self._defaults[name])
             if named:
-                raise TypeError(f"{type(self).__name__} has no field {', '.join(named)}")
+                raise TypeError(f"{type(self).__name__} has no further field {', '.join(named)}")
 
         def __eq__(self, other):
             return type(self) is type(other) and _values(self) == _values(other)

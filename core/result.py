@@ -13,6 +13,7 @@ from core.version import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     Result = dict[str, Any]
@@ -22,6 +23,7 @@ INTERFACE = ("name", "mac", "mtu", "sandbox", "socketPath", "pciID")
 IP = ("version", "interface", "address", "gateway")
 ROUTE = ("dst", "gw", "mtu", "advmss", "priority", "table", "scope")
 DNS = ("nameservers", "domain", "search", "options")
+HALF = ("ip", "gateway", "routes")  # of ip4 and ip6 in 0.1.0 and 0.2.0
 SINCE_1_1 = ("mtu", "socketPath", "pciID")
 U32 = 2**32 - 1
 
@@ -29,13 +31,14 @@ U32 = 2**32 - 1
 def parse(document: Any, default_version: str, what: str = "result") -> Result:
     """The Result in *document*, whatever version it is in; a missing version means *default_version*.
 
-    None (a literal null) is an empty object. Raises CNIError(DECODING_FAILURE) naming the value that is wrong.
+    None (a literal null) is an empty object. An interface index may point nowhere, as it may with the reference.
+    Raises CNIError(DECODING_FAILURE) naming the value that is wrong.
     """
     try:
         if document is not None and not isinstance(document, dict):
             raise CNIError(DECODING_FAILURE, "want a JSON object")
         top = _canonical(document or {}, TOP)
-        version = top.get("cniVersion") or default_version or "0.1.0"
+        version = Section(top).text("cniVersion") or default_version or "0.1.0"
         if version not in FAMILIES:
             raise CNIError(DECODING_FAILURE, f"cniVersion: unknown version {version!r}")
         top = _from_two_families(top) if FAMILIES[version] == 0 else top
@@ -53,15 +56,22 @@ def parse_prev(config: Section, config_version: str) -> Result | None:
     if document is None:
         return None
     result = parse(document, config_version, "prevResult")
-    if FAMILIES[result["cniVersion"]] != FAMILIES.get(config_version):
-        raise CNIError(DECODING_FAILURE, f"prevResult: version {result['cniVersion']} cannot be used with cniVersion {config_version}")
+    found = result["cniVersion"]
+    if FAMILIES[found] != FAMILIES.get(config_version):
+        raise CNIError(DECODING_FAILURE, f"prevResult: version {found} cannot be used with cniVersion {config_version}")
     return result
 
 
-def _canonical(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _canonical(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Known keys in their own spelling, null dropped; unknown ones as they are."""
     spelling = {name.lower(): name for name in names}
-    return {spelling.get(key.lower(), key): value for key, value in values.items() if value is not None}
+    own = {key: spelling.get(key.lower(), key) for key in values}
+    return {own[key]: value for key, value in values.items() if value is not None or own[key] not in names}
+
+
+def _without(values: dict[str, Any], keys: tuple[str, ...], empty: tuple[Any, ...]) -> dict[str, Any]:
+    """*values* without those *keys* whose value says nothing."""
+    return {key: value for key, value in values.items() if key not in keys or value not in empty}
 
 
 def _lists(top: Section) -> dict[str, Any]:
@@ -75,18 +85,19 @@ def _lists(top: Section) -> dict[str, Any]:
 
 
 def _interface(item: Section) -> dict[str, Any]:
-    for key in ("name", "mac", "sandbox", "socketPath", "pciID"):
+    for key in ("mac", "sandbox", "socketPath", "pciID"):
         item.text(key)
     item.integer("mtu", 0, U32)
-    return {key: value for key, value in _canonical(dict(item.values), INTERFACE).items() if value != "" and (key, value) != ("mtu", 0)}
+    values = {"name": item.text("name"), **_canonical(item.values, INTERFACE)}
+    return _without(values, INTERFACE[1:], ("", 0))
 
 
 def _ip(item: Section) -> dict[str, Any]:
     cidr, gateway = item.cidr("address"), item.address("gateway")
     if cidr is None:
         raise item.wrong("address", "an address with prefix length")
-    item.integer("interface", -(2**31), 2**31)
-    values = {**_canonical(dict(item.values), IP), "address": str(cidr)}
+    item.integer("interface", -(2**31), 2**31 - 1)
+    values = {**_canonical(item.values, IP), "address": str(cidr)}
     values.pop("version", None)
     return _with_or_without(values, "gateway", gateway)
 
@@ -99,13 +110,10 @@ def route(item: Section) -> dict[str, Any]:
     dst, gateway = item.cidr("dst"), item.address("gw")
     if dst is None:
         raise item.wrong("dst", "an address with prefix length")
-    values = {**_canonical(dict(item.values), ROUTE), "dst": str(dst)}
-    for key in ("mtu", "advmss", "priority"):
-        if not item.integer(key, 0, U32):
-            values.pop(key, None)
-    item.integer("table", 0, U32)
-    item.integer("scope", 0, 255)
-    return _with_or_without(values, "gw", gateway)
+    for key, most in (("mtu", U32), ("advmss", U32), ("priority", U32), ("table", U32), ("scope", 255)):
+        item.integer(key, 0, most)
+    values = {**_canonical(item.values, ROUTE), "dst": str(dst)}
+    return _with_or_without(_without(values, ("mtu", "advmss", "priority"), (0,)), "gw", gateway)
 
 
 def dns(item: Section) -> dict[str, Any]:
@@ -113,7 +121,7 @@ def dns(item: Section) -> dict[str, Any]:
     item.text("domain")
     for key in ("nameservers", "search", "options"):
         item.texts(key)
-    return {key: value for key, value in _canonical(dict(item.values), DNS).items() if value not in ("", [])}
+    return _without(_canonical(item.values, DNS), DNS, ("", []))
 
 
 def _with_or_without(values: dict[str, Any], key: str, packed: bytes | None) -> dict[str, Any]:
@@ -122,12 +130,17 @@ def _with_or_without(values: dict[str, Any], key: str, packed: bytes | None) -> 
 
 
 def _from_two_families(top: dict[str, Any]) -> dict[str, Any]:
-    """0.1.0 and 0.2.0: ip4 first, then ip6, become ips and routes."""
+    """0.1.0 and 0.2.0: ip4 first, then ip6, become ips and routes; the lists of later versions mean nothing there."""
     top = _canonical(top, ("ip4", "ip6"))
-    halves = [Section(top).section(key) for key in ("ip4", "ip6") if key in top]
-    ips = [{"address": half.text("ip"), "gateway": half.text("gateway")} for half in halves]
-    routes = [item for half in halves for item in half.items("routes")]
-    return {**{key: value for key, value in top.items() if key not in ("ip4", "ip6")}, "ips": ips, "routes": routes}
+    ips, routes = [], []
+    for half in [Section(top).section(key) for key in ("ip4", "ip6") if key in top]:
+        if half.cidr("ip") is None:
+            raise half.wrong("ip", "an address with prefix length")
+        half.address("gateway")
+        routes += half.items("routes")
+        further = _unknown(_canonical(half.values, HALF + IP), HALF + IP)
+        ips.append({"address": half.text("ip"), "gateway": half.text("gateway"), **further})
+    return {**_unknown(top, ("ip4", "ip6", "interfaces")), "ips": ips, "routes": routes}
 
 
 def render(result: Result, version: str) -> dict[str, Any]:
@@ -148,28 +161,36 @@ def convertible(ips: list[dict[str, Any]], version: str) -> None:
 
 
 def _newest(result: Result) -> dict[str, Any]:
-    return {key: result[key] for key in sorted(result) if result[key] not in ([], {}) or key not in TOP}
+    return dict(sorted(_without(result, TOP, ([], {})).items()))
+
+
+def _unknown(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in names}
 
 
 def _versioned(result: Result) -> dict[str, Any]:
     """0.3.0 to 0.4.0: an address tells its IP version, an interface no mtu; dns is always there."""
-    interfaces = [{key: value for key, value in item.items() if key not in SINCE_1_1} for item in result.get("interfaces", [])]
-    ips = [{"version": "6" if ":" in item["address"] else "4", **item} for item in result.get("ips", [])]
-    document = {**result, "interfaces": interfaces, "ips": ips}
-    known = {key: document[key] for key in TOP if key in document and (document[key] or key == "dns")}
-    return {**known, "dns": document.get("dns") or {}, **{key: value for key, value in document.items() if key not in TOP}}
+    document = {
+        "cniVersion": result["cniVersion"],
+        "interfaces": [_unknown(item, SINCE_1_1) for item in result.get("interfaces", [])],
+        "ips": [{"version": _family(item["address"]), **item} for item in result.get("ips", [])],
+        "routes": result.get("routes", []),
+    }
+    return {**_without(document, TOP, ([],)), "dns": result.get("dns", {}), **_unknown(result, TOP)}
+
+
+def _family(text: str) -> str:
+    return "6" if ":" in text else "4"
 
 
 def _two_families(result: Result) -> dict[str, Any]:
     """0.1.0 and 0.2.0: the first address of each family and the routes of that family."""
     ips = result.get("ips", [])
     convertible(ips, result["cniVersion"])
-    document = {"cniVersion": result["cniVersion"]}
-    for key, is_family in (("ip4", lambda text: ":" not in text), ("ip6", lambda text: ":" in text)):
-        first = next((item for item in ips if is_family(item["address"])), None)
-        if first is None:
-            continue
-        routes = [{name: item[name] for name in ("dst", "gw") if name in item} for item in result.get("routes", []) if is_family(item["dst"])]
-        half = {"ip": first["address"], **({"gateway": first["gateway"]} if "gateway" in first else {}), **({"routes": routes} if routes else {})}
-        document[key] = half
-    return {**document, "dns": result.get("dns") or {}}
+    document: dict[str, Any] = {"cniVersion": result["cniVersion"]}
+    for family in "46":
+        for item in [item for item in ips if _family(item["address"]) == family][:1]:
+            routes = [_unknown(path, ROUTE[2:]) for path in result.get("routes", []) if _family(path["dst"]) == family]
+            half = {"ip": item["address"], "gateway": item.get("gateway"), "routes": routes, **_unknown(item, IP + HALF)}
+            document[f"ip{family}"] = _without(half, HALF, (None, []))
+    return {**document, "dns": result.get("dns", {}), **_unknown(result, (*TOP, "ip4", "ip6"))}

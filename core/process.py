@@ -1,0 +1,122 @@
+"""Running a foreign plugin to its end, without the price of the subprocess package.
+
+Law: only the plugin itself keeps us waiting, and not beyond its time. No child that it leaves behind does, nor what it prints.
+"""
+
+from __future__ import annotations
+
+import os
+from select import POLLIN, poll
+from time import monotonic, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGKILL, SIGPIPE, SIGXFSZ, getsignal, signal
+else:
+    from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGKILL, SIGPIPE, SIGXFSZ, getsignal, signal
+
+TIMEOUT_S = 60
+TIMEOUT_VARIABLE = "CNIWIRE_IPAM_TIMEOUT"  # whole seconds, instead of TIMEOUT_S
+KEPT_BYTES = 1 << 20  # of stdout and of stderr each; the rest is dropped, so that a plugin out of control costs no memory
+BUSY_TRIES, BUSY_PAUSE_S = 6, 1.0  # "Text file busy" while the binary is being replaced
+ETXTBSY = 26
+
+
+def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, bytes, bytes]:
+    """Run the plugin at *path*: (exit status or -signal, stdout, stderr); its stderr is ours, too.
+
+    Raises OSError when it cannot be started, TimeoutError when it did not end in time and was killed.
+    """
+    if getsignal(SIGCHLD) == SIG_IGN:  # inherited: the kernel would keep no exit status for us
+        signal(SIGCHLD, SIG_DFL)
+    descriptors = [os.memfd_create("stdin", os.MFD_CLOEXEC), *os.pipe(), *os.pipe()]
+    source, stdout, child_stdout, stderr, child_stderr = descriptors
+    child = 0
+    try:
+        _fill(source, stdin)
+        child = _spawn(path, _without_bundle(environ), (source, child_stdout, child_stderr))
+        handle = os.pidfd_open(child)
+        descriptors.append(handle)
+        printed, told = _watch(handle, (stdout, stderr), _timeout_s(environ))
+        status, child = os.waitpid(child, 0)[1], 0
+    finally:
+        if child:
+            os.kill(child, SIGKILL)
+            os.waitpid(child, 0)
+        for descriptor in descriptors:
+            os.close(descriptor)
+    _forward(told)
+    return os.waitstatus_to_exitcode(status), printed, told
+
+
+def _fill(source: int, stdin: bytes) -> None:
+    """A file as stdin: a plugin that does not read it blocks nobody."""
+    while stdin:
+        stdin = stdin[os.write(source, stdin) :]
+    os.lseek(source, 0, os.SEEK_SET)
+
+
+def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -> int:
+    actions = [(os.POSIX_SPAWN_DUP2, file, target) for target, file in enumerate(files)]
+    for last in [False] * (BUSY_TRIES - 1) + [True]:
+        try:
+            # Python ignores two signals; a child must not inherit that.
+            return os.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ])
+        except OSError as error:
+            if last or error.errno != ETXTBSY:
+                raise
+        sleep(BUSY_PAUSE_S)
+    raise AssertionError("the last try returns or raises")
+
+
+def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes, bytes]:
+    """Both outputs, read until the process of *handle* has ended. Raises TimeoutError."""
+    kept = {reader: bytearray() for reader in readers}
+    watch = poll()
+    watch.register(handle, POLLIN)
+    for reader in readers:
+        os.set_blocking(reader, False)
+        watch.register(reader, POLLIN)
+    deadline = monotonic() + timeout_s
+    ready: set[int] = set()
+    while handle not in ready:
+        left = deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError(f"did not end within {timeout_s} s and was killed")
+        ready = {descriptor for descriptor, _ in watch.poll(left * 1000)}
+        for reader in readers if handle in ready else ready & kept.keys():
+            _keep(reader, kept[reader])
+    stdout, stderr = kept.values()
+    return bytes(stdout), bytes(stderr)
+
+
+def _keep(reader: int, kept: bytearray) -> None:
+    """Empty the pipe once; a second read might never come to an end."""
+    try:
+        kept += os.read(reader, KEPT_BYTES)[: KEPT_BYTES - len(kept)]
+    except BlockingIOError:
+        pass
+
+
+def _forward(told: bytes) -> None:
+    while told:
+        try:
+            told = told[os.write(2, told) :]
+        except OSError:  # nobody listens to our stderr, which is no failure of the network
+            return
+
+
+def _timeout_s(environ: Mapping[str, str]) -> int:
+    given = environ.get(TIMEOUT_VARIABLE, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else TIMEOUT_S
+
+
+def _without_bundle(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment that our own bundle's start-up has not touched."""
+    clean = {key: value for key, value in environ.items() if not key.startswith("_PYI_") and key != "LD_LIBRARY_PATH_ORIG"}
+    if "LD_LIBRARY_PATH_ORIG" in environ:
+        return {**clean, "LD_LIBRARY_PATH": environ["LD_LIBRARY_PATH_ORIG"]}
+    if any(key.startswith("_PYI_") for key in environ):
+        clean.pop("LD_LIBRARY_PATH", None)
+    return clean
