@@ -1,0 +1,112 @@
+"""Our plugins and the distribution's Go plugins in one chain, on one directory of reservations, and one after the other."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.configs import PORTMAP, bridge, mapping
+from tests.harness.host import Host
+from tests.harness.network import Network
+from tests.harness.traffic import Server, ask, ping
+
+GO = Path("/usr/lib/cni")
+VERSION = "1.0.0"  # the newest that the distribution's plugins speak
+SUBNETS = ("10.1.0.0/24", "fd01::/64")
+PORTS = [mapping(8080, 80), mapping(8080, 80, "udp")]
+
+pytestmark = pytest.mark.skipif(not (GO / "bridge").exists(), reason=f"there are no Go plugins in {GO}")
+
+
+def chain(host: Host, folder: Path) -> Network:
+    """Return the usual chain with the executables in *folder*."""
+    config = bridge(host.data, *SUBNETS, ipMasq=True, hairpinMode=True)
+    return host.network(config, PORTMAP, version=VERSION, folder=folder)
+
+
+def works(host: Host, container: Any, peer: Any) -> None:
+    """Assert that the published port of *container* answers from host and neighbour, and that the outside is reached."""
+    for protocol in ("tcp", "udp"):
+        with Server(container, 80, protocol):
+            for space, address in ((host, "127.0.0.1"), (host, "192.0.2.1"), (peer, "192.0.2.1")):
+                assert (address, ask(space, address, 8080, protocol).server) == (address, container.name)
+    for space, address in ((container, "192.0.2.2"), (container, "2001:db8:ff::2"), (peer, "10.1.0.3")):
+        assert (address, ping(space, address, timeout_s=4) is not None) == (address, True)
+
+
+@pytest.mark.parametrize("suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join)
+def test_a_chain_of_both_suites(host: Host, suites: tuple[str, str, str]) -> None:
+    """H-61: any mix of bridge, host-local and portmap wires a container, passes CHECK of ours, and leaves nothing."""
+    switch, ipam, portmap = (host.plugins if suite == "ours" else GO for suite in suites)
+    net = chain(host, host.mixed(bridge=switch, host_local=ipam, portmap=portmap))
+    host.outside()
+    peer, container = host.container("c1"), host.container("c2")
+    net.add(peer, portMappings=[mapping(1)])
+    before = host.state(container)
+    result = net.add(container, portMappings=PORTS)
+    assert [ip["address"] for ip in result["ips"]] == ["10.1.0.3/24", "fd01::3/64"]
+    works(host, container, peer)
+    for config, suite in zip(net.plugins, (suites[0], suites[2])):
+        if suite == "ours":
+            net.call("CHECK", net.derived(config, result, {"portMappings": PORTS}), container, "eth0")
+    net.delete(container, portMappings=PORTS)
+    assert host.state(container) == before
+
+
+@pytest.mark.parametrize("netns", ["there", "gone"])
+def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
+    """B-41 P-28 H-61: links, reservations and the iptables-nft chains of masquerade and portmap."""
+    theirs, ours = chain(host, GO), chain(host, host.plugins)
+    host.outside()
+    peer, container = host.container("c1"), host.container("c2")
+    theirs.add(peer, portMappings=[mapping(1)])
+    before = host.state()
+    ours.results["c2", "eth0"] = theirs.add(container, portMappings=PORTS)
+    if netns == "gone":
+        container.close()
+        host.run("sleep 0.1")  # the kernel takes its links down behind our back
+        ours.delete("c2", portMappings=PORTS)
+    else:
+        ours.delete(container, portMappings=PORTS)
+    assert host.state() == before
+    with Server(peer, 80):
+        assert ask(host, "192.0.2.1", 1).server == "c1"
+
+
+def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
+    """H-61: Go's DEL takes links and reservations; our elements, which it does not know, go with our GC."""
+    theirs = chain(host, GO)
+    ours = host.network(*theirs.plugins)
+    first, container = host.container("c1"), host.container("c2")
+    ours.add(first, portMappings=[mapping(1)])
+    before = host.state(container)
+    result = ours.add(container, portMappings=PORTS)
+    theirs.results["c2", "eth0"] = {**result, "cniVersion": VERSION}
+    theirs.delete(container, portMappings=PORTS)
+    left = {line for line in host.state(container) - before if " nft " not in line or "net/c2/eth0" in line}
+    assert {line.split()[1] for line in left} <= {"nft"}
+    ours.gc(first)
+    assert {line for line in host.state(container) if "net/c2/eth0" in line} == set()
+    ours.check(first, portMappings=[mapping(1)])
+
+
+def test_both_suites_share_one_directory_of_reservations(host: Host) -> None:
+    """H-61: allocating in turns, no address is given twice, each goes on behind the other, and each frees the other's."""
+    given = []
+    for number in range(6):
+        folder = GO if number % 2 else host.plugins
+        answer = reserve(host, folder, "ADD", f"c{number}")
+        given.append(answer["ips"][0]["address"])
+    assert given == [f"10.1.0.{number}/24" for number in range(2, 8)]
+    for number in range(6):
+        reserve(host, host.plugins if number % 2 else GO, "DEL", f"c{number}")
+    assert [line for line in host.state() if line.startswith("file")] == []
+
+
+def reserve(host: Host, folder: Path, command: str, container_id: str) -> Any:
+    """Call host-local of one suite; return its result."""
+    config = {"cniVersion": VERSION, "name": "net", "type": "host-local", "ipam": bridge(host.data, *SUBNETS)["ipam"]}
+    answer = host.call(command, config, container_id, folder=folder, CNI_NETNS="/run/netns/none")
+    assert answer.exit_code == 0, answer
+    return answer.output
