@@ -1,0 +1,59 @@
+"""What the repository's texts say of it is so: commands exist, documents exist, and nobody's machine shines through."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md")
+# Paths below somebody's home or checkout, and hosts that packages or pages came from on one machine only.
+FOREIGN = re.compile(r"(?<![\w.$}/])/(home|root|Users|work(space)?)/\w|\b(localhost|127\.0\.0\.1):\d{4,5}/(simple|pypi|api)\b|\bpip\.conf\b")
+
+
+def tracked() -> list[Path]:
+    """Every text file that git knows, or will know once it is added."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"no git here: {listed.stderr.strip()}")
+    paths = [ROOT / name for name in listed.stdout.splitlines()]
+    return [path for path in paths if path.is_file() and path != Path(__file__) and b"\0" not in path.read_bytes()]
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_only_make_targets_that_exist(name: str) -> None:
+    text = (ROOT / name).read_text()
+    named = {target for code in re.findall(r"`([^`]+)`|^ {4}(.+)$", text, re.MULTILINE) for part in code for target in re.findall(r"\bmake ([a-z][a-z-]*)", part)}
+    assert named - targets() == set()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_only_files_that_exist(name: str) -> None:
+    """Paths in backquotes that begin with one of our folders."""
+    text = (ROOT / name).read_text()
+    named = set(re.findall(r"`((?:bin|conf|core|ipam|launcher|plugins|tests|\.ci)/[\w./-]*)`", text))
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_each_make_target_says_what_it_is_for() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    explained = set(re.findall(r"^([a-z][a-z-]*):.*## \S", makefile, re.MULTILINE))
+    phony = set(" ".join(re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)).split())
+    assert phony - explained == {"help"} - explained
+    assert explained <= phony
+
+
+def test_texts_name_no_document_that_is_not_here() -> None:
+    here = {path.name for path in ROOT.rglob("*.md")}
+    found = {(str(path.relative_to(ROOT)), name) for path in tracked() for name in re.findall(r"[\w-]+\.md\b", path.read_text())}
+    assert {(path, name) for path, name in found if name not in here} == set()
+
+
+def test_texts_name_nobodys_machine() -> None:
+    found = [f"{path.relative_to(ROOT)}: {match.group()}" for path in tracked() for match in FOREIGN.finditer(path.read_text())]
+    assert found == []

@@ -1,0 +1,171 @@
+"""Who may import whom, what a late import owes its reader, and how long a module may be."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("core", "plugins", "ipam", "launcher", "tests")
+HOT = ("core", "plugins", "ipam")
+# What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing, or by the names that bin/ hands in.
+MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": ("core",), "tests": PACKAGES}
+# Bytes and records in, bytes and records out.
+PURE = ("address", "apply", "attachment", "config", "document", "errors", "plan", "protocol", "record", "result", "version")
+TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "select", "shutil", "socket", "subprocess", "tempfile", "time")
+# Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
+CHEAP = (
+    *("_ctypes", "_json", "_sha2", "_sha512", "_signal", "_socket", "_struct", "_thread"),
+    *("__future__", "errno", "fcntl", "os", "posix", "select", "time"),
+)
+LONGEST = 250  # lines
+
+
+class Import(NamedTuple):
+    """One import statement: `from a import b` names both a and a.b, since b may be a module."""
+
+    path: Path
+    line: int
+    names: tuple[str, ...]
+    late: bool  # within a function
+    typing: bool  # seen by type checkers only
+    fallback: bool  # in an except clause: where the private module is missing
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}: {self.text.strip()}"
+
+
+def sources(*packages: str) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[Import]:
+    text = path.read_text()
+    lines = text.splitlines()
+
+    def walk(node: ast.AST, late: bool, typing: bool, fallback: bool) -> Iterator[Import]:
+        children: Iterator[ast.AST] = ast.iter_child_nodes(node)
+        match node:
+            case ast.Import():
+                yield Import(path, node.lineno, tuple(name.name for name in node.names), late, typing, fallback, lines[node.lineno - 1])
+            case ast.ImportFrom():
+                module = node.module or ""
+                names = (module, *(f"{module}.{name.name}" for name in node.names))
+                yield Import(path, node.lineno, names, late, typing, fallback, lines[node.lineno - 1])
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                typing, children = True, (child for child in node.body)
+                for other in node.orelse:
+                    yield from walk(other, late, False, fallback)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                late = True
+            case ast.ExceptHandler():
+                fallback = True
+        for child in children:
+            yield from walk(child, late, typing, fallback)
+
+    yield from walk(ast.parse(text), False, False, False)
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_lies_below_them(package: str) -> None:
+    allowed = {package, *MAY_IMPORT[package]}
+    found = [
+        str(each)
+        for path in sources(package)
+        for each in imports(path)
+        if top(each.names[0]) in PACKAGES and top(each.names[0]) not in allowed
+    ]
+    assert found == []
+
+
+def test_plugins_do_not_import_each_other() -> None:
+    """A plugin's further modules are named after it: bridge, bridge_plan."""
+    found = [
+        str(each)
+        for path in sources("plugins")
+        for each in imports(path)
+        if top(each.names[0]) == "plugins" and each.names[0].split(".")[1].partition("_")[0] != path.stem.partition("_")[0]
+    ]
+    assert found == []
+
+
+def test_plugins_need_nothing_but_the_standard_library() -> None:
+    known = {*sys.stdlib_module_names, "_sha2", *HOT}  # _sha2 came with 3.12
+    found = [str(each) for path in sources(*HOT) for each in imports(path) if top(each.names[0]) not in known]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_import_only_pure_ones(name: str) -> None:
+    def impure(each: Import) -> bool:
+        module = each.names[0].split(".")
+        if module == ["core"]:
+            return any(name.removeprefix("core.") not in PURE for name in each.names[1:])
+        return module[0] in TOUCHING or (module[0] == "core" and module[1] not in PURE)
+
+    codecs = ("inet_ntop", "inet_pton")  # of addresses; the module is named after what else it can do
+    found = [
+        str(each)
+        for each in imports(ROOT / "core" / f"{name}.py")
+        if not each.typing and impure(each) and not all(part.endswith((*codecs, "AF_INET", "AF_INET6")) for part in each.names[1:])
+    ]
+    assert found == []
+
+
+def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> None:
+    allowed = {f"core.{name}" for name in PURE}
+    found = [
+        str(each)
+        for path in sources("launcher")
+        for each in imports(path)
+        if top(each.names[0]) == "core" and not {each.names[0], *each.names[1:2]} & allowed
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "bin").iterdir()))
+def test_executables_import_the_entry_point_and_their_plugin(script: str) -> None:
+    module = script.replace("-", "_")
+    names = [name for each in imports(ROOT / "bin" / script) for name in each.names if top(name) in PACKAGES]
+    assert len(names) == 4
+    assert names[:2] == ["core.main", "core.main.main"]
+    assert names[3] in (f"plugins.{module}", f"ipam.{module}")
+
+
+def test_hot_modules_import_cheap_ones_at_their_top() -> None:
+    """What costs more is imported where it is needed, with its reason; test_import_budget has the last word."""
+    found = [
+        str(each)
+        for path in sources(*HOT)
+        for each in imports(path)
+        if not (each.late or each.typing or each.fallback) and top(each.names[0]) not in (*CHEAP, *HOT)
+    ]
+    assert found == []
+
+
+def test_late_imports_give_their_reason() -> None:
+    """In a comment on their line; the first of a run of imports speaks for all of it."""
+
+    def unexplained(path: Path) -> Iterator[str]:
+        explained = 0
+        for each in imports(path):
+            if each.late and not each.typing:
+                if "#" in each.text or each.line == explained + 1:
+                    explained = each.line
+                else:
+                    yield str(each)
+
+    assert [each for path in sources(*HOT, "launcher") for each in unexplained(path)] == []
+
+
+def test_modules_are_short() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources(*HOT, "launcher")}
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}

@@ -1,0 +1,24 @@
+"""ruff and mypy --strict over everything, as pyproject.toml configures them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def passes(*command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing() -> None:
+    passes("ruff", "check", "--quiet", ".")
+
+
+def test_mypy_finds_nothing() -> None:
+    passes("mypy")
+
+
+def test_mypy_finds_nothing_in_the_executables() -> None:
+    passes("mypy", *(str(path) for path in sorted((ROOT / "bin").iterdir())))
