@@ -6,7 +6,7 @@ import argparse
 NAMESPACES = "ls /run/netns 2>/dev/null"
 NETWORKS = (
     'sed -n \'s/^[[:space:]]*"name"[[:space:]]*:[[:space:]]*"\\([^"]*\\)".*/\\1/p\' '
-    '"${NETCONFPATH:-/etc/cni/net.d}"/*.conf* 2>/dev/null'
+    '"${NETCONFPATH:-/etc/cni/net.d}"/*.conf* </dev/null 2>/dev/null'
 )
 SOURCES = {"network": NETWORKS, "networks": NETWORKS, "target": NAMESPACES, "names": NAMESPACES}
 
@@ -95,7 +95,11 @@ _cniwire() {{
     esac
     _files
 }}
-compdef _cniwire cniwire"""
+if [[ ${{funcstack[1]}} == _cniwire ]]; then
+    _cniwire "$@"
+else
+    compdef _cniwire cniwire
+fi"""
 
 
 def fish(table: dict[str, tuple[str, list[argparse.Action]]]) -> str:

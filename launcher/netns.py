@@ -135,7 +135,7 @@ def identity(path: str) -> tuple[int, int] | None:
 @contextlib.contextmanager
 def inside(path: str) -> Iterator[None]:
     """Open sockets in another namespace: everything within the block happens there. Raises OSError."""
-    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -34,7 +34,7 @@ def resolve(text: str, container_id: str = "") -> Target:
     found = netns.identity(target.netns)
     if found is None:
         raise Failure(*_missing(text, target.netns))
-    if found == netns.identity("/proc/self/ns/net"):
+    if found == netns.identity("/proc/thread-self/ns/net"):
         raise Failure(
             f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one"
         )
