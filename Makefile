@@ -22,11 +22,11 @@ run: .venv/ready ## the demo: two wired containers in a private fake host
 
 test: lint test-source test-bundle ## lint, then the whole suite against the source tree and the bundle
 
-test-source: .venv/ready
+test-source: .venv/ready ## the whole suite against the source tree
 	@.ci/needs test
 	.ci/untouched $(LAB) $(PYTEST) --plugins=source $(ARGS)
 
-test-bundle: .venv/ready bundle
+test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
 	.ci/untouched $(LAB) $(PYTEST) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
 
