@@ -11,7 +11,7 @@ from core.netlink import pack
 try:
     from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM, socket
 except ImportError:  # another Python: the public module has the same names
-    from socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM, socket
+    from socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM, socket  # type: ignore[assignment]
 
 ETH_P_ARP, ETH_P_IPV6 = 0x0806, 0x86DD
 BROADCAST = b"\xff" * 6

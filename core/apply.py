@@ -7,31 +7,34 @@ A kernel is anything with find, create, delete, replace, owned and link_exists; 
 from __future__ import annotations
 
 from core.errors import CHECK_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
-from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
+from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
 from core.ruleset import Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 EEXIST = 17
 TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
 NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
 
 
-def add(kernel: Any, plan: Plan) -> None:
-    """Ensure what is shared, create what is owned; after a failure nothing that this run created remains.
+def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
+    """Ensure what is shared, create what is owned, then *finish*; after a failure nothing that this run created remains.
 
-    Raises CNIError.
+    Returns what *finish* returns. Raises CNIError.
     """
     created: list[object] = []
     try:
         for record in plan.shared:
-            _attempt("create", record, lambda record=record: kernel.find(record) or _ensure(kernel, record))
+            _attempt("create", record, lambda: _ensure(kernel, record))
         for batch in _batches(plan.owned):
             _create(kernel, batch)
             created.extend(batch)
+        return finish()
     except BaseException:
         undo(kernel, created)
         raise
@@ -48,6 +51,9 @@ def undo(kernel: Any, created: list[object]) -> None:
 
 
 def _ensure(kernel: Any, record: object) -> None:
+    found = kernel.find(record)
+    if found and (found == record or not isinstance(record, SETTINGS)):
+        return
     try:
         kernel.create(record)
     except FileExistsError:
@@ -116,7 +122,9 @@ def check(kernel: Any, plan: Plan) -> list[str]:
     """Every difference between the plan and the kernel, `want ..., found ...`. Raises CNIError if the kernel cannot tell."""
     differences = []
     for record in plan.shared + plan.owned:
-        found = _attempt("find", record, lambda record=record: kernel.find(record))
+        if isinstance(record, Sysctl) and not record.required:
+            continue  # whoever comes later in the chain may set it otherwise
+        found = _attempt("find", record, lambda: kernel.find(record))
         if found is None:
             differences.append(f"want {describe(record)}, found nothing")
         elif found != record:
@@ -130,20 +138,28 @@ def report(differences: list[str]) -> None:
         raise CNIError(CHECK_FAILED, f"{len(differences)} difference(s) from what ADD made: {differences[0]}", "; ".join(differences[1:]))
 
 
-def delete(kernel: Any, footprint: Iterable[object]) -> list[CNIError]:
-    """Delete by identity; absent is success, and a failure does not stop the rest. Returns the failures."""
+def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None = None) -> list[CNIError]:
+    """Delete by identity; absent is success, and a failure does not stop the rest.
+
+    What was really there is appended to *gone*. Returns the failures.
+    """
     failures = []
+    deleted = gone if gone is not None else []
     for record in footprint:
         try:
-            _attempt("delete", record, lambda record=record: kernel.delete(record))
+            deleted.extend(_attempt("delete", record, lambda: kernel.delete(record)))
         except CNIError as error:
             failures.append(error)
     return failures
 
 
-def gc(kernel: Any, owned: Iterable[tuple[str, object]], valid: set[str]) -> list[CNIError]:
-    """Delete the (owner, record) pairs that no valid owner claims. Returns the failures."""
-    return delete(kernel, [record for owner, record in owned if owner.partition(" ")[0] not in valid])
+def gc(kernel: Any, network: str, kinds: Iterable[object], valid: set[str], gone: list[object] | None = None) -> list[CNIError]:
+    """Delete what *network* owns, of the *kinds* that a plugin makes, and no valid owner claims; else as delete."""
+    try:
+        owned = kernel.owned(network, kinds)
+    except OSError as error:
+        return [CNIError(KERNEL_REFUSED, f"cannot list what network {network} owns: {error.strerror}")]
+    return delete(kernel, [record for owner, record in owned if owner not in valid], gone)
 
 
 def raise_all(failures: list[CNIError]) -> None:

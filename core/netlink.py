@@ -12,7 +12,7 @@ try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
     from _struct import pack, unpack_from
 except ImportError:  # another Python: the public modules have the same names
-    from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
+    from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
     from struct import pack, unpack_from
 
 ROUTE, NETFILTER = 0, 12  # protocols

@@ -67,6 +67,6 @@ def _libc_setns(descriptor: int) -> int:
     """Python 3.11: the C library's setns, without the price of the ctypes package. Its errno is not within reach."""
     import _ctypes  # late: 3.12 and later have os.setns
 
-    library = _ctypes.dlopen(None, 0)  # type: ignore[attr-defined]
-    result: int = _ctypes.call_cdeclfunction(_ctypes.dlsym(library, "setns"), (descriptor, CLONE_NEWNET))  # type: ignore[attr-defined]
+    library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+    result: int = _ctypes.call_cdeclfunction(_ctypes.dlsym(library, "setns"), (descriptor, CLONE_NEWNET))
     return result

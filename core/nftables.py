@@ -79,7 +79,12 @@ def _map(family: str, item: Map) -> Message:
     key, key_bytes = _concatenated(item.key)
     data, data_bytes = (VERDICT_TYPE, VERDICT_BYTES) if item.data == ("verdict",) else _concatenated(item.data)
     attrs = string(1, TABLE) + string(2, item.name) + u32(3, MAP_FLAG) + u32(4, key) + u32(5, key_bytes)
-    return Message(NEWSET, CREATE | EXCL, head(family) + attrs + u32(6, data) + u32(7, data_bytes) + u32(10, 1))
+    return Message(NEWSET, CREATE | EXCL, head(family) + attrs + u32(6, data) + u32(7, data_bytes) + u32(10, 1) + _byte_order(item.key))
+
+
+def _byte_order(key: tuple[str, ...]) -> bytes:
+    """User data that lets nft print the one key of ours that is in host byte order (NFTNL_UDATA_SET_KEYBYTEORDER)."""
+    return attribute(13, b"\0\4" + pack("=I", 1)) if key == ("ifname",) else b""
 
 
 def _concatenated(types: tuple[str, ...]) -> tuple[int, int]:

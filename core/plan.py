@@ -162,6 +162,7 @@ class Elements:
     owner: str
 
 
+SETTINGS = (Sysctl, PortVlans)  # they always have a value: ensuring one means writing it where it differs
 DIES_WITH_LINK = (Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     @dataclass_transform(frozen_default=True)
     def record(cls: type[T]) -> type[T]: ...
-    def replace(value: T, **changes: object) -> T: ...
+    def replace(value: T, /, **changes: object) -> T: ...
 
     fields: Callable[[Any], tuple[str, ...]]
 
@@ -60,6 +60,6 @@ else:
         body["__slots__"] = names
         return type(cls.__name__, (Record, *[base for base in cls.__bases__ if base is not object]), body)
 
-    def replace(value, **changes):
+    def replace(value, /, **changes):
         """A copy of *value* with some fields changed."""
         return type(value)(**{**{name: getattr(value, name) for name in value.__slots__}, **changes})

@@ -140,7 +140,7 @@ def vlans(payload: bytes) -> list[tuple[int, int]]:
     spec = attributes(payload, 16).get(26, b"")
     from core.netlink import attribute_list  # late: only where VLANs are used
 
-    return [unpack_from("=HH", data) for kind, data in attribute_list(spec) if kind == 2]  # type: ignore[misc]
+    return [unpack_from("=HH", data) for kind, data in attribute_list(spec) if kind == 2]
 
 
 def change_vlans(index: int, entries: list[tuple[int, int]], delete: bool = False) -> Message:

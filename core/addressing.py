@@ -1,0 +1,149 @@
+"""Addresses, routes and sysctls as a kernel's records.
+
+Every function takes the Kernel first; core.kernel calls them by the record's type.
+"""
+
+from __future__ import annotations
+
+from core import rtnetlink, sysctl
+from core.address import overlap
+from core.errors import GATEWAY_CONFLICT, CNIError
+from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, Route, Sysctl, Up
+from core.record import replace
+from core.rtnetlink import IFF_UP, Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.address import Cidr
+    from core.kernel import Kernel
+    from core.netlink import Message
+
+LINK_LOCAL = 253  # scope
+
+
+def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
+    return [cidr for cidr, scope, _ in kernel.addresses(HOST, link) if scope != LINK_LOCAL]
+
+
+def _find_gateway(kernel: Kernel, want: Gateway) -> Gateway | None:
+    return want if want.cidr in _gateways(kernel, want.link) else None
+
+
+def _create_gateway(kernel: Kernel, want: Gateway) -> None:
+    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays."""
+    found = kernel.need(HOST, want.link)
+    other = [cidr for cidr in _gateways(kernel, want.link) if _conflict(cidr, want.cidr)]
+    if other and not want.force:
+        raise CNIError(
+            GATEWAY_CONFLICT,
+            f"{want.link} already has an IP address different from {want.cidr}: {', '.join([str(cidr) for cidr in other])}",
+            f"remove it (ip address del {other[0]} dev {want.link}) once no container uses its network, or set forceAddress",
+        )
+    changes = [rtnetlink.del_address(found.index, cidr) for cidr in other] + [rtnetlink.new_address(found.index, want.cidr, nodad=True)]
+    kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac))
+
+
+def _conflict(present: Cidr, wanted: Cidr) -> bool:
+    """One IPv4 address a bridge; IPv6 networks may stand side by side."""
+    same_family = len(present.address) == len(wanted.address)
+    return same_family and (len(wanted.address) == 4 or overlap(present, wanted))
+
+
+def _find_address(kernel: Kernel, want: Address) -> Address | None:
+    return want if want.cidr in [cidr for cidr, _, _ in kernel.addresses(CONTAINER, want.link)] else None
+
+
+def _path(want: Route) -> Path:
+    return Path(want.dst, want.gateway, want.table, want.scope, want.priority, want.mtu, want.advmss)
+
+
+def _find_route(kernel: Kernel, want: Route) -> Route | None:
+    """A route with the destination, and the gateway where one is wanted and it is no default route (spec: section 2 "CHECK").
+
+    A later plugin of the chain may have moved it to another table, so only a wanted table is compared.
+    """
+    index = kernel.need(CONTAINER, want.link).index
+    replies = kernel.at(CONTAINER).ask(rtnetlink.list_routes(rtnetlink.family(want.dst.address)))
+    candidates = [path for _, payload in replies for oif, path in rtnetlink.route(payload) if oif == index and path.dst == want.dst]
+    for path in candidates:
+        if want.table in (None, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
+            metrics = (path.mtu if want.mtu else 0, path.advmss if want.advmss else 0)
+            return replace(want, mtu=metrics[0], advmss=metrics[1])
+    return None
+
+
+def _message(kernel: Kernel, want: Any) -> Message:
+    if isinstance(want, Up):
+        return rtnetlink.set_flags(want.link, IFF_UP, IFF_UP)
+    index = kernel.need(CONTAINER, want.link).index
+    return rtnetlink.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else rtnetlink.new_route(index, _path(want))
+
+
+def _create(kernel: Kernel, *batch: Any) -> None:
+    """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
+    place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
+    outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
+    for want, (_, failure) in zip(batch, outcome):
+        if failure:
+            failure.record = want  # type: ignore[attr-defined]
+            raise failure
+    for want in batch:
+        kernel.forget_link(place, want.link)
+
+
+def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
+    try:
+        value = kernel.visit(want.place, lambda: sysctl.read(want.key))
+    except OSError:
+        return None if want.required else want
+    return replace(want, value=value)
+
+
+def _value(key: str) -> str:
+    try:
+        return sysctl.read(key)
+    except OSError:
+        return ""
+
+
+def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
+    def write_all() -> None:
+        for want in batch:
+            try:
+                sysctl.write(want.key, want.value)
+            except OSError as error:
+                if want.required and _value(want.key) != want.value:  # /proc/sys may be read-only
+                    error.record = want  # type: ignore[attr-defined]
+                    raise
+
+    kernel.visit(batch[0].place, write_all)
+
+
+def _way(kernel: Kernel, destination: bytes) -> str:
+    """The sysctl that lets 127.0.0.1 reach *destination*."""
+    hops = rtnetlink.route(kernel.at(HOST).ask(rtnetlink.get_route(destination))[0][1])
+    link = rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(hops[0][0]))[0][1])
+    return f"net/ipv4/conf/{link.name}/route_localnet"
+
+
+def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | None:
+    return want if sysctl.read(_way(kernel, want.destination)) == "1" else None
+
+
+FIND: dict[type, Any] = {
+    Gateway: _find_gateway,
+    Address: _find_address,
+    Route: _find_route,
+    Sysctl: _find_sysctl,
+    LocalnetRouting: _find_localnet,
+}
+CREATE: dict[type, Any] = {
+    Gateway: _create_gateway,
+    Up: _create,
+    Address: _create,
+    Route: _create,
+    Sysctl: _create_sysctl,
+    LocalnetRouting: lambda kernel, want: sysctl.write(_way(kernel, want.destination), "1"),
+}

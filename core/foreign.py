@@ -1,0 +1,126 @@
+"""What the Go reference suite made: recognised and cleaned, never written.
+
+Its host veths have random names, its masquerade and port mappings stand in iptables chains named by a hash or in nft
+tables of its own; iptables-nft keeps the chains where the netfilter socket reaches them.
+"""
+
+from __future__ import annotations
+
+from core.attachment import Attachment, hashed
+from core.errors import KERNEL_REFUSED, CNIError
+from core.netlink import DUMP, Message, attribute, attribute_list, attributes, string, text
+from core.plan import CONTAINER, Address, Plan, Route, Up, Veth
+from core.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+@record
+class ContainerLink:
+    """CNI_IFNAME inside the container, whoever made it; its deletion takes the host's end along."""
+
+    ifname: str
+
+
+def plan(made: Plan, host_ifname: str) -> Plan:
+    """What of our plan can be expected of an attachment that the Go suite made: links, addresses and routes."""
+    owned: list[object] = []
+    for item in made.owned:
+        if isinstance(item, Veth):
+            owned.append(replace(item, name=host_ifname, owner=""))
+        elif isinstance(item, (Address, Route, Up)):
+            owned.append(item)
+    return Plan(tuple([item for item in made.shared if not hasattr(item, "family")]), tuple(owned))
+
+
+def footprint(kernel: Any, attachment: Attachment) -> tuple[ContainerLink, ...]:
+    """The container's link, where there is a namespace to look in."""
+    return (ContainerLink(attachment.ifname),) if kernel.netns is not None else ()
+
+
+def delete_masquerade(kernel: Any, attachment: Attachment) -> list[CNIError]:
+    """Remove the masquerade rules of an attachment: chain CNI-<hash> in nat, rules in cni_plugins_masquerade."""
+    network, container, ifname = attachment.network, attachment.container_id, attachment.ifname
+    comment = f"{hashed(16, '', network)}-{hashed(16, '', f'{ifname}:{container}')}"
+    chain = hashed(28, "CNI-", network + container)
+    return _each(
+        lambda: _delete_chain(kernel, "ip", chain, "POSTROUTING"),
+        lambda: _delete_chain(kernel, "ip6", chain, "POSTROUTING"),
+        lambda: _delete_rules(kernel, "inet", "cni_plugins_masquerade", "masq_checks", lambda found: found.startswith(comment)),
+    )
+
+
+def delete_mappings(kernel: Any, attachment: Attachment) -> list[CNIError]:
+    """Remove the port mappings of an attachment: chain CNI-DN-<hash> in nat, rules in cni_hostport."""
+    container = attachment.container_id
+    chains = [hashed(28, prefix, attachment.network + container) for prefix in ("CNI-DN-", "CNI-SN-")]
+    failures = []
+    for family in ("ip", "ip6"):
+        for name, entry in zip(chains, ("CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SNAT")):
+            failures += _each(lambda family=family, name=name, entry=entry: _delete_chain(kernel, family, name, entry))  # type: ignore[misc]
+        for name in ("hostports", "hostip_hostports", "masquerading"):
+            failures += _each(
+                lambda family=family, name=name: _delete_rules(kernel, family, "cni_hostport", name, lambda found: found == container)  # type: ignore[misc]
+            )
+    return failures
+
+
+def _each(*tasks: Callable[[], None]) -> list[CNIError]:
+    failures = []
+    for task in tasks:
+        try:
+            task()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            failures.append(CNIError(KERNEL_REFUSED, f"cannot remove what the Go plugins made: {error.strerror}"))
+    return failures
+
+
+def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
+    """Delete an iptables-nft chain of table nat and the rules of *entry* that jump to it; absent is FileNotFoundError."""
+    from core import nftables  # late: loaded with the first netfilter socket
+
+    nat = nftables.head(family) + string(1, "nat")
+    kernel.firewall.socket.ask(Message(nftables.GETCHAIN, 0, nat + string(3, name)))
+    try:
+        replies = kernel.firewall.socket.ask(Message(nftables.GETRULE, DUMP, nat + string(2, entry)))
+    except FileNotFoundError:
+        replies = []
+    jumps = [attributes(payload, 4) for _, payload in replies if name.encode() + b"\0" in payload]
+    messages = [Message(nftables.DELRULE, 0, nat + string(2, entry) + attribute(3, rule[3])) for rule in jumps if _jumps_to(rule, name)]
+    kernel.firewall.commit([*messages, Message(nftables.DELCHAIN, 0, nat + string(3, name))])
+
+
+def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
+    """Whether a rule's immediate verdict names *chain*."""
+    for _, member in attribute_list(rule.get(4, b"")):
+        found = attributes(member)
+        verdict = attributes(attributes(attributes(found.get(2, b"")).get(2, b"")).get(2, b""))
+        if text(found.get(1, b"")) == "immediate" and text(verdict.get(2, b"")) == chain:
+            return True
+    return False
+
+
+def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callable[[str], bool]) -> None:
+    """Delete the rules of a chain whose comment is *mine*; a missing table is FileNotFoundError."""
+    from core import nftables  # late: loaded with the first netfilter socket
+
+    place = nftables.head(family) + string(1, table)
+    kernel.firewall.socket.ask(Message(nftables.GETCHAIN, 0, place + string(3, chain)))
+    rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(Message(nftables.GETRULE, DUMP, place + string(2, chain)))]
+    doomed = [rule for rule in rules if mine(nftables.comment_text(rule.get(7, b"")))]
+    if doomed:
+        kernel.firewall.commit([Message(nftables.DELRULE, 0, place + string(2, chain) + attribute(3, rule[3])) for rule in doomed])
+
+
+def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
+    """Delete CNI_IFNAME in the container. Raises OSError."""
+    from core.links import delete_link  # loaded already, with the kernel
+
+    return delete_link(kernel, link.ifname, CONTAINER)
+
+

@@ -1,0 +1,193 @@
+"""The real kernel: how each record of a plan is found, created, deleted and listed by owner.
+
+Law: two sockets, no moods. One rtnetlink socket in the host namespace, one in the container's, opened at first use; only
+sysctls and packet sockets need a short visit inside. Nothing is cached but links, by name, for the length of one call.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import addressing, announce, firewall, foreign, links, netns, rtnetlink
+from core.attachment import network_prefix
+from core.errors import NOT_AVAILABLE, CNIError
+from core.netlink import ROUTE, Socket
+from core.plan import CONTAINER, HOST, Veth
+from core.rtnetlink import OPERSTATE_UP, Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from core.nftables import Firewall
+
+SETTLE_TIMEOUT_S = 5
+IPV6_ADDRESS_EVENTS, LINK_EVENTS = 9, 1  # RTNLGRP_*
+
+
+class Kernel:
+    """The host's kernel state and that of one container namespace."""
+
+    def __init__(self, netns_path: str = "") -> None:
+        """*netns_path*: the container's namespace, "" for none.
+
+        Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is something else.
+        """
+        self.netns = netns.open_path(netns_path) if netns_path else None
+        self.sockets: dict[str, Socket] = {}
+        self.links: dict[tuple[str, str], Link] = {}
+        self.firewall_socket: Firewall | None = None
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close everything, the netfilter socket last: it waits for the kernel."""
+        for socket in self.sockets.values():
+            socket.close()
+        if self.netns is not None:
+            os.close(self.netns)
+        if self.firewall_socket:
+            self.firewall_socket.close()
+
+    def at(self, place: str) -> Socket:
+        """The rtnetlink socket of HOST or CONTAINER."""
+        if place not in self.sockets:
+            self.sockets[place] = self.visit(place, lambda: Socket(ROUTE))
+        return self.sockets[place]
+
+    def visit(self, place: str, errand: Callable[[], Any]) -> Any:
+        """Run *errand* in the namespace of *place*. Raises OSError."""
+        if place == HOST:
+            return errand()
+        if self.netns is None:
+            raise FileNotFoundError(2, "there is no container namespace")
+        return netns.visit(self.netns, errand)
+
+    @property
+    def firewall(self) -> Firewall:
+        """The netfilter socket of the host namespace."""
+        if self.firewall_socket is None:
+            from core.nftables import Firewall  # late: not every plugin and verb needs nft
+
+            self.firewall_socket = Firewall()
+        return self.firewall_socket
+
+    def probe_firewall(self) -> None:
+        """Raise CNIError(NOT_AVAILABLE) when nftables cannot be reached."""
+        from core.ruleset import INET, TABLES  # late: STATUS only
+
+        try:
+            self.firewall.exists(TABLES[INET])
+        except OSError as error:
+            raise CNIError(NOT_AVAILABLE, f"nftables cannot be used: {error.strerror}") from None
+
+    # -- what apply calls ---------------------------------------------------------------------------------------------
+
+    def find(self, record: Any) -> Any:
+        """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
+        return FIND[type(record)](self, record)
+
+    def create(self, *records: Any) -> None:
+        """Create the records of one batch exclusively. Raises OSError; its attribute record names the one refused."""
+        CREATE[type(records[0])](self, *records)
+
+    def delete(self, record: Any) -> list[Any]:
+        """Delete by identity; absent is success. Returns what was there. Raises OSError."""
+        return DELETE[type(record)](self, record)
+
+    def replace(self, stale: list[Any], batch: list[Any]) -> None:
+        """Replace nft objects in one transaction. Raises OSError."""
+        firewall.replace(self, stale, batch)
+
+    def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
+        """(owner, record) of all that attachments of *network* own, of *kinds*: Veth, or Elements naming families and maps."""
+        found: list[tuple[str, Any]] = []
+        for kind in kinds:
+            if kind is Veth:
+                found += links.owned(self, network)
+            else:
+                found += firewall.owned(self, kind.family, kind.maps, network_prefix(network))
+        return found
+
+    def link(self, place: str, name: str) -> Link | None:
+        """A link by name, None when there is none. Raises OSError."""
+        if (place, name) not in self.links:
+            try:
+                reply = self.at(place).ask(rtnetlink.get_link(name))
+            except OSError as error:
+                if error.errno in links.ABSENT:
+                    return None
+                raise
+            self.links[place, name] = rtnetlink.link(reply[0][1])
+        return self.links[place, name]
+
+    def need(self, place: str, name: str) -> Link:
+        """As link, but its absence is an OSError (ENODEV)."""
+        found = self.link(place, name)
+        if found is None:
+            raise OSError(19, f"{os.strerror(19)}: {name}")
+        return found
+
+    def forget_link(self, place: str, name: str) -> None:
+        """Look again next time."""
+        self.links.pop((place, name), None)
+
+    def look_again(self, place: str, name: str) -> Link:
+        """As need, but past what is remembered."""
+        self.forget_link(place, name)
+        return self.need(place, name)
+
+    def link_exists(self, name: str) -> bool:
+        """Whether the host has a link of that name. Raises OSError."""
+        return self.link(HOST, name) is not None
+
+    def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
+        """Wait for the kernel's own word that a link is *ready*; False when it has not come in time."""
+        return self._await(LINK_EVENTS, place, lambda: ready(self.look_again(place, name)))
+
+    def _await(self, group: int, place: str, done: Callable[[], bool]) -> bool:
+        if done():
+            return True
+        from core.events import wait  # late: nearly always it is done already
+
+        return wait(self, group, place, done, SETTLE_TIMEOUT_S)
+
+    def port_is_up(self, name: str) -> bool:
+        """Wait until a host link forwards; False when it does not in time."""
+        return self.await_link(HOST, name, lambda link: link.operstate == OPERSTATE_UP)
+
+    def addresses_settle(self, name: str) -> bool:
+        """Wait until duplicate address detection is over in the container; False on timeout. Raises OSError on a duplicate."""
+
+        def settled() -> bool:
+            flags = [flags for _, _, flags in self.addresses(CONTAINER, name)]
+            if any([bit & rtnetlink.DADFAILED for bit in flags]):
+                raise OSError(98, f"duplicate address detection failed on {name}")
+            return not any([bit & rtnetlink.TENTATIVE for bit in flags])
+
+        return self._await(IPV6_ADDRESS_EVENTS, CONTAINER, settled)
+
+    def addresses(self, place: str, name: str) -> list[tuple[Any, int, int]]:
+        """(Cidr, scope, flags) of a link's addresses. Raises OSError."""
+        index = self.need(place, name).index
+        return [rtnetlink.address(payload) for _, payload in self.at(place).ask(rtnetlink.list_addresses(index))]
+
+    def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
+        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire."""
+        index = self.need(HOST, bridge).index
+        self.at(HOST).exchange(tuple([rtnetlink.del_neighbour(index, address) for address in addresses]))
+        packets = self.visit(CONTAINER, announce.open_socket)
+        try:
+            announce.announce(packets, ifname, mac, addresses)
+        finally:
+            packets.close()
+
+
+FIND: dict[type, Callable[[Kernel, Any], Any]] = {**links.FIND, **addressing.FIND, **firewall.FIND}
+CREATE: dict[type, Callable[..., None]] = {**links.CREATE, **addressing.CREATE, **firewall.CREATE}
+DELETE: dict[type, Callable[[Kernel, Any], list[Any]]] = {**links.DELETE, **firewall.DELETE, foreign.ContainerLink: foreign.delete_container_link}

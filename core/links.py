@@ -1,0 +1,158 @@
+"""Bridges, veth pairs and bridge ports as a kernel's records: how each is found, created and deleted.
+
+Every function takes the Kernel first; core.kernel calls them by the record's type.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import rtnetlink
+from core.attachment import hashed, network_prefix
+from core.errors import INVALID_CONFIG, CNIError
+from core.plan import CONTAINER, HOST, Bridge, PortVlans, Promiscuous, Up, Veth, VlanGateway
+from core.record import replace
+from core.rtnetlink import IFF_PROMISC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.kernel import Kernel
+
+ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
+
+
+def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
+    found = kernel.link(HOST, want.name)
+    if found is None:
+        return None
+    if found.kind != "bridge":
+        raise CNIError(INVALID_CONFIG, f"bridge: {want.name} exists and is not a bridge but a {found.kind or 'physical'} link")
+    return Bridge(want.name, want.mtu, found.data.get(7) == b"\1" if want.vlan_filtering else False)
+
+
+def _create_bridge(kernel: Kernel, want: Bridge) -> None:
+    mac = bytes([os.urandom(1)[0] & 0xFC | 2]) + os.urandom(5)
+    kernel.at(HOST).do(rtnetlink.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
+
+
+def _find_up(kernel: Kernel, want: Up) -> Up | None:
+    found = kernel.link(want.place, want.link)
+    return want if found and found.up else None
+
+
+def _find_promiscuous(kernel: Kernel, want: Promiscuous) -> Promiscuous | None:
+    found = kernel.link(HOST, want.link)
+    return want if found and found.flags & IFF_PROMISC else None
+
+
+def _create_promiscuous(kernel: Kernel, want: Promiscuous) -> None:
+    kernel.at(HOST).do(rtnetlink.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
+    kernel.forget_link(HOST, want.link)
+
+
+def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
+    host, inside = kernel.link(HOST, want.name), kernel.link(CONTAINER, want.ifname)
+    if host is None or inside is None or host.kind != "veth" or host.peer != inside.index or inside.peer != host.index:
+        return None
+    master = rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(host.master))[0][1]).name if host.master else ""
+    return Veth(
+        host.name,
+        inside.name,
+        master,
+        host.alias,
+        inside.mtu if want.mtu else 0,
+        inside.mac if want.mac else b"",
+        host.port.get(4) == b"\1",
+        host.port.get(33) == b"\1",
+    )
+
+
+def _create_veth(kernel: Kernel, want: Veth) -> None:
+    master = kernel.need(HOST, want.bridge).index
+    made, _ = kernel.at(HOST).do(
+        rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac),
+        rtnetlink.set_port(want.name, want.owner, want.hairpin, want.isolated),
+    )
+    kernel.forget_link(CONTAINER, want.ifname)
+    if made:
+        kernel.links[HOST, want.name] = rtnetlink.link(made[0][1])
+
+
+def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
+    return want if kernel.link(HOST, want.name) else None
+
+
+def _create_vlan_gateway(kernel: Kernel, want: VlanGateway) -> None:
+    bridge = kernel.need(HOST, want.bridge)
+    kernel.at(HOST).do(rtnetlink.new_veth(vlan_port(want), want.name, None, bridge.index, want.mtu or bridge.mtu, b""))
+
+
+def vlan_port(gateway: VlanGateway) -> str:
+    """The name of the bridge's end of a VLAN gateway."""
+    return hashed(15, "veth", gateway.name)
+
+
+def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
+    """Delete a link by name; absent is success. Returns its name if it was there. Raises OSError."""
+    try:
+        kernel.at(place).do(rtnetlink.del_link(name))
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return []
+    kernel.forget_link(place, name)
+    return [name]
+
+
+def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
+    index = kernel.need(HOST, name).index
+    replies = kernel.at(HOST).ask(rtnetlink.get_vlans())
+    return [entry for _, payload in replies if rtnetlink.unpack_from("=i", payload, 4)[0] == index for entry in rtnetlink.vlans(payload)]
+
+
+def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
+    found = {vlan: bool(flags & rtnetlink.VLAN_PVID) for flags, vlan in _port_vlans(kernel, want.link)}
+    wanted = dict(want.vlans)
+    extra = tuple([(vlan, pvid) for vlan, pvid in found.items() if vlan not in wanted and not (want.keep_default and vlan == 1)])
+    return replace(want, vlans=tuple([(vlan, found[vlan]) for vlan, _ in want.vlans if vlan in found]) + extra)
+
+
+def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
+    index = kernel.need(HOST, want.link).index
+    present = [] if want.keep_default else _port_vlans(kernel, want.link)
+    native = rtnetlink.VLAN_PVID | rtnetlink.VLAN_UNTAGGED
+    added = [(native if pvid else 0, vlan) for vlan, pvid in want.vlans]
+    if present:
+        kernel.at(HOST).do(rtnetlink.change_vlans(index, [(0, vlan) for _, vlan in present], delete=True))
+    kernel.at(HOST).do(rtnetlink.change_vlans(index, added))
+
+
+def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
+    """(owner, Veth) of every host veth of a network, by its alias. Raises OSError."""
+    found = [rtnetlink.link(payload) for _, payload in kernel.at(HOST).ask(rtnetlink.list_links())]
+    mine = [link for link in found if link.kind == "veth" and link.alias.startswith(network_prefix(network))]
+    return [(link.alias, Veth(link.name, "", "", link.alias)) for link in mine]
+
+
+FIND: dict[type, Any] = {
+    Bridge: _find_bridge,
+    Up: _find_up,
+    Promiscuous: _find_promiscuous,
+    Veth: _find_veth,
+    VlanGateway: _find_vlan_gateway,
+    PortVlans: _find_port_vlans,
+}
+CREATE: dict[type, Any] = {
+    Bridge: _create_bridge,
+    Promiscuous: _create_promiscuous,
+    Veth: _create_veth,
+    VlanGateway: _create_vlan_gateway,
+    PortVlans: _create_port_vlans,
+}
+DELETE: dict[type, Any] = {
+    Veth: lambda kernel, want: delete_link(kernel, want.name),
+    Bridge: lambda kernel, want: delete_link(kernel, want.name),
+    VlanGateway: lambda kernel, want: delete_link(kernel, want.name),
+}

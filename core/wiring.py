@@ -1,0 +1,114 @@
+"""From an IPAM result to records: what every plugin that makes an interface does with addresses, routes and masquerade.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from core import address, ruleset
+from core.errors import CHECK_FAILED, INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.plan import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up, mac_parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.config import Section
+    from core.result import Result
+
+FORWARDING = {4: "net/ipv4/ip_forward", 16: "net/ipv6/conf/all/forwarding"}  # bytes of an address -> sysctl
+DEFAULT = {4: address.Cidr(bytes(4), 0), 16: address.Cidr(bytes(16), 0)}
+
+
+def cidrs(result: Result) -> list[address.Cidr]:
+    """The addresses of a result."""
+    return [address.parse_cidr(item["address"]) for item in result["ips"]]
+
+
+def gateways(result: Result) -> dict[int, bytes]:
+    """Bytes of an address -> the first gateway of that family."""
+    first: dict[int, bytes] = {}
+    for item in result["ips"]:
+        if "gateway" in item:
+            gateway = address.parse(item["gateway"])
+            first.setdefault(len(gateway), gateway)
+    return first
+
+
+def addressing(ifname: str, result: Result, detect: bool = False) -> tuple[object, ...]:
+    """The container's side: settings, addresses while the link is down, link up, routes.
+
+    detect: IPv6 duplicate address detection.
+    """
+    wanted = cidrs(result)
+    settings = notify(ifname, detect)
+    if any([len(cidr.address) == 16 for cidr in wanted]):
+        settings += (
+            Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),
+            Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
+            Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1"),
+        )
+    addresses = [Address(ifname, cidr, detect and len(cidr.address) == 16) for cidr in wanted]
+    return (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result))
+
+
+def notify(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
+    """Best-effort settings: duplicate detection as asked, and announcements when the link comes up again later."""
+    ipv6 = f"net/ipv6/conf/{ifname}/"
+    dad = [("enhanced_dad", "1"), ("accept_dad", "1")] if detect else [("accept_dad", "0")]
+    found = [Sysctl(CONTAINER, ipv6 + key, value, required=False) for key, value in (*dad, ("ndisc_notify", "1"))]
+    return (*found, Sysctl(CONTAINER, f"net/ipv4/conf/{ifname}/arp_notify", "1", required=False))
+
+
+def routes(ifname: str, result: Result) -> tuple[Route, ...]:
+    """The result's routes; one without gateway goes through the first gateway of its family."""
+    first = gateways(result)
+    made = []
+    for item in result["routes"]:
+        dst = address.network(address.parse_cidr(item["dst"]))
+        own = address.parse(item["gw"]) if "gw" in item else b""
+        gateway = own if own else (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
+        attributes = (item.get("priority", 0), item.get("mtu", 0), item.get("advmss", 0))
+        made.append(Route(ifname, dst, gateway, item.get("table"), item.get("scope"), *attributes))
+    return tuple(made)
+
+
+def forwarding(result: Result) -> tuple[Sysctl, ...]:
+    """Forwarding for each family that has an address."""
+    return tuple([Sysctl(HOST, FORWARDING[size], "1") for size in sorted({len(cidr.address) for cidr in cidrs(result)})])
+
+
+def masquerade(result: Result, owner: str) -> Plan:
+    """What leaves the network of each address is masqueraded."""
+    wanted = cidrs(result)
+    chains = dict.fromkeys([ruleset.outside(address.network(cidr)) for cidr in wanted])
+    return Plan((ruleset.TABLES[ruleset.INET], *chains), tuple([ruleset.masquerade_element(cidr, owner) for cidr in wanted]))
+
+
+def masquerade_backend(config: Section) -> None:
+    """Refuse what ipMasqBackend cannot be. Raises CNIError."""
+    backend = config.text("ipMasqBackend")
+    if backend == "iptables":
+        raise CNIError(UNSUPPORTED_FIELD, 'ipMasqBackend: "iptables" is not supported yet', 'use "nftables", or leave the key out')
+    if backend not in ("", "nftables"):
+        raise config.wrong("ipMasqBackend", '"nftables"')
+
+
+def container_mac(config: Section, args: dict[str, str]) -> bytes:
+    """The MAC that was asked for: runtimeConfig wins over args.cni, and that over CNI_ARGS; b"" for none."""
+    wanted = config.section("runtimeConfig").parsed("mac", mac_parse, "a unicast MAC")
+    wanted = wanted or config.section("args").section("cni").parsed("mac", mac_parse, "a unicast MAC")
+    if wanted or not args.get("MAC"):
+        return wanted or b""
+    try:
+        return mac_parse(args["MAC"])
+    except ValueError as error:
+        raise CNIError(INVALID_CONFIG, f"CNI_ARGS: MAC: {error}") from None
+
+
+def container_interface(prev_result: Result, ifname: str, netns: str) -> dict[str, Any]:
+    """The container's entry in prevResult. Raises CNIError(CHECK_FAILED) when it is not listed."""
+    for item in prev_result["interfaces"]:
+        if item.get("name") == ifname and item.get("sandbox") == netns:
+            return dict(item)
+    raise CNIError(CHECK_FAILED, f"prevResult lists no interface {ifname} with sandbox {netns}")

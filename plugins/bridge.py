@@ -1,0 +1,207 @@
+"""bridge: a veth pair between a container and a bridge of the host, with addresses from IPAM.
+
+ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the footprints that nobody claims.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import apply, delegate, foreign, result, wiring
+from core.attachment import Attachment, owner_text
+from core.config import Section, valid_attachments
+from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
+from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
+from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS, Chain
+from core.version import ALL
+from plugins.bridge_plan import Options, options, plan, vlan_gateway
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.protocol import Request
+    from core.result import Result
+
+NAME = "bridge"
+VERSIONS = ALL
+KINDS = (Elements(INET, MASQUERADE_MAPS, ""), Elements(BRIDGE, SPOOF_MAPS, ""), Veth)
+
+
+def footprint(attachment: Attachment) -> tuple[object, ...]:
+    """The identities of all that plan().owned makes, for DEL: known without prevResult or namespace."""
+    return (
+        Elements(INET, MASQUERADE_MAPS, attachment.owner),
+        Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
+        Chain(BRIDGE, f"mac-{attachment.host_ifname}", owner=attachment.owner),
+        Veth(attachment.host_ifname, attachment.ifname, "", attachment.owner),
+    )
+
+
+def add(request: Request) -> Result:
+    """Wire the container; after a failure everything is as it was, but for a bridge that others may use by now."""
+    wanted = options(request.config, request.args)
+    if not wanted.layer3:
+        result.convertible([], request.version)
+    attachment = request.attachment
+    with _kernel(request) as kernel:
+        _refuse_second(kernel, attachment)
+        try:
+            ipam = delegate.call(request, "ADD") if wanted.layer3 else result.parse(None, request.version)
+            if ipam is None or (wanted.layer3 and not ipam["ips"]):
+                raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
+            answer = wanted.complete(ipam)
+            mac = wanted.mac or bytes([os.urandom(1)[0] & 0xFC | 2]) + os.urandom(5)
+            made = plan(wanted, attachment, answer, mac)
+            return apply.add(kernel, made, lambda: _finish(kernel, request, wanted, answer, mac))
+        except BaseException:
+            if wanted.layer3:
+                _release(request)
+            raise
+
+
+def _kernel(request: Request) -> Any:
+    """The kernel with the container's namespace open. Raises CNIError(INVALID_NETNS)."""
+    from core.kernel import Kernel  # late: a test may hand in another one
+
+    try:
+        return (request.kernel or Kernel)(request.attachment.netns)
+    except FileNotFoundError as error:
+        raise CNIError(INVALID_NETNS, str(error.strerror)) from None
+
+
+def _refuse_second(kernel: Any, attachment: Attachment) -> None:
+    """Refuse an attachment that is there before IPAM is asked, whose DEL on failure would take the first one's address."""
+    if kernel.link(CONTAINER, attachment.ifname):
+        raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}")
+    if kernel.link(HOST, attachment.host_ifname):
+        raise CNIError(INTERFACE_EXISTS, f"{attachment.owner} is attached already ({attachment.host_ifname} exists)", "call DEL first")
+
+
+def _release(request: Request) -> None:
+    try:
+        delegate.call(request, "DEL")
+    except CNIError:
+        return  # the failure of ADD is the one to report
+
+
+def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
+    """Wait for the port, tell the neighbours, and describe what was made."""
+    attachment = request.attachment
+    if not wanted.disabled:
+        if wanted.detect and not kernel.addresses_settle(attachment.ifname):
+            raise CNIError(KERNEL_REFUSED, f"IPv6 addresses of {attachment.ifname} are still tentative")
+        if not kernel.port_is_up(attachment.host_ifname):
+            raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
+        kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], wanted.bridge)
+    kernel.forget_link(HOST, wanted.bridge)
+    places = [(HOST, wanted.bridge), (HOST, attachment.host_ifname), (CONTAINER, attachment.ifname)]
+    places += [(HOST, vlan_gateway(wanted).name)] if wanted.layer3 and wanted.is_gateway and wanted.vlan else []
+    return {**answer, "interfaces": [_interface(kernel, place, name, request) for place, name in places]}
+
+
+def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str, object]:
+    link = kernel.need(place, name)
+    size = {"mtu": link.mtu} if request.version == "1.1.0" else {}
+    sandbox = {"sandbox": request.attachment.netns} if place == CONTAINER else {}
+    return {"name": name, "mac": mac_text(link.mac), **size, **sandbox}
+
+
+def check(request: Request) -> None:
+    """Compare all that ADD made with prevResult and the kernel; report every difference."""
+    wanted = options(request.config, request.args)
+    attachment = request.attachment
+    with _kernel(request) as kernel:
+        if wanted.layer3:
+            delegate.call(request, "CHECK")
+        prev_result = result.parse_prev(request.config, request.version)
+        if prev_result is None:
+            raise CNIError(INVALID_CONFIG, "prevResult: CHECK needs it")
+        inside = wiring.container_interface(prev_result, attachment.ifname, attachment.netns)
+        mac = _mac(inside)
+        made = plan(wanted, attachment, wanted.own(prev_result), mac)
+        names = [item.get("name") for item in prev_result["interfaces"] if "sandbox" not in item]
+        if attachment.host_ifname not in names:
+            made = foreign.plan(made, str(names[1]) if len(names) > 1 else "")
+        apply.report(_bridge_differences(kernel, wanted, prev_result) + apply.check(kernel, made))
+
+
+def _mac(interface: dict[str, Any]) -> bytes:
+    try:
+        return mac_parse(interface.get("mac", ""))
+    except ValueError as error:
+        raise CNIError(CHECK_FAILED, f"prevResult: interface {interface.get('name')}: {error}") from None
+
+
+def _bridge_differences(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:
+    """The bridge has to be listed with the MAC that it has."""
+    listed = [item for item in prev_result["interfaces"] if item.get("name") == wanted.bridge and "sandbox" not in item]
+    link = kernel.link(HOST, wanted.bridge)
+    if not listed:
+        return [f"want the bridge {wanted.bridge} in prevResult, found none"]
+    if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
+        return [f"want the bridge {wanted.bridge} with MAC {listed[0].get('mac')}, found {mac_text(link.mac)}"]
+    return []
+
+
+def delete(request: Request) -> None:
+    """Delete everything of this attachment, whoever made it; go on after failures and report them together."""
+    attachment = request.attachment
+    with _kernel_if_any(request) as kernel:
+        failures = foreign.delete_masquerade(kernel, attachment)
+        failures += apply.delete(kernel, (*footprint(attachment), *foreign.footprint(kernel, attachment)))
+        if _ipam_type(request.config):
+            try:
+                delegate.call(request, "DEL")
+            except CNIError as error:
+                failures.append(error)
+    apply.raise_all(failures)
+
+
+def _kernel_if_any(request: Request) -> Any:
+    """As _kernel, but a namespace that is gone, or was never one, is no obstacle."""
+    from core.kernel import Kernel  # late: as in _kernel
+
+    try:
+        return (request.kernel or Kernel)(request.attachment.netns)
+    except (FileNotFoundError, CNIError):
+        return (request.kernel or Kernel)("")
+
+
+def _ipam_type(config: Section) -> str:
+    """ipam.type where DEL and GC can make sense of it, "" otherwise."""
+    ipam = config.get("ipam")
+    return Section(ipam).text("type") if isinstance(ipam, dict) and isinstance(Section(ipam).get("type"), str) else ""
+
+
+def gc(request: Request) -> None:
+    """Delete what this network owns and no valid attachment claims, here and in IPAM."""
+    valid = valid_attachments(request.config)
+    if valid is None:
+        return
+    network = request.attachment.network
+    with _kernel_if_any(request) as kernel:
+        failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid})
+        if _ipam_type(request.config):
+            try:
+                delegate.call(request, "GC")
+            except CNIError as error:
+                failures.append(error)
+    apply.raise_all(failures)
+
+
+def status(request: Request) -> None:
+    """Whether an ADD could be served now: configuration, bridge name, IPAM. Raises CNIError."""
+    wanted = options(request.config, "")
+    with _kernel_if_any(request) as kernel:
+        link = kernel.link(HOST, wanted.bridge)
+        if link and link.kind != "bridge":
+            raise CNIError(NOT_AVAILABLE, f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link")
+        if wanted.masquerade or wanted.spoof_check:
+            kernel.probe_firewall()
+    if wanted.layer3:
+        delegate.call(request, "STATUS")
+
+
+COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}
+

@@ -1,0 +1,190 @@
+"""What a bridge configuration asks for, and the plan that follows from it. Pure."""
+
+from __future__ import annotations
+
+from core import address, ruleset, wiring
+from core.attachment import Attachment, hashed
+from core.config import Section, cni_args
+from core.errors import INVALID_CONFIG, CNIError
+from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, PortVlans, Promiscuous, Sysctl, Up, Veth, VlanGateway
+from core.record import record
+from core.result import dns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.result import Result
+
+LARGEST_MTU = 65535
+LARGEST_VLAN = 4094
+
+
+@record
+class Options:
+    """The keys of the configuration, checked. vlans: (id, native?) pairs of the port; dns: None when it overrides nothing."""
+
+    bridge: str
+    is_gateway: bool
+    is_default_gateway: bool
+    force_address: bool
+    masquerade: bool
+    mtu: int
+    hairpin: bool
+    promiscuous: bool
+    vlan: int
+    vlans: tuple[tuple[int, bool], ...]
+    vlan_filtering: bool
+    keep_default_vlan: bool
+    spoof_check: bool
+    detect: bool
+    disabled: bool
+    isolated: bool
+    ipam: str
+    dns: dict[str, Any] | None
+    mac: bytes
+
+    @property
+    def layer3(self) -> bool:
+        """Whether the container gets addresses."""
+        return bool(self.ipam)
+
+    def complete(self, ipam: Result) -> Result:
+        """IPAM's result with what the configuration adds: gateways, default routes, dns."""
+        answer = {**self.own(ipam), "routes": list(ipam["routes"])}
+        if self.is_default_gateway:
+            answer["routes"] += self._default_routes(answer)
+        return answer if self.dns is None else {**answer, "dns": self.dns}
+
+    def own(self, source: Result) -> Result:
+        """*source* with the container's interface index and, for a gateway bridge, a gateway at each address."""
+        ips = []
+        for item in source["ips"]:
+            cidr = address.parse_cidr(item["address"])
+            implied = {"gateway": address.text(address.first_host(cidr))} if self.is_gateway else {}
+            ips.append({"interface": 2, "address": item["address"], **implied, **{**item, "interface": 2}})
+        return {**source, "ips": ips}
+
+    def _default_routes(self, answer: Result) -> list[dict[str, Any]]:
+        """One through the bridge for each family that has an address and no default route with a gateway yet."""
+        routed = {len(address.parse_cidr(item["dst"]).address) for item in answer["routes"] if item["dst"].endswith("/0") and "gw" in item}
+        made = []
+        for size, gateway in wiring.gateways(answer).items():
+            if size not in routed:
+                made.append({"dst": str(wiring.DEFAULT[size]), "gw": address.text(gateway)})
+        return made
+
+
+def options(config: Section, args: str) -> Options:
+    """Read and check every key. Raises CNIError."""
+    wiring.masquerade_backend(config)
+    vlan = config.integer("vlan", 0, LARGEST_VLAN)
+    trunk = _trunk(config)
+    is_default_gateway = config.boolean("isDefaultGateway")
+    wanted = Options(
+        bridge=_bridge_name(config),
+        is_gateway=config.boolean("isGateway") or is_default_gateway,
+        is_default_gateway=is_default_gateway,
+        force_address=config.boolean("forceAddress"),
+        masquerade=config.boolean("ipMasq"),
+        mtu=config.integer("mtu", 0, LARGEST_MTU),
+        hairpin=config.boolean("hairpinMode"),
+        promiscuous=config.boolean("promiscMode"),
+        vlan=vlan,
+        vlans=_port_vlans(vlan, trunk),
+        vlan_filtering=bool(vlan) or "vlanTrunk" in config,
+        keep_default_vlan=config.boolean("preserveDefaultVlan"),
+        spoof_check=config.boolean("macspoofchk"),
+        detect=config.boolean("enabledad"),
+        disabled=config.boolean("disableContainerInterface"),
+        isolated=config.boolean("portIsolation"),
+        ipam=config.section("ipam").text("type"),
+        dns=_dns(config),
+        mac=wiring.container_mac(config, cni_args(args, ("MAC",))),
+    )
+    return _consistent(wanted)
+
+
+def _consistent(wanted: Options) -> Options:
+    if wanted.ipam and wanted.disabled:
+        raise CNIError(INVALID_CONFIG, f"disableContainerInterface: true contradicts ipam.type {wanted.ipam!r}", "a link that stays down has no addresses")
+    if wanted.hairpin and wanted.promiscuous:
+        raise CNIError(INVALID_CONFIG, "hairpinMode: true contradicts promiscMode: true", "choose one of them")
+    if 0 < wanted.mtu < 68 or (0 < wanted.mtu < 1280 and wanted.detect):
+        raise CNIError(INVALID_CONFIG, f"mtu: want at least 68 (1280 with IPv6), found {wanted.mtu}")
+    return wanted
+
+
+def _bridge_name(config: Section) -> str:
+    from core.protocol import ifname_complaint  # loaded already; named here for the one rule on interface names
+
+    name = config.text("bridge") or "cni0"
+    complaint = ifname_complaint(name)
+    if complaint:
+        raise CNIError(INVALID_CONFIG, f"bridge: want the name of an interface, found {name!r}: {complaint}")
+    return name
+
+
+def _dns(config: Section) -> dict[str, Any] | None:
+    section = config.section("dns")
+    return dns(section) if any([key in section for key in ("nameservers", "domain", "search", "options")]) else None
+
+
+def _trunk(config: Section) -> list[int]:
+    """The ids of vlanTrunk, sorted, each once. Raises CNIError."""
+    ids: set[int] = set()
+    for item in config.sections("vlanTrunk"):
+        if "id" in item:
+            ids.add(item.integer("id", 1, LARGEST_VLAN))
+        low, high = item.integer("minID", 1, LARGEST_VLAN), item.integer("maxID", 1, LARGEST_VLAN)
+        if bool(low) != bool(high) or low > high:
+            raise CNIError(INVALID_CONFIG, f"{item.path}: want minID and maxID, the smaller first, found minID {low} and maxID {high}")
+        ids.update(range(low, high + 1) if low else ())
+    return sorted(ids)
+
+
+def _port_vlans(vlan: int, trunk: list[int]) -> tuple[tuple[int, bool], ...]:
+    """The native VLAN (1 for a trunk without one) and the tagged ones."""
+    native = vlan or (1 if trunk else 0)
+    tagged = tuple([(each, False) for each in trunk if each != native])
+    return (((native, True),) if native else ()) + tagged
+
+
+def vlan_gateway(wanted: Options) -> VlanGateway:
+    """The veth pair that carries the gateway of the port's VLAN."""
+    return VlanGateway(f"{wanted.bridge}.{wanted.vlan}", wanted.bridge, wanted.vlan, wanted.mtu)
+
+
+def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
+    """All that one attachment needs. *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's."""
+    port, ifname, owner = attachment.host_ifname, attachment.ifname, attachment.owner
+    shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
+    shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
+    shared += [Sysctl(HOST, f"net/ipv6/conf/{wanted.bridge}/accept_ra", "0", required=False), Up(HOST, wanted.bridge)]
+    owned: list[object] = [Veth(port, ifname, wanted.bridge, owner, wanted.mtu, mac, wanted.hairpin, wanted.isolated)]
+    owned += [Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)]
+    owned += [PortVlans(port, wanted.vlans, wanted.keep_default_vlan)] if wanted.vlans else []
+    made = Plan(tuple(shared), tuple(owned))
+    if wanted.layer3 and wanted.is_gateway:
+        made += _gateway(wanted, answer)
+    if wanted.spoof_check:
+        chain = ruleset.spoof_chain(port, mac, owner)
+        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), (chain, ruleset.spoof_element(port, chain.name, owner)))
+    if wanted.layer3 and wanted.masquerade:
+        made += wiring.masquerade(answer, owner)
+    if wanted.layer3:
+        return made + Plan((), wiring.addressing(ifname, answer, wanted.detect))
+    return made if wanted.disabled else made + Plan((), (*wiring.notify(ifname, wanted.detect), Up(CONTAINER, ifname)))
+
+
+def _gateway(wanted: Options, answer: Result) -> Plan:
+    """The gateway addresses, on the bridge or on its VLAN's gateway, and forwarding."""
+    link, shared = wanted.bridge, []
+    if wanted.vlan:
+        pair = vlan_gateway(wanted)
+        link = pair.name
+        shared += [pair, PortVlans(hashed(15, "veth", pair.name), ((wanted.vlan, True),)), Up(HOST, link)]
+    for item in answer["ips"]:
+        cidr = address.Cidr(address.parse(item["gateway"]), address.parse_cidr(item["address"]).prefix_len)
+        shared.append(Gateway(link, cidr, wanted.force_address))
+    return Plan((*dict.fromkeys(shared), *wiring.forwarding(answer)))

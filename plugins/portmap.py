@@ -1,0 +1,114 @@
+"""portmap: ports of the host lead to ports of the container, through maps of the kernel's packet filter.
+
+A chained plugin: it needs the result of the plugin that made the interface, and answers with it unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import apply, conntrack, foreign, result
+from core.attachment import Attachment, owner_text
+from core.config import valid_attachments
+from core.errors import INVALID_CONFIG, CNIError
+from core.plan import Element, Elements
+from core.ruleset import INET, PORT_MAPS, PROTOCOLS
+from core.version import ALL
+from plugins.portmap_plan import Options, options, plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.protocol import Request
+    from core.result import Result
+
+NAME = "portmap"
+VERSIONS = ALL
+KINDS = (Elements(INET, PORT_MAPS, ""),)
+
+
+def footprint(attachment: Attachment) -> tuple[object, ...]:
+    """The identities of all that plan().owned makes, for DEL: known without runtimeConfig or prevResult."""
+    return (Elements(INET, PORT_MAPS, attachment.owner),)
+
+
+def add(request: Request) -> Result:
+    """Publish the ports and answer with prevResult as it came."""
+    wanted, prev_result = _configuration(request)
+    if wanted.mappings:
+        made = plan(wanted, request.attachment, prev_result)
+        with _kernel(request) as kernel:
+            apply.add(kernel, made, lambda: _forget_flows(list(made.owned)))
+    return prev_result
+
+
+def _configuration(request: Request) -> tuple[Options, Result]:
+    """The options and prevResult. Raises CNIError when there is none."""
+    wanted = options(request.config)
+    prev_result = result.parse_prev(request.config, request.version)
+    if prev_result is None:
+        raise CNIError(INVALID_CONFIG, "prevResult: portmap must be called as a chained plugin", "list it behind the plugin that makes the interface")
+    return wanted, prev_result
+
+
+def _kernel(request: Request) -> Any:
+    """The host's kernel; the container's namespace is of no interest."""
+    from core.kernel import Kernel  # late: not without mappings, and a test may hand in another one
+
+    return (request.kernel or Kernel)("")
+
+
+def _forget_flows(elements: list[object]) -> None:
+    """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
+    ports: dict[int, set[int]] = {4: set(), 6: set()}
+    for item in elements:
+        if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
+            ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
+    for family, wanted in ports.items():
+        try:
+            conntrack.forget(family, wanted)
+        except OSError as error:
+            os.write(2, f"portmap: cannot flush UDP flows: {error.strerror}\n".encode())
+
+
+def check(request: Request) -> None:
+    """Compare every rule and element that ADD made; report every difference."""
+    wanted, prev_result = _configuration(request)
+    if wanted.mappings:
+        with _kernel(request) as kernel:
+            apply.report(apply.check(kernel, plan(wanted, request.attachment, prev_result)))
+
+
+def delete(request: Request) -> None:
+    """Delete every mapping of this attachment, whoever made it, whatever the configuration says by now."""
+    attachment = request.attachment
+    gone: list[object] = []
+    with _kernel(request) as kernel:
+        failures = apply.delete(kernel, footprint(attachment), gone)
+        failures += foreign.delete_mappings(kernel, attachment)
+        _forget_flows(gone)
+    apply.raise_all(failures)
+
+
+def gc(request: Request) -> None:
+    """Delete the mappings of this network that no valid attachment claims."""
+    valid = valid_attachments(request.config)
+    if valid is None:
+        return
+    network = request.attachment.network
+    gone: list[object] = []
+    with _kernel(request) as kernel:
+        failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
+        _forget_flows(gone)
+    apply.raise_all(failures)
+
+
+def status(request: Request) -> None:
+    """Whether nftables can be used. Raises CNIError."""
+    options(request.config)
+    with _kernel(request) as kernel:
+        kernel.probe_firewall()
+
+
+COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}

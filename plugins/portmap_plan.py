@@ -1,0 +1,176 @@
+"""What a portmap configuration asks for, and the plan that follows from it. Pure."""
+
+from __future__ import annotations
+
+from core import address, apply, ruleset
+from core.attachment import Attachment, hashed
+from core.condition import compile_words
+from core.config import Section
+from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.expression import JUMP, Rule, decide
+from core.plan import Element, LocalnetRouting, Plan
+from core.record import record
+from core.ruleset import INET, PROTOCOLS, TABLES, Chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.result import Result
+
+CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
+IPTABLES_KEYS = ("markMasqBit", "externalSetMarkChain")
+LARGEST_PORT = 65535
+
+
+@record
+class Mapping:
+    """One published port. host_ip: packed, None for every address of both families; all zero for every one of its own."""
+
+    protocol: str
+    host_port: int
+    container_port: int
+    host_ip: bytes | None
+
+
+@record
+class Options:
+    """The keys of the configuration, checked; conditions: bytes of an address -> compiled words."""
+
+    mappings: tuple[Mapping, ...]
+    snat: bool
+    masquerade_all: bool
+    conditions: dict[int, Rule]
+
+
+def options(config: Section) -> Options:
+    """Read and check every key. Raises CNIError."""
+    _backend(config)
+    mappings = [mapping for item in config.section("runtimeConfig").sections("portMappings") for mapping in _mappings(item)]
+    return Options(
+        tuple(dict.fromkeys(mappings)),
+        config.boolean("snat", True),
+        config.boolean("masqAll"),
+        {size: _conditions(config, key) for size, key in CONDITIONS.items() if config.texts(key)},
+    )
+
+
+def _backend(config: Section) -> None:
+    """Refuse what the nftables backend does not have, naming every key."""
+    backend = config.text("backend")
+    if backend not in ("", "nftables", "iptables"):
+        raise config.wrong("backend", '"nftables"')
+    if "markMasqBit" in config and config.text("externalSetMarkChain"):
+        raise CNIError(INVALID_CONFIG, "markMasqBit contradicts externalSetMarkChain", "choose one of them")
+    config.integer("markMasqBit", 0, 31)
+    offending = ['backend: "iptables"'] if backend == "iptables" else []
+    offending += [f"{key}: {config.get(key)}" for key in IPTABLES_KEYS if config.get(key) not in (None, "")]
+    offending += [f"{key}: {config.texts(key)}" for key in CONDITIONS.values() if _is_iptables_style(config.texts(key))]
+    if offending:
+        raise CNIError(UNSUPPORTED_FIELD, f"{'; '.join(offending)}: the iptables backend is not supported yet", 'use backend "nftables" and nft words')
+
+
+def _is_iptables_style(words: list[str]) -> bool:
+    return bool(words) and words[0].startswith(("-", "!"))
+
+
+def _conditions(config: Section, key: str) -> Rule:
+    try:
+        return compile_words(config.texts(key))
+    except ValueError as error:
+        raise CNIError(INVALID_CONFIG, f"{key}: {error}") from None
+
+
+def _mappings(item: Section) -> list[Mapping]:
+    """The single ports of one entry of portMappings, whose range says how many follow one another. Raises CNIError."""
+    for key in ("hostPort", "containerPort"):
+        if key not in item:
+            raise item.wrong(key, f"a port from 1 to {LARGEST_PORT}")
+    host_port, container_port = item.integer("hostPort", 1, LARGEST_PORT), item.integer("containerPort", 1, LARGEST_PORT)
+    count = item.integer("range", 0, LARGEST_PORT) or 1
+    if max(host_port, container_port) + count - 1 > LARGEST_PORT:
+        raise item.wrong("range", f"at most {LARGEST_PORT + 1 - max(host_port, container_port)} ports")
+    protocol = item.text("protocol").lower() or "tcp"
+    if protocol not in PROTOCOLS:
+        raise item.wrong("protocol", ", ".join(PROTOCOLS))
+    host_ip = item.address("hostIP")
+    return [Mapping(protocol, host_port + step, container_port + step, host_ip) for step in range(count)]
+
+
+def container_addresses(prev_result: Result, ifname: str) -> dict[int, address.Cidr]:
+    """Bytes of an address -> the container's first one of that family.
+
+    An address counts when its interface is unset, out of range, or the container's entry for *ifname*.
+    """
+    found: dict[int, address.Cidr] = {}
+    interfaces = prev_result["interfaces"]
+    for item in prev_result["ips"]:
+        index = item.get("interface")
+        if index is not None and 0 <= index < len(interfaces):
+            if interfaces[index].get("name") != ifname or not interfaces[index].get("sandbox"):
+                continue
+        cidr = address.parse_cidr(item["address"])
+        found.setdefault(len(cidr.address), cidr)
+    return found
+
+
+def owner_comment(attachment: Attachment, prev_result: Result) -> str:
+    """The owner, and behind it the host interface that tells whether it lives, where that is not the one named by the owner."""
+    outside = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
+    if attachment.host_ifname in outside:
+        return attachment.owner
+    witness = [name for name in outside if name.startswith("veth")] or [apply.NEVER_GONE]
+    return f"{attachment.owner} {witness[0]}"
+
+
+def plan(wanted: Options, attachment: Attachment, prev_result: Result) -> Plan:
+    """All that publishes the ports of one attachment."""
+    owner = owner_comment(attachment, prev_result)
+    made = Plan((TABLES[INET],), ())
+    for size, cidr in container_addresses(prev_result, attachment.ifname).items():
+        mappings = [item for item in wanted.mappings if item.host_ip is None or len(item.host_ip) == size]
+        if mappings:
+            made += _family(wanted, owner, cidr, mappings)
+    _unique(made)
+    return made if made.owned else Plan()
+
+
+def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping]) -> Plan:
+    """The mappings of one family."""
+    size = len(cidr.address)
+    made = Plan()
+    suffix = ""
+    if size in wanted.conditions:
+        chain = conditional(size, wanted.conditions[size])
+        suffix = chain.name.removeprefix("hostports")
+        made += Plan((chain,))
+    elements = []
+    for item in mappings:
+        host_ip = item.host_ip if item.host_ip and any(item.host_ip) else b""
+        elements.append(ruleset.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
+    made += Plan((), tuple(elements))
+    if wanted.snat:
+        chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(address.network(cidr))
+        localnet = (LocalnetRouting(cidr.address),) if size == 4 else ()
+        made += Plan((chain, *localnet), (ruleset.hairpin_element(cidr.address, chain, owner),))
+    return made
+
+
+def conditional(size: int, condition: Rule) -> Chain:
+    """The chain and maps of all mappings that share a condition."""
+    tag = ruleset.TAGS[size]
+    suffix = "-" + hashed(8, "", f"{tag} {condition.text}")
+    maps = tuple([item for item in ruleset.port_maps(suffix) if tag + suffix in item.name])
+    name = "ip" if size == 4 else "ip6"
+    rules = [rule for rule in ruleset.port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
+    guarded = tuple([Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules])
+    entry = ("hostports", Rule(f"jump hostports{suffix}", decide(JUMP, f"hostports{suffix}")))
+    return Chain(INET, f"hostports{suffix}", guarded, maps=maps, entries=(entry,))
+
+
+def _unique(made: Plan) -> None:
+    """Refuse a host port that is asked for twice. Raises CNIError."""
+    seen: dict[tuple[str, bytes], Element] = {}
+    for item in made.owned:
+        if isinstance(item, Element):
+            other = seen.setdefault((item.map, item.key), item)
+            if other is not item:
+                raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: {other.text} contradicts {item.text}")
