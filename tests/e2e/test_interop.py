@@ -19,10 +19,11 @@ PORTS = [mapping(8080, 80), mapping(8080, 80, "udp")]
 pytestmark = pytest.mark.skipif(not (GO / "bridge").exists(), reason=f"there are no Go plugins in {GO}")
 
 
-def chain(host: Host, folder: Path) -> Network:
-    """Return the usual chain with the executables in *folder*."""
+def chain(host: Host, switch: Path, ipam: Path, portmap: Path) -> Network:
+    """Return the usual chain, each plugin's executable from its folder."""
     config = bridge(host.data, *SUBNETS, ipMasq=True, hairpinMode=True)
-    return host.network(config, PORTMAP, version=VERSION, folder=folder)
+    suites = {"bridge": switch, "host-local": ipam, "portmap": portmap}
+    return host.network(config, PORTMAP, version=VERSION, suites=suites)
 
 
 def works(host: Host, container: Any, peer: Any) -> None:
@@ -38,8 +39,7 @@ def works(host: Host, container: Any, peer: Any) -> None:
 @pytest.mark.parametrize("suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join)
 def test_a_chain_of_both_suites(host: Host, suites: tuple[str, str, str]) -> None:
     """H-61: any mix of bridge, host-local and portmap wires a container, passes CHECK of ours, and leaves nothing."""
-    switch, ipam, portmap = (host.plugins if suite == "ours" else GO for suite in suites)
-    net = chain(host, host.mixed(bridge=switch, host_local=ipam, portmap=portmap))
+    net = chain(host, *(host.plugins if suite == "ours" else GO for suite in suites))
     host.outside()
     peer, container = host.container("c1"), host.container("c2")
     net.add(peer, portMappings=[mapping(1)])
@@ -57,7 +57,7 @@ def test_a_chain_of_both_suites(host: Host, suites: tuple[str, str, str]) -> Non
 @pytest.mark.parametrize("netns", ["there", "gone"])
 def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
     """B-41 P-28 H-61: links, reservations and the iptables-nft chains of masquerade and portmap."""
-    theirs, ours = chain(host, GO), chain(host, host.plugins)
+    theirs, ours = chain(host, GO, GO, GO), chain(host, *[host.plugins] * 3)
     host.outside()
     peer, container = host.container("c1"), host.container("c2")
     theirs.add(peer, portMappings=[mapping(1)])
@@ -76,7 +76,7 @@ def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
 
 def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
     """H-61: Go's DEL takes links and reservations; our elements, which it does not know, go with our GC."""
-    theirs = chain(host, GO)
+    theirs = chain(host, GO, GO, GO)
     ours = host.network(*theirs.plugins)
     first, container = host.container("c1"), host.container("c2")
     ours.add(first, portMappings=[mapping(1)])

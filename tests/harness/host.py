@@ -1,7 +1,6 @@
 """The fake host of one test: a network namespace of its own, containers beside it, and ways to call plugins in it."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -64,9 +63,9 @@ class Host(Namespace):
             machine.run(f"ip address add {address.replace('1/', '2/')} dev eth0 {option}")
         return machine
 
-    def network(self, *plugins: Config, name: str = "net", version: str = "1.1.0", folder: Path | None = None) -> Network:
-        """Return a configuration list of *plugins* to be run as a runtime does; *folder* holds other executables."""
-        return Network(self, list(plugins), name, version, folder or self.plugins)
+    def network(self, *plugins: Config, name: str = "net", version: str = "1.1.0", suites: Mapping[str, Path] | None = None) -> Network:
+        """Return a configuration list of *plugins* to be run as a runtime does; *suites* says whose executables, by type."""
+        return Network(self, list(plugins), name, version, suites or {})
 
     def call(
         self,
@@ -95,22 +94,13 @@ class Host(Namespace):
         executable = folder / (type_name or json.loads(stdin)["type"])
         return plugin.call(executable, {key: value for key, value in variables.items() if value is not None}, stdin)
 
-    def mixed(self, **plugins: Path) -> Path:
-        """Return a folder with executables of several suites: name (`_` for `-`) to the folder that it comes from."""
-        folder = self.folder / "-".join(("mixed", *(f"{name}={source.name}" for name, source in plugins.items())))
-        folder.mkdir(exist_ok=True)
-        for name, source in plugins.items():
-            link = folder / name.replace("_", "-")
-            if not os.path.lexists(link):
-                link.symlink_to(source / link.name)
-        return folder
-
     def ipam(self, script: str) -> Path:
-        """Return a folder with the bridge under test and an IPAM plugin `fake` that runs the shell *script*.
+        """Make an IPAM plugin `fake` that runs the shell *script*; return its folder.
 
         Each call of it adds its command to the file `calls` in the folder.
         """
-        folder = self.mixed(bridge=self.plugins)
+        folder = self.folder / "ipam"
+        folder.mkdir()
         fake = folder / "fake"
         fake.write_text(f'#!/bin/sh\necho "$CNI_COMMAND" >> {folder}/calls\n{script}\n')
         fake.chmod(0o755)

@@ -14,10 +14,13 @@ Result = dict[str, Any]
 
 
 class Network:
-    """One configuration list on one host, with the results that it would find in a runtime's cache."""
+    """One configuration list on one host, with the results that it would find in a runtime's cache.
 
-    def __init__(self, host: "Host", plugins: Sequence[Mapping[str, Any]], name: str, version: str, folder: Path):
-        self.host, self.plugins, self.name, self.version, self.folder = host, plugins, name, version, folder
+    suites: plugin type to the folder of its executable, where that is not the one under test; IPAM plugins too.
+    """
+
+    def __init__(self, host: "Host", plugins: Sequence[Mapping[str, Any]], name: str, version: str, suites: Mapping[str, Path]):
+        self.host, self.plugins, self.name, self.version, self.suites = host, plugins, name, version, suites
         self.results: dict[tuple[str, str], Result] = {}
 
     def add(self, container: "Container", ifname: str = "eth0", args: str | None = None, **capabilities: Any) -> Result:
@@ -54,9 +57,7 @@ class Network:
         for config in self.plugins:
             self.call("STATUS", self.derived(config))
 
-    def derived(
-        self, config: Mapping[str, Any], previous: Result | None = None, capabilities: Mapping[str, Any] | None = None
-    ) -> Result:
+    def derived(self, config: Mapping[str, Any], previous: Result | None = None, capabilities: Mapping[str, Any] | None = None) -> Result:
         """Return the request for one plugin: name, version, previous result and the capabilities it declares injected."""
         made: Result = {**config, "name": self.name, "cniVersion": self.version}
         wanted = {key: value for key, value in (capabilities or {}).items() if config.get("capabilities", {}).get(key)}
@@ -75,7 +76,10 @@ class Network:
         args: str | None = None,
     ) -> Any:
         """Call one plugin and return what it printed. Raises PluginError."""
-        answer = self.host.call(command, config, container, ifname=ifname, folder=self.folder, CNI_ARGS=args)
+        __tracebackhide__ = True
+        folder = self.suites.get(config["type"], self.host.plugins)
+        path = self.suites.get(config.get("ipam", {}).get("type", ""), self.host.plugins)
+        answer = self.host.call(command, config, container, ifname=ifname, folder=folder, CNI_ARGS=args, CNI_PATH=str(path))
         if answer.exit_code != 0:
             raise PluginError(f"{config['type']} {command} {json.dumps(config)}", answer)
         return answer.output

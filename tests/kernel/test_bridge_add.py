@@ -196,13 +196,13 @@ def test_isolated_ports_reach_the_host_but_not_each_other(host: Host, keys: dict
 @pytest.mark.parametrize(
     ("given", "mac"),
     [
-        ({"args": "MAC=02:00:00:00:00:01"}, "02:00:00:00:00:01"),
-        ({"args": "MAC=02:00:00:00:00:01", "config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}}}, "02:00:00:00:00:02"),
+        ({"args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01"}, "02:00:00:00:00:01"),
+        ({"args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01", "config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}}}, "02:00:00:00:00:02"),
         ({"config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}}}, "02:00:00:00:00:02"),
         ({"mac": "02:00:00:00:00:03"}, "02:00:00:00:00:03"),
         (
             {
-                "args": "MAC=02:00:00:00:00:01",
+                "args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01",
                 "config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}},
                 "mac": "02:00:00:00:00:03",
             },
@@ -211,7 +211,7 @@ def test_isolated_ports_reach_the_host_but_not_each_other(host: Host, keys: dict
     ],
 )
 def test_a_mac_may_be_asked_for_in_three_ways(host: Host, given: dict[str, object], mac: str) -> None:
-    """B-30 B-31 B-32 B-33: runtimeConfig wins over args.cni wins over CNI_ARGS."""
+    """B-30 B-31 B-32 B-33: runtimeConfig wins over args.cni wins over CNI_ARGS (of which host-local knows nothing)."""
     container = host.container()
     config = bridge(host.data, "10.1.0.0/24", capabilities={"mac": True}, **given.pop("config", {}))  # type: ignore[arg-type]
     result = host.network(config).add(container, **given)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness.configs import bridge
+from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
 
 WIRED = ("10.1.0.0/24", "fd01::/64")
@@ -57,9 +57,7 @@ def test_del_when_the_netns_is_gone(host: Host, netns: str | None, with_result: 
     assert host.state() == before
 
 
-@pytest.mark.parametrize(
-    "broken", [{"vlan": 5000}, {"vlanTrunk": [{"id": -1}]}, {"hairpinMode": True, "promiscMode": True}, {"mtu": -1}]
-)
+@pytest.mark.parametrize("broken", [{"vlan": 5000}, {"vlanTrunk": [{"id": -1}]}, {"hairpinMode": True, "promiscMode": True}, {"mtu": -1}])
 def test_del_works_with_a_config_that_add_would_refuse(host: Host, broken: dict[str, object]) -> None:
     """The configuration was changed after ADD; what is there still has to go."""
     container = host.container()
@@ -83,10 +81,11 @@ def test_del_after_the_config_turned_masquerade_off(host: Host) -> None:
 def test_gc_removes_what_no_valid_attachment_claims(host: Host) -> None:
     """GC: of this network all but the listed attachment; another network on the same bridge is left alone."""
     net = host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True))
-    other = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), name="other")
+    ipam = host_local(host.data, ranges=[[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.100"}]])
+    other = host.network(bridge(isGateway=True, ipMasq=True, ipam=ipam), name="other")
     alive, stale, foreign = (host.container(name) for name in ("alive", "stale", "foreign"))
     net.add(alive)
-    other.add(foreign, args="IgnoreUnknown=1")
+    other.add(foreign)
     before = host.state()
     net.add(stale)
     stale.close()

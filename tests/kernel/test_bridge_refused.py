@@ -128,7 +128,7 @@ def test_add_survives_a_bad_ipam_plugin(host: Host, script: str, words: list[str
     before = host.state(container)
     folder = host.ipam(f'[ "$CNI_COMMAND" = DEL ] && exit 0\n{script}')
     with pytest.raises(PluginError) as failed:
-        host.network(bridge(ipam={"type": "fake"}), folder=folder).add(container)
+        host.network(bridge(ipam={"type": "fake"}), suites={"fake": folder}).add(container)
     assert [word for word in words if word not in failed.value.msg + failed.value.details] == []
     assert (folder / "calls").read_text().split() == ["ADD", "DEL"]
     assert host.state(container) == before
@@ -148,7 +148,7 @@ def test_a_failure_after_ipam_gives_the_addresses_back(host: Host) -> None:
 def test_a_failing_del_of_ipam_is_reported_after_all_else_is_done(host: Host) -> None:
     """DEL goes on after errors and reports them."""
     folder = host.ipam(f"[ $CNI_COMMAND = ADD ] && echo '{ADDRESS}' && exit; echo no disk >&2; exit 1")
-    net = host.network(bridge(isGateway=True, ipMasq=True, ipam={"type": "fake"}), folder=folder)
+    net = host.network(bridge(isGateway=True, ipMasq=True, ipam={"type": "fake"}), suites={"fake": folder})
     container = host.container()
     net.add(container)
     assert host.veth("net/c1/eth0")

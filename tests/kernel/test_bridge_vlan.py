@@ -33,9 +33,7 @@ def vlan_host(host: Host) -> Host:
 
 def vlans(host: Host, port: str) -> Vlans:
     """Return the VLANs of a bridge port and their flags."""
-    return {
-        it["vlan"]: it.get("flags", []) for it in host.run_json(f"bridge -json -compressvlans vlan show dev {port}")[0]["vlans"]
-    }
+    return {it["vlan"]: it.get("flags", []) for it in host.run_json(f"bridge -json -compressvlans vlan show dev {port}")[0]["vlans"]}
 
 
 NATIVE = ["PVID", "Egress Untagged"]

@@ -15,9 +15,7 @@ SUBNETS = ("10.1.0.0/24", "fd01::/64")
 PROTOCOLS = ("tcp", "udp")
 
 
-def published(
-    host: Host, *, subnets: tuple[str, ...] = SUBNETS, name: str = "net", hairpin: bool = True, **keys: object
-) -> Network:
+def published(host: Host, *, subnets: tuple[str, ...] = SUBNETS, name: str = "net", hairpin: bool = True, **keys: object) -> Network:
     """Return the usual chain: bridge, host-local, portmap with *keys*."""
     return host.network(bridge(host.data, *subnets, hairpinMode=hairpin, ipMasq=True), {**PORTMAP, **keys}, name=name)
 
@@ -278,9 +276,7 @@ def test_a_port_that_is_taken_is_refused_by_the_owners_name(host: Host) -> None:
     ],
     ids=str,
 )
-def test_ranges_and_wildcards_clash_with_what_they_cover(
-    host: Host, taken: dict[str, Any], wanted: dict[str, Any], clash: bool
-) -> None:
+def test_ranges_and_wildcards_clash_with_what_they_cover(host: Host, taken: dict[str, Any], wanted: dict[str, Any], clash: bool) -> None:
     """P-47: overlapping ranges, and a wildcard beside a single address."""
     net, first, second = published(host), host.container("c1"), host.container("c2")
     net.add(first, portMappings=[taken])

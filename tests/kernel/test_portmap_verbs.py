@@ -14,9 +14,7 @@ SUBNETS = ("10.1.0.0/24", "fd01::/64")
 INVALID_CONFIG = 7
 
 
-def published(
-    host: Host, name: str = "net", bridge_name: str = "br0", subnets: tuple[str, ...] = SUBNETS, **keys: object
-) -> Network:
+def published(host: Host, name: str = "net", bridge_name: str = "br0", subnets: tuple[str, ...] = SUBNETS, **keys: object) -> Network:
     """Return the usual chain: bridge, host-local, portmap with *keys*."""
     switch = bridge(host.data, *subnets, hairpinMode=True, ipMasq=True, bridge=bridge_name)
     return host.network(switch, {**PORTMAP, **keys}, name=name)
