@@ -36,9 +36,13 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Write all of *data*. Raises OSError."""
     while data:
         try:
-            data = data[os.write(descriptor, data) :]
+            written = os.write(descriptor, data)
         except BlockingIOError:
             _await(descriptor, writing=True)
+            continue
+        if not written:
+            raise OSError(5, "nothing can be written")
+        data = data[written:]
 
 
 def _await(descriptor: int, writing: bool) -> None:

@@ -100,11 +100,12 @@ def _keep(reader: int, kept: bytearray) -> None:
 
 
 def _forward(told: bytes) -> None:
-    while told:
-        try:
-            told = told[os.write(2, told) :]
-        except OSError:  # nobody listens to our stderr, which is no failure of the network
-            return
+    from core.main import write_all  # late: loaded already, and our caller by way of a handler
+
+    try:
+        write_all(2, told)
+    except OSError:  # nobody listens, which is no failure of the network
+        pass
 
 
 def _timeout_s(environ: Mapping[str, str]) -> int:
