@@ -30,7 +30,7 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
     created: list[object] = []
     try:
         for record in plan.shared:
-            _attempt("create", record, lambda: _ensure(kernel, record))
+            _attempt("create", record, _ensure, kernel, record)
         for batch in _batches(plan.owned):
             _create(kernel, batch)
             created.extend(batch)
@@ -85,11 +85,11 @@ def _batch(record: object) -> str:
 
 def _create(kernel: Any, batch: list[object]) -> None:
     try:
-        _attempt("create", batch[0], lambda: kernel.create(*batch))
+        _attempt("create", batch[0], kernel.create, *batch)
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
             raise
-        _attempt("create", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
+        _attempt("create", batch[0], kernel.replace, _stale(kernel, batch), batch)
 
 
 def _stale(kernel: Any, batch: list[object]) -> list[object]:
@@ -124,7 +124,7 @@ def check(kernel: Any, plan: Plan) -> list[str]:
     for record in plan.shared + plan.owned:
         if isinstance(record, Sysctl) and not record.required:
             continue  # whoever comes later in the chain may set it otherwise
-        found = _attempt("find", record, lambda: kernel.find(record))
+        found = _attempt("find", record, kernel.find, record)
         if found is None:
             differences.append(f"want {describe(record)}, found nothing")
         elif found != record:
@@ -147,7 +147,7 @@ def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None =
     deleted = gone if gone is not None else []
     for record in footprint:
         try:
-            deleted.extend(_attempt("delete", record, lambda: kernel.delete(record)))
+            deleted.extend(_attempt("delete", record, kernel.delete, record))
         except CNIError as error:
             failures.append(error)
     return failures
@@ -170,10 +170,10 @@ def raise_all(failures: list[CNIError]) -> None:
         raise CNIError(code, "; ".join([str(failure) for failure in failures]))
 
 
-def _attempt(action: str, record: object, work: Callable[[], Any]) -> Any:
+def _attempt(action: str, record: object, work: Callable[..., Any], *arguments: Any) -> Any:
     """Do *work* on a record and translate what the kernel refuses. Raises CNIError."""
     try:
-        return work()
+        return work(*arguments)
     except OSError as error:
         record = getattr(error, "record", record)
         code = TRY_AGAIN_LATER if error.errno in TRANSIENT else KERNEL_REFUSED

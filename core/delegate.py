@@ -103,9 +103,7 @@ def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[
         raise Unclear(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CNIError(
-            DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?"
-        ) from None
+        raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?") from None
 
 
 def _result(request: Request, plugin_type: str, stdout: bytes) -> Result:

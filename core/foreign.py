@@ -122,5 +122,3 @@ def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
     from core.links import delete_link  # loaded already, with the kernel
 
     return delete_link(kernel, link.ifname, CONTAINER)
-
-

@@ -10,6 +10,7 @@ import os
 from core import rtnetlink
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
+from core.netlink import unpack_from
 from core.plan import CONTAINER, HOST, Bridge, PortVlans, Promiscuous, Up, Veth, VlanGateway
 from core.record import replace
 from core.rtnetlink import IFF_PROMISC
@@ -109,7 +110,7 @@ def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
 def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
     index = kernel.need(HOST, name).index
     replies = kernel.at(HOST).ask(rtnetlink.get_vlans())
-    return [entry for _, payload in replies if rtnetlink.unpack_from("=i", payload, 4)[0] == index for entry in rtnetlink.vlans(payload)]
+    return [entry for _, payload in replies if unpack_from("=i", payload, 4)[0] == index for entry in rtnetlink.vlans(payload)]
 
 
 def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:

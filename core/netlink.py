@@ -10,10 +10,12 @@ from core.record import record
 
 try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
-    from _struct import pack, unpack_from
+    from _struct import pack as pack
+    from _struct import unpack_from as unpack_from
 except ImportError:  # another Python: the public modules have the same names
     from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
-    from struct import pack, unpack_from
+    from struct import pack as pack
+    from struct import unpack_from as unpack_from
 
 ROUTE, NETFILTER = 0, 12  # protocols
 REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300

@@ -104,9 +104,11 @@ def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac
     """Create a pair: *name* here, up and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
     size = number(4, mtu) if mtu else b""
     flags = IFF_UP if peer_up else 0
-    born = _ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"") + (number(28, netns) if netns is not None else b"")
+    born = _ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"")
+    born += number(28, netns) if netns is not None else b""
     info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
-    return Message(NEWLINK, CREATE | EXCL | ECHO, _ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"") + info)
+    here = _ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"")
+    return Message(NEWLINK, CREATE | EXCL | ECHO, here + info)
 
 
 def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:
@@ -205,7 +207,8 @@ def _route(index: int, path: Path) -> bytes:
     table = TABLE_MAIN if path.table is None else path.table
     default_scope = SCOPE_GLOBAL if path.gateway or len(path.dst.address) == 16 else SCOPE_LINK
     scope = default_scope if path.scope is None else path.scope
-    head = pack("=BBBBBBBBI", family(path.dst.address), path.dst.prefix_len, 0, 0, min(table, 255) if table < 256 else 252, PROTOCOL_BOOT, scope, UNICAST, 0)
+    small = table if table < 256 else 252  # RT_TABLE_COMPAT: the attribute tells
+    head = pack("=BBBBBBBBI", family(path.dst.address), path.dst.prefix_len, 0, 0, small, PROTOCOL_BOOT, scope, UNICAST, 0)
     metrics = [number(kind, value) for kind, value in ((2, path.mtu), (8, path.advmss)) if value]
     attrs = [
         attribute(1, path.dst.address) if path.dst.prefix_len else b"",

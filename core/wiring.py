@@ -67,7 +67,7 @@ def routes(ifname: str, result: Result) -> tuple[Route, ...]:
     for item in result["routes"]:
         dst = address.network(address.parse_cidr(item["dst"]))
         own = address.parse(item["gw"]) if "gw" in item else b""
-        gateway = own if own else (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
+        gateway = own or (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
         attributes = (item.get("priority", 0), item.get("mtu", 0), item.get("advmss", 0))
         made.append(Route(ifname, dst, gateway, item.get("table"), item.get("scope"), *attributes))
     return tuple(made)

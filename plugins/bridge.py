@@ -204,4 +204,3 @@ def status(request: Request) -> None:
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}
-

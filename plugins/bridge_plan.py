@@ -62,7 +62,7 @@ class Options:
         for item in source["ips"]:
             cidr = address.parse_cidr(item["address"])
             implied = {"gateway": address.text(address.first_host(cidr))} if self.is_gateway else {}
-            ips.append({"interface": 2, "address": item["address"], **implied, **{**item, "interface": 2}})
+            ips.append({"interface": 2, "address": item["address"], **implied, **{key: item[key] for key in item if key != "interface"}})
         return {**source, "ips": ips}
 
     def _default_routes(self, answer: Result) -> list[dict[str, Any]]:
@@ -107,7 +107,8 @@ def options(config: Section, args: str) -> Options:
 
 def _consistent(wanted: Options) -> Options:
     if wanted.ipam and wanted.disabled:
-        raise CNIError(INVALID_CONFIG, f"disableContainerInterface: true contradicts ipam.type {wanted.ipam!r}", "a link that stays down has no addresses")
+        contradiction = f"disableContainerInterface: true contradicts ipam.type {wanted.ipam!r}"
+        raise CNIError(INVALID_CONFIG, contradiction, "a link that stays down has no addresses")
     if wanted.hairpin and wanted.promiscuous:
         raise CNIError(INVALID_CONFIG, "hairpinMode: true contradicts promiscMode: true", "choose one of them")
     if 0 < wanted.mtu < 68 or (0 < wanted.mtu < 1280 and wanted.detect):

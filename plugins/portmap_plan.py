@@ -65,7 +65,8 @@ def _backend(config: Section) -> None:
     offending += [f"{key}: {config.get(key)}" for key in IPTABLES_KEYS if config.get(key) not in (None, "")]
     offending += [f"{key}: {config.texts(key)}" for key in CONDITIONS.values() if _is_iptables_style(config.texts(key))]
     if offending:
-        raise CNIError(UNSUPPORTED_FIELD, f"{'; '.join(offending)}: the iptables backend is not supported yet", 'use backend "nftables" and nft words')
+        found = "; ".join(offending)
+        raise CNIError(UNSUPPORTED_FIELD, f"{found}: the iptables backend is not supported yet", 'use backend "nftables" and nft words')
 
 
 def _is_iptables_style(words: list[str]) -> bool:
@@ -103,12 +104,11 @@ def container_addresses(prev_result: Result, ifname: str) -> dict[int, address.C
     found: dict[int, address.Cidr] = {}
     interfaces = prev_result["interfaces"]
     for item in prev_result["ips"]:
-        index = item.get("interface")
-        if index is not None and 0 <= index < len(interfaces):
-            if interfaces[index].get("name") != ifname or not interfaces[index].get("sandbox"):
-                continue
-        cidr = address.parse_cidr(item["address"])
-        found.setdefault(len(cidr.address), cidr)
+        index = item.get("interface", -1)
+        entry = interfaces[index] if 0 <= index < len(interfaces) else {"name": ifname, "sandbox": "any"}
+        if entry.get("name") == ifname and entry.get("sandbox"):
+            cidr = address.parse_cidr(item["address"])
+            found.setdefault(len(cidr.address), cidr)
     return found
 
 
