@@ -22,6 +22,11 @@ else:
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
 
 
+def digest(data: bytes) -> bytes:
+    """The 64 bytes of SHA-512, which every hashed name is taken from."""
+    return sha512(data).digest()
+
+
 def hashed(length: int, prefix: str, text: str) -> str:
     """First *length* characters of *prefix* + lower-case hex SHA-512 of *text*: the reference's name hash."""
     if length <= len(prefix):

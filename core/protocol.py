@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     class Plugin(Protocol):
         """What a plugin module offers."""
 
-        NAME: str
-        VERSIONS: tuple[str, ...]
-        COMMANDS: Mapping[str, Callable[[Request], Result | None]]
+        @property
+        def NAME(self) -> str: ...  # noqa: N802
+        @property
+        def VERSIONS(self) -> tuple[str, ...]: ...  # noqa: N802
+        @property
+        def COMMANDS(self) -> Mapping[str, Callable[[Request], Result | None]]: ...  # noqa: N802
 
 
 CONTAINERID, NETNS, IFNAME, PATH = "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"
