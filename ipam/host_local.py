@@ -1,178 +1,218 @@
 """The host-local IPAM plugin: addresses of this node's ranges, reserved in files that are the Go plugin's too.
 
-Spec: section 4 "Plugin Delegation" (IPAM).
+Law: ADD chooses every address before it touches one.
+Spec: section 4 "Plugin Delegation".
 """
 
 from __future__ import annotations
 
+import os
+
 from core import address, errors, result, version
-from core.config import Section, cni_args, valid_attachments
+from core.config import valid_attachments
 from core.errors import CNIError
-from core.record import record
-from ipam import ranges, resolv, reservation
-from ipam.store import Store, failure, read
+from ipam import ranges, reservation, settings
+from ipam.directory import failure, make
+from ipam.exhaustion import exhausted, reclaim
+from ipam.store import Store, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.protocol import Request
     from core.result import Result
     from ipam.ranges import RangeSet
+    from ipam.settings import Settings
+
+    Choice = tuple[bytes, ranges.Range]
 
 NAME = "host-local"
 VERSIONS = version.ALL
-DATA_DIR = "/var/lib/cni/networks"
-LOCK_TIMEOUT_S = 30
-
-
-@record
-class Settings:
-    """What a configuration asks for; requested: packed addresses, each once, in the order they were named."""
-
-    data_dir: str
-    timeout_s: int
-    sets: tuple[RangeSet, ...]
-    requested: tuple[bytes, ...]
-    routes: tuple[dict[str, object], ...]
-    dns: dict[str, object]
-
-
-def settings(request: Request) -> Settings:
-    """Everything that ADD needs, checked. Raises CNIError(INVALID_CONFIG), INCOMPATIBLE_VERSION or INVALID_ENVIRONMENT."""
-    config = request.config
-    ipam = config.section("ipam")
-    if not ipam.values:
-        raise CNIError(errors.INVALID_CONFIG, "ipam: missing", "host-local takes its ranges from the key ipam")
-    sets = ranges.configured(config, request.version)
-    return Settings(
-        ipam.text("dataDir") or DATA_DIR,
-        ipam.integer("lockTimeout", 1, 600, LOCK_TIMEOUT_S),
-        sets,
-        _requested(config, request.args),
-        tuple([result.route(item) for item in ipam.sections("routes")]),
-        resolv.read(ipam.text("resolvConf")),
-    )
-
-
-def _requested(config: Section, args: str) -> tuple[bytes, ...]:
-    """CNI_ARGS IP, args.cni.ips and runtimeConfig.ips add up; a prefix on them is ignored."""
-    texts = [("CNI_ARGS: IP", value) for value in cni_args(args, ("IP",)).values()]
-    for section in (config.section("args").section("cni"), config.section("runtimeConfig")):
-        texts += [(section.name("ips"), value) for value in section.texts("ips")]
-    found: dict[bytes, None] = {}
-    for name, value in texts:
-        try:
-            packed = address.parse_cidr(value).address if "/" in value else address.parse(value)
-        except ValueError:
-            code = errors.INVALID_ENVIRONMENT if name.startswith("CNI_ARGS") else errors.INVALID_CONFIG
-            raise CNIError(code, f"{name}: want an IP address, found {value!r}") from None
-        found[packed] = None
-    return tuple(found)
+TRIES = 3  # an address may turn out to be taken by somebody who does not use the lock
 
 
 def add(request: Request) -> Result:
     """Reserve one address of each range set."""
-    want = settings(request)
+    want = settings.parse(request)
     try:
-        with Store(want.data_dir, request.attachment.network, want.timeout_s, create=True) as store:
-            chosen = _choose(store, request, want)
-            store.reserve(request.attachment, [packed for packed, _ in chosen])
+        make(want.directory)
+        with Store(want.directory, want.lock_timeout_s) as store:
+            chosen = _reserve(store, request, want)
     except OSError as error:
-        raise failure(want.data_dir, error) from None
+        raise failure(want.directory, error) from None
     ips = [{"address": f"{address.text(packed)}/{member.subnet.prefix_len}", "gateway": address.text(member.gateway)} for packed, member in chosen]
     return {"ips": ips, "routes": list(want.routes), "dns": want.dns}
 
 
-def _choose(store: Store, request: Request, want: Settings) -> list[tuple[bytes, ranges.Range]]:
-    """An address for each set, nothing touched yet."""
-    owned = store.owned(request.attachment)
-    left = list(want.requested)
-    chosen = []
-    for index, one in enumerate(want.sets):
-        wish = next((packed for packed in left if ranges.find(one, packed)), None)
-        if wish is not None:
-            left.remove(wish)
-            chosen.append(_granted(store, one, wish, index))
+def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
+    for attempt in range(TRIES):
+        chosen = _choose(store, request, want)
+        try:
+            store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)})
+        except FileExistsError as error:
+            if attempt + 1 == TRIES:
+                raise CNIError(errors.TRY_AGAIN_LATER, f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock") from None
+            store.refresh()
         else:
-            chosen.append(_next(store, request, one, index, owned))
+            return chosen
+    raise AssertionError("unreachable")
+
+
+def _choose(store: Store, request: Request, want: Settings) -> list[Choice]:
+    """An address for each range set. Raises CNIError(ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)."""
+    _, owned = store.owned(request.attachment)
+    left = list(want.requested)
+    chosen: list[Choice] = []
+    for number, one in enumerate(want.sets):
+        wish = next((packed for packed in left if ranges.find(one, packed)), None)
+        if wish is None:
+            chosen.append(_next(store, request, one, number, owned))
+        else:
+            left.remove(wish)
+            chosen.append(_granted(store, one, wish, number))
     if left:
-        raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate all requested IPs: {', '.join([address.text(packed) for packed in left])}", "no range set has room for them")
+        unused = ", ".join([address.text(packed) for packed in left])
+        raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate all requested IPs: {unused}", "each range set gives one, of its own ranges")
     return chosen
 
 
-def _granted(store: Store, one: RangeSet, wish: bytes, index: int) -> tuple[bytes, ranges.Range]:
+def _granted(store: Store, one: RangeSet, wish: bytes, number: int) -> Choice:
+    """A requested address, when it can be had."""
     member, name = ranges.find(one, wish), address.text(wish)
     assert member is not None
     if wish == member.gateway:
-        raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate for range {index}: requested ip {name} is subnet's gateway")
-    holder = store.read(wish)
+        raise _refused(number, f"requested ip {name} is subnet's gateway")
+    holder = store.entry(wish)
     if holder is not None:
-        who = reservation.owner(holder)
-        raise CNIError(
-            errors.ADDRESS_UNAVAILABLE,
-            f"failed to allocate for range {index}: requested IP address {name} is not available in range set {ranges.text(one)}",
-            f"it is reserved for {' '.join(who)}" if who else "",
-        )
+        who = " ".join(reservation.owner(holder) or ()).strip()
+        msg = f"requested IP address {name} is not available in range set {ranges.text(one)}"
+        raise _refused(number, msg, f"it is reserved for {who}" if who else "")
     return wish, member
 
 
-def _next(store: Store, request: Request, one: RangeSet, index: int, owned: list[bytes]) -> tuple[bytes, ranges.Range]:
+def _next(store: Store, request: Request, one: RangeSet, number: int, owned: list[bytes]) -> Choice:
+    """The next address of a range set, after a second ADD was ruled out."""
     for packed in owned:
         if ranges.find(one, packed):
-            msg = f"{address.text(packed)} has been allocated to {request.attachment.container_id}, duplicate allocation is not allowed"
-            raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate for range {index}: {msg}")
-    for member, low, high in ranges.spans(one, store.last_reserved(index)):
-        packed = store.first_free(low, high, len(member.start))
-        if packed is not None:
-            return packed, member
-    raise CNIError(errors.ADDRESSES_EXHAUSTED, f"failed to allocate for range {index}: no IP addresses available in range set: {ranges.text(one)}")
+            container_id = request.attachment.container_id
+            raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
+    found = store.first_free(one, number)
+    if found is None:  # look at every file before saying no
+        store.refresh()
+        reclaim(store, one)
+        found = store.first_free(one, number)
+    if found is None:
+        raise exhausted(store, one, number)
+    return found
 
 
-def _data_dir(config: Section) -> str:
-    """The state's root as far as it can be told: a configuration that ADD would refuse still has to be cleaned up after."""
-    ipam = config.get("ipam")
-    value = Section(ipam).get("dataDir") if isinstance(ipam, dict) else None
-    return value if isinstance(value, str) and value else DATA_DIR
+def _refused(number: int, msg: str, details: str = "") -> CNIError:
+    return CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate for range {number}: {msg}", details)
 
 
 def delete(request: Request) -> None:
-    """Free the attachment's addresses; that there are none, or no directory, is success."""
-    data_dir = _data_dir(request.config)
+    """Free the attachment's addresses; that there are none, or no directory, is success.
+
+    Raises CNIError(TRY_AGAIN_LATER): whatever it is, the runtime has to come again or an address is lost.
+    """
+    path = settings.directory(request)
     try:
-        with Store(data_dir, request.attachment.network, LOCK_TIMEOUT_S) as store:
-            store.release(request.attachment)
+        with Store(path, settings.lock_timeout_s(request)) as store:
+            content, found = store.owned(request.attachment)
+            failures = store.release([(packed, content) for packed in found])
+            if store.unreadable and not found:
+                failures.append(store.unreadable)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise CNIError(errors.TRY_AGAIN_LATER, failure(data_dir, error).msg) from None
+        raise failure(path, error, errors.TRY_AGAIN_LATER) from None
+    if failures:
+        raise failure(path, failures[0], errors.TRY_AGAIN_LATER)
 
 
 def check(request: Request) -> None:
-    """Compare the attachment's reservations with prevResult."""
-    want = settings(request)
-    prev = result.parse_prev(request.config, request.version)
-    full = reservation.content(request.attachment.container_id, request.attachment.ifname)
-    differences = []
-    listed = [address.parse_cidr(item["address"]).address for item in (prev or {}).get("ips", [])]
-    directory = f"{want.data_dir}/{request.attachment.network}"
-    for packed in listed:
-        if not any([ranges.find(one, packed) for one in want.sets]):
-            continue
-        data = read(f"{directory}/{address.text(packed)}")
-        if data is None or data.strip() not in (full, reservation.legacy_content(request.attachment.container_id)):
-            found = "no reservation" if data is None else repr(data.decode("utf-8", "replace"))
-            differences.append(f"{address.text(packed)}: want {full.decode()!r}, found {found}")
+    """Compare the addresses of prevResult with the reservations; without any, there has to be a reservation at all."""
+    want = settings.parse(request)
+    prev = result.parse_prev(request.config, request.version) or {}
+    listed = [address.parse_cidr(item["address"]).address for item in prev.get("ips", [])]
+    ours = [packed for packed in listed if any([ranges.find(one, packed) for one in want.sets])]
+    contents = reservation.contents(request.attachment.container_id, request.attachment.ifname)
+    wanted = contents[0].decode("utf-8", "replace")
+    try:
+        with View(want.directory) as view:
+            entries = [(packed, view.entry(packed)) for packed in ours]
+            owned = bool(ours) or bool(view.owned(request.attachment)[1])
+    except (FileNotFoundError, NotADirectoryError):
+        entries, owned = [(packed, None) for packed in ours], bool(ours)
+    except OSError as error:
+        raise failure(want.directory, error) from None
+    differences = [] if owned else [f"{want.directory}: want a reservation of {wanted!r}, found none"]
+    for packed, content in entries:
+        if content not in contents:
+            found = "none" if content is None else repr(content.decode("utf-8", "replace"))
+            differences.append(f"{want.directory}/{address.text(packed)}: want a reservation of {wanted!r}, found {found}")
     if differences:
-        raise CNIError(errors.CHECK_FAILED, "host-local: " + "; ".join(differences))
+        raise CNIError(errors.CHECK_FAILED, "; ".join(differences))
 
 
 def collect(request: Request) -> None:
-    """GC."""
-    valid_attachments(request.config)
+    """GC: free what belongs to no valid attachment, and what belongs to nobody because it is torn.
+
+    A file whose content is neither an owner nor torn was put there by somebody on purpose, and stays.
+    """
+    valid = valid_attachments(request.config)
+    if valid is None:
+        return
+    contents = {content for container_id, ifname in valid for content in reservation.contents(container_id, ifname)}
+    path = settings.directory(request)
+    try:
+        with Store(path, settings.lock_timeout_s(request)) as store:
+            failures = store.release([(packed, content) for packed, content in store.everybody() if _is_leaked(content, contents)])
+            if store.unreadable:
+                failures.append(store.unreadable)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise failure(path, error) from None
+    if failures:
+        raise CNIError(errors.STORE_FAILED, "; ".join([failure(path, error).msg for error in failures]))
+
+
+def _is_leaked(content: bytes, valid: set[bytes]) -> bool:
+    return content not in valid and (reservation.is_torn(content) or reservation.owner(content) is not None)
 
 
 def status(request: Request) -> None:
-    """Whether ADD could be served."""
-    settings(request)
+    """Whether ADD could be served: NOT_AVAILABLE when a range set is full, or the directory is none."""
+    want = settings.parse(request)
+    try:
+        with View(want.directory) as view:
+            full = [exhausted(view, one, number) for number, one in enumerate(want.sets) if _is_full(view, one, number)]
+    except (FileNotFoundError, NotADirectoryError):
+        _check_creatable(want.directory)
+        return
+    except OSError as error:
+        raise failure(want.directory, error, errors.NOT_AVAILABLE) from None
+    if not os.access(want.directory, os.W_OK | os.X_OK):
+        raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
+    if full:
+        raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
+
+
+def _is_full(view: View, one: RangeSet, number: int) -> bool:
+    if view.first_free(one, number):
+        return False
+    view.refresh()
+    return not view.first_free(one, number) and not view.dead(one)
+
+
+def _check_creatable(path: str) -> None:
+    """Whether the first parent that exists would let us make the directory."""
+    parent = os.path.dirname(path)
+    while parent not in ("", "/") and not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent or ".") or not os.access(parent or ".", os.W_OK | os.X_OK):
+        reason = "not a directory" if os.path.lexists(parent) and not os.path.isdir(parent) else "not writable"
+        raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": collect, "STATUS": status}

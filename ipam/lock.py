@@ -63,6 +63,7 @@ def _wait(descriptor: int, path: str, timeout_s: float) -> None:
 
     start_new_thread(queue, ())
     if not done.acquire(timeout=timeout_s):
-        raise CNIError(TRY_AGAIN_LATER, f"lock {path} is held by another process for more than {timeout_s:g} s", "try again, or find out who holds it: lslocks")
+        msg = f"ipam.dataDir: another process has held the lock {path} for more than {timeout_s:g} s"
+        raise CNIError(TRY_AGAIN_LATER, msg, "lslocks tells who it is; ipam.lockTimeout is how long to wait")
     if failures:
         raise failures[0]

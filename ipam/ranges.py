@@ -61,7 +61,8 @@ def parse(section: Section) -> Range:
     start = first if start is None else start
     end = last if end is None else end
     if start > end:
-        raise section.wrong("rangeStart" if "rangeStart" in section else "rangeEnd", f"a range that holds an address, this is {address.text(start)} to {address.text(end)}")
+        key = "rangeStart" if "rangeStart" in section else "rangeEnd"
+        raise section.wrong(key, f"a range with an address in it, not {address.text(start)} to {address.text(end)}")
     gateway = section.address("gateway")
     return Range(subnet, start, end, first if gateway is None else gateway)
 
@@ -92,7 +93,8 @@ def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
                 raise CNIError(INVALID_CONFIG, f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}")
     families = [len(one[0].start) for _, one in sets]
     if not version.at_least(wanted, "0.3.0") and len(set(families)) < len(families):
-        raise CNIError(INCOMPATIBLE_VERSION, f"CNI version {wanted} does not support more than 1 address per family", f"ipam has {len(sets)} range sets")
+        msg = f"CNI version {wanted} does not support more than 1 address per family"
+        raise CNIError(INCOMPATIBLE_VERSION, msg, f"ipam has {len(sets)} range sets")
     return tuple([one for _, one in sets])
 
 

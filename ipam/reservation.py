@@ -9,36 +9,34 @@ import os
 
 from core import address
 
-LAST = "last_reserved_ip."  # followed by the index of the range set: the address reserved last
+LAST = "last_reserved_ip."  # followed by the number of the range set: the address that it gave away last
 SEPARATOR = b"\r\n"
 PART_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
-def content(container_id: str, ifname: str) -> bytes:
-    """The bytes of a file that *container_id* and *ifname* own."""
-    return container_id.strip().encode() + SEPARATOR + os.fsencode(ifname)
+def contents(container_id: str, ifname: str) -> tuple[bytes, bytes]:
+    """What a file says that the attachment owns: as everybody writes it, and the legacy form for any interface of the container."""
+    legacy = container_id.strip().encode()
+    return legacy + SEPARATOR + os.fsencode(ifname), legacy
 
 
-def legacy_content(container_id: str) -> bytes:
-    """What releases before 0.7 wrote: any interface of the container."""
-    return container_id.strip().encode()
-
-
-def owner(data: bytes) -> tuple[str, str] | None:
-    """(container ID, ifname) of a file's content, ifname "" where it is legacy; None when nobody is named."""
-    container_id, _, ifname = data.strip().partition(SEPARATOR)
+def owner(content: bytes) -> tuple[str, str] | None:
+    """(container ID, ifname) of a file's trimmed content, ifname "" where it is legacy; None when it names nobody."""
+    container_id, _, ifname = content.partition(SEPARATOR)
     if not container_id or not PART_BYTES.issuperset(container_id):
         return None
     return container_id.decode(), os.fsdecode(ifname)
 
 
-def is_torn(data: bytes) -> bool:
+def is_torn(content: bytes) -> bool:
     """Whether this is what a crash leaves of a file: nothing at all, or zeros."""
-    return not data.strip(b"\0 \t\r\n")
+    return not content.strip(b"\0 \t\r\n")
 
 
 def packed(name: str) -> bytes | None:
     """The address that a file is named by; None where the name is not an address's canonical text."""
+    if name[:1] not in "0123456789abcdef:":
+        return None
     try:
         found = address.parse(name)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The reservations of one network: a locked directory with a file for each address, as the Go plugin reads and writes it.
+"""The reservations of one network: who has which address, and which is free.
 
-Laws: a reservation file is complete or absent, whatever happens; the file alone is the truth, everything else is a hint;
-only what this run created is undone.
+Laws: the files are the truth, the index a hint; whatever the index says is checked against the file before anything is done
+because of it. A View leaves no trace; a Store holds the lock.
 """
 
 from __future__ import annotations
@@ -9,153 +9,172 @@ from __future__ import annotations
 import os
 
 from core import address
-from core.errors import STORE_FAILED, CNIError
-from ipam import lock, reservation
+from ipam import index, lock, ranges, reservation, sidecar
+from ipam.directory import NEW, Directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable
+    from typing import Self
 
     from core.attachment import Attachment
+    from ipam.index import Index
+    from ipam.ranges import RangeSet
 
-NEW = ".new"  # a reservation before it has its name
-DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
 
+class View:
+    """A network's reservations at this moment, without the lock. A context manager.
 
-class Store:
-    """The directory of a network, locked from opening to close(). A context manager."""
+    entries: address -> content (None: not to be known), once a look at every file was needed; else None.
+    unreadable: why the first file that could not be read could not.
+    """
 
-    def __init__(self, data_dir: str, network: str, timeout_s: float, create: bool = False) -> None:
-        """Open and lock; create: make the directory when it is not there.
+    def __init__(self, path: str) -> None:
+        """Raises FileNotFoundError or NotADirectoryError when there is no directory, OSError."""
+        self.boot = sidecar.boot_id()
+        self.entries: dict[bytes, bytes | None] | None = None
+        self.unreadable: OSError | None = None
+        self.directory = Directory(path)
+        try:
+            self.index = index.load(self.directory, self.boot) or self._look()
+        except BaseException:
+            self.directory.close()
+            raise
 
-        Raises FileNotFoundError or NotADirectoryError when it is absent, OSError, CNIError(TRY_AGAIN_LATER) for the lock.
-        """
-        self.path = os.path.join(data_dir, network)
-        if create:
-            os.makedirs(self.path, DIRECTORY_MODE, exist_ok=True)
-        self._lock = lock.acquire(self.path, timeout_s)
-        self._directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._directory)
-        os.close(self._lock)
+        self.index.close()
+        self.directory.close()
 
-    def file(self, packed: bytes) -> str:
-        """The path of an address's file."""
-        return os.path.join(self.path, address.text(packed))
+    def refresh(self) -> None:
+        """Look at every file and begin a new index. Raises OSError."""
+        self.index.close()
+        self.index = self._look()
 
-    def read(self, packed: bytes) -> bytes | None:
-        """The content of an address's file, None when there is none (or something else than a file)."""
-        return read(self.file(packed))
+    def _look(self) -> Index:
+        self.entries, self.unreadable = self.directory.scan()
+        return index.build(self.entries.items())
 
-    def addresses(self) -> Iterator[bytes]:
-        """Every address that has a file."""
-        for name in os.listdir(self.path):
-            packed = reservation.packed(name)
+    def everybody(self) -> list[tuple[bytes, bytes]]:
+        """(address, content) of every file that can be read."""
+        if self.entries is None:
+            self.refresh()
+        return [(packed, content) for packed, content in (self.entries or {}).items() if content is not None]
+
+    def entry(self, packed: bytes) -> bytes | None:
+        """The content of an address's file, "" where there is one that cannot be read; None when there is none."""
+        name = address.text(packed)
+        content = self.directory.read(name)
+        return b"" if content is None and self.directory.exists(name) else content
+
+    def owned(self, attachment: Attachment) -> tuple[bytes, list[bytes]]:
+        """(content, addresses) reserved for an attachment: its own, and only where there is none its container's legacy ones.
+
+        Raises OSError when a file that matters cannot be read.
+        """
+        for content in reservation.contents(attachment.container_id, attachment.ifname):
+            candidates = self.index.candidates(content)
+            found = [packed for packed in candidates if self.directory.read(address.text(packed)) == content]
+            if len(found) < len(candidates) and self.entries is None:
+                self.refresh()
+                return self.owned(attachment)
+            if found:
+                return content, found
+        return b"", []
+
+    def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
+        """The address that range set *number* gives away next, with its range; None when all are taken."""
+        for member, low, high in ranges.spans(one, self._last_reserved(number)):
+            packed = self.index.first_free(low, high, len(member.start))
             if packed is not None:
-                yield packed
-
-    def owned(self, attachment: Attachment) -> list[bytes]:
-        """The addresses reserved for an attachment: by its full owner, and by the container ID alone only where there are none."""
-        full = reservation.content(attachment.container_id, attachment.ifname)
-        legacy = reservation.legacy_content(attachment.container_id)
-        found: dict[bytes, list[bytes]] = {full: [], legacy: []}
-        for packed in self.addresses():
-            data = (self.read(packed) or b"").strip()
-            if data in found:
-                found[data].append(packed)
-        return found[full] or found[legacy]
-
-    def first_free(self, low: int, high: int, width: int) -> bytes | None:
-        """The first address from *low* to *high* (of *width* bytes) without a file."""
-        for number in range(low, high + 1):
-            packed = number.to_bytes(width, "big")
-            if not os.path.lexists(self.file(packed)):
-                return packed
+                return packed, member
         return None
 
-    def last_reserved(self, index: int) -> bytes | None:
-        """The address that range set *index* gave away last; None when it is not known, or rubbish."""
-        data = read(os.path.join(self.path, f"{reservation.LAST}{index}"))
+    def _last_reserved(self, number: int) -> bytes | None:
         try:
-            return address.parse((data or b"").decode())
-        except ValueError:
+            return address.parse((self.directory.read(f"{reservation.LAST}{number}") or b"").decode())
+        except (OSError, ValueError):
             return None
 
-    def reserve(self, attachment: Attachment, wanted: list[bytes]) -> None:
-        """Reserve one address for each range set, in their order: all of them, or none.
+    def taken(self, one: RangeSet) -> int:
+        """How many addresses of a range set are taken."""
+        return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
 
-        Raises FileExistsError when one is taken, OSError.
+    def dead(self, one: RangeSet) -> list[bytes]:
+        """The addresses of a range set whose holders cannot be alive: the file is torn, or made before this machine booted.
+
+        For use after refresh(). Under the lock nobody is about to complete a file.
         """
-        new = os.path.join(self.path, NEW)
-        _unlink(new)
-        made: list[str] = []
-        try:
-            _write(new, reservation.content(attachment.container_id, attachment.ifname))
-            for packed in wanted:
-                os.link(new, self.file(packed))
-                made.append(self.file(packed))
-            os.unlink(new)
-            os.fsync(self._directory)
-        except BaseException:
-            for path in (*made, new):
-                _unlink(path)
-            raise
-        for index, packed in enumerate(wanted):
-            self._note_last(index, packed)
+        return [
+            packed
+            for packed, content in self.everybody()
+            if ranges.find(one, packed) and (reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot))
+        ]
 
-    def _note_last(self, index: int, packed: bytes) -> None:
-        """Only a hint for the next ADD, so a failure is none of ours."""
+
+class Store(View):
+    """The same with the lock, until the end of the `with` block, and with what changes it."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        """As View; also CNIError(TRY_AGAIN_LATER) when the lock is not to be had."""
+        self._lock = lock.acquire(path, timeout_s)
         try:
-            descriptor = os.open(os.path.join(self.path, f"{reservation.LAST}{index}"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            super().__init__(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        os.close(self._lock)
+
+    def _look(self) -> Index:
+        """As View's; the index is written down, and what a killed run left is cleared away."""
+        self.directory.try_unlink(NEW)
+        built = super()._look()
+        if self.boot and not self.unreadable:
             try:
-                os.ftruncate(descriptor, os.pwrite(descriptor, address.text(packed).encode(), 0))
-            finally:
-                os.close(descriptor)
+                return index.save(built, self.directory, self.boot)
+            except OSError:  # disk full, or not ours: it costs time, nothing else
+                self.directory.try_unlink(index.FILE)
+        return built
+
+    def reserve(self, attachment: Attachment, wanted: dict[int, bytes]) -> None:
+        """Reserve an address for each range set (by its number): all of them, on disk, or none.
+
+        Raises FileExistsError when an address is taken after all, OSError.
+        """
+        content, _ = reservation.contents(attachment.container_id, attachment.ifname)
+        names = [address.text(packed) for packed in wanted.values()]
+        self.directory.publish(names, content, self.boot, attachment.netns)
+        for number, name in zip(wanted, names):
+            try:
+                self.directory.write(f"{reservation.LAST}{number}", name.encode())
+            except OSError:
+                pass  # the next ADD begins elsewhere
+        self._follow(self.index.add, [(packed, content) for packed in wanted.values()])
+
+    def release(self, holders: Iterable[tuple[bytes, bytes]]) -> list[OSError]:
+        """Free addresses, each with the content that its file has; the failures. Goes on after a failure."""
+        freed, failures = [], []
+        for packed, content in holders:
+            error = self.directory.try_unlink(address.text(packed))
+            if error:
+                failures.append(error)
+            else:
+                freed.append((packed, content))
+        if freed:
+            self._follow(self.index.remove, freed)
+        return failures
+
+    def _follow(self, change: Callable[[bytes, bytes], None], holders: list[tuple[bytes, bytes]]) -> None:
+        """Change the index after the directory. Where that fails, or it became too small, it stays out of step: the next run builds another."""
+        try:
+            for packed, content in holders:
+                change(packed, content)
+            if not self.index.crowded:
+                index.stamp(self.index, self.directory)
         except OSError:
             pass
-
-    def release(self, attachment: Attachment) -> list[bytes]:
-        """Free what an attachment has reserved; the addresses. Raises OSError."""
-        found = self.owned(attachment)
-        for packed in found:
-            _unlink(self.file(packed))
-        return found
-
-
-def read(path: str) -> bytes | None:
-    """The content of a regular file; None when there is none. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.read(descriptor, 4096)
-    except IsADirectoryError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
-def failure(path: str, error: OSError) -> CNIError:
-    """The error for a directory that cannot be worked in."""
-    return CNIError(STORE_FAILED, f"ipam.dataDir: cannot use {error.filename or path}: {error.strerror}")

@@ -1,0 +1,47 @@
+"""When a range set is full: what can be taken back, and what to tell the operator."""
+
+from __future__ import annotations
+
+import os
+
+from core import address, errors
+from core.errors import CNIError
+from ipam import ranges, reservation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ipam.ranges import RangeSet
+    from ipam.store import Store, View
+
+SHOWN = 3  # owners, in the details of an error
+
+
+def reclaim(store: Store, one: RangeSet) -> None:
+    """Free what cannot be alive in a range set, and say so on standard error. For use after refresh()."""
+    entries = store.entries or {}
+    dead = store.dead(one)
+    failures = store.release([(packed, entries[packed] or b"") for packed in dead])
+    if dead and not failures:
+        names = ", ".join([_who(packed, entries[packed]) for packed in dead[:SHOWN]])
+        more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
+        os.write(2, f"host-local: {ranges.text(one)} is full; reclaimed reservations that cannot be alive: {names}{more}\n".encode())
+
+
+def _who(packed: bytes, content: bytes | None) -> str:
+    owner = reservation.owner(content or b"")
+    return f"{address.text(packed)} ({' '.join(owner).strip() if owner else 'nobody'})"
+
+
+def exhausted(view: View, one: RangeSet, number: int) -> CNIError:
+    """The error that a range set is full: with counts, and who has held an address for longest."""
+    entries = view.entries or {}
+    held = [packed for packed in entries if ranges.find(one, packed)]
+    ages = sorted([(view.directory.mtime(address.text(packed)), packed) for packed in held])[:SHOWN]
+    from time import gmtime, strftime  # late: only to tell of a failure
+
+    oldest = [f"{_who(packed, entries[packed])} since {strftime('%Y-%m-%d %H:%M:%S UTC', gmtime(age))}" for age, packed in ages]
+    total = ranges.size(one)
+    msg = f"failed to allocate for range {number}: no IP addresses available in range set: {ranges.text(one)}"
+    nobody = sum([1 for packed in held if not reservation.owner(entries[packed] or b"")])
+    details = f"{view.taken(one)} of {total} addresses are reserved in {view.directory.path}, {nobody} of them for nobody known"
+    return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; oldest: {', '.join(oldest)}" if oldest else details)

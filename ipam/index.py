@@ -1,0 +1,198 @@
+"""The index of a network's reservations: which addresses an owner has, and which address is free next, at constant cost.
+
+Laws: the reservation files are the truth and the index a hint that is checked against them before anything is lost by it;
+an index is used only while it provably belongs to the directory as it is, and whoever doubts it builds a new one.
+
+How it is known to be in step. Each creation and removal in a directory sets the directory's modification time to now. So our
+last act under the lock sets it back, to a time that has passed already, writes this time into the index, and gives it to the
+index file too. While the three agree, nobody but us has changed the directory or the index: not the Go plugin, not an
+administrator, nor one of us that was killed half way (its changes made the directory newer). A reboot ends every index, because
+writes to it are not synced.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core.attachment import digest
+from ipam.table import FileCells, MemoryCells, Table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipam.directory import Directory
+    from ipam.table import Cells
+
+FILE = ".index"
+MODE = 0o600
+OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+MAGIC = b"\0index1\n"  # cannot be taken for an owner by those who read every file
+IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
+HEADER = 64  # then the time stamp 8, and the tables' buckets 4 + 4
+BLOCK_BITS = 10  # one bitmap tells of 1024 addresses
+BLOCK = 1 << BLOCK_BITS
+MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
+MAPPED_PREFIX = bytes(10) + b"\xff\xff"
+PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
+OWNER_SLOTS, BLOCK_SLOTS = 64, 16  # of a bucket
+OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 4  # at first; a bucket that overflows makes a larger index
+
+
+def identity(directory: os.stat_result, boot: bytes) -> bytes:
+    """What the index of this directory begins with during this boot."""
+    return MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
+
+
+def wide(packed: bytes) -> bytes:
+    """An address as 16 bytes."""
+    return packed if len(packed) == 16 else MAPPED_PREFIX + packed
+
+
+def narrow(stored: bytes) -> bytes:
+    """The packed address of its 16 bytes."""
+    return stored[12:] if stored[:12] == MAPPED_PREFIX else stored
+
+
+def _owner_key(content: bytes) -> tuple[int, bytes]:
+    hashed = digest(content)
+    return int.from_bytes(hashed[8:16], "big"), b"\x01" + hashed[:7]
+
+
+def _block_key(number: int) -> tuple[int, bytes]:
+    block = number >> BLOCK_BITS
+    return block, (block << BLOCK_BITS | 1).to_bytes(16, "big")
+
+
+class Index:
+    """The two tables: owner -> address, and block of addresses -> bitmap of those that are taken."""
+
+    __slots__ = ("blocks", "cells", "crowded", "owners")
+
+    def __init__(self, cells: Cells, owner_buckets: int, block_buckets: int) -> None:
+        self.cells = cells
+        self.owners = Table(cells, HEADER, owner_buckets, OWNER_SLOTS, 8, 16)
+        self.blocks = Table(cells, self.owners.end, block_buckets, BLOCK_SLOTS, 16, BLOCK // 8)
+        self.crowded = False
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self.blocks.end
+
+    def close(self) -> None:
+        """Give the file back, where there is one."""
+        self.cells.close()
+
+    def candidates(self, content: bytes) -> list[bytes]:
+        """The addresses whose file should have *content*; only reading the file tells for certain."""
+        return [narrow(value) for _, value in self.owners.find(*_owner_key(content))]
+
+    def first_free(self, low: int, high: int, size: int) -> bytes | None:
+        """The first address from *low* to *high* that is not taken; size: bytes of an address. Costs a look-up for each full block."""
+        base = 0 if size == 16 else MAPPED
+        low, high = low | base, high | base
+        while low <= high:
+            start = low >> BLOCK_BITS << BLOCK_BITS
+            taken = self._bitmap(low)[1] >> (low - start)
+            free = (~taken & (taken + 1)).bit_length() - 1
+            if low + free < start + BLOCK:
+                return narrow((low + free).to_bytes(16, "big")) if low + free <= high else None
+            low = start + BLOCK
+        return None
+
+    def count(self, low: int, high: int, size: int) -> int:
+        """How many addresses from *low* to *high* are taken."""
+        base = 0 if size == 16 else MAPPED
+        total = 0
+        for key, value in self.blocks.items():
+            start = int.from_bytes(key, "big") ^ 1
+            first, last = max(low | base, start), min(high | base, start + BLOCK - 1)
+            if first <= last:
+                total += (int.from_bytes(value, "little") >> (first - start) & ((1 << (last - first + 1)) - 1)).bit_count()
+        return total
+
+    def _bitmap(self, number: int) -> tuple[int | None, int]:
+        """(offset, bits) of the block that an address is in; offset None where the block has none yet."""
+        found = self.blocks.find(*_block_key(number))
+        return (found[0][0], int.from_bytes(found[0][1], "little")) if found else (None, 0)
+
+    def add(self, packed: bytes, content: bytes | None) -> None:
+        """An address is taken, by the file's *content*; None: by nobody who could be asked for."""
+        stored = wide(packed)
+        self.mark(int.from_bytes(stored, "big"), True)
+        if content is not None:
+            self.crowded |= not self.owners.put(*_owner_key(content), stored)
+
+    def remove(self, packed: bytes, content: bytes) -> None:
+        """An address is free again; content: what its file said."""
+        stored = wide(packed)
+        self.mark(int.from_bytes(stored, "big"), False)
+        for offset, value in self.owners.find(*_owner_key(content)):
+            if value == stored:
+                self.owners.remove(offset)
+
+    def mark(self, number: int, taken: bool) -> None:
+        """Set or clear the bit of an address (as a number of 128 bits)."""
+        offset, bits = self._bitmap(number)
+        bit = 1 << number % BLOCK
+        value = (bits | bit if taken else bits & ~bit).to_bytes(BLOCK // 8, "little")
+        if offset is None:
+            self.crowded |= not self.blocks.put(*_block_key(number), value)
+        else:
+            self.blocks.change(offset, value)
+
+
+def build(entries: Iterable[tuple[bytes, bytes | None]]) -> Index:
+    """An index in memory of (packed address, content of its file or None)."""
+    known = list(entries)
+    blocks = len({int.from_bytes(wide(packed), "big") >> BLOCK_BITS for packed, _ in known})
+    # Odd numbers of buckets, so that neighbouring blocks never meet in one.
+    index = Index(MemoryCells(bytearray()), len(known) // OWNERS_PER_BUCKET + 3 | 1, blocks // BLOCKS_PER_BUCKET | 1)
+    index.cells.write(0, bytes(index.size))
+    for packed, content in known:
+        index.add(packed, content)
+    index.crowded = False
+    return index
+
+
+def load(directory: Directory, boot: bytes) -> Index | None:
+    """The index file of a directory, None when there is none that can be trusted. The caller closes it."""
+    try:
+        descriptor = os.open(FILE, os.O_RDWR | OPEN, dir_fd=directory.descriptor)
+    except OSError:
+        return None
+    ours, theirs = os.fstat(descriptor), os.fstat(directory.descriptor)
+    header = os.pread(descriptor, HEADER, 0)
+    written = int.from_bytes(header[IDENTITY : IDENTITY + 8], "big")
+    if boot and header[:IDENTITY] == identity(theirs, boot) and written == ours.st_mtime_ns == theirs.st_mtime_ns:
+        buckets = [int.from_bytes(header[at : at + 4], "big") for at in (48, 52)]
+        index = Index(FileCells(descriptor), *buckets)
+        if all(buckets) and index.size == ours.st_size:
+            return index
+    os.close(descriptor)
+    return None
+
+
+def save(index: Index, directory: Directory, boot: bytes) -> Index:
+    """Write an index from memory to the directory's file, in step; the index on the file. Raises OSError."""
+    cells = FileCells(os.open(FILE, os.O_RDWR | os.O_CREAT | os.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
+    try:
+        buckets = (index.owners.buckets, index.blocks.buckets)
+        header = identity(os.fstat(directory.descriptor), boot) + bytes(8) + b"".join([count.to_bytes(4, "big") for count in buckets])
+        cells.write(0, header.ljust(HEADER, b"\0") + index.cells.read(HEADER, index.size))
+        saved = Index(cells, *buckets)
+        stamp(saved, directory)
+    except BaseException:
+        cells.close()
+        raise
+    return saved
+
+
+def stamp(index: Index, directory: Directory) -> None:
+    """Declare an index on file to be in step with the directory: our last act in it. Raises OSError."""
+    if isinstance(index.cells, FileCells):
+        past = os.fstat(directory.descriptor).st_mtime_ns - PAST_NS
+        index.cells.write(IDENTITY, past.to_bytes(8, "big"))
+        os.utime(index.cells.descriptor, ns=(past, past))
+        os.utime(directory.descriptor, ns=(past, past))

@@ -1,0 +1,86 @@
+"""What a configuration asks of host-local. Pure but for resolvConf, which is a file.
+
+ADD, CHECK and STATUS take it strictly; DEL and GC need nothing but the directory, and find it in a configuration that is broken elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core import address, errors, result
+from core.config import Section, cni_args
+from core.errors import CNIError
+from core.record import record
+from ipam import ranges, resolv
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.protocol import Request
+    from ipam.ranges import RangeSet
+
+DATA_DIR = "/var/lib/cni/networks"
+LOCK_TIMEOUT_S, LONGEST_TIMEOUT_S = 30, 600
+
+
+@record
+class Settings:
+    """directory: the network's; requested: packed addresses, each once, in the order in which they were named."""
+
+    directory: str
+    lock_timeout_s: int
+    sets: tuple[RangeSet, ...]
+    requested: tuple[bytes, ...]
+    routes: tuple[dict[str, Any], ...]
+    dns: dict[str, Any]
+
+
+def parse(request: Request) -> Settings:
+    """All of it, checked. Raises CNIError(INVALID_CONFIG), INCOMPATIBLE_VERSION or INVALID_ENVIRONMENT naming key and value."""
+    config, ipam = request.config, request.config.section("ipam")
+    if not ipam.values:
+        raise CNIError(errors.INVALID_CONFIG, "ipam: missing", "host-local takes its ranges from the key ipam")
+    ipam.text("dataDir")
+    sets = ranges.configured(config, request.version)
+    return Settings(
+        directory(request),
+        ipam.integer("lockTimeout", 1, LONGEST_TIMEOUT_S, LOCK_TIMEOUT_S),
+        sets,
+        _requested(config, request.args if request.command == "ADD" else ""),
+        tuple([result.route(item) for item in ipam.sections("routes")]),
+        resolv.read(ipam.text("resolvConf")) if request.command == "ADD" else {},
+    )
+
+
+def _requested(config: Section, args: str) -> tuple[bytes, ...]:
+    """CNI_ARGS IP, args.cni.ips and runtimeConfig.ips add up; a prefix on them is ignored."""
+    texts = [("CNI_ARGS: IP", value) for value in cni_args(args, ("IP",)).values()]
+    for section in (config.section("args").section("cni"), config.section("runtimeConfig")):
+        texts += [(section.name("ips"), value) for value in section.texts("ips")]
+    found: dict[bytes, None] = {}
+    for name, value in texts:
+        try:
+            found[address.parse_cidr(value).address if "/" in value else address.parse(value)] = None
+        except ValueError:
+            code = errors.INVALID_ENVIRONMENT if name.startswith("CNI_ARGS") else errors.INVALID_CONFIG
+            raise CNIError(code, f"{name}: want an IP address, found {value!r}") from None
+    return tuple(found)
+
+
+def _lenient(request: Request) -> Section:
+    """The ipam section, an empty one where it is none."""
+    ipam = request.config.get("ipam")
+    return Section(ipam if isinstance(ipam, dict) else {}, "ipam")
+
+
+def directory(request: Request) -> str:
+    """Where the network's reservations are; the default where dataDir is no path."""
+    value = _lenient(request).get("dataDir")
+    return os.path.join(value if isinstance(value, str) and value else DATA_DIR, request.attachment.network)
+
+
+def lock_timeout_s(request: Request) -> int:
+    """lockTimeout, the default where it is no number of seconds."""
+    value = _lenient(request).get("lockTimeout")
+    return value if isinstance(value, int) and 1 <= value <= LONGEST_TIMEOUT_S else LOCK_TIMEOUT_S

@@ -1,0 +1,72 @@
+"""What is known of a reservation beside its file's content: the machine, boot and namespace in which it was made.
+
+It is an extended attribute of the file, so it comes and goes with the file and can never belong to another one. Reservations
+without it (made by the Go plugin, or on a file system that has no attributes) are never known to be dead.
+"""
+
+from __future__ import annotations
+
+import os
+
+from core.attachment import digest
+
+ATTRIBUTE = "user.cniwire"
+FORM = b"1"
+PART = 4  # bytes kept of each hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
+BOOT_ID, MACHINE_ID = "/proc/sys/kernel/random/boot_id", "/etc/machine-id"
+
+
+def boot_id() -> bytes:
+    """16 bytes that differ with every boot; none where they cannot be told."""
+    try:
+        return bytes.fromhex(_line(BOOT_ID).replace("-", ""))[:16]
+    except ValueError:
+        return b""
+
+
+def _line(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 64).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _machine() -> bytes:
+    """Some bytes for this machine; none where it has no identity."""
+    line = _line(MACHINE_ID)
+    return digest(line.encode())[:PART] if len(line) == 32 else b""
+
+
+def attach(descriptor: int, boot: bytes, netns: str) -> None:
+    """Note the boot and the namespace on a reservation file. Where that is not possible, nothing is lost but a later reclaim."""
+    machine = _machine()
+    if not (boot and machine and netns.startswith("/")):
+        return
+    try:
+        os.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:PART] + os.fsencode(netns))
+    except OSError:
+        pass
+
+
+def is_dead(descriptor: int, boot: bytes) -> bool:
+    """Whether the attachment of a reservation file cannot be alive: made on this machine before it booted, and its namespace is gone."""
+    try:
+        value = os.getxattr(descriptor, ATTRIBUTE)
+    except OSError:
+        return False
+    machine, then, netns = value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
+    if not boot or value[:1] != FORM or machine != _machine() or then == boot[:PART] or netns[:1] != b"/":
+        return False
+    try:
+        os.stat(netns)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

@@ -1,0 +1,129 @@
+"""A hash table in a flat run of bytes: a file or a bytearray, so that one look-up reads one bucket.
+
+A slot is a key and a value, both of fixed size; a bucket is some slots; a full bucket spills over into the next one.
+Law: a look-up may stop at the first bucket that has an empty slot, so a slot of a full bucket is never emptied, only marked as gone.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    class Cells(Protocol):
+        """Where the bytes are."""
+
+        def read(self, offset: int, length: int) -> bytes: ...
+        def write(self, offset: int, data: bytes) -> None: ...
+        def close(self) -> None: ...
+
+
+class FileCells:
+    """The bytes of a file, read and written where they are. Raises OSError."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def read(self, offset: int, length: int) -> bytes:
+        return os.pread(self.descriptor, length, offset)
+
+    def write(self, offset: int, data: bytes) -> None:
+        while data:
+            written = os.pwrite(self.descriptor, data, offset)
+            data, offset = data[written:], offset + written
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class MemoryCells:
+    """The same in memory."""
+
+    __slots__ = ("image",)
+
+    def __init__(self, image: bytearray) -> None:
+        self.image = image
+
+    def read(self, offset: int, length: int) -> bytes:
+        return bytes(self.image[offset : offset + length])
+
+    def write(self, offset: int, data: bytes) -> None:
+        self.image[offset : offset + len(data)] = data
+
+    def close(self) -> None:
+        pass
+
+
+class Table:
+    """*buckets* buckets of *slots* slots from *start* on. Keys are never all zeros (empty) nor all ones (gone)."""
+
+    __slots__ = ("_empty", "_gone", "bucket_size", "buckets", "cells", "key_size", "start", "width")
+
+    def __init__(self, cells: Cells, start: int, buckets: int, slots: int, key_size: int, value_size: int) -> None:
+        self.cells = cells
+        self.start = start
+        self.buckets = buckets
+        self.key_size = key_size
+        self.width = key_size + value_size
+        self.bucket_size = slots * self.width
+        self._empty = bytes(key_size)
+        self._gone = b"\xff" * key_size
+
+    @property
+    def end(self) -> int:
+        """Offset behind the table."""
+        return self.start + self.buckets * self.bucket_size
+
+    def _probe(self, home: int) -> Iterator[tuple[int, bytes]]:
+        """(offset, bytes) of the buckets in which a key with the hash *home* may be."""
+        for step in range(self.buckets):
+            offset = self.start + (home + step) % self.buckets * self.bucket_size
+            data = self.cells.read(offset, self.bucket_size)
+            yield offset, data
+            if next(self._slots(data, self._empty), None) is not None:
+                return
+
+    def _slots(self, data: bytes, key: bytes) -> Iterator[int]:
+        """Where in a bucket the slots with *key* begin."""
+        at = data.find(key)
+        while at >= 0:
+            if at % self.width == 0:
+                yield at
+            at = data.find(key, at - at % self.width + self.width)
+
+    def find(self, home: int, key: bytes) -> list[tuple[int, bytes]]:
+        """(offset, value) of every slot with *key*."""
+        size = self.key_size
+        return [(offset + at, data[at + size : at + self.width]) for offset, data in self._probe(home) for at in self._slots(data, key)]
+
+    def put(self, home: int, key: bytes, value: bytes) -> bool:
+        """Add a slot; whether its own bucket had room. Raises OverflowError when no bucket has."""
+        for step, (offset, data) in enumerate(self._probe(home)):
+            for key_of_room in (self._empty, self._gone):
+                for at in self._slots(data, key_of_room):
+                    self.cells.write(offset + at, key + value)
+                    return step == 0
+        raise OverflowError("hash table is full")
+
+    def change(self, offset: int, value: bytes) -> None:
+        """Replace the value of the slot at *offset*."""
+        self.cells.write(offset + self.key_size, value)
+
+    def remove(self, offset: int) -> None:
+        """Take the slot at *offset* away."""
+        bucket = offset - (offset - self.start) % self.bucket_size
+        full = next(self._slots(self.cells.read(bucket, self.bucket_size), self._empty), None) is None
+        self.cells.write(offset, (self._gone if full else self._empty) + bytes(self.width - self.key_size))
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every (key, value)."""
+        data = self.cells.read(self.start, self.end - self.start)
+        for at in range(0, len(data), self.width):
+            key = data[at : at + self.key_size]
+            if key not in (self._empty, self._gone):
+                yield key, data[at + self.key_size : at + self.width]
