@@ -12,7 +12,7 @@ LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget checklist install clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,11 @@ dist/cniwire/cniwire: bundle.spec $(SOURCES) .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	.venv/bin/pyinstaller --noconfirm --log-level WARN bundle.spec
 	@touch $@
+
+import-budget: .venv/ready ## write anew which modules each verb loads
+	@mkdir -p build
+	$(LAB) .venv/bin/python -m tests.quality.test_import_budget > build/import_budget.txt
+	mv build/import_budget.txt tests/quality/import_budget.txt
 
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist
