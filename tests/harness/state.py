@@ -1,7 +1,7 @@
 """Snapshots of all that a plugin may change, a set of lines, so that tests compare whole states before and after.
 
-Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock and the last address of
-host-local. Equal lines (two equal nft rules) are numbered.
+Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock, the index and the last
+address of host-local. Equal lines (two equal nft rules) are numbered.
 """
 
 import json
@@ -23,6 +23,7 @@ OF_LINK = {
 FLAGS = {1: "up", 0x100: "promisc", 0x200: "allmulti"}
 PORT_FLAGS = {"mode": "hairpin", "isolated": "isolated"}  # IFLA_BRPORT_*
 LOCAL_TABLE, MAIN_TABLE = 255, 254
+NO_RESERVATIONS = (".", "lock", "last_reserved_ip.")  # other files of host-local
 KERNEL_MADE = ("fe80::", "ff00::")  # destinations of routes that come and go with a link
 
 
@@ -120,5 +121,5 @@ def ruleset(namespace: Namespace) -> Iterator[str]:
 def files(folder: Path) -> Iterator[str]:
     """Yield name and content of every reservation below *folder*."""
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.name != "lock" and not file.name.startswith("last_reserved_ip."):
+        if file.is_file() and not file.name.startswith(NO_RESERVATIONS):
             yield f"{file.relative_to(folder)} {file.read_bytes().decode()!r}"
