@@ -1,0 +1,113 @@
+"""The bundle as it is installed: by links, by a copy, with nothing outside itself but the C library, and within its limits."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.configs import bridge
+from tests.harness.host import Host
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMORY_MAX = 12_000  # KiB, of a plugin at its peak
+PLUGIN_NAMES = ("bridge", "host-local", "portmap")
+LIBC = r"(usr/)?lib(64)?/(\S+/)?(lib(c|dl|m|pthread|z)\.so\.\d\S*|gconv/\S+)|etc/(ld\.so\.cache|localtime)|usr/(lib|share)/locale/.*"
+KERNEL = r"(proc|sys|run)/.*|dev/null|etc/machine-id"  # machine-id: a bridge's MAC is made of it
+OUTSIDE = re.compile(f"/({LIBC}|{KERNEL})")
+# A parent smaller than any plugin, because a child's peak is never below its parent's size when it was started.
+WEIGHED = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+os.write(2, b"%d %d" % (status, usage.ru_maxrss))
+"""
+
+
+@pytest.fixture
+def bundle(plugins: Path) -> Path:
+    if not (plugins / "lib" / "cniwire.modules").exists():
+        pytest.skip(f"{plugins} is no bundle")
+    return plugins
+
+
+def version(executable: Path, **options: object) -> str:
+    """The newest version that *executable* speaks, called with no environment at all."""
+    done = subprocess.run([executable], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True, **options)  # type: ignore[call-overload]
+    return str(json.loads(done.stdout)["cniVersion"])
+
+
+def test_installed_links_work_from_anywhere(bundle: Path, tmp_path: Path) -> None:
+    """`make install`: a folder, and links to it in a runtime's bin_dir."""
+    make = ["make", "-o", "dist/cniwire/cniwire", "install", f"PREFIX={tmp_path}/usr", f"BINDIR={tmp_path}/bin"]
+    subprocess.run(make, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    assert {path.name: path.is_symlink() for path in (tmp_path / "bin").iterdir()} == dict.fromkeys(PLUGIN_NAMES, True)
+    assert {version(tmp_path / "bin" / name, cwd="/") for name in PLUGIN_NAMES} == {"1.1.0"}
+    done = subprocess.run([tmp_path / "usr" / "bin" / "cniwire", "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.startswith("usage: cniwire")) == (0, True)
+
+
+def test_install_obeys_destdir(bundle: Path, tmp_path: Path) -> None:
+    """Packagers: nothing outside DESTDIR is written, and the links say where things will be."""
+    make = ["make", "-o", "dist/cniwire/cniwire", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", "BINDIR=/opt/cni/bin"]
+    subprocess.run(make, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    assert os.readlink(tmp_path / "opt/cni/bin/host-local") == "/usr/lib/cniwire/host-local"
+    assert version(tmp_path / "usr/lib/cniwire/host-local") == "1.1.0"
+
+
+def test_a_copy_of_the_folder_works(bundle: Path, tmp_path: Path) -> None:
+    """And knows its own IPAM plugin."""
+    copy = tmp_path / "with a space" / "cni"
+    shutil.copytree(bundle, copy, symlinks=True)
+    with Host(copy, tmp_path) as host:
+        host.network(bridge(host.data, "10.1.0.0/24")).add(host.container())
+
+
+def test_bridge_runs_no_other_program(bundle: Path, host: Host, tmp_path: Path) -> None:
+    """IPAM runs in the bridge's process; the only second execve is the bundle's own restart."""
+    trace = tmp_path / "trace"
+    add(host, bundle, "strace", "--follow-forks", "--trace=execve", "--signal=none", f"--output={trace}")
+    assert set(re.findall(r'execve\("([^"]+)"', trace.read_text())) == {str(bundle / "bridge")}
+
+
+def test_a_plugin_reads_nothing_outside_the_bundle(bundle: Path, host: Host, tmp_path: Path) -> None:
+    """But the C library's own, the kernel's, and what its configuration names."""
+    trace = tmp_path / "trace"
+    add(host, bundle, "strace", "--follow-forks", "--trace=open,openat", "--signal=none", "--successful-only", f"--output={trace}")
+    opened = set(re.findall(r'open(?:at\(AT_FDCWD, |\()"([^"]+)"', trace.read_text()))
+    foreign = {path for path in opened if not OUTSIDE.fullmatch(path)}
+    assert {path for path in foreign if not path.startswith((f"{bundle}/", str(tmp_path)))} == set()
+
+
+def test_a_plugin_stays_small(bundle: Path, host: Host) -> None:
+    done = add(host, bundle, sys.executable, "-I", "-S", "-c", WEIGHED)
+    status, peak = map(int, done.stderr.split())
+    assert status == 0
+    assert peak <= MEMORY_MAX
+
+
+def test_somebody_elses_plugin_sees_nothing_of_the_bundle(bundle: Path, host: Host) -> None:
+    """Neither the loader's path nor the bootloader's notes; a path that was there before comes back."""
+    answer = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]}'
+    folder = host.ipam(f"env > $0.env; echo '{answer}'")
+    config = {"cniVersion": "1.1.0", "name": "net", **bridge(), "ipam": {"type": "fake"}}
+    for before in (None, "/somewhere/lib"):
+        host.call("ADD", config, host.container(f"c{before is None:d}"), CNI_PATH=str(folder), LD_LIBRARY_PATH=before)
+        seen = dict(line.split("=", 1) for line in (folder / "fake.env").read_text().splitlines())
+        theirs = {key: value for key, value in seen.items() if key.startswith(("_PYI", "LD_"))}
+        assert theirs == ({"LD_LIBRARY_PATH": before} if before else {})
+
+
+def add(host: Host, bundle: Path, *wrapper: str) -> subprocess.CompletedProcess[str]:
+    """ADD of a masquerading bridge, with *wrapper* in front of the executable."""
+    config = {"cniVersion": "1.1.0", "name": "net", **bridge(host.data, "10.1.0.0/24", ipMasq=True)}
+    container = host.container()
+    attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
+    command = [*wrapper, str(bundle / "bridge")]
+    done = subprocess.run(command, env={"PATH": os.environ["PATH"], "CNI_COMMAND": "ADD", **attachment}, input=json.dumps(config), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
