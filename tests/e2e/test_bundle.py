@@ -108,6 +108,7 @@ def add(host: Host, bundle: Path, *wrapper: str) -> subprocess.CompletedProcess[
     container = host.container()
     attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
     command = [*wrapper, str(bundle / "bridge")]
-    done = subprocess.run(command, env={"PATH": os.environ["PATH"], "CNI_COMMAND": "ADD", **attachment}, input=json.dumps(config), capture_output=True, text=True)
+    environ = {"PATH": os.environ["PATH"], "CNI_COMMAND": "ADD", **attachment}
+    done = subprocess.run(command, env=environ, input=json.dumps(config), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
