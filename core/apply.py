@@ -7,8 +7,8 @@ A kernel is anything with find, create, delete, replace, owned and link_exists; 
 from __future__ import annotations
 
 from core.errors import CHECK_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
-from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
-from core.ruleset import Chain
+from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
+from core.ruleset import Chain, kin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,28 +92,47 @@ def _create(kernel: Any, batch: list[object]) -> None:
         _attempt("create", batch[0], kernel.replace, _stale(kernel, batch), batch)
 
 
-def _stale(kernel: Any, batch: list[object]) -> list[object]:
+def _stale(kernel: Any, batch: list[Any]) -> list[Any]:
     """What stands in the way of a batch and may be replaced: our own remains, or those of an attachment that is gone.
 
-    Raises CNIError(PORT_TAKEN) naming the owner of anything else.
+    Raises CNIError naming the owner of anything else.
     """
     found = [(record, kernel.find(record)) for record in batch]
     for record, taken in found:
-        if isinstance(record, Element) and taken and not _may_replace(kernel, record, taken):
-            what = "host port" if "hostport" in record.map else f"{record.map} element"
-            raise CNIError(
-                PORT_TAKEN if "hostport" in record.map else KERNEL_REFUSED,
-                f"{what} {record.text.partition(' : ')[0]} is already taken by {taken.owner.partition(' ')[0] or 'somebody else'}",
-                "choose another port, or delete that attachment first",
-            )
-    return [taken for _, taken in found if taken]
+        if isinstance(record, Element) and taken and not may_replace(kernel, record, taken):
+            raise taken_error(record, taken)
+    stale = [taken for _, taken in found if taken]
+    for record, taken in found:
+        if isinstance(record, Element) and taken and _name(taken) == _name(record):
+            remains = kernel.elements_of(Elements(record.family, kin(record.map), _name(record)))
+            return stale + [
+                item for item in remains if all([(item.map, item.key) != (each.map, each.key) for each in stale if isinstance(each, Element)])
+            ]
+    return stale
 
 
-def _may_replace(kernel: Any, record: Element, taken: Element) -> bool:
+def taken_error(record: Element, taken: Element) -> CNIError:
+    """The error for a key that another attachment holds."""
+    is_port = "hostport" in record.map
+    what = "host port" if is_port else f"{record.map} element"
+    return CNIError(
+        PORT_TAKEN if is_port else KERNEL_REFUSED,
+        f"{what} {record.text.partition(' : ')[0]} is already taken by {_name(taken) or 'somebody else'}",
+        "choose another port, or delete that attachment first",
+    )
+
+
+def _name(item: Element) -> str:
+    """The owner without the witness that may stand behind it."""
+    return item.owner.partition(" ")[0]
+
+
+def may_replace(kernel: Any, record: Element, taken: Element) -> bool:
+    """Whether *taken* is our own, or its owner's host interface is no more."""
     from core.attachment import host_ifname  # late: only when something stands in the way
 
     owner, _, witness = taken.owner.partition(" ")
-    if owner == record.owner.partition(" ")[0]:
+    if owner == _name(record):
         return True
     return bool(owner) and witness != NEVER_GONE and not kernel.link_exists(witness or host_ifname(owner))
 

@@ -70,10 +70,13 @@ def _delete(kernel: Kernel, want: Any) -> list[Any]:
 
 
 def elements_of(kernel: Kernel, want: Elements) -> list[Element]:
-    """The elements that carry an owner, in whatever map of ours they are; a witness behind the owner is no difference."""
+    """The elements that carry an owner (any owner, if *want* names none), in whatever map of ours they are.
+
+    A witness behind the owner is no difference.
+    """
     maps = [(want.family, name) for name in kernel.firewall.maps(want.family, want.maps)]
     found = [item for family, name in maps for item in kernel.firewall.list(family, name, want.owner.encode())]
-    return [item for item in found if item.owner.partition(" ")[0] == want.owner]
+    return [item for item in found if want.owner in ("", item.owner.partition(" ")[0])]
 
 
 def _find_elements(kernel: Kernel, want: Elements) -> Elements | None:

@@ -12,7 +12,7 @@ from core import addressing, announce, firewall, foreign, links, netns, rtnetlin
 from core.attachment import network_prefix
 from core.errors import NOT_AVAILABLE, CNIError
 from core.netlink import ROUTE, Socket
-from core.plan import CONTAINER, HOST, Veth
+from core.plan import CONTAINER, HOST, Element, Elements, Veth
 from core.rtnetlink import OPERSTATE_UP, Link
 
 TYPE_CHECKING = False
@@ -113,6 +113,10 @@ class Kernel:
             else:
                 found += firewall.owned(self, kind.family, kind.maps, network_prefix(network))
         return found
+
+    def elements_of(self, kind: Elements) -> list[Element]:
+        """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
+        return firewall.elements_of(self, kind)
 
     def link(self, place: str, name: str) -> Link | None:
         """A link by name, None when there is none. Raises OSError."""

@@ -67,6 +67,7 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
         inside.mac if want.mac else b"",
         host.port.get(4) == b"\1",
         host.port.get(33) == b"\1",
+        host.up,
     )
 
 

@@ -83,7 +83,7 @@ class VlanGateway:
 
 @record
 class Veth:
-    """A pair: *name* a port of *bridge* in the host, up, alias *owner*; *ifname* in the container.
+    """A pair: *name* a port of *bridge* in the host, alias *owner*; *ifname* in the container.
 
     mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws.
     """
@@ -96,6 +96,7 @@ class Veth:
     mac: bytes = b""
     hairpin: bool = False
     isolated: bool = False
+    up: bool = True
 
 
 @record

@@ -96,6 +96,11 @@ class Table:
     chains: tuple[Chain, ...]
 
 
+def kin(name: str) -> tuple[str, ...]:
+    """The beginnings of the names of all maps that the same plugin fills as the map *name*."""
+    return next(group for group in (PORT_MAPS, MASQUERADE_MAPS, SPOOF_MAPS) if name.startswith(group))
+
+
 def port_maps(suffix: str = "") -> tuple[Map, ...]:
     """The maps from host port to container: for any local address, and for one."""
     maps = []

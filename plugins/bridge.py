@@ -93,7 +93,8 @@ def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac:
             raise CNIError(KERNEL_REFUSED, f"IPv6 addresses of {attachment.ifname} are still tentative")
         if not kernel.port_is_up(attachment.host_ifname):
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
-        kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], wanted.bridge)
+        if answer["ips"]:
+            kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], wanted.bridge)
     kernel.forget_link(HOST, wanted.bridge)
     places = [(HOST, wanted.bridge), (HOST, attachment.host_ifname), (CONTAINER, attachment.ifname)]
     places += [(HOST, vlan_gateway(wanted).name)] if wanted.layer3 and wanted.is_gateway and wanted.vlan else []

@@ -12,6 +12,7 @@ from core.attachment import Attachment, owner_text
 from core.config import valid_attachments
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import Element, Elements
+from core.record import replace
 from core.ruleset import INET, PORT_MAPS, PROTOCOLS
 from core.version import ALL
 from plugins.portmap_plan import Options, options, plan
@@ -39,6 +40,7 @@ def add(request: Request) -> Result:
     if wanted.mappings:
         made = plan(wanted, request.attachment, prev_result)
         with _kernel(request) as kernel:
+            _refuse_overlap(kernel, [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map])
             apply.add(kernel, made, lambda: _forget_flows(list(made.owned)))
     return prev_result
 
@@ -57,6 +59,26 @@ def _kernel(request: Request) -> Any:
     from core.kernel import Kernel  # late: not without mappings, and a test may hand in another one
 
     return (request.kernel or Kernel)("")
+
+
+def _refuse_overlap(kernel: Any, wanted: list[Element]) -> None:
+    """A port on every address and the same port on one address are different keys to the kernel, but one port to people.
+
+    Raises CNIError(PORT_TAKEN).
+    """
+    specific: dict[str, list[Element]] = {}
+    for item in wanted:
+        if item.map.startswith("hostip_"):
+            twin = replace(item, map=item.map.removeprefix("hostip_"), key=item.key[-8:])
+            found = [kernel.find(twin)]
+        else:
+            name = "hostip_" + item.map
+            if name not in specific:
+                specific[name] = kernel.elements_of(Elements(INET, (name,), ""))
+            found = [other for other in specific[name] if other.key[-8:] == item.key]
+        for other in found:
+            if other and not apply.may_replace(kernel, item, other):
+                raise apply.taken_error(item, other)
 
 
 def _forget_flows(elements: list[object]) -> None:

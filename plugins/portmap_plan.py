@@ -86,9 +86,9 @@ def _mappings(item: Section) -> list[Mapping]:
         if key not in item:
             raise item.wrong(key, f"a port from 1 to {LARGEST_PORT}")
     host_port, container_port = item.integer("hostPort", 1, LARGEST_PORT), item.integer("containerPort", 1, LARGEST_PORT)
-    count = item.integer("range", 0, LARGEST_PORT) or 1
-    if max(host_port, container_port) + count - 1 > LARGEST_PORT:
-        raise item.wrong("range", f"at most {LARGEST_PORT + 1 - max(host_port, container_port)} ports")
+    count, first = item.integer("range", 1, LARGEST_PORT, default=1), max(host_port, container_port)
+    if first + count - 1 > LARGEST_PORT:
+        raise item.wrong("range", f"at most {LARGEST_PORT + 1 - first} ports from {first} on")
     protocol = item.text("protocol").lower() or "tcp"
     if protocol not in PROTOCOLS:
         raise item.wrong("protocol", ", ".join(PROTOCOLS))
