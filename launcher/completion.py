@@ -5,8 +5,7 @@ import argparse
 # Positional arguments that name things which exist: a shell command that lists them.
 NAMESPACES = "ls /run/netns 2>/dev/null"
 NETWORKS = (
-    'sed -n \'s/^[[:space:]]*"name"[[:space:]]*:[[:space:]]*"\\([^"]*\\)".*/\\1/p\' '
-    '"${NETCONFPATH:-/etc/cni/net.d}"/*.conf* </dev/null 2>/dev/null'
+    'sed -n \'s/^[[:space:]]*"name"[[:space:]]*:[[:space:]]*"\\([^"]*\\)".*/\\1/p\' "${NETCONFPATH:-/etc/cni/net.d}"/*.conf* </dev/null 2>/dev/null'
 )
 SOURCES = {"network": NETWORKS, "networks": NETWORKS, "target": NAMESPACES, "names": NAMESPACES}
 
@@ -41,9 +40,7 @@ def sources(actions: list[argparse.Action]) -> list[str]:
 
 def bash(table: dict[str, tuple[str, list[argparse.Action]]]) -> str:
     """A function and its registration; everything behind `--` is completed as a command line of its own."""
-    cases = "\n".join(
-        f'        {name}) words="{" ".join([*flags(actions), *sources(actions)])}" ;;' for name, (_, actions) in table.items()
-    )
+    cases = "\n".join(f'        {name}) words="{" ".join([*flags(actions), *sources(actions)])}" ;;' for name, (_, actions) in table.items())
     return f"""\
 _cniwire() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" command="" words="" index
@@ -70,8 +67,7 @@ def zsh(table: dict[str, tuple[str, list[argparse.Action]]]) -> str:
     """The bash function through zsh's own emulation layer, with the commands described."""
     described = "\n".join(f"        {_quoted(name + ':' + text)}" for name, (text, _) in table.items())
     cases = "\n".join(
-        f"        {name}) compadd -- {' '.join(flags(actions))} {' '.join(sources(actions))} ;;"
-        for name, (_, actions) in table.items()
+        f"        {name}) compadd -- {' '.join(flags(actions))} {' '.join(sources(actions))} ;;" for name, (_, actions) in table.items()
     )
     return f"""\
 #compdef cniwire

@@ -67,12 +67,8 @@ def load(conf_dir: str, name: str) -> Network:
             return network
         names.append(network.name)
     if not names:
-        raise MissingDirectory(
-            f"no network configuration in {conf_dir}", hint="put one there, or choose another directory with --conf-dir"
-        )
-    raise UnknownNetwork(
-        f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", "--conf-dir chooses another directory"
-    )
+        raise MissingDirectory(f"no network configuration in {conf_dir}", hint="put one there, or choose another directory with --conf-dir")
+    raise UnknownNetwork(f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", "--conf-dir chooses another directory")
 
 
 def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
@@ -124,13 +120,9 @@ def parse_list(data: bytes, source: str = "") -> Network:
     inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))]
     added = [] if inlined_only or not source else folder_plugins(os.path.join(os.path.dirname(source), name))
     if not inlined + added:
-        raise ConfigFailure(
-            "no plugins: neither a key plugins nor a folder with .conf files", hint=f"the folder is named {name}, beside the file"
-        )
+        raise ConfigFailure("no plugins: neither a key plugins nor a folder with .conf files", hint=f"the folder is named {name}, beside the file")
     effective = {**raw, "plugins": inlined + added, **({"loadOnlyInlinedPlugins": True} if added else {})}
-    return Network(
-        name, choose_version(raw), tuple(inlined + added), effective, flag(raw, "disableCheck"), flag(raw, "disableGC"), source
-    )
+    return Network(name, choose_version(raw), tuple(inlined + added), effective, flag(raw, "disableCheck"), flag(raw, "disableGC"), source)
 
 
 def folder_plugins(folder: str) -> list[dict[str, Any]]:

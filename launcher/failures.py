@@ -81,9 +81,7 @@ class TimedOut(Failure):
     status = TIMED_OUT
 
     def __init__(self, msg: str) -> None:
-        super().__init__(
-            msg, hint="give it more time with --timeout SECONDS, or look at its calls with --verbose", code=TRY_AGAIN_LATER
-        )
+        super().__init__(msg, hint="give it more time with --timeout SECONDS, or look at its calls with --verbose", code=TRY_AGAIN_LATER)
 
 
 class Unsupported(Failure):
@@ -97,6 +95,7 @@ class Several(Failure):
     """Several failures of a verb that goes on after an error."""
 
     def __init__(self, failures: list[CNIError]) -> None:
+        failures = [one for failure in failures for one in (failure.failures if isinstance(failure, Several) else [failure])]
         super().__init__("; ".join(str(failure) for failure in failures), code=failures[0].code)
         self.failures = failures
         self.status = max(getattr(failure, "status", FAILED) for failure in failures)

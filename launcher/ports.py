@@ -61,10 +61,7 @@ def wrong(text: str, want: str) -> UsageFailure:
 def shown(mapping: dict[str, Any]) -> str:
     """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`."""
     count = int(mapping.get("range") or 1) - 1
-    host, container = (
-        f"{first}-{first + count}" if count else str(first)
-        for first in (mapping.get("hostPort", 0), mapping.get("containerPort", 0))
-    )
+    host, container = (f"{first}-{first + count}" if count else str(first) for first in (mapping.get("hostPort", 0), mapping.get("containerPort", 0)))
     host_ip = str(mapping.get("hostIP") or "")
     prefix = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" if host_ip else ""
     return f"{prefix}{host}→{container}/{mapping.get('protocol') or 'tcp'}"

@@ -60,9 +60,7 @@ class Runtime:
             return False
         cached = self.cache.result(network.name, network.version, request)
         if cached is None:
-            raise Failure(
-                f"nothing is known of {request.container_id}/{request.ifname} on network {network.name}", "no cached result"
-            )
+            raise Failure(f"nothing is known of {request.container_id}/{request.ifname} on network {network.name}", "no cached result")
         deadline = Deadline(self.timeout)
         for plugin in network.plugins:
             self._call("CHECK", network, plugin, deadline, request, cached)
@@ -174,9 +172,7 @@ class Runtime:
         return stdout
 
 
-def derived(
-    network: Network, plugin: Mapping[str, Any], request: Request | None = None, outcome: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def derived(network: Network, plugin: Mapping[str, Any], request: Request | None = None, outcome: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What one plugin gets on stdin: name, version, prevResult, and runtimeConfig for the capabilities that it declares."""
     values: dict[str, Any] = {"name": network.name, "cniVersion": network.version}
     if outcome is not None:

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from launcher import netns
@@ -35,9 +34,7 @@ def resolve(text: str, container_id: str = "") -> Target:
     if found is None:
         raise Failure(*_missing(text, target.netns))
     if found == netns.identity("/proc/thread-self/ns/net"):
-        raise Failure(
-            f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one"
-        )
+        raise Failure(f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one")
     return Target(container_id, target.netns) if container_id else target
 
 
@@ -106,6 +103,13 @@ def gone(cached: Cached) -> str:
     return ""
 
 
+def reachable(cached: Cached) -> str:
+    """The path for a DEL: "" when it is gone, or when the pid in it may by now be another process's."""
+    request = cached.request
+    reused = request.container_id.startswith("pid-") and owner_gone(request.container_id)
+    return "" if reused or netns.identity(request.netns) is None else request.netns
+
+
 def _hidden(path: str) -> bool:
     """Whether *path* may exist without our being allowed to look."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -114,8 +118,3 @@ def _hidden(path: str) -> bool:
         except PermissionError:
             return True
     return False
-
-
-def living(cached: Iterable[Cached]) -> list[Cached]:
-    """Those that are not provably gone."""
-    return [item for item in cached if not gone(item)]

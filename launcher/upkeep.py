@@ -26,9 +26,7 @@ def check(session: Session, options: argparse.Namespace) -> int:
         if (not options.names or cached.request.container_id in options.names) and options.network in ("", cached.network)
     ]
     missing = set(options.names) - {cached.request.container_id for cached in chosen}
-    failures: list[CNIError] = [
-        Failure(f"nothing is attached to {name!r}", hint="`cniwire ls` shows what is") for name in sorted(missing)
-    ]
+    failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint="`cniwire ls` shows what is") for name in sorted(missing)]
     rows: list[dict[str, Any]] = []
     for cached in chosen:
         outcome, error = check_one(session, cached)
@@ -41,9 +39,7 @@ def check(session: Session, options: argparse.Namespace) -> int:
             }
         )
         if error:
-            failures.append(
-                Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code)
-            )
+            failures.append(Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code))
             rows[-1]["error"] = described(error)
     if not chosen and not missing:
         session.terminal.note("nothing is attached")
@@ -102,9 +98,7 @@ def listed(session: Session, references: Iterable[str]) -> list[tuple[str, Netwo
     if not references:
         found = list(conflist.load_all(session.conf_dir))
         if not found:
-            raise MissingDirectory(
-                f"no network configuration in {session.conf_dir}", hint="choose another directory with --conf-dir"
-            )
+            raise MissingDirectory(f"no network configuration in {session.conf_dir}", hint="choose another directory with --conf-dir")
         return [(network.name if isinstance(network, Network) else path, network) for path, network in found]
     pairs: list[tuple[str, Network | ConfigFailure]] = []
     for reference in references:
@@ -120,39 +114,34 @@ def gc(session: Session, options: argparse.Namespace) -> int:
     failures: list[CNIError] = []
     report = []
     for network in gc_networks(session, options.networks, failures):
-        stale = {cached.key: reason for cached in attached(session, network) if (reason := target.gone(cached))}
-        valid = [cached.key for cached in attached(session, network) if cached.key not in stale]
+        known = attached(session, network)
+        stale = {cached.key: reason for cached in known if (reason := target.gone(cached))}
+        valid = [cached.key for cached in known if cached.key not in stale]
         lost = orphans(network, [*valid, *stale])
         report.append({"network": network.name, "valid": named(valid), "stale": named(stale), "orphans": lost})
         word = "would remove" if options.dry_run else "removing"
         for (container_id, ifname), reason in stale.items():
-            session.terminal.note(
-                f"{word} [bold]{escape(container_id)}[/]/{escape(ifname)} from {escape(network.name)}: {escape(reason)}"
-            )
+            session.terminal.note(f"{word} [bold]{escape(container_id)}[/]/{escape(ifname)} from {escape(network.name)}: {escape(reason)}")
         for item in lost:
             session.terminal.note(f"{word} {escape(item)}, which no attachment on {escape(network.name)} claims")
         if not options.dry_run:
-            collect(session, network, valid, stale, failures)
+            collect(session, network, valid, [cached.key for cached in known if not target.reachable(cached)], failures)
     abandoned = [name for name in netns.names() if target.owner_gone(name)]
     for name in abandoned:
-        session.terminal.note(
-            f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended"
-        )
+        session.terminal.note(f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended")
         if not options.dry_run:
             netns.remove(name)
     return finish_with(session, failures, {"dryRun": options.dry_run, "networks": report, "namespaces": abandoned})
 
 
 def collect(
-    session: Session, network: Network, valid: list[tuple[str, str]], stale: Iterable[tuple[str, str]], failures: list[CNIError]
+    session: Session, network: Network, valid: list[tuple[str, str]], netns_gone: Iterable[tuple[str, str]], failures: list[CNIError]
 ) -> None:
     """GC of one network, reported."""
     watch = Stopwatch()
     try:
-        if session.runtime.gc(network, valid, stale):
-            session.terminal.done(
-                f"[bold]{escape(network.name)}[/] holds {len(valid)} live attachments and nothing else", watch.seconds
-            )
+        if session.runtime.gc(network, valid, netns_gone):
+            session.terminal.done(f"[bold]{escape(network.name)}[/] holds {len(valid)} live attachments and nothing else", watch.seconds)
         else:
             session.terminal.skipped(f"network {escape(network.name)} has disableGC")
     except CNIError as error:

@@ -15,7 +15,7 @@ from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure, Failure, UsageFailure
 from launcher.runtime import Runtime
-from launcher.target import Target, gone
+from launcher.target import Target, gone, reachable
 from launcher.terminal import Stopwatch, Terminal
 
 
@@ -101,7 +101,7 @@ def refuse_second(session: Session, network: Network, request: Request) -> None:
     except CNIError:
         return  # unreadable: ADD will replace it
     if known and gone(known):
-        session.runtime.delete(network, replace(known.request, netns=""))
+        session.runtime.delete(network, replace(known.request, netns=reachable(known)))
     elif known:
         hint = f"`cniwire detach {network.name} {request.container_id}` takes it off"
         raise Failure(f"{request.container_id}/{request.ifname} is attached to {network.name} already", hint=hint)
@@ -120,7 +120,7 @@ def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError
     failures = []
     for cached in sorted(attachments, key=lambda item: item.request.ifname, reverse=True):
         watch = Stopwatch()
-        request = replace(cached.request, netns="") if gone(cached) else cached.request
+        request = replace(cached.request, netns=reachable(cached))
         try:
             session.runtime.delete(network_of(session, cached), request)
             session.terminal.done(f"{who(cached)} is off {escape(cached.network)}", watch.seconds)
@@ -156,9 +156,7 @@ def summary(cached: Cached) -> str:
     """One line of markup about an attachment: who, where, addresses, ports."""
     found = "  ".join(addresses(cached.result)) or "no address"
     mappings = "  ".join(ports.shown(mapping) for mapping in cached.request.capability_args.get("portMappings", []))
-    return f"{who(cached)} is on {escape(cached.network)}: [cyan]{found}[/]" + (
-        f"  published [magenta]{mappings}[/]" if mappings else ""
-    )
+    return f"{who(cached)} is on {escape(cached.network)}: [cyan]{found}[/]" + (f"  published [magenta]{mappings}[/]" if mappings else "")
 
 
 def addresses(outcome: Mapping[str, Any]) -> list[str]:
@@ -199,6 +197,4 @@ def interface_names(path: str) -> list[str]:
         with netns.inside(path):
             return [name for _, name in socket.if_nameindex()]
     except OSError as error:
-        raise Failure(
-            f"cannot look into {path}: {error.strerror}", hint=netns.PRIVILEGE if isinstance(error, PermissionError) else ""
-        ) from None
+        raise Failure(f"cannot look into {path}: {error.strerror}", hint=netns.PRIVILEGE if isinstance(error, PermissionError) else "") from None
