@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 SHOWN = 3  # owners, in the details of an error
 
 
-def reclaim(store: Store, one: RangeSet) -> None:
-    """Free what cannot be alive in a range set, and say so on standard error. For use after refresh()."""
-    entries = store.entries or {}
-    dead = store.dead(one)
-    failures = store.release([(packed, entries[packed] or b"") for packed in dead])
-    if dead and not failures:
-        names = ", ".join([_who(packed, entries[packed]) for packed in dead[:SHOWN]])
-        more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
-        os.write(2, f"host-local: {ranges.text(one)} is full; reclaimed reservations that cannot be alive: {names}{more}\n".encode())
+def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
+    """Free (address, content) whose holders cannot be alive, and say so on standard error; whether it was possible."""
+    if not dead or store.release(dead):
+        return False
+    names = ", ".join([_who(packed, content) for packed, content in dead[:SHOWN]])
+    more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
+    os.write(2, f"host-local: reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}\n".encode())
+    return True
 
 
 def _who(packed: bytes, content: bytes | None) -> str:

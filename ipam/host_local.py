@@ -13,7 +13,6 @@ from core.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
 from ipam.directory import failure, make
-from ipam.exhaustion import exhausted, reclaim
 from ipam.store import Store, View
 
 TYPE_CHECKING = False
@@ -82,11 +81,20 @@ def _granted(store: Store, one: RangeSet, wish: bytes, number: int) -> Choice:
     if wish == member.gateway:
         raise _refused(number, f"requested ip {name} is subnet's gateway")
     holder = store.entry(wish)
-    if holder is not None:
+    if holder is not None and not _reclaimed(store, wish, holder):
         who = " ".join(reservation.owner(holder) or ()).strip()
         msg = f"requested IP address {name} is not available in range set {ranges.text(one)}"
         raise _refused(number, msg, f"it is reserved for {who}" if who else "")
     return wish, member
+
+
+def _reclaimed(store: Store, packed: bytes, content: bytes) -> bool:
+    """Take an address from a holder that cannot be alive."""
+    if not store.is_dead(packed, content):
+        return False
+    from ipam.exhaustion import reclaim  # late: rare
+
+    return reclaim(store, [(packed, content)])
 
 
 def _next(store: Store, request: Request, one: RangeSet, number: int, owned: list[bytes]) -> Choice:
@@ -97,11 +105,13 @@ def _next(store: Store, request: Request, one: RangeSet, number: int, owned: lis
             raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
     found = store.first_free(one, number)
     if found is None:  # look at every file before saying no
+        from ipam.exhaustion import exhausted, reclaim  # late: a full range set is rare
+
         store.refresh()
-        reclaim(store, one)
+        reclaim(store, store.dead(one))
         found = store.first_free(one, number)
-    if found is None:
-        raise exhausted(store, one, number)
+        if found is None:
+            raise exhausted(store, one, number)
     return found
 
 
@@ -186,7 +196,7 @@ def status(request: Request) -> None:
     want = settings.parse(request)
     try:
         with View(want.directory) as view:
-            full = [exhausted(view, one, number) for number, one in enumerate(want.sets) if _is_full(view, one, number)]
+            full = [error for number, one in enumerate(want.sets) for error in _fullness(view, one, number)]
     except (FileNotFoundError, NotADirectoryError):
         _check_creatable(want.directory)
         return
@@ -198,11 +208,16 @@ def status(request: Request) -> None:
         raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
 
 
-def _is_full(view: View, one: RangeSet, number: int) -> bool:
+def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
+    """The error that ADD would end with, where a range set is full."""
     if view.first_free(one, number):
-        return False
+        return []
     view.refresh()
-    return not view.first_free(one, number) and not view.dead(one)
+    if view.first_free(one, number) or view.dead(one):
+        return []
+    from ipam.exhaustion import exhausted  # late: rare
+
+    return [exhausted(view, one, number)]
 
 
 def _check_creatable(path: str) -> None:

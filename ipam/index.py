@@ -19,7 +19,7 @@ from ipam.table import FileCells, MemoryCells, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from ipam.directory import Directory
     from ipam.table import Cells
@@ -30,13 +30,13 @@ OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 MAGIC = b"\0index1\n"  # cannot be taken for an owner by those who read every file
 IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
 HEADER = 64  # then the time stamp 8, and the tables' buckets 4 + 4
-BLOCK_BITS = 10  # one bitmap tells of 1024 addresses
+BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
-OWNER_SLOTS, BLOCK_SLOTS = 64, 16  # of a bucket
-OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 4  # at first; a bucket that overflows makes a larger index
+OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
+OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflows makes a larger index
 
 
 def identity(directory: os.stat_result, boot: bytes) -> bytes:
@@ -143,16 +143,21 @@ class Index:
             self.blocks.change(offset, value)
 
 
-def build(entries: Iterable[tuple[bytes, bytes | None]]) -> Index:
-    """An index in memory of (packed address, content of its file or None)."""
-    known = list(entries)
-    blocks = len({int.from_bytes(wide(packed), "big") >> BLOCK_BITS for packed, _ in known})
+def build(entries: Mapping[bytes, bytes | None]) -> Index:
+    """An index in memory of packed address -> content of its file, None where nobody could be asked for."""
+    owners: list[tuple[int, bytes, bytes]] = []
+    bitmaps: dict[int, bytearray] = {}
+    for packed, content in entries.items():
+        stored = wide(packed)
+        number = int.from_bytes(stored, "big")
+        bits = bitmaps.setdefault(number >> BLOCK_BITS, bytearray(BLOCK // 8))
+        bits[number % BLOCK // 8] |= 1 << number % 8
+        if content is not None:
+            owners.append((*_owner_key(content), stored))
     # Odd numbers of buckets, so that neighbouring blocks never meet in one.
-    index = Index(MemoryCells(bytearray()), len(known) // OWNERS_PER_BUCKET + 3 | 1, blocks // BLOCKS_PER_BUCKET | 1)
-    index.cells.write(0, bytes(index.size))
-    for packed, content in known:
-        index.add(packed, content)
-    index.crowded = False
+    index = Index(MemoryCells(), len(owners) // OWNERS_PER_BUCKET + 3 | 1, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
+    index.owners.fill(owners)
+    index.blocks.fill([(*_block_key(block << BLOCK_BITS), bytes(bits)) for block, bits in bitmaps.items()])
     return index
 
 

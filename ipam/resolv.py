@@ -10,9 +10,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str) -> dict[str, Any]:
-    """The dns object of the file at *path*; {} for no path. Raises CNIError(INVALID_CONFIG) when it cannot be read."""
-    if not path:
-        return {}
+    """The dns object of the file at *path*. Raises CNIError(INVALID_CONFIG) when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return parse(file.read().decode("utf-8", "replace"))

@@ -11,7 +11,7 @@ from core import address, errors, result
 from core.config import Section, cni_args
 from core.errors import CNIError
 from core.record import record
-from ipam import ranges, resolv
+from ipam import ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,8 +49,16 @@ def parse(request: Request) -> Settings:
         sets,
         _requested(config, request.args if request.command == "ADD" else ""),
         tuple([result.route(item) for item in ipam.sections("routes")]),
-        resolv.read(ipam.text("resolvConf")) if request.command == "ADD" else {},
+        _dns(ipam.text("resolvConf")) if request.command == "ADD" else {},
     )
+
+
+def _dns(path: str) -> dict[str, Any]:
+    if not path:
+        return {}
+    from ipam import resolv  # late: only where it is configured
+
+    return resolv.read(path)
 
 
 def _requested(config: Section, args: str) -> tuple[bytes, ...]:

@@ -35,27 +35,33 @@ class View:
         self.entries: dict[bytes, bytes | None] | None = None
         self.unreadable: OSError | None = None
         self.directory = Directory(path)
-        try:
-            self.index = index.load(self.directory, self.boot) or self._look()
-        except BaseException:
-            self.directory.close()
-            raise
+        self._index: Index | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.index.close()
+        if self._index:
+            self._index.close()
         self.directory.close()
+
+    @property
+    def index(self) -> Index:
+        """The index, once it is asked for. Raises OSError."""
+        if not self._index:
+            self._index = index.load(self.directory, self.boot) or self._look()
+        return self._index
 
     def refresh(self) -> None:
         """Look at every file and begin a new index. Raises OSError."""
-        self.index.close()
-        self.index = self._look()
+        if self._index:
+            self._index.close()
+            self._index = None
+        self._index = self._look()
 
     def _look(self) -> Index:
         self.entries, self.unreadable = self.directory.scan()
-        return index.build(self.entries.items())
+        return index.build(self.entries)
 
     def everybody(self) -> list[tuple[bytes, bytes]]:
         """(address, content) of every file that can be read."""
@@ -102,23 +108,23 @@ class View:
         """How many addresses of a range set are taken."""
         return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
 
-    def dead(self, one: RangeSet) -> list[bytes]:
-        """The addresses of a range set whose holders cannot be alive: the file is torn, or made before this machine booted.
+    def is_dead(self, packed: bytes, content: bytes) -> bool:
+        """Whether the holder of an address cannot be alive: the file is torn, or was made before this machine booted.
 
-        For use after refresh(). Under the lock nobody is about to complete a file.
+        Under the lock nobody is about to complete a file.
         """
-        return [
-            packed
-            for packed, content in self.everybody()
-            if ranges.find(one, packed) and (reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot))
-        ]
+        return reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot)
+
+    def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
+        """(address, content) of the dead holders in a range set."""
+        return [(packed, content) for packed, content in self.everybody() if ranges.find(one, packed) and self.is_dead(packed, content)]
 
 
 class Store(View):
     """The same with the lock, until the end of the `with` block, and with what changes it."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
-        """As View; also CNIError(TRY_AGAIN_LATER) when the lock is not to be had."""
+        """As View; also CNIError(TRY_AGAIN_LATER) when the lock is not to be had in time."""
         self._lock = lock.acquire(path, timeout_s)
         try:
             super().__init__(path)

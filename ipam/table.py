@@ -46,13 +46,14 @@ class MemoryCells:
 
     __slots__ = ("image",)
 
-    def __init__(self, image: bytearray) -> None:
-        self.image = image
+    def __init__(self) -> None:
+        self.image = bytearray()
 
     def read(self, offset: int, length: int) -> bytes:
         return bytes(self.image[offset : offset + length])
 
     def write(self, offset: int, data: bytes) -> None:
+        self.image += bytes(max(0, offset + len(data) - len(self.image)))
         self.image[offset : offset + len(data)] = data
 
     def close(self) -> None:
@@ -109,6 +110,21 @@ class Table:
                     self.cells.write(offset + at, key + value)
                     return step == 0
         raise OverflowError("hash table is full")
+
+    def fill(self, items: list[tuple[int, bytes, bytes]]) -> None:
+        """Make an empty table of the (home, key, value) in *items*. Raises OverflowError when there are more than slots."""
+        buckets: dict[int, list[bytes]] = {}
+        late = []
+        for home, key, value in items:
+            slots = buckets.setdefault(home % self.buckets, [])
+            if (len(slots) + 1) * self.width <= self.bucket_size:
+                slots.append(key + value)
+            else:
+                late.append((home, key, value))
+        image = [b"".join(buckets.get(number, ())).ljust(self.bucket_size, b"\0") for number in range(self.buckets)]
+        self.cells.write(self.start, b"".join(image))
+        for home, key, value in late:
+            self.put(home, key, value)
 
     def change(self, offset: int, value: bytes) -> None:
         """Replace the value of the slot at *offset*."""
