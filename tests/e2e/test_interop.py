@@ -75,9 +75,14 @@ def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
 
 
 def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
-    """H-61: Go's DEL takes links and reservations; our elements, which it does not know, go with our GC."""
+    """H-61: Go's DEL takes links and reservations; our elements, which it does not know, go with our GC.
+
+    Go's DEL is configured without ipMasq: with it, it insists on the iptables chain that only its own ADD makes.
+    """
+    ours = chain(host, *[host.plugins] * 3)
+    ours.version = "1.1.0"  # has GC
     theirs = chain(host, GO, GO, GO)
-    ours = host.network(*theirs.plugins)
+    theirs.plugins = [{**theirs.plugins[0], "ipMasq": False}, PORTMAP]
     first, container = host.container("c1"), host.container("c2")
     ours.add(first, portMappings=[mapping(1)])
     before = host.state(container)

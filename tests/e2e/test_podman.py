@@ -131,6 +131,8 @@ def test_podman_runs_containers_that_talk_and_leave_nothing(podman: Podman, host
     assert ask_http(host, "127.0.0.1", 8080, "/index.html") == "hello"
     assert ask_http(outside, "192.0.2.1", 8080, "/index.html") == "hello"
 
+    sandboxes = podman("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", "web", "peer").split()
+    assert [path.rpartition("/")[0] for path in sandboxes] == ["/run/netns", "/run/netns"]
     podman("rm", "--force", "--time", "0", "web", "peer")
     assert host.state() == before
-    assert list(Path("/run/netns").iterdir()) == []
+    assert [path for path in sandboxes if Path(path).exists()] == []

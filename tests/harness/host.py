@@ -31,6 +31,7 @@ class Host(Namespace):
         self.children: list[Namespace] = []
         super().__init__(folder / "netns" / "host")
         self.inside = self.entered()
+        self.sysctl("net/ipv6/conf/default/accept_dad", 0)  # a host has settled: its link-local addresses are no longer tentative
 
     def __enter__(self) -> Self:
         self.inside.__enter__()

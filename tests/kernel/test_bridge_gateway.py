@@ -61,6 +61,15 @@ def test_a_new_container_behind_an_old_address_is_reached_at_once(host: Host, su
     assert ping(other, address, timeout_s=1) is not None
 
 
+def test_a_fresh_bridge_forwards_ipv6_at_once(host: Host) -> None:
+    """B-17: the kernel asks for neighbours from the bridge's link-local address, which must not be tentative for its first second."""
+    outside = host.outside()
+    outside.run("ip -6 route add fd01::/64 via 2001:db8:ff::1")
+    host.sysctl("net/ipv6/conf/default/accept_dad", 1)
+    host.network(bridge(host.data, "fd01::/64")).add(host.container())
+    assert ping(outside, "fd01::2", timeout_s=0.5) is not None
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_failure_after_force_puts_the_old_gateway_back(host: Host, force: bool) -> None:
     """B-35: the address that forceAddress took away is there again when a later step fails."""
