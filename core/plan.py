@@ -27,7 +27,7 @@ class Plan:
 
 @record
 class Bridge:
-    """A bridge in the host namespace. mtu: 0 for the kernel's default, used at creation only."""
+    """A bridge in the host namespace, born with a MAC that stays. mtu: 0 for the kernel's default, used at creation only."""
 
     name: str
     mtu: int = 0

@@ -46,8 +46,8 @@ def add(request: Request) -> Result:
     attachment = request.attachment
     with _kernel(request) as kernel:
         _refuse_second(kernel, attachment)
+        ipam = delegate.call(request, "ADD") if wanted.layer3 else result.parse(None, request.version)
         try:
-            ipam = delegate.call(request, "ADD") if wanted.layer3 else result.parse(None, request.version)
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
             answer = wanted.complete(ipam)

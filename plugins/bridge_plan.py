@@ -161,7 +161,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     port, ifname, owner = attachment.host_ifname, attachment.ifname, attachment.owner
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
-    shared += [Sysctl(HOST, f"net/ipv6/conf/{wanted.bridge}/accept_ra", "0", required=False), Up(HOST, wanted.bridge)]
+    shared += [Up(HOST, wanted.bridge)]
     owned: list[object] = [Veth(port, ifname, wanted.bridge, owner, wanted.mtu, mac, wanted.hairpin, wanted.isolated)]
     owned += [Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)]
     owned += [PortVlans(port, wanted.vlans, wanted.keep_default_vlan)] if wanted.vlans else []
