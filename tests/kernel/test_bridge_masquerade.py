@@ -10,7 +10,7 @@ from tests.harness.traffic import Server, ask, ping
 
 @pytest.mark.parametrize("backend", [{}, {"ipMasqBackend": "nftables"}])
 def test_leaving_traffic_is_masqueraded(host: Host, backend: dict[str, str]) -> None:
-    """B-36 B-38: the outside sees the host; neighbours and the host see the container."""
+    """B-38: the outside sees the host; neighbours and the host see the container."""
     outside = host.outside()
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, **backend))
     container, neighbour = host.container("c1"), host.container("c2")
@@ -34,7 +34,7 @@ def test_without_ip_masq_the_outside_cannot_answer(host: Host) -> None:
 
 
 def test_multicast_is_not_masqueraded(host: Host) -> None:
-    """B-36: as the Go suite has it; the rule set says so."""
+    """As the Go suite has it; the rule set says so."""
     host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True)).add(host.container())
     rules = host.run("nft list ruleset")
     assert "224.0.0.0/4" in rules

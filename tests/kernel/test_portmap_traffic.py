@@ -129,7 +129,7 @@ def test_udp_that_came_too_early_is_let_in(host: Host) -> None:
     ],
 )
 def test_host_ip_restricts(host: Host, host_ip: str, reached: list[str]) -> None:
-    """P-39 P-13 P-14: to one address, to one family, or not at all."""
+    """P-39: to one address, to one family, or not at all."""
     host.outside()
     host.run("ip address add 198.51.100.1/24 dev uplink")
     net, container = published(host), host.container()
@@ -188,7 +188,7 @@ def test_masq_all_hides_every_caller(host: Host, family: str, keys: dict[str, An
 
 
 def test_without_snat_the_caller_is_never_changed(host: Host) -> None:
-    """P-15 P-27 P-42: no masquerade, so neither localhost nor the container itself gets an answer; no route_localnet."""
+    """P-27 P-42: no masquerade, so neither localhost nor the container itself gets an answer; no route_localnet."""
     outside = host.outside()
     net, container = published(host, snat=False), host.container()
     net.add(container, portMappings=[mapping(8080)])

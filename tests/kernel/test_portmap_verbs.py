@@ -228,7 +228,7 @@ def test_an_address_without_interface_index_is_taken(host: Host) -> None:
 
 
 def test_many_ports_at_constant_cost(host: Host) -> None:
-    """P-19: 300 ports in one ADD, all there, all gone, and not a rule more than with one."""
+    """300 ports in one ADD, all there, all gone, and not a rule more than with one."""
     net, container = published(host), host.container()
     net.add(host.container("c0"), portMappings=[mapping(1)])
     before = host.state(container)
@@ -242,7 +242,7 @@ def test_many_ports_at_constant_cost(host: Host) -> None:
 
 @pytest.mark.parametrize("container_id", ["a" * 64, "x" * 200])
 def test_long_container_ids(host: Host, container_id: str) -> None:
-    """P-20: as runtimes give them, and longer than a comment of an element may be (128 bytes)."""
+    """As runtimes give them, and longer than a comment of an element may be (128 bytes)."""
     net, container = published(host), host.container(container_id)
     net.add(host.container("c0"), portMappings=[mapping(1)])
     before = host.state(container)

@@ -1,0 +1,104 @@
+"""The whole rule set of one container in nft's own words: what an administrator sees is what is meant."""
+
+import re
+from textwrap import dedent
+
+from tests.harness.configs import PORTMAP, bridge, mapping
+from tests.harness.host import Host
+
+SPOOF_CHECK = """
+    table bridge cniwire {
+        comment "cniwire: CNI plugins"
+        map spoof {
+            type ifname : verdict
+            elements = { "VETH" comment "net/c1/eth0" : jump mac-VETH }
+        }
+        chain prerouting {
+            type filter hook prerouting priority dstnat; policy accept;
+            iifname vmap @spoof
+        }
+        chain mac-VETH {
+            comment "net/c1/eth0"
+            ether saddr MAC return
+            drop
+        }
+    }
+"""
+PORTS_AND_MASQUERADE = """
+    table inet cniwire {
+        comment "cniwire: CNI plugins"
+        map hostports4 {
+            type inet_proto . inet_service : ipv4_addr . inet_service
+            elements = { tcp . 8080 comment "net/c1/eth0" : 10.1.0.2 . 80 }
+        }
+        map hostip_hostports4 {
+            type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+            elements = { 192.0.2.1 . udp . 53 comment "net/c1/eth0" : 10.1.0.2 . 53 }
+        }
+        map hostports6 {
+            type inet_proto . inet_service : ipv6_addr . inet_service
+        }
+        map hostip_hostports6 {
+            type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service
+        }
+        map hairpin4 {
+            type ipv4_addr : verdict
+            elements = { 10.1.0.2 comment "net/c1/eth0" : jump hairpin-10.1.0.0/24 }
+        }
+        map hairpin6 {
+            type ipv6_addr : verdict
+        }
+        map masquerade4 {
+            type ipv4_addr : verdict
+            elements = { 10.1.0.2 comment "net/c1/eth0" : jump outside-10.1.0.0/24 }
+        }
+        map masquerade6 {
+            type ipv6_addr : verdict
+        }
+        chain hostports {
+            dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4
+            dnat ip to meta l4proto . th dport map @hostports4
+            dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostip_hostports6
+            dnat ip6 to meta l4proto . th dport map @hostports6
+        }
+        chain prerouting {
+            type nat hook prerouting priority dstnat; policy accept;
+            fib daddr type local jump hostports
+        }
+        chain output {
+            type nat hook output priority -100; policy accept;
+            fib daddr type local jump hostports
+        }
+        chain postrouting {
+            type nat hook postrouting priority srcnat; policy accept;
+            ct status dnat ip daddr vmap @hairpin4
+            ct status dnat ip6 daddr vmap @hairpin6
+            ip saddr vmap @masquerade4
+            ip6 saddr vmap @masquerade6
+        }
+        chain outside-10.1.0.0/24 {
+            ip daddr 10.1.0.0/24 return
+            ip daddr 224.0.0.0/4 return
+            masquerade
+        }
+        chain hairpin-10.1.0.0/24 {
+            ip saddr 10.1.0.0/24 masquerade
+            ip saddr 127.0.0.1 masquerade
+        }
+    }
+"""
+
+
+def test_the_ruleset_of_one_container(host: Host) -> None:
+    """P-6 P-26 B-45: published ports, hairpin, masquerade and spoof check, IPv4 with snat."""
+    ports = [mapping(8080), mapping(53, 53, "udp", hostIP="192.0.2.1")]
+    switch = bridge(host.data, "10.1.0.0/24", ipMasq=True, ipMasqBackend="nftables", macspoofchk=True)
+    result = host.network(switch, {**PORTMAP, "backend": "nftables"}).add(host.container(), portMappings=ports)
+    expected = (SPOOF_CHECK + PORTS_AND_MASQUERADE).replace("VETH", host.veth("net/c1/eth0"))
+    expected = expected.replace("MAC", result["interfaces"][2]["mac"])
+    assert lines(host.run("nft --stateless list ruleset")) == lines(dedent(expected))
+
+
+def lines(ruleset: str) -> list[str]:
+    """Return the lines of a rule set without their indentation, empty ones left out."""
+    return [line for text in ruleset.splitlines() if (line := re.sub(r"\s+", " ", text).strip())]
