@@ -1,0 +1,73 @@
+"""Our own host-local in process and the same as an executable: one outcome, one state."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import delegate
+from core.protocol import respond
+from tests.harness.stub import Stub, environ
+
+BIN = Path(__file__).resolve().parents[2] / "bin"
+RANGES = [[{"subnet": "10.7.0.0/29"}]]
+SETS: list[dict[str, Any]] = [
+    {"ranges": RANGES},
+    {"ranges": [[{"subnet": "10.7.0.1/29"}]]},
+    {"ranges": [[{"subnet": "fd00::/120"}]], "routes": [{"dst": "::/0"}]},
+]
+STEPS: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
+    ("ADD", "c1", {}, {}),
+    ("CHECK", "c1", {}, {}),
+    ("ADD", "c1", {}, {}),
+    ("ADD", "c2", {}, {"CNI_ARGS": "IP=10.7.0.4"}),
+    ("ADD", "c3", {}, {"CNI_ARGS": "K=V"}),
+    ("ADD", "c3", {}, {"CNI_NETNS": "/proc/self/ns/net"}),
+    ("ADD", "c3", {"cniVersion": "1.2.0"}, {}),
+    ("ADD", "c3", {"cniVersion": "0.2.0"}, {}),
+    ("CHECK", "c9", {}, {}),
+    ("CHECK", "c9", {"cniVersion": "0.3.1"}, {}),
+    ("STATUS", "c1", {}, {}),
+    ("GC", "c1", {"cni.dev/valid-attachments": [{"containerID": "c2", "ifname": "eth0"}]}, {}),
+    ("DEL", "c2", {"prevResult": "rubbish"}, {}),
+    ("DEL", "c9", {}, {"CNI_NETNS": ""}),
+]
+
+
+def outcomes(folder: Path, ipam: dict[str, Any], monkeypatch: pytest.MonkeyPatch, in_process: bool) -> list[Any]:
+    """What each step answered and left behind."""
+    monkeypatch.setattr("sys.argv", [str(BIN / "bridge" if in_process else "/usr/bin/bridge")])
+    outer, seen = Stub(lambda request: delegate.call(request, request.command)), []
+    for command, container_id, more, variables in STEPS:
+        config = {"cniVersion": "1.1.0", "name": "n1", "ipam": {**ipam, "type": "host-local", "dataDir": str(folder)}, **more}
+        stdin = json.dumps(config).encode()
+        usual = {"CNI_CONTAINERID": container_id, "CNI_ARGS": "", "CNI_PATH": str(BIN), "PATH": os.environ["PATH"]}
+        full = environ(command, **{**usual, **variables})
+        code, stdout = respond(outer, full, lambda stdin=stdin: stdin, {"host-local": "ipam.host_local"})  # type: ignore[misc]
+        store = {path.name: path.read_bytes() for path in folder.glob("n1/[!.]*")}
+        seen.append((code, stdout.split(b" since ")[0], store))
+    return seen
+
+
+@pytest.mark.parametrize("ipam", SETS, ids=["v4", "invalid", "v6"])
+def test_in_process_and_executed_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ipam: dict[str, Any]) -> None:
+    """S-92, S-94, S-95, S-96, S-97, S-99, S-100."""
+    calls: list[str] = []
+    executed = delegate._executed
+
+    def noted(path: str, *rest: Any) -> tuple[int, bytes, bytes]:
+        calls.append(path)
+        return executed(path, *rest)
+
+    monkeypatch.setattr(delegate, "_executed", noted)
+    one = outcomes(tmp_path / "n", ipam, monkeypatch, in_process=True)
+    assert calls == []
+    shutil.rmtree(tmp_path / "n", ignore_errors=True)
+    other = outcomes(tmp_path / "n", ipam, monkeypatch, in_process=False)
+    assert set(calls) == {str(BIN / "host-local")}
+    assert one == other
+    if "routes" not in ipam:
+        assert {code for code, _, _ in one} == {0, 1}
