@@ -68,7 +68,7 @@ def state(item: Mapping[str, Any]) -> Text:
 
 def tree(network: Mapping[str, Any]) -> Tree:
     """network -> bridge -> port -> container/ifname -> addresses."""
-    about = " → ".join(network.get("plugins", [])) or "not configured any more"
+    about = " → ".join(network.get("plugins", [])) or ("unreadable" if "error" in network else "not configured any more")
     root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {network.get('source', '')}", "dim")))
     if "error" in network:
         root.add(Text(network["error"], style="red"))

@@ -95,9 +95,9 @@ class Several(Failure):
     """Several failures of a verb that goes on after an error."""
 
     def __init__(self, failures: list[CNIError]) -> None:
-        failures = [one for failure in failures for one in (failure.failures if isinstance(failure, Several) else [failure])]
+        failures = [one for failure in failures for one in getattr(failure, "failures", [failure])]  # flat
         super().__init__("; ".join(str(failure) for failure in failures), code=failures[0].code)
-        self.failures = failures
+        self.failures: list[CNIError] = failures
         self.status = max(getattr(failure, "status", FAILED) for failure in failures)
 
 

@@ -8,6 +8,7 @@ from core.attachment import network_prefix, owner_text
 from launcher.conflist import Network
 
 DATA_DIR = "/var/lib/cni/networks"
+LINKS = "/sys/class/net"
 
 
 def orphans(network: Network, valid: Iterable[tuple[str, str]]) -> list[str]:
@@ -22,9 +23,9 @@ def owned_interfaces(network: str, claimed: set[tuple[str, str]]) -> list[tuple[
     """(name, owner) of host interfaces whose alias is an owner on *network* that is not claimed."""
     owners = {owner_text(network, container_id, ifname) for container_id, ifname in claimed}
     found = []
-    for name in sorted(os.listdir("/sys/class/net")):
+    for name in sorted(os.listdir(LINKS)):
         try:
-            with open(f"/sys/class/net/{name}/ifalias", encoding="utf-8") as file:
+            with open(os.path.join(LINKS, name, "ifalias"), encoding="utf-8") as file:
                 owner = file.read().strip()
         except OSError:
             continue  # it has just gone
@@ -42,6 +43,8 @@ def lost_reservations(network: str, plugin: Mapping[str, Any], claimed: set[tupl
     found = []
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if name == "lock" or name.startswith(("last_reserved_ip.", ".")):
+            continue
+        if os.path.isdir(os.path.join(folder, name)):
             continue
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
             container_id, _, ifname = file.read().strip().partition("\n")

@@ -1,7 +1,6 @@
 """The commands that look after what is wired: check, gc, status."""
 
 import argparse
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -162,7 +161,11 @@ def named(keys: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 def gc_networks(session: Session, references: list[str], failures: list[CNIError]) -> list[Network]:
     """The named networks; or all that are configured, and those that only the cache still knows."""
     chosen: dict[str, Network] = {}
-    for _, network in listed(session, references) if references or os.path.isdir(session.conf_dir) else ():
+    try:
+        configured = listed(session, references)
+    except MissingDirectory:
+        configured = []  # the cache may know some all the same
+    for _, network in configured:
         if isinstance(network, Network):
             chosen.setdefault(network.name, network)
         else:

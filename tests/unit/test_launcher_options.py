@@ -119,7 +119,7 @@ def test_every_example_in_the_help_is_accepted() -> None:
 
 
 def test_lab_is_handed_over_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.lab.main", lambda argv: len(argv))
+    monkeypatch.setattr("launcher.lab.main", len)
     assert command.main(["lab", "--", "ls", "--json"]) == 3
 
 
@@ -166,6 +166,8 @@ def test_completion_knows_every_command_and_option(shell: str) -> None:
 
 
 def test_help_loads_neither_rich_nor_pyroute2() -> None:
-    code = "import sys; from launcher.main import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass\nprint('rich' in sys.modules, 'pyroute2' in sys.modules)"
+    code = (
+        "import sys, atexit; atexit.register(lambda: print({'rich', 'pyroute2'} & set(sys.modules))); import launcher.main as it; it.main(['--help'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert done.stdout.splitlines()[-1] == "False False"
+    assert done.stdout.splitlines()[-1] == "set()"

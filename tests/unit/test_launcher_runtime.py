@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,10 @@ def test_add_refuses_a_result_that_is_none(runtime: Runtime, fakes: FakePlugins,
         ({"ips": []}, {"ips": [], "cniVersion": "1.1.0"}),
         ({"cniVersion": "", "dns": {}}, {"dns": {}, "cniVersion": "1.1.0"}),
         (None, {"cniVersion": "1.1.0"}),
-        ({"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.0.0.2/8"}], "dns": {}}, {"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.2/8"}]}),
+        (
+            {"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.0.0.2/8"}], "dns": {}},
+            {"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.2/8"}]},
+        ),
     ],
 )
 def test_add_takes_a_result_in_any_version(runtime: Runtime, fakes: FakePlugins, printed: Any, expected: Any) -> None:
@@ -345,7 +349,8 @@ def test_version_replies_are_decoded() -> None:
     """S-84: good, without a list at 0.2.0, and the bad ones."""
     assert decode_versions(b'{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0", "0.4.0"]}') == ["0.4.0", "1.0.0"]
     assert decode_versions(b'{"cniVersion": "0.2.0"}') == ["0.1.0", "0.2.0"]
-    for reply in (b"", b"{", b"{}", b'{"supportedVersions": ["1.0.0"]}', b'{"cniVersion": "1.0.0"}', b'{"cniVersion": "1.0.0", "supportedVersions": [1]}'):
+    bad = (b"", b"{", b"{}", b'{"supportedVersions": ["1.0.0"]}', b'{"cniVersion": "1.0.0"}', b'{"cniVersion": "1.0.0", "supportedVersions": [1]}')
+    for reply in bad:
         with pytest.raises(CNIError):
             decode_versions(reply)
 
@@ -430,7 +435,7 @@ def test_a_plugin_that_hangs_is_ended_at_the_deadline(runtime: Runtime, fakes: F
     runtime.cache.write("net", REQUEST, b"{}", LAST)
     fakes.make("first", **{verb: {"sleep": 30}})
     runtime.timeout = 0.3
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "ADD": lambda: runtime.add(network(), REQUEST),
         "CHECK": lambda: runtime.check(network(), REQUEST),
         "DEL": lambda: runtime.delete(network(plugins=[{"type": "first"}]), REQUEST),

@@ -1,0 +1,204 @@
+"""Who gets what: interface names, ports, resolv.conf; orphans; what a person sees."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from core.attachment import owner_text
+from core.errors import CNIError
+from launcher import orphans
+from launcher.cache import Cached, Request
+from launcher.conflist import Network, parse_list
+from launcher.drawing import draw
+from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
+from launcher.target import Target
+from launcher.terminal import Terminal
+from launcher.wiring import Wishes, addresses, document, requests, resolv_conf, summary
+
+PLACE = Target("web", "/run/netns/web")
+MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
+
+
+def network(name: str, *capabilities: str, **plugin: Any) -> Network:
+    declared = {"capabilities": dict.fromkeys(capabilities, True)} if capabilities else {}
+    return parse_list(json.dumps({"name": name, "plugins": [{"type": "bridge", **plugin, **declared}]}).encode())
+
+
+def test_each_network_gets_the_next_interface() -> None:
+    pairs = requests([network("a"), network("b")], PLACE, Wishes(args=(("K", "V"),)))
+    assert [request for _, request in pairs] == [
+        Request("web", "eth0", "/run/netns/web", (("K", "V"),), {}),
+        Request("web", "eth1", "/run/netns/web", (("K", "V"),), {}),
+    ]
+
+
+def test_taken_names_are_left_alone() -> None:
+    pairs = requests([network("a"), network("b")], PLACE, Wishes(), ["lo", "eth0", "eth2"])
+    assert [request.ifname for _, request in pairs] == ["eth1", "eth3"]
+
+
+def test_a_wished_name_is_for_one_network() -> None:
+    assert requests([network("a")], PLACE, Wishes(ifname="net0"))[0][1].ifname == "net0"
+    with pytest.raises(UsageFailure, match="--ifname goes with a single network"):
+        requests([network("a"), network("b")], PLACE, Wishes(ifname="net0"))
+
+
+def test_ports_go_to_the_first_network_that_can() -> None:
+    """R-1: and to no other, or one host port would be mapped twice."""
+    pairs = requests([network("a"), network("b", "portMappings"), network("c", "portMappings")], PLACE, Wishes(mappings=(MAPPING,)))
+    assert [request.capability_args for _, request in pairs] == [{}, {"portMappings": [MAPPING]}, {}]
+
+
+def test_what_no_plugin_would_get_is_an_error() -> None:
+    """R-1."""
+    with pytest.raises(ConfigFailure, match="network a, b: no plugin declares the capability mac, so nobody would get its value") as caught:
+        requests([network("a", "ips"), network("b")], PLACE, Wishes(capability_args={"mac": "02::", "ips": []}))
+    assert caught.value.hint == 'give the plugin that should get it "capabilities": {"mac": true}'
+
+
+def cached(outcome: dict[str, Any], **capability_args: Any) -> Cached:
+    return Cached("demo", Request("web", "eth0", "/run/netns/web", (), capability_args), b"", outcome)
+
+
+def test_addresses_of_every_version_are_found() -> None:
+    assert addresses({"ips": [{"address": "10.0.0.2/8"}, {"address": "fd00::2/64"}]}) == ["10.0.0.2/8", "fd00::2/64"]
+    assert addresses({"ip4": {"ip": "10.0.0.2/8"}, "ip6": {"ip": "fd00::2/64"}}) == ["10.0.0.2/8", "fd00::2/64"]
+    assert addresses({}) == []
+
+
+def test_resolv_conf_says_what_the_results_ask_for() -> None:
+    dns = {"nameservers": ["10.0.0.53"], "domain": "example.org", "search": ["a", "b"], "options": ["ndots:2"]}
+    text = "nameserver 10.0.0.53\ndomain example.org\nsearch a b\noptions ndots:2\n"
+    assert resolv_conf([cached({"dns": dns}), cached({"dns": {}}), cached({})]) == text
+    assert resolv_conf([cached({})]) == ""
+
+
+def test_an_attachment_is_described() -> None:
+    item = cached({"ips": [{"address": "10.0.0.2/8"}]}, portMappings=[MAPPING])
+    assert summary(item) == "[bold]web[/]/eth0 is on demo: [cyan]10.0.0.2/8[/]  published [magenta]8080→80/tcp[/]"
+    assert summary(cached({})) == "[bold]web[/]/eth0 is on demo: [cyan]no address[/]"
+    assert document(item) == {
+        "network": "demo",
+        "containerID": "web",
+        "ifname": "eth0",
+        "netns": "/run/netns/web",
+        "portMappings": [MAPPING],
+        "result": {"ips": [{"address": "10.0.0.2/8"}]},
+    }
+
+
+def test_reservations_of_nobody_are_orphans(tmp_path: Path) -> None:
+    """Files of every age; bookkeeping is no reservation."""
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    files = {"10.0.0.2": "web\r\neth0", "10.0.0.3": "web\r\neth1", "10.0.0.4": "web", "10.0.0.5": "old\n", "10.0.0.6": "", "fd00::2": "x\r\neth0"}
+    for name, content in {**files, "lock": "", "last_reserved_ip.0": "10.0.0.6"}.items():
+        (folder / name).write_text(content)
+    (folder / "nested").mkdir()
+    demo = network("demo", ipam={"type": "host-local", "dataDir": str(tmp_path)})
+    assert orphans.orphans(demo, [("web", "eth0")]) == [
+        "address 10.0.0.3 reserved for web/eth1",
+        "address 10.0.0.5 reserved for old",
+        "address 10.0.0.6 reserved for nobody",
+        "address fd00::2 reserved for x/eth0",
+    ]
+    assert orphans.orphans(network("demo", ipam={"type": "other"}), []) == []
+    assert orphans.orphans(network("elsewhere", ipam={"type": "host-local", "dataDir": str(tmp_path)}), []) == []
+
+
+def test_interfaces_of_nobody_are_orphans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the owner in their alias."""
+    for name, alias in {"a": owner_text("demo", "web", "eth0"), "b": owner_text("demo", "old", "eth0"), "c": "other/x/eth0", "d": ""}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ifalias").write_text(alias + "\n")
+    monkeypatch.setattr(orphans, "LINKS", str(tmp_path))
+    assert orphans.owned_interfaces("demo", {("web", "eth0")}) == [("b", "demo/old/eth0")]
+
+
+def shown(renderable: Any, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def test_a_topology_is_drawn() -> None:
+    """network -> bridge -> port -> container/ifname -> addresses, with published ports and damage."""
+    web = {
+        "containerID": "web",
+        "ifname": "eth0",
+        "state": "up",
+        "addresses": ["10.0.0.2/24"],
+        "port": "veth1",
+        "bridge": "br0",
+        "portMappings": [MAPPING],
+    }
+    old = {"containerID": "old", "ifname": "eth0", "state": "gone", "why": "its process has ended", "addresses": [], "bridge": "br0"}
+    lone = {"containerID": "p", "ifname": "eth0", "state": "up", "addresses": ["10.1.0.2/24"]}
+    picture = {
+        "networks": [
+            {
+                "name": "demo",
+                "source": "/etc/cni/net.d/10.conflist",
+                "plugins": ["bridge", "portmap"],
+                "bridges": [{"name": "br0", "state": "up", "mtu": 1500, "addresses": ["10.0.0.1/24"]}],
+                "attachments": [web, old],
+            },
+            {"name": "line", "plugins": ["ptp"], "bridges": [], "attachments": [lone]},
+            {"name": "idle", "plugins": ["bridge"], "bridges": []},
+            {"name": "/x.conflist", "source": "/x.conflist", "error": "no JSON", "bridges": []},
+        ],
+        "unwired": ["spare"],
+    }
+    assert shown(draw(picture)) == (
+        "CONTAINER  IFNAME  NETWORK  ADDRESSES    PUBLISHED    STATE\n"
+        "web        eth0    demo     10.0.0.2/24  8080→80/tcp  up\n"
+        "old        eth0    demo     -            -            gone\n"
+        "p          eth0    line     10.1.0.2/24  -            up\n"
+        "\n"
+        "demo  bridge → portmap  /etc/cni/net.d/10.conflist\n"
+        "└── bridge br0  10.0.0.1/24  mtu 1500\n"
+        "    ├── veth1 ── web/eth0  10.0.0.2/24  8080→80/tcp\n"
+        "    └── old/eth0    its process has ended\n"
+        "line  ptp\n"
+        "└── p/eth0  10.1.0.2/24\n"
+        "idle  bridge\n"
+        "└── nothing attached\n"
+        "/x.conflist  unreadable  /x.conflist\n"
+        "└── no JSON\n"
+        "namespaces without a network: spare"
+    )
+
+
+def test_nothing_at_all_is_said_so() -> None:
+    assert shown(draw({"networks": [], "unwired": []}, "/etc/cni/net.d")) == "no network is configured in /etc/cni/net.d, and nothing is wired"
+
+
+def test_a_failure_is_shown_with_details_and_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Text with brackets is text, not markup."""
+    Terminal().failure(Several([Failure("a [b] c", "d [/] e", "do [this]"), CNIError(7, "plain")]))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == ["✘ a [b] c", "  d [/] e", "  → do [this]", "✘ plain"]
+
+
+def test_a_failure_for_programs_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(as_json=True).failure(Several([TimedOut("late"), CNIError(7, "plain", "more")]))
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    hint = "give it more time with --timeout SECONDS, or look at its calls with --verbose"
+    assert json.loads(captured.out) == {
+        "code": 11,
+        "msg": "late; plain; more",
+        "errors": [{"code": 11, "msg": "late", "hint": hint}, {"code": 7, "msg": "plain", "details": "more"}],
+    }
+
+
+def test_several_failures_end_with_the_worst_code() -> None:
+    nested = Several([Several([ConfigFailure("a")]), CNIError(1, "b"), TimedOut("c")])
+    assert [failure.msg for failure in nested.failures] == ["a", "b", "c"]
+    assert nested.status == 124
