@@ -19,13 +19,14 @@ def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeo
     """Look again with *done* after every event of an rtnetlink *group*; False when *timeout_s* is over. Raises OSError."""
     events = kernel.visit(place, lambda: Socket(ROUTE))
     try:
+        events.socket.bind((0, 0))  # the kernel's own news passes by a socket without an address
         events.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
         deadline = monotonic() + timeout_s
         while not done():
             left = deadline - monotonic()
             if left <= 0:
                 return False
-            events.socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("=qq", int(left), max(1, int(left % 1 * 1e6))))
+            events.socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("@ll", int(left), max(1, int(left % 1 * 1e6))))
             try:
                 events.receive()
             except BlockingIOError:
