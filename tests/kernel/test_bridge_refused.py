@@ -122,7 +122,10 @@ def test_add_refuses_the_namespace_it_runs_in(host: Host) -> None:
     ids=str,
 )
 def test_add_survives_a_bad_ipam_plugin(host: Host, script: str, words: list[str]) -> None:
-    """B-34: rubbish, an error, death: told by what it said, nothing left, and its DEL was called when it had been asked."""
+    """B-34: rubbish, an error, death: told by what it said, and nothing left.
+
+    Its DEL is called, except after a proper error: that may mean that the address belongs to an earlier ADD.
+    """
     host.network(bridge()).add(host.container("c0"))
     container = host.container()
     before = host.state(container)
@@ -130,7 +133,7 @@ def test_add_survives_a_bad_ipam_plugin(host: Host, script: str, words: list[str
     with pytest.raises(PluginError) as failed:
         host.network(bridge(ipam={"type": "fake"}), suites={"fake": folder}).add(container)
     assert [word for word in words if word not in failed.value.msg + failed.value.details] == []
-    assert (folder / "calls").read_text().split() == ["ADD", "DEL"]
+    assert (folder / "calls").read_text().split() == (["ADD"] if '"code"' in script else ["ADD", "DEL"])
     assert host.state(container) == before
 
 
