@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,16 +98,19 @@ def test_call_of_what_cannot_be_executed_is_an_error(tmp_path: Path) -> None:
 def test_call_retries_an_executable_that_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """S-103: "text file busy" passes."""
     path = script(tmp_path, "echo '{}'")
-    writer = open(path, "r+b")  # noqa: SIM115 - closed by the fake sleep, as the program that replaces the file would
-    pauses: list[float] = []
-
-    def sleep(pause: float) -> None:
-        pauses.append(pause)
-        writer.close()
-
-    monkeypatch.setattr("launcher.plugin.time.sleep", sleep)
+    monkeypatch.setattr("launcher.plugin.BUSY_PAUSE", 0.05)
+    writer = open(path, "r+b")  # noqa: SIM115 - closed by the timer, as the program that replaces the file would
+    threading.Timer(0.12, writer.close).start()
     assert call(path, "ADD", {}, {}, Deadline(10))[0] == b"{}\n"
-    assert pauses == [1.0]
+    assert writer.closed
+
+
+def test_call_does_not_retry_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S-103."""
+    path = script(tmp_path, "echo '{}'")
+    monkeypatch.setattr("launcher.plugin.BUSY_PAUSE", 0.01)
+    with open(path, "r+b"), pytest.raises(Failure, match="cannot execute plugin .*: Text file busy"):
+        call(path, "ADD", {}, {}, Deadline(10))
 
 
 def alive(pid: int) -> bool:
