@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.netlink import Message
 
 LINK_LOCAL = 253  # scope
+UNREACHABLE = (2, 19, 101, 113)  # ENOENT, ENODEV, ENETUNREACH, EHOSTUNREACH
 
 
 def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
@@ -28,7 +29,7 @@ def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
 
 
 def _find_gateway(kernel: Kernel, want: Gateway) -> Gateway | None:
-    return want if want.cidr in _gateways(kernel, want.link) else None
+    return want if kernel.link(HOST, want.link) and want.cidr in _gateways(kernel, want.link) else None
 
 
 def _create_gateway(kernel: Kernel, want: Gateway) -> None:
@@ -52,7 +53,8 @@ def _conflict(present: Cidr, wanted: Cidr) -> bool:
 
 
 def _find_address(kernel: Kernel, want: Address) -> Address | None:
-    return want if want.cidr in [cidr for cidr, _, _ in kernel.addresses(CONTAINER, want.link)] else None
+    there = kernel.link(CONTAINER, want.link)
+    return want if there and want.cidr in [cidr for cidr, _, _ in kernel.addresses(CONTAINER, want.link)] else None
 
 
 def _path(want: Route) -> Path:
@@ -64,11 +66,13 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
 
     A later plugin of the chain may have moved it to another table, so only a wanted table is compared.
     """
-    index = kernel.need(CONTAINER, want.link).index
+    link = kernel.link(CONTAINER, want.link)
+    if link is None:
+        return None
     replies = kernel.at(CONTAINER).ask(rtnetlink.list_routes(rtnetlink.family(want.dst.address)))
-    candidates = [path for _, payload in replies for oif, path in rtnetlink.route(payload) if oif == index and path.dst == want.dst]
+    candidates = [path for _, payload in replies for oif, path in rtnetlink.route(payload) if oif == link.index and path.dst == want.dst]
     for path in candidates:
-        if want.table in (None, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
+        if want.table in (None, 0, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
             metrics = (path.mtu if want.mtu else 0, path.advmss if want.advmss else 0)
             return replace(want, mtu=metrics[0], advmss=metrics[1])
     return None
@@ -129,7 +133,12 @@ def _way(kernel: Kernel, destination: bytes) -> str:
 
 
 def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | None:
-    return want if sysctl.read(_way(kernel, want.destination)) == "1" else None
+    try:
+        return want if sysctl.read(_way(kernel, want.destination)) == "1" else None
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            return None
+        raise
 
 
 FIND: dict[type, Any] = {

@@ -10,7 +10,7 @@ import os
 from core import rtnetlink, sysctl
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
-from core.netlink import unpack_from
+from core.netlink import head
 from core.plan import CONTAINER, HOST, Bridge, PortVlans, Promiscuous, Up, Veth, VlanGateway
 from core.record import replace
 from core.rtnetlink import IFF_PROMISC
@@ -81,11 +81,17 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
     master = kernel.need(HOST, want.bridge).index
-    made, _ = kernel.at(HOST).do(
+    requests = (
         rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac),
         rtnetlink.set_port(want.name, want.owner, want.hairpin, want.isolated),
     )
+    (made, refused), (_, unfinished) = kernel.at(HOST).exchange(requests)
     kernel.forget_link(CONTAINER, want.ifname)
+    if refused:
+        raise refused
+    if unfinished:  # one record, all or nothing
+        delete_link(kernel, want.name)
+        raise unfinished
     if made:
         kernel.links[HOST, want.name] = rtnetlink.link(made[0][1])
 
@@ -117,26 +123,33 @@ def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
 
 
 def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
+    from core import vlan  # late: only where VLANs are used
+
     index = kernel.need(HOST, name).index
-    replies = kernel.at(HOST).ask(rtnetlink.get_vlans())
-    return [entry for _, payload in replies if unpack_from("=i", payload, 4)[0] == index for entry in rtnetlink.vlans(payload)]
+    replies = kernel.at(HOST).ask(vlan.get())
+    return [entry for _, payload in replies if head("=i", payload, 4)[0] == index for entry in vlan.entries(payload)]
 
 
 def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
-    found = {vlan: bool(flags & rtnetlink.VLAN_PVID) for flags, vlan in _port_vlans(kernel, want.link)}
+    if not kernel.link(HOST, want.link):
+        return None
+    from core.vlan import PVID  # late: as in _port_vlans
+
+    found = {each: bool(flags & PVID) for flags, each in _port_vlans(kernel, want.link)}
     wanted = dict(want.vlans)
-    extra = tuple([(vlan, pvid) for vlan, pvid in found.items() if vlan not in wanted and not (want.keep_default and vlan == 1)])
-    return replace(want, vlans=tuple([(vlan, found[vlan]) for vlan, _ in want.vlans if vlan in found]) + extra)
+    extra = tuple([(each, pvid) for each, pvid in found.items() if each not in wanted and not (want.keep_default and each == 1)])
+    return replace(want, vlans=tuple([(each, found[each]) for each, _ in want.vlans if each in found]) + extra)
 
 
 def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
+    from core import vlan  # loaded already, with what was there before
+
     index = kernel.need(HOST, want.link).index
     present = [] if want.keep_default else _port_vlans(kernel, want.link)
-    native = rtnetlink.VLAN_PVID | rtnetlink.VLAN_UNTAGGED
-    added = [(native if pvid else 0, vlan) for vlan, pvid in want.vlans]
+    added = [(vlan.PVID | vlan.UNTAGGED if pvid else 0, each) for each, pvid in want.vlans]
     if present:
-        kernel.at(HOST).do(rtnetlink.change_vlans(index, [(0, vlan) for _, vlan in present], delete=True))
-    kernel.at(HOST).do(rtnetlink.change_vlans(index, added))
+        kernel.at(HOST).do(vlan.change(index, [(0, each) for _, each in present], delete=True))
+    kernel.at(HOST).do(vlan.change(index, added))
 
 
 def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:

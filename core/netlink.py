@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from core.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
+    from _struct import calcsize
     from _struct import pack as pack
     from _struct import unpack_from as unpack_from
 except ImportError:  # another Python: the public modules have the same names
     from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
+    from struct import calcsize
     from struct import pack as pack
     from struct import unpack_from as unpack_from
 
@@ -24,7 +30,7 @@ NESTED = 0x8000
 ERROR, DONE = 2, 3  # message types
 MULTI, DUMP_INTERRUPTED, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200
 SOL_NETLINK, CAP_ACK, EXT_ACK, GET_STRICT_CHK = 270, 10, 11, 12
-SOL_SOCKET, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 1, 32, 33
+SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
 EXT_ACK_TEXT = 1
 RECEIVE_BYTES = 1 << 16
 SEND_BUFFER_BYTES = 1 << 17  # what a socket takes without being asked to grow
@@ -90,6 +96,13 @@ def text(data: bytes) -> str:
 LITTLE = pack("=H", 1) == b"\1\0"
 
 
+def head(layout: str, data: bytes, offset: int = 0) -> tuple[Any, ...]:
+    """The fixed fields that a message begins with. Raises ValueError when it is too short."""
+    if offset + calcsize(layout) > len(data):
+        raise ValueError(f"want {offset + calcsize(layout)} bytes or more, found a netlink message of {len(data)}")
+    return unpack_from(layout, data, offset)
+
+
 class Socket:
     """A netlink socket in the network namespace in which it was made."""
 
@@ -148,9 +161,15 @@ class Socket:
             parts.append(pack("=IHHII", len(message.payload) + 16, message.type, flags, self.sequence, 0) + message.payload)
         data = b"".join(parts)
         if len(data) > SEND_BUFFER_BYTES:
-            self.socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, 2 * len(data))
+            self._grow(2 * len(data))
         self.socket.send(data)
         return first
+
+    def _grow(self, size: int) -> None:
+        try:
+            self.socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, size)
+        except PermissionError:  # root of a user namespace only: it may do as it is, or send() says that it does not
+            self.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def receive(self) -> list[tuple[int, int, int, bytes]]:
         """The (type, flags, sequence, payload) of the messages in the next datagram. Raises OSError."""

@@ -6,7 +6,7 @@ Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(
 from __future__ import annotations
 
 from core.address import Cidr
-from core.netlink import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, nest, number, pack, string, text, unpack_from, unsigned
+from core.netlink import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
 from core.record import record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -14,14 +14,13 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNEIGH, DELNEIGH = 28, 29
 IFF_UP, IFF_PROMISC = 0x1, 0x100
-AF_INET, AF_INET6, AF_BRIDGE = 2, 10, 7
+AF_INET, AF_INET6 = 2, 10
 SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 OPERSTATE_UP = 6
 VETH_INFO_PEER = 1
 PERMANENT, NODAD = 0x80, 0x02  # IFA_F_*
 TENTATIVE, DADFAILED = 0x40, 0x08
 TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST = 254, 3, 0, 253, 1
-VLAN_PVID, VLAN_UNTAGGED, VLAN_RANGE_BEGIN, VLAN_RANGE_END = 0x2, 0x4, 0x8, 0x10
 
 
 @record
@@ -52,28 +51,28 @@ def family(packed: bytes) -> int:
     return AF_INET if len(packed) == 4 else AF_INET6
 
 
-def _ifinfo(index: int = 0, flags: int = 0, change: int = 0, address_family: int = 0) -> bytes:
+def ifinfo(index: int = 0, flags: int = 0, change: int = 0, address_family: int = 0) -> bytes:
     return pack("=BxHiII", address_family, 0, index, flags, change)
 
 
 def get_link(name: str) -> Message:
     """Ask for one link by name."""
-    return Message(GETLINK, 0, _ifinfo() + string(3, name) + number(29, SKIP_STATS))
+    return Message(GETLINK, 0, ifinfo() + string(3, name) + number(29, SKIP_STATS))
 
 
 def get_link_at(index: int) -> Message:
     """Ask for one link by index."""
-    return Message(GETLINK, 0, _ifinfo(index) + number(29, SKIP_STATS))
+    return Message(GETLINK, 0, ifinfo(index) + number(29, SKIP_STATS))
 
 
 def list_links() -> Message:
     """Ask for all links."""
-    return Message(GETLINK, DUMP, _ifinfo() + number(29, SKIP_STATS))
+    return Message(GETLINK, DUMP, ifinfo() + number(29, SKIP_STATS))
 
 
 def link(payload: bytes) -> Link:
-    """Decode the payload of a NEWLINK message."""
-    _, _, index, flags, _ = unpack_from("=BxHiII", payload)
+    """Decode the payload of a NEWLINK message. Raises ValueError."""
+    _, _, index, flags, _ = head("=BxHiII", payload)
     found = attributes(payload, 16)
     info = attributes(found.get(18, b""))
     return Link(
@@ -97,58 +96,39 @@ def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message
     """Create a bridge; a MAC given at birth stays, whatever ports come and go."""
     data = [nest(2, number(7, 1, size=1))] if vlan_filtering else []
     attrs = string(3, name) + (number(4, mtu) if mtu else b"") + attribute(1, mac) + nest(18, string(1, "bridge"), *data)
-    return Message(NEWLINK, CREATE | EXCL, _ifinfo() + attrs)
+    return Message(NEWLINK, CREATE | EXCL, ifinfo() + attrs)
 
 
 def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, peer_up: bool = False) -> Message:
     """Create a pair: *name* here, up and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
     size = number(4, mtu) if mtu else b""
     flags = IFF_UP if peer_up else 0
-    born = _ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"")
+    born = ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"")
     born += number(28, netns) if netns is not None else b""
     info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
-    here = _ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"")
+    here = ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"")
     return Message(NEWLINK, CREATE | EXCL | ECHO, here + info)
 
 
 def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:
     """Write alias, hairpin and isolation of a bridge port."""
     port = nest(5, number(4, int(hairpin), size=1), number(33, int(isolated), size=1))
-    return Message(NEWLINK, 0, _ifinfo() + string(3, name) + attribute(20, alias.encode()) + nest(18, string(4, "bridge"), port))
+    return Message(NEWLINK, 0, ifinfo() + string(3, name) + attribute(20, alias.encode()) + nest(18, string(4, "bridge"), port))
 
 
 def set_flags(name: str, flags: int, change: int) -> Message:
     """Switch interface flags such as IFF_UP."""
-    return Message(SETLINK, 0, _ifinfo(0, flags, change) + string(3, name))
+    return Message(SETLINK, 0, ifinfo(0, flags, change) + string(3, name))
 
 
 def set_mac(name: str, mac: bytes) -> Message:
     """Write a link's MAC."""
-    return Message(SETLINK, 0, _ifinfo() + string(3, name) + attribute(1, mac))
+    return Message(SETLINK, 0, ifinfo() + string(3, name) + attribute(1, mac))
 
 
 def del_link(name: str) -> Message:
     """Delete a link by name."""
-    return Message(DELLINK, 0, _ifinfo() + string(3, name))
-
-
-def get_vlans() -> Message:
-    """Ask for the VLANs of all bridge ports."""
-    return Message(GETLINK, DUMP, _ifinfo(address_family=AF_BRIDGE) + number(29, 1 << 1))
-
-
-def vlans(payload: bytes) -> list[tuple[int, int]]:
-    """(flags, id) of the VLANs in a bridge port's NEWLINK, ranges not compressed."""
-    spec = attributes(payload, 16).get(26, b"")
-    from core.netlink import attribute_list  # late: only where VLANs are used
-
-    return [unpack_from("=HH", data) for kind, data in attribute_list(spec) if kind == 2]
-
-
-def change_vlans(index: int, entries: list[tuple[int, int]], delete: bool = False) -> Message:
-    """Add (flags, id) VLANs to a bridge port, or delete them."""
-    spec = nest(26, *[attribute(2, pack("=HH", flags, vlan)) for flags, vlan in entries])
-    return Message(DELLINK if delete else SETLINK, 0, _ifinfo(index, address_family=AF_BRIDGE) + spec)
+    return Message(DELLINK, 0, ifinfo() + string(3, name))
 
 
 def new_address(index: int, cidr: Cidr, nodad: bool) -> Message:
@@ -174,10 +154,17 @@ def list_addresses(index: int, address_family: int = 0) -> Message:
 
 
 def address(payload: bytes) -> tuple[Cidr, int, int]:
-    """Decode a NEWADDR payload: the address, its scope and its flags."""
-    _, prefix_len, flags, scope, _ = unpack_from("=BBBBI", payload)
+    """Decode a NEWADDR payload: the address, its scope and its flags. Raises ValueError."""
+    kind, prefix_len, flags, scope, _ = head("=BBBBI", payload)
     found = attributes(payload, 8)
-    return Cidr(found.get(2) or found.get(1, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
+    return _cidr(kind, found.get(2) or found.get(1, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
+
+
+def _cidr(kind: int, packed: bytes, prefix_len: int) -> Cidr:
+    size = {AF_INET: 4, AF_INET6: 16}.get(kind)
+    if len(packed) != size or prefix_len > 8 * size:
+        raise ValueError(f"want an address of family {kind}, found {len(packed)} bytes and prefix length {prefix_len}")
+    return Cidr(packed, prefix_len)
 
 
 @record
@@ -196,11 +183,6 @@ class Path:
 def new_route(index: int, path: Path) -> Message:
     """Add a route; a second gateway for the same destination makes it multipath."""
     return Message(NEWROUTE, CREATE | APPEND, _route(index, path))
-
-
-def del_route(index: int, path: Path) -> Message:
-    """Remove a route."""
-    return Message(DELROUTE, 0, _route(index, path))
 
 
 def _route(index: int, path: Path) -> bytes:
@@ -233,11 +215,11 @@ def get_route(destination: bytes) -> Message:
 
 
 def route(payload: bytes) -> list[tuple[int, Path]]:
-    """Decode a NEWROUTE payload: (interface index, Path) of each of its next hops."""
-    kind, prefix_len, _, _, table, _, scope, _, _ = unpack_from("=BBBBBBBBI", payload)
+    """Decode a NEWROUTE payload: (interface index, Path) of each of its next hops. Raises ValueError."""
+    kind, prefix_len, _, _, table, _, scope, _, _ = head("=BBBBBBBBI", payload)
     found = attributes(payload, 12)
     metrics = attributes(found.get(8, b""))
-    dst = Cidr(found.get(1, bytes(4 if kind == AF_INET else 16)), prefix_len)
+    dst = _cidr(kind, found.get(1, bytes(4 if kind == AF_INET else 16)), prefix_len)
     hops = _hops(found[9]) if 9 in found else [(unsigned(found.get(4, b"")), found.get(5, b""))]
     table = unsigned(found[15]) if 15 in found else table
     rest = (table, scope, unsigned(found.get(6, b"")), unsigned(metrics.get(2, b"")), unsigned(metrics.get(8, b"")))
@@ -248,7 +230,7 @@ def _hops(data: bytes) -> list[tuple[int, bytes]]:
     """The (interface index, gateway) of RTA_MULTIPATH."""
     hops, offset = [], 0
     while offset + 8 <= len(data):
-        size, _, _, index = unpack_from("=HBBi", data, offset)
+        size, _, _, index = head("=HBBi", data, offset)
         if size < 8:
             break
         hops.append((index, attributes(data[offset : offset + size], 8).get(5, b"")))

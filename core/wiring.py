@@ -61,7 +61,7 @@ def notify(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
 
 
 def routes(ifname: str, result: Result) -> tuple[Route, ...]:
-    """The result's routes; one without gateway goes through the first gateway of its family."""
+    """The result's routes, each once; one without gateway goes through the first gateway of its family."""
     first = gateways(result)
     made = []
     for item in result["routes"]:
@@ -70,7 +70,7 @@ def routes(ifname: str, result: Result) -> tuple[Route, ...]:
         gateway = own or (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
         attributes = (item.get("priority", 0), item.get("mtu", 0), item.get("advmss", 0))
         made.append(Route(ifname, dst, gateway, item.get("table"), item.get("scope"), *attributes))
-    return tuple(made)
+    return tuple(dict.fromkeys(made))
 
 
 def forwarding(result: Result) -> tuple[Sysctl, ...]:
