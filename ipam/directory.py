@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import ELOOP
+from errno import ELOOP, ENOTDIR
 
 from core.errors import STORE_FAILED, CNIError
 from ipam import reservation, sidecar
@@ -145,7 +145,7 @@ def make(path: str) -> None:
         os.mkdir(path, DIRECTORY_MODE)
     except FileExistsError:
         if not os.path.isdir(path):
-            raise
+            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), path) from None
         return
     descriptor = os.open(parent, os.O_RDONLY | os.O_CLOEXEC)
     try:

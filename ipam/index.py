@@ -34,6 +34,8 @@ BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
+MANY = b"\xff" * 16  # instead of the addresses of an owner who has more than LISTED (somebody's way to block a range)
+LISTED = 32
 PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
 OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
 OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflows makes a larger index
@@ -84,9 +86,10 @@ class Index:
         """Give the file back, where there is one."""
         self.cells.close()
 
-    def candidates(self, content: bytes) -> list[bytes]:
-        """The addresses whose file should have *content*; only reading the file tells for certain."""
-        return [narrow(value) for _, value in self.owners.find(*_owner_key(content))]
+    def candidates(self, content: bytes) -> list[bytes] | None:
+        """The addresses whose file should have *content*: only reading the file tells for certain. None when they are too many to list."""
+        found = [value for _, value in self.owners.find(*_owner_key(content))]
+        return None if MANY in found else [narrow(value) for value in found]
 
     def first_free(self, low: int, high: int, size: int) -> bytes | None:
         """The first address from *low* to *high* that is not taken; size: bytes of an address. Costs a look-up for each full block."""
@@ -121,7 +124,7 @@ class Index:
         """An address is taken, by the file's *content*; None: by nobody who could be asked for."""
         stored = wide(packed)
         self.mark(int.from_bytes(stored, "big"), True)
-        if content is not None:
+        if content is not None and self.candidates(content) is not None:
             self.crowded |= not self.owners.put(*_owner_key(content), stored)
 
     def remove(self, packed: bytes, content: bytes) -> None:
@@ -145,7 +148,7 @@ class Index:
 
 def build(entries: Mapping[bytes, bytes | None]) -> Index:
     """An index in memory of packed address -> content of its file, None where nobody could be asked for."""
-    owners: list[tuple[int, bytes, bytes]] = []
+    owners: dict[bytes, list[bytes]] = {}
     bitmaps: dict[int, bytearray] = {}
     for packed, content in entries.items():
         stored = wide(packed)
@@ -153,10 +156,11 @@ def build(entries: Mapping[bytes, bytes | None]) -> Index:
         bits = bitmaps.setdefault(number >> BLOCK_BITS, bytearray(BLOCK // 8))
         bits[number % BLOCK // 8] |= 1 << number % 8
         if content is not None:
-            owners.append((*_owner_key(content), stored))
+            owners.setdefault(content, []).append(stored)
+    slots = [(*_owner_key(content), value) for content, held in owners.items() for value in (held if len(held) <= LISTED else (MANY,))]
     # Odd numbers of buckets, so that neighbouring blocks never meet in one.
-    index = Index(MemoryCells(), len(owners) // OWNERS_PER_BUCKET + 3 | 1, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
-    index.owners.fill(owners)
+    index = Index(MemoryCells(), len(slots) // OWNERS_PER_BUCKET + 3 | 1, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
+    index.owners.fill(slots)
     index.blocks.fill([(*_block_key(block << BLOCK_BITS), bytes(bits)) for block, bits in bitmaps.items()])
     return index
 

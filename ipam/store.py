@@ -81,14 +81,20 @@ class View:
         Raises OSError when a file that matters cannot be read.
         """
         for content in reservation.contents(attachment.container_id, attachment.ifname):
-            candidates = self.index.candidates(content)
-            found = [packed for packed in candidates if self.directory.read(address.text(packed)) == content]
-            if len(found) < len(candidates) and self.entries is None:
-                self.refresh()
-                return self.owned(attachment)
+            found = self._holding(content)
             if found:
                 return content, found
         return b"", []
+
+    def _holding(self, content: bytes) -> list[bytes]:
+        """The addresses whose file has *content*."""
+        index = self.index  # getting it may have been a look at every file
+        if self.entries is None:
+            candidates = index.candidates(content)
+            if candidates is not None and all([self.directory.read(address.text(packed)) == content for packed in candidates]):
+                return candidates
+            self.refresh()
+        return [packed for packed, other in (self.entries or {}).items() if other == content]
 
     def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
         """The address that range set *number* gives away next, with its range; None when all are taken."""
@@ -171,6 +177,7 @@ class Store(View):
                 failures.append(error)
             else:
                 freed.append((packed, content))
+                (self.entries or {}).pop(packed, None)
         if freed:
             self._follow(self.index.remove, freed)
         return failures
