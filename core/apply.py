@@ -6,6 +6,8 @@ A kernel is anything with find, create, delete, replace, owned and link_exists; 
 
 from __future__ import annotations
 
+from core.deadline import Expired, grace
+from core.deadline import check as check_deadline
 from core.errors import CHECK_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
 from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
 from core.ruleset import Chain, kin
@@ -32,9 +34,12 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
         for record in plan.shared:
             _attempt("create", record, _ensure, kernel, record)
         for batch in _batches(plan.owned):
-            _create(kernel, batch)
-            created.extend(batch)
+            check_deadline()
+            created.extend(_create(kernel, batch))
         return finish()
+    except Expired as late:
+        undo(kernel, [*created, *late.under_way])
+        raise
     except BaseException:
         undo(kernel, created)
         raise
@@ -42,6 +47,7 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
 
 def undo(kernel: Any, created: list[object]) -> None:
     """Delete what one run created, newest first; what dies with its link needs no deletion of its own."""
+    grace()
     for record in reversed(created):
         if not isinstance(record, DIES_WITH_LINK):
             try:
@@ -83,13 +89,18 @@ def _batch(record: object) -> str:
     return "sysctl" if isinstance(record, Sysctl) and record.place == CONTAINER else ""
 
 
-def _create(kernel: Any, batch: list[object]) -> None:
+def _create(kernel: Any, batch: list[object]) -> list[object]:
+    """Create a batch and return it; one whose answer did not come in time may be there, so Expired takes it along."""
     try:
         _attempt("create", batch[0], kernel.create, *batch)
+    except Expired as late:
+        late.under_way = batch
+        raise
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
             raise
         _attempt("create", batch[0], kernel.replace, _stale(kernel, batch), batch)
+    return batch
 
 
 def _stale(kernel: Any, batch: list[Any]) -> list[Any]:

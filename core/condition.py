@@ -1,7 +1,7 @@
 """The nft match words of portmap's conditionsV4 and conditionsV6, compiled without the nft program.
 
     ip saddr|daddr, ip6 saddr|daddr   [==|!=]   ADDRESS, ADDRESS/PREFIX or ADDRESS-ADDRESS
-    iifname, meta iifname             [==|!=]   NAME or "NAME"
+    iifname, meta iifname             [==|!=]   NAME or "NAME"; NAME* for all that begin with it
     tcp|udp|sctp|th sport|dport       [==|!=]   PORT or PORT-PORT
     meta mark, mark                   [==|!=]   NUMBER
 
@@ -24,6 +24,7 @@ from core.expression import (
     compare,
     in_network,
     meta,
+    network_text,
     of_family,
     payload,
 )
@@ -38,64 +39,77 @@ PORT_FIELDS = {"sport": 0, "dport": 2}
 def compile_words(words: list[str]) -> Rule:
     """The matches of *words* as one Rule without a verdict. Raises ValueError naming the word that is not understood."""
     tokens = " ".join(words).split()
-    expressions, position = b"", 0
-    while position < len(tokens):
-        compiled, position = _match(tokens, position)
-        expressions += compiled
-    return Rule(" ".join([token for token in tokens if token != "=="]), expressions)
+    if not tokens:
+        raise ValueError("want a match, found nothing")
+    texts, expressions = [], b""
+    while tokens:
+        size = 1 if tokens[0] in ("iifname", "mark") else 2
+        field, rest = tokens[:size], tokens[size:]
+        operator = rest.pop(0) if rest[:1] and rest[0] in OPERATORS else "=="
+        if not rest:
+            raise ValueError(f"want a value behind {' '.join(tokens)!r}")
+        text, match = _match(field, OPERATORS[operator], rest[0])
+        texts.append(text.replace(" VALUE ", " != " if operator == "!=" else " "))
+        expressions += match
+        tokens = rest[1:]
+    return Rule(" ".join(texts), expressions)
 
 
-def _match(tokens: list[str], start: int) -> tuple[bytes, int]:
-    """One match: its expressions, and where the next begins."""
-    field = tokens[start : start + (1 if tokens[start] in ("iifname", "mark") else 2)]
-    position = start + len(field)
-    operator = EQ
-    if tokens[position : position + 1] and tokens[position] in OPERATORS:
-        operator = OPERATORS[tokens[position]]
-        position += 1
-    if position >= len(tokens):
-        raise ValueError(f"want a value behind {' '.join(tokens[start:])!r}")
-    return _compiled(field, operator, tokens[position]), position + 1
-
-
-def _compiled(field: list[str], operator: int, value: str) -> bytes:
+def _match(field: list[str], operator: int, value: str) -> tuple[str, bytes]:
+    """One match as nft prints it, VALUE where an operator may stand, and its expressions."""
     if field[0] in SIZES and field[1:] in (["saddr"], ["daddr"]):
-        return _address(SIZES[field[0]], field[1] == "saddr", operator, value)
-    if field[-1] == "iifname" and field[0] in ("meta", "iifname"):
-        name = value.strip('"').encode()
-        if not 0 < len(name) < 16:
-            raise ValueError(f"want the name of an interface, found {value!r}")
-        return meta(IIFNAME) + compare(name.ljust(16, b"\0"), operator)
-    if field[-1] == "mark" and field[0] in ("meta", "mark"):
-        return meta(MARK) + compare(pack("=I", _number(value, 2**32 - 1)), operator)
-    if len(field) == 2 and field[0] in ("tcp", "udp", "sctp", "th") and field[1] in PORT_FIELDS:
+        shown, match = _address(SIZES[field[0]], field[1] == "saddr", operator, value)
+        return f"{' '.join(field)} VALUE {shown}", match
+    if field in (["iifname"], ["meta", "iifname"]):
+        shown, match = _interface(operator, value)
+        return f"iifname VALUE {shown}", match
+    if field in (["mark"], ["meta", "mark"]):
+        mark = _number(value, 2**32 - 1)
+        return f"meta mark VALUE 0x{mark:08x}", meta(MARK) + compare(pack("=I", mark), operator)
+    if field[0] in ("tcp", "udp", "sctp", "th") and field[1:] in (["sport"], ["dport"]):
         protocol = b"" if field[0] == "th" else meta(L4PROTO) + compare(bytes([PROTOCOLS[field[0]]]))
-        return protocol + payload(TRANSPORT_HEADER, PORT_FIELDS[field[1]], 2) + _ports(operator, value)
+        shown, match = _ports(operator, value)
+        return f"{' '.join(field)} VALUE {shown}", protocol + payload(TRANSPORT_HEADER, PORT_FIELDS[field[1]], 2) + match
     raise ValueError(f"want ip|ip6 saddr|daddr, iifname, tcp|udp|sctp|th sport|dport or mark, found {' '.join(field)!r}")
 
 
-def _address(size: int, source: bool, operator: int, value: str) -> bytes:
+def _interface(operator: int, value: str) -> tuple[str, bytes]:
+    """A name, or what names begin with and an asterisk."""
+    name = value.strip('"')
+    packed = name.encode()
+    if not 0 < len(packed) < 16 or packed == b"*":
+        raise ValueError(f"want the name of an interface, found {value!r}")
+    return f'"{name}"', meta(IIFNAME) + compare(packed[:-1] if name.endswith("*") else packed.ljust(16, b"\0"), operator)
+
+
+def _address(size: int, source: bool, operator: int, value: str) -> tuple[str, bytes]:
     low, dash, high = value.partition("-")
-    if dash:
-        first, last = address.parse(low), address.parse(high)
-        if not len(first) == len(last) == size or first > last:
-            raise ValueError(f"want a range of addresses, found {value!r}")
-        return of_family(size) + address_field(size, source) + between(first, last, operator)
-    net = address.parse_cidr(value) if "/" in value else address.host_prefix(address.parse(value))
-    if len(net.address) != size:
+    first = address.network(address.parse_cidr(value)) if "/" in value else address.host_prefix(address.parse(low))
+    last = address.parse(high) if dash else first.address
+    if not len(first.address) == len(last) == size:
         raise ValueError(f"want an {'IPv4' if size == 4 else 'IPv6'} address, found {value!r}")
-    return in_network(address.network(net), source, operator)
+    if last == first.address:
+        return network_text(first, source).split()[-1], in_network(first, source, operator)
+    if last < first.address:
+        raise ValueError(f"want a range of addresses, the smaller first, found {value!r}")
+    shown = f"{address.text(first.address)}-{address.text(last)}"
+    return shown, of_family(size) + address_field(size, source) + between(first.address, last, operator)
 
 
-def _ports(operator: int, value: str) -> bytes:
+def _ports(operator: int, value: str) -> tuple[str, bytes]:
     low, dash, high = value.partition("-")
-    first = _number(low, 65535).to_bytes(2, "big")
-    return between(first, _number(high, 65535).to_bytes(2, "big"), operator) if dash else compare(first, operator)
+    first = _number(low, 65535)
+    last = _number(high, 65535) if dash else first
+    if last < first:
+        raise ValueError(f"want a range of ports, the smaller first, found {value!r}")
+    if last == first:
+        return f"{first}", compare(first.to_bytes(2, "big"), operator)
+    return f"{first}-{last}", between(first.to_bytes(2, "big"), last.to_bytes(2, "big"), operator)
 
 
 def _number(value: str, largest: int) -> int:
     try:
-        number = int(value, 0)
+        number = int(value, 16 if value[:2] == "0x" else 10) if value.isascii() and value.isalnum() else -1
     except ValueError:
         number = -1
     if not 0 <= number <= largest:

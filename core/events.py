@@ -28,7 +28,7 @@ def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeo
                 return False
             events.socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("@ll", int(left), max(1, int(left % 1 * 1e6))))
             try:
-                events.receive()
+                events.receive()  # interruptible by the verb's own deadline
             except BlockingIOError:
                 continue  # time is over, and one last look decides
             except OSError as error:

@@ -62,6 +62,11 @@ def _removal(records: list[Any]) -> list[Message]:
 
 
 def _delete(kernel: Kernel, want: Any) -> list[Any]:
+    """Delete an element or chain of ours, but not an element that somebody else has under the same key."""
+    if isinstance(want, Element):
+        found = kernel.firewall.find(want)
+        if found is None or found.owner != want.owner:
+            return []
     try:
         kernel.firewall.commit(_removal([want]))
     except FileNotFoundError:

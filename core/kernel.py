@@ -192,6 +192,13 @@ class Kernel:
             packets.close()
 
 
+    def forget_flows(self, family: int, ports: set[int]) -> int:
+        """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
+        from core import conntrack  # late: portmap only
+
+        return conntrack.forget(family, ports)
+
+
 FIND: dict[type, Callable[[Kernel, Any], Any]] = {**links.FIND, **addressing.FIND, **firewall.FIND}
 CREATE: dict[type, Callable[..., None]] = {**links.CREATE, **addressing.CREATE, **firewall.CREATE}
 DELETE: dict[type, Callable[[Kernel, Any], list[Any]]] = {**links.DELETE, **firewall.DELETE, foreign.ContainerLink: foreign.delete_container_link}

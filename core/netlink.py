@@ -6,6 +6,7 @@ but an interrupted dump. RFC 3549; linux/netlink.h.
 
 from __future__ import annotations
 
+from core.deadline import WAITING
 from core.record import record
 
 TYPE_CHECKING = False
@@ -173,7 +174,8 @@ class Socket:
 
     def receive(self) -> list[tuple[int, int, int, bytes]]:
         """The (type, flags, sequence, payload) of the messages in the next datagram. Raises OSError."""
-        data = self.socket.recv(RECEIVE_BYTES)
+        with WAITING:
+            data = self.socket.recv(RECEIVE_BYTES)
         messages, offset = [], 0
         while offset + 16 <= len(data):
             size, kind, flags, sequence, _ = unpack_from("=IHHII", data, offset)

@@ -184,7 +184,16 @@ def _shown(name: str, item: object) -> str:
         return f"{name} {mac_text(item)}"
     if isinstance(item, bytes):
         return f"{name} {address.text(item) if len(item) in (4, 16) else item.hex()}"
+    if isinstance(item, tuple):
+        return f"{name} {'; '.join([_brief(each) for each in item])}"
     return f"{name} {item}" if isinstance(item, (int, Cidr)) else f"{item}"
+
+
+def _brief(item: object) -> str:
+    """A member of a list: a rule by its text, a map or chain by its name, a VLAN by its number."""
+    if isinstance(item, tuple):
+        return " ".join([_brief(each) for each in item])
+    return str(getattr(item, "text", "") or getattr(item, "name", "") or item)
 
 
 def mac_text(mac: bytes) -> str:

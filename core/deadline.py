@@ -1,0 +1,98 @@
+"""One budget for a whole verb: whoever waits longer, or is told to stop, undoes what it did and says "try again".
+
+Law: a signal never interrupts work, only waiting. Its handler raises inside `with WAITING`; elsewhere it leaves word, and
+`check` raises at the next point where what was done is known. Undoing gets a short budget of its own.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from core.errors import TRY_AGAIN_LATER, CNIError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import ITIMER_REAL, SIGALRM, SIGINT, SIGTERM, setitimer, signal
+else:
+    from _signal import ITIMER_REAL, SIGALRM, SIGINT, SIGTERM, setitimer, signal
+
+BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
+GRACE_S = 10  # for undoing, once the budget is spent
+VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
+AGAIN_S = 0.2  # a signal that came between a check and a wait is repeated
+REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was received"}
+
+
+class Expired(CNIError):
+    """The budget is spent, or a signal asked us to stop. under_way: what may or may not have been created meanwhile."""
+
+    under_way: list[object] = []
+
+
+class _Budget:
+    """The state of the one verb that this process carries out."""
+
+    end = 0.0  # monotonic seconds; 0 while nothing was begun
+    seconds = 0
+    waiting = 0
+    told: str = ""  # why to stop, "" while there is no reason
+
+    def __enter__(self) -> None:
+        check()
+        self.waiting += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.waiting -= 1
+
+
+WAITING = _Budget()
+
+
+def begin(seconds: int) -> None:
+    """Start the budget and take SIGTERM and SIGINT as its end."""
+    for number in (SIGALRM, SIGTERM, SIGINT):
+        signal(number, _ring)
+    _start(seconds)
+
+
+def limit(seconds: int) -> None:
+    """Change the budget to *seconds* from now; nothing happens in a process that never began one, or with 0."""
+    if seconds and WAITING.end:
+        _start(seconds)
+
+
+def _start(seconds: int) -> None:
+    WAITING.seconds, WAITING.end = seconds, monotonic() + seconds
+    setitimer(ITIMER_REAL, seconds)
+
+
+def chosen(given: str) -> int:
+    """The budget that the environment asks for, in seconds; BUDGET_S when it says nothing of use."""
+    return int(given) if given.isascii() and given.isdigit() and 0 < int(given) < 10**6 else BUDGET_S
+
+
+def _ring(number: int, _: object) -> None:
+    WAITING.told = WAITING.told or REASONS.get(number) or f"it did not end within {WAITING.seconds} s"
+    if WAITING.waiting:
+        check()
+    else:
+        setitimer(ITIMER_REAL, AGAIN_S)
+
+
+def check() -> None:
+    """Raise Expired if there is a reason to stop: to be called where everything done so far is known."""
+    if WAITING.told:
+        raise Expired(TRY_AGAIN_LATER, f"{WAITING.told}: given up, and undone", f"the budget of a verb is {KEY} in the configuration, or {VARIABLE}")
+
+
+def left(most: float) -> float:
+    """Seconds that a wait may take: *most*, or what is left of the budget."""
+    return max(0.0, min(most, WAITING.end - monotonic())) if WAITING.end else most
+
+
+def grace() -> None:
+    """Forget why to stop, and grant GRACE_S for undoing."""
+    if WAITING.end:
+        WAITING.told = ""
+        WAITING.seconds, WAITING.end = GRACE_S, max(WAITING.end, monotonic() + GRACE_S)
+        setitimer(ITIMER_REAL, max(GRACE_S, WAITING.end - monotonic()))
