@@ -76,7 +76,7 @@ def judged(plugin: Stub, environ: dict[str, str], stdin: bytes) -> tuple[int, An
 
 
 @given(ENVIRONS, STDINS)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_whatever_comes_in_one_document_or_nothing_goes_out(environ: dict[str, str], stdin: bytes) -> None:
     """S-2, S-38, S-42, S-43, S-46: and nothing unforeseen happens, as the code would be 999."""
     code, document = judged(Stub(curious), environ, stdin)
@@ -84,7 +84,7 @@ def test_whatever_comes_in_one_document_or_nothing_goes_out(environ: dict[str, s
 
 
 @given(st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS"]), CONFIGS)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_whatever_the_configuration_holds_the_complaint_is_a_typed_one(command: str, config: dict[str, Any]) -> None:
     """S-42, S-62, S-86."""
     environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0", "CNI_PATH": "/x", "CNI_COMMAND": command}
@@ -93,7 +93,7 @@ def test_whatever_the_configuration_holds_the_complaint_is_a_typed_one(command: 
 
 
 @given(st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS"]), st.binary(max_size=30), st.binary(max_size=30))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_configuration_with_a_hole_torn_into_it_is_refused_or_read(command: str, hole: bytes, tail: bytes) -> None:
     """S-42."""
     environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0", "CNI_PATH": "/x", "CNI_COMMAND": command}

@@ -1,0 +1,6 @@
+"""Hypothesis looks for wrong answers here, not for slow ones: on a busy machine any example may take its time."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
