@@ -6,13 +6,14 @@ BINDIR  = /opt/cni/bin
 # Debian's interpreter first: it is fast, and PyInstaller finds its shared library.
 PYTHON := $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PEER    = /usr/lib/cni
 PLUGINS = bridge host-local portmap
 SOURCES = $(wildcard bin/* core/*.py plugins/*.py ipam/*.py launcher/*.py)
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile checklist install clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +45,14 @@ import-budget: .venv/ready ## write anew which modules each verb loads
 	@mkdir -p build
 	$(LAB) .venv/bin/python -m tests.quality.test_import_budget > build/import_budget.txt
 	mv build/import_budget.txt tests/quality/import_budget.txt
+
+bench: .venv/ready bundle ## ours against PEER=/usr/lib/cni, into bench-results/; ARGS=--short, ARGS=--help
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.bench --peer $(PEER) $(ARGS)
+
+profile: .venv/ready bundle ## where the time of one ADD goes; ARGS='--verb DEL'
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.bench.profile $(ARGS)
 
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist

@@ -1,0 +1,63 @@
+"""`make bench`: our plugins and a peer's in turn, on fake nodes of their own; a table, JSON and a drawing in bench-results/.
+
+Ends with 1 if a call of a plugin failed. Figures that miss their target are marked in the table and do not fail it.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from launcher import lab
+from tests.bench import plot, report
+from tests.bench.node import CallFailed, Suite
+from tests.bench.scenarios import ALL, FULL, SHORT, Bench
+
+ROOT = Path(__file__).resolve().parents[2]
+GO = Path("/usr/lib/cni")
+
+
+def arguments() -> argparse.Namespace:
+    names = [scenario.__name__ for scenario in ALL]
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    parser.add_argument("--peer", type=Path, default=GO, metavar="DIR", help="the other suite's executables (default: %(default)s)")
+    parser.add_argument("--peer-nftables", action="store_true", help="the peer has nftables backends: use them")
+    parser.add_argument("--peer-checks-portmap", action="store_true", help="the peer's portmap CHECK works; that of Go's v1.1.1 does not")
+    parser.add_argument("--ours", type=Path, default=ROOT / "dist" / "cniwire", metavar="DIR", help="our executables (default: the bundle)")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"calls of each kind and suite (default: {FULL.rounds})")
+    parser.add_argument("--short", action="store_true", help="every scenario once and small: proves that it works, measures nothing")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SCENARIO", help=f"of {', '.join(names)}")
+    parser.add_argument("--output", type=Path, default=ROOT / "bench-results", metavar="DIR")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if lab.MARK not in os.environ:
+        return lab.main([sys.executable, "-m", "tests.bench", *sys.argv[1:]])
+    size = SHORT if options.short else FULL
+    ours = Suite(report.OURS, options.ours.resolve())
+    peer = Suite(
+        report.PEER,
+        options.peer.resolve(),
+        {"ipMasqBackend": "nftables"} if options.peer_nftables else {},
+        {"backend": "nftables"} if options.peer_nftables else {},
+        options.peer_checks_portmap,
+    )
+    bench = Bench((ours, peer), size._replace(rounds=options.rounds or size.rounds), lambda text: print(text, file=sys.stderr, flush=True))
+    try:
+        for scenario in ALL:
+            if scenario.__name__ in options.only:
+                scenario(bench)
+    except CallFailed as failed:
+        print(f"bench: {failed}", file=sys.stderr)
+        return 1
+    print(*report.table(bench), "", *report.flatness(bench), sep="\n")
+    report.write(bench, options.output)
+    plot.write(bench, options.output)
+    print(f"\nwritten: {options.output}/bench.txt bench.json bench.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

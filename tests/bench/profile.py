@@ -1,0 +1,153 @@
+"""`make profile`: where the time of one call goes, from runs of the real bundle under strace.
+
+Tracing makes every traced call some 20 to 40 microseconds dearer; the untraced time is told beside the sum. Figures are medians of several calls.
+"""
+
+import argparse
+import ast
+import os
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from launcher import lab
+from tests.bench.chain import Chain
+from tests.bench.node import Attachment, Json, Node, Suite
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLE = ROOT / "dist" / "cniwire"
+FINDER = ROOT / "build" / "bundle" / "finder.py"  # where bundle.spec wrote which module lies where in the archive
+ARCHIVE = "cniwire.modules"
+FILES = "openat,read,write,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
+CALLS = f"execve,pread64,{FILES},sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
+LINE = re.compile(r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$")
+
+
+class Event(NamedTuple):
+    """One traced system call; times in ms, from the first."""
+
+    at: float
+    took: float
+    call: str
+    arguments: str
+
+
+def events(trace: Path) -> list[Event]:
+    """Every call of *trace* in order, with the end of the process as the last."""
+    found = []
+    for line in trace.read_text(errors="replace").splitlines():
+        match = LINE.match(line)
+        if match:
+            found.append(Event(float(match["at"]) * 1e3, float(match["took"]) * 1e3, match["call"], match["arguments"]))
+        elif "+++ exited" in line:
+            found.append(Event(float(line.split("+++")[0].split()[-1]) * 1e3, 0.0, "exit", ""))
+    return [event._replace(at=event.at - found[0].at) for event in found]
+
+
+def module_names() -> dict[int, str]:
+    """Offset in the archive to module."""
+    match = re.search(r"^PLACES = (.*)$", FINDER.read_text(), re.MULTILINE) if FINDER.exists() else None
+    places: dict[str, tuple[int, int]] = ast.literal_eval(match[1]) if match else {}
+    return {offset: name for name, (_, offset) in places.items()}
+
+
+def kind(event: Event) -> str:
+    """What a call at work is for, as a line of the profile."""
+    for word, socket in (("NETFILTER", "nft"), ("ROUTE", "rtnetlink"), ("NETLINK", "netlink")):
+        if word in event.arguments.split(",")[0]:
+            return f"kernel: {socket} {'close' if event.call == 'close' else 'messages'}"
+    if event.call in ("poll", "select"):
+        return "kernel: waiting"
+    if event.call == "setns" or "/ns/" in event.arguments or "netns" in event.arguments:
+        return "kernel: namespaces"
+    if "/proc/sys" in event.arguments or "/sys/" in event.arguments:
+        return "kernel: sysctl and sysfs"
+    if event.call in ("flock", "unlink", "unlinkat", "rename", "renameat", "link", "linkat") or "networks" in event.arguments:
+        return "files of the reservations"
+    return "files, other"
+
+
+def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, float]]:
+    """(line of the profile, ms) for each stretch of one traced call; together they are the whole of it."""
+    starts = [number for number, event in enumerate(found) if event.call == "execve"]
+    archive = next(number for number, event in enumerate(found) if event.call == "openat" and ARCHIVE in event.arguments)
+    yield "start: bootloader, until it starts itself anew", found[starts[-1]].at
+    yield "start: bootloader and interpreter", found[archive].at - found[starts[-1]].at
+    batch: dict[str, int] = {}
+    for event, following in zip(found[archive:], found[archive + 1 :], strict=False):
+        after = following.at - event.at - event.took
+        if event.call == "pread64" and ARCHIVE in event.arguments:
+            offset = int(event.arguments.rsplit(",", 1)[1])
+            yield f"import: {modules.get(offset, f'module at {offset}')}", event.took + after
+            continue
+        name = kind(event)
+        if event.call in ("sendto", "sendmsg"):
+            batch[name] = batch.get(name, 0) + 1
+        yield (f"{name}, batch {batch[name]}" if name.endswith("messages") and name in batch else name), event.took
+        yield "end of the process" if following.call == "exit" and event.call == "exit_group" else "Python between calls", after
+
+
+def profiled(node: Node, verb: str, rounds: int) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
+    """For each plugin: the parts of each traced call, and the wall times of untraced ones."""
+    each, modules, trace = Chain(), module_names(), node.folder / "trace"
+    tracer = ["/usr/bin/strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "4", "-e", f"trace={CALLS}", "--signal=none", "-o", str(trace)]
+    traced: dict[str, list[dict[str, float]]] = {"bridge": [], "portmap": []}
+    plain: dict[str, list[float]] = {"bridge": [], "portmap": []}
+    place = node.container()
+
+    def call(plugin: str, command: str, attachment: Attachment, previous: Json | None, prefix: list[str]) -> Json:
+        node.prefix = prefix if command == verb else []
+        config = each.bridge(node) if plugin == "bridge" else each.portmap(node)
+        sample, result = node.call(command, config, attachment, previous)
+        if command == verb and prefix:
+            sums: dict[str, float] = {}
+            for name, ms in parts(events(trace), modules):
+                sums[name] = sums.get(name, 0.0) + ms
+            traced[plugin].append(sums)
+        elif command == verb:
+            plain[plugin].append(sample.wall_ms)
+        return result
+
+    for number in range(2 * rounds + 2):
+        attachment, prefix = node.successor(place), tracer if number % 2 else []
+        result = call("portmap", "ADD", attachment, call("bridge", "ADD", attachment, None, prefix), prefix)
+        for plugin in ("bridge", "portmap"):
+            call(plugin, "CHECK", attachment, result, prefix)
+        for plugin in ("portmap", "bridge"):
+            call(plugin, "DEL", attachment, result, prefix)
+    return {plugin: calls[1:] for plugin, calls in traced.items()}, {plugin: calls[1:] for plugin, calls in plain.items()}
+
+
+def told(plugin: str, verb: str, traced: list[dict[str, float]], plain: list[float]) -> Iterator[str]:
+    """The profile of one plugin, imports after the rest and the dearest first."""
+    names = sorted({name for sums in traced for name in sums})
+    medians = {name: statistics.median(sums.get(name, 0.0) for sums in traced) for name in names}
+    imports = {name: ms for name, ms in medians.items() if name.startswith("import: ")}
+    yield f"{plugin} {verb}: {statistics.median(plain):.2f} ms untraced, {sum(medians.values()):.2f} ms traced"
+    rest = {name: ms for name, ms in medians.items() if name not in imports}
+    for name, ms in [*rest.items(), (f"imports, {len(imports)} modules", sum(imports.values()))]:
+        yield f"  {name:50}{ms:7.2f}"
+    for name, ms in sorted(imports.items(), key=lambda item: -item[1]):
+        yield f"    {name:48}{ms:7.2f}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make profile ARGS=...", description=__doc__)
+    parser.add_argument("--verb", choices=("ADD", "CHECK", "DEL"), default="ADD")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    if lab.MARK not in os.environ:
+        return lab.main([sys.executable, "-m", "tests.bench.profile", *sys.argv[1:]])
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder, Node(Suite("ours", BUNDLE), Path(folder)) as node:
+        traced, plain = profiled(node, options.verb, options.rounds)
+    for plugin in traced:
+        print(*told(plugin, options.verb, traced[plugin], plain[plugin]), "", sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
