@@ -14,7 +14,7 @@ from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
 from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS, Chain
 from core.version import ALL
-from plugins.bridge_plan import Options, options, plan, vlan_gateway
+from plugins.bridge_plan import Options, gateway_link, options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac:
         if not kernel.port_is_up(attachment.host_ifname):
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
         if answer["ips"]:
-            kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], wanted.bridge)
+            kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], gateway_link(wanted))
     kernel.forget_link(HOST, wanted.bridge)
     places = [(HOST, wanted.bridge), (HOST, attachment.host_ifname), (CONTAINER, attachment.ifname)]
-    places += [(HOST, vlan_gateway(wanted).name)] if wanted.layer3 and wanted.is_gateway and wanted.vlan else []
+    places += [(HOST, gateway_link(wanted))] if gateway_link(wanted) != wanted.bridge else []
     return {**answer, "interfaces": [_interface(kernel, place, name, request) for place, name in places]}
 
 

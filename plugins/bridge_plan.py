@@ -156,6 +156,11 @@ def vlan_gateway(wanted: Options) -> VlanGateway:
     return VlanGateway(f"{wanted.bridge}.{wanted.vlan}", wanted.bridge, wanted.vlan, wanted.mtu)
 
 
+def gateway_link(wanted: Options) -> str:
+    """The host's link that carries the container's gateway, and so knows its neighbours."""
+    return vlan_gateway(wanted).name if wanted.layer3 and wanted.is_gateway and wanted.vlan else wanted.bridge
+
+
 def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
     """All that one attachment needs. *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's."""
     port, ifname, owner = attachment.host_ifname, attachment.ifname, attachment.owner

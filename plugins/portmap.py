@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from core import apply, conntrack, foreign, result
+from core import apply, foreign, result
 from core.attachment import Attachment, owner_text
 from core.config import valid_attachments
 from core.errors import INVALID_CONFIG, CNIError
@@ -40,8 +40,8 @@ def add(request: Request) -> Result:
     if wanted.mappings:
         made = plan(wanted, request.attachment, prev_result)
         with _kernel(request) as kernel:
-            _refuse_overlap(kernel, [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map])
-            apply.add(kernel, made, lambda: _forget_flows(list(made.owned)))
+            _clear_overlap(kernel, [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map])
+            apply.add(kernel, made, lambda: _forget_flows(kernel, list(made.owned)))
     return prev_result
 
 
@@ -61,12 +61,13 @@ def _kernel(request: Request) -> Any:
     return (request.kernel or Kernel)("")
 
 
-def _refuse_overlap(kernel: Any, wanted: list[Element]) -> None:
+def _clear_overlap(kernel: Any, wanted: list[Element]) -> None:
     """A port on every address and the same port on one address are different keys to the kernel, but one port to people.
 
-    Raises CNIError(PORT_TAKEN).
+    What a gone attachment left of the other kind would catch our packets, so it is deleted. Raises CNIError(PORT_TAKEN).
     """
     specific: dict[str, list[Element]] = {}
+    dead: list[object] = []
     for item in wanted:
         if item.map.startswith("hostip_"):
             twin = replace(item, map=item.map.removeprefix("hostip_"), key=item.key[-8:])
@@ -79,17 +80,22 @@ def _refuse_overlap(kernel: Any, wanted: list[Element]) -> None:
         for other in found:
             if other and not apply.may_replace(kernel, item, other):
                 raise apply.taken_error(item, other)
+            if other and other.owner.partition(" ")[0] != item.owner.partition(" ")[0]:
+                dead.append(other)
+    apply.raise_all(apply.delete(kernel, dict.fromkeys(dead)))
 
 
-def _forget_flows(elements: list[object]) -> None:
+def _forget_flows(kernel: Any, elements: list[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
     for item in elements:
         if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
             ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
     for family, wanted in ports.items():
+        if not wanted:
+            continue
         try:
-            conntrack.forget(family, wanted)
+            kernel.forget_flows(family, wanted)
         except OSError as error:
             os.write(2, f"portmap: cannot flush UDP flows: {error.strerror}\n".encode())
 
@@ -109,7 +115,7 @@ def delete(request: Request) -> None:
     with _kernel(request) as kernel:
         failures = apply.delete(kernel, footprint(attachment), gone)
         failures += foreign.delete_mappings(kernel, attachment)
-        _forget_flows(gone)
+        _forget_flows(kernel, gone)
     apply.raise_all(failures)
 
 
@@ -122,7 +128,7 @@ def gc(request: Request) -> None:
     gone: list[object] = []
     with _kernel(request) as kernel:
         failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
-        _forget_flows(gone)
+        _forget_flows(kernel, gone)
     apply.raise_all(failures)
 
 

@@ -74,6 +74,9 @@ def _is_iptables_style(words: list[str]) -> bool:
 
 
 def _conditions(config: Section, key: str) -> Rule:
+    other = "ip6" if key == CONDITIONS[4] else "ip"
+    if other in " ".join(config.texts(key)).split():
+        raise config.wrong(key, f"matches without {other}, which would never hold")
     try:
         return compile_words(config.texts(key))
     except ValueError as error:
@@ -146,7 +149,7 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
     for item in mappings:
         host_ip = item.host_ip if item.host_ip and any(item.host_ip) else b""
         elements.append(ruleset.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
-    made += Plan((), tuple(elements))
+    made += Plan((), tuple(dict.fromkeys(elements)))
     if wanted.snat:
         chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(address.network(cidr))
         localnet = (LocalnetRouting(cidr.address),) if size == 4 else ()
@@ -172,5 +175,5 @@ def _unique(made: Plan) -> None:
     for item in made.owned:
         if isinstance(item, Element):
             other = seen.setdefault((item.map, item.key), item)
-            if other is not item:
+            if other != item:
                 raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: {other.text} contradicts {item.text}")
