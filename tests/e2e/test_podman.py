@@ -132,7 +132,7 @@ def test_podman_runs_containers_that_talk_and_leave_nothing(podman: Podman, host
     assert ask_http(outside, "192.0.2.1", 8080, "/index.html") == "hello"
 
     sandboxes = podman("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", "web", "peer").split()
-    assert [path.rpartition("/")[0] for path in sandboxes] == ["/run/netns", "/run/netns"]
+    assert [Path(path).exists() for path in sandboxes] == [True, True]  # /run/netns, or below XDG_RUNTIME_DIR
     podman("rm", "--force", "--time", "0", "web", "peer")
     assert host.state() == before
     assert [path for path in sandboxes if Path(path).exists()] == []
