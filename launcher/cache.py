@@ -12,7 +12,7 @@ from typing import Any
 
 from core import document, result
 from core.errors import CNIError
-from launcher.failures import Failure
+from launcher.failures import PRIVILEGE, Failure
 
 KIND = "cniCacheV1"
 
@@ -131,11 +131,13 @@ class Cache:
         return in_version(kept, version, f"the cached result {path}")
 
     def attachments(self, container_id: str = "") -> list[Cached]:
-        """Every readable attachment in the cache, sorted by file name; of one container if *container_id* is given."""
+        """Every readable attachment in the cache, sorted by file name; of one container if *container_id* is given. Raises Failure."""
         try:
             names = sorted(name for name in os.listdir(self.results) if not name.startswith("."))
-        except OSError:
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise Failure(f"cannot read the result cache {self.results}: {error.strerror}", hint=PRIVILEGE) from None
         found = []
         for name in names:
             try:

@@ -15,6 +15,7 @@ from core.errors import CNIError
 from core.version import NEWEST, at_least, ordinal
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
 LISTS, SINGLES = (".conflist",), (".conf", ".json")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
 
@@ -61,14 +62,30 @@ def load(conf_dir: str, name: str) -> Network:
     Raises MissingDirectory, UnknownNetwork or MalformedConfig.
     """
     names = []
-    for path in config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES):
+    try:
+        paths = config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES)
+    except MissingDirectory as missing:
+        missing.hint = advice(name, missing.hint)
+        raise
+    for path in paths:
         network = load_file(path)
         if network.name == name:
             return network
         names.append(network.name)
     if not names:
-        raise MissingDirectory(f"no network configuration in {conf_dir}", hint="put one there, or choose another directory with --conf-dir")
-    raise UnknownNetwork(f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", "--conf-dir chooses another directory")
+        raise MissingDirectory(
+            f"no network configuration in {conf_dir}", hint=advice(name, "put one there, or choose another directory with --conf-dir")
+        )
+    raise UnknownNetwork(
+        f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", advice(name, "--conf-dir chooses another directory")
+    )
+
+
+def advice(name: str, otherwise: str) -> str:
+    """What to do about a network that is not there: an example of that name, if we have one, can be used as it is."""
+    examples = config_files(EXAMPLES, LISTS + SINGLES) if os.path.isdir(EXAMPLES) else []
+    example = next((path for path in examples if load_file(path).name == name), None)
+    return f"{os.path.relpath(example)} is an example of that name: use the file instead" if example else otherwise
 
 
 def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:

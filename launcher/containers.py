@@ -77,7 +77,11 @@ def spawn(path: str, command: Sequence[str], dns: str) -> int:
     child = os.fork()
     if child == 0:
         netns.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-        os._exit(become(path, command, dns))
+        code = NOT_RUN
+        try:
+            code = become(path, command, dns)
+        finally:  # whatever happens, the child must not clean up in our place
+            os._exit(code)
     return child
 
 

@@ -89,7 +89,9 @@ def tree(network: Mapping[str, Any]) -> Tree:
 
 def bridge_line(bridge: Mapping[str, Any]) -> Text:
     """`bridge cni0 10.88.0.1/24 mtu 1500`."""
-    line = Text.assemble("bridge ", (bridge["name"], "bold blue"), "  ", ("  ".join(bridge["addresses"]), "cyan"))
+    line = Text.assemble("bridge ", (bridge["name"], "bold blue"))
+    for address in bridge["addresses"]:
+        line.append(f"  {address}", style="cyan")
     if "mtu" in bridge:
         line.append(f"  mtu {bridge['mtu']}", style="dim")
     if bridge["state"] != "up":
@@ -102,8 +104,9 @@ def attachment_line(item: Mapping[str, Any]) -> Text:
     line = Text()
     if item.get("port"):
         line.append(f"{item['port']} ── ", style="blue")
-    line.append(item["containerID"], style="bold").append(f"/{item['ifname']}  ")
-    line.append("  ".join(item["addresses"]), style="cyan")
+    line.append(item["containerID"], style="bold").append(f"/{item['ifname']}")
+    for address in item["addresses"]:
+        line.append(f"  {address}", style="cyan")
     for mapping in item.get("portMappings", []):
         line.append(f"  {shown(mapping)}", style="magenta")
     if item["state"] != "up":

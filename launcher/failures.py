@@ -8,6 +8,7 @@ from core.errors import INCOMPATIBLE_VERSION, INTERNAL, INVALID_CONFIG, TRY_AGAI
 FAILED, USAGE, BAD_CONFIG, NO_PLUGIN, TIMED_OUT = 1, 2, 3, 4, 124  # exit codes
 NOT_RUN, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # of run and exec, whose other codes are the command's own
 
+PRIVILEGE = "this needs root: use sudo, or try it in a private fake host with `cniwire lab`"
 EXIT_CODES = """\
 exit codes:
   0    done

@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from signal import Signals
 
 from core.errors import CNIError
 from launcher import options as command_line
-from launcher.failures import FAILED, Interrupted
+from launcher.failures import FAILED, PRIVILEGE, Failure, Interrupted
 
 COMPANIONS = ("host-local", "portmap")  # where these two are, our plugins are
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
@@ -17,16 +18,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit codes are in `cniwire --help`."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # its command is its own business
-        from launcher import lab  # apart, so that it stays free of everything that the others load
-
-        return lab.main(argv[1:])
+        return enter_lab(argv[1:])
     options = command_line.parse(argv)
+    if options.action == "lab":
+        return enter_lab(options.command)
     if options.action == "completion":
         from launcher.completion import script  # only here
 
         print(script(command_line.parser(), options.shell))
         return 0
     return perform(options)
+
+
+def enter_lab(command: Sequence[str]) -> int:
+    """Run a command in a private fake host."""
+    from launcher import lab  # apart, so that it stays free of everything that the others load
+
+    return lab.main(command)
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -58,8 +66,13 @@ def perform(options: argparse.Namespace) -> int:
         terminal.failure(error)
         return getattr(error, "status", FAILED)
     except Interrupted as stop:
+        terminal.settle()
+        terminal.note(f"stopped by {Signals(stop.number).name}")
         return 128 + stop.number
     except BrokenPipeError:
+        return FAILED
+    except OSError as error:
+        terminal.failure(Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else ""))
         return FAILED
     finally:
         terminal.settle()

@@ -13,14 +13,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from launcher.failures import Failure, UsageFailure
+from launcher.failures import PRIVILEGE, Failure, UsageFailure
 
 DIRECTORY = "/run/netns"
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 MS_BIND, MS_REC, MS_SLAVE, MS_SHARED, MNT_DETACH = 0x1000, 0x4000, 1 << 19, 1 << 20, 2
 NS_GET_NSTYPE = 0xB703
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-PRIVILEGE = "this needs root: use sudo, or try it in a private fake host with `cniwire lab`"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -30,11 +29,16 @@ def path_of(name: str) -> str:
     return os.path.join(DIRECTORY, name)
 
 
-def create(name: str) -> str:
-    """Make a named namespace with its loopback up; return its path. Raises Failure when it exists or may not be made."""
+def _checked_path(name: str) -> str:
+    """The path for a name that comes from a person. Raises UsageFailure."""
     if "/" in name or name in ("", ".", ".."):
         raise UsageFailure(f"namespace name: want a file name, found {name!r}")
-    path = path_of(name)
+    return path_of(name)
+
+
+def create(name: str) -> str:
+    """Make a named namespace with its loopback up; return its path. Raises Failure when it exists or may not be made."""
+    path = _checked_path(name)
     try:
         _share_directory()
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0))
@@ -95,7 +99,7 @@ def _in_child(action: Callable[[], None]) -> None:
 
 def remove(name: str) -> bool:
     """Remove a named namespace; it lives on while processes are in it. False when there was none. Raises Failure."""
-    path = path_of(name)
+    path = _checked_path(name)
     with contextlib.suppress(OSError):
         call(libc.umount2, os.fsencode(path), MNT_DETACH)
     try:

@@ -175,7 +175,7 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     "exec": (
         "run a command in a namespace that is there",
         [_TARGET, _REST],
-        ["cniwire exec web ping -c 1 10.88.0.1", "cniwire exec web"],
+        ["cniwire exec web ping -c 1 10.77.0.1", "cniwire exec web"],
     ),
     "attach": (
         "wire a namespace that somebody else made: of a process, Docker, LXC, `ip netns`, `unshare`",
@@ -226,7 +226,7 @@ EXAMPLES = """\
 examples:
   cniwire lab                                   a private fake host to try everything in, without root
   cniwire run demo -p 8080:80 -- python3 -m http.server 80
-  cniwire up demo web db && cniwire exec web ping -c 1 10.88.0.3
+  cniwire up demo web db && cniwire exec web ping -c 1 10.77.0.3
   cniwire ls                                    what is wired, as a table and a drawing
   cniwire attach demo 4711                      wire the namespace of process 4711
   cniwire down web db && cniwire gc --dry-run"""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from launcher import netns
 from launcher.cache import Cached
-from launcher.failures import Failure, UsageFailure
+from launcher.failures import PRIVILEGE, Failure, UsageFailure
 
 PROCESS_ID = re.compile(r"(?:pid|run)-(\d+)-(\d+)")  # container IDs that carry the process and its start time
 
@@ -66,7 +66,7 @@ def _at_path(path: str) -> Target:
 
 def _missing(text: str, path: str) -> tuple[str, str, str]:
     if text.isdigit():
-        return f"no process {text}, or its namespace may not be opened", "", netns.PRIVILEGE if os.geteuid() else ""
+        return f"no process {text}, or its namespace may not be opened", "", PRIVILEGE if os.geteuid() else ""
     if "/" in text:
         return f"{text} is no network namespace", "", "want a file as in /run/netns, or /proc/PID/ns/net"
     return f"no namespace {text!r}", f"{path} is none", f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is"

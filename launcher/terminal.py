@@ -4,7 +4,6 @@ Law: with --json stdout carries exactly one JSON document, and stderr nothing bu
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
-from launcher.failures import Failure, Several
+from launcher.failures import Several
 from launcher.plugin import Call
 
 
@@ -113,10 +112,3 @@ class Stopwatch:
     def seconds(self) -> float:
         """Seconds until now."""
         return time.monotonic() - self.start
-
-
-def needs_root(failure: Failure) -> Failure:
-    """Add to a refusal by the kernel that it may be for want of root."""
-    if os.geteuid() and not failure.hint:
-        failure.hint = "this needs root: use sudo, or try it in a private fake host with `cniwire lab`"
-    return failure

@@ -13,7 +13,7 @@ from core.errors import CNIError
 from launcher import conflist, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
-from launcher.failures import ConfigFailure, Failure, UsageFailure
+from launcher.failures import PRIVILEGE, ConfigFailure, Failure, UsageFailure
 from launcher.runtime import Runtime
 from launcher.target import Target, gone, reachable
 from launcher.terminal import Stopwatch, Terminal
@@ -197,4 +197,4 @@ def interface_names(path: str) -> list[str]:
         with netns.inside(path):
             return [name for _, name in socket.if_nameindex()]
     except OSError as error:
-        raise Failure(f"cannot look into {path}: {error.strerror}", hint=netns.PRIVILEGE if isinstance(error, PermissionError) else "") from None
+        raise Failure(f"cannot look into {path}: {error.strerror}", hint=PRIVILEGE if isinstance(error, PermissionError) else "") from None

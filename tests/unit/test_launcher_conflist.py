@@ -264,3 +264,11 @@ def test_capabilities_are_those_declared_true() -> None:
         {"type": "q"},
     ]
     assert parse_list(listed(plugins=plugins)).capabilities == {"mac", "portMappings"}
+
+
+def test_an_example_of_the_wanted_name_is_pointed_out(tmp_path: Path) -> None:
+    """As somebody meets it who types the README's commands without having copied anything."""
+    for directory in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(MissingDirectory) as caught:
+            load(str(directory), "demo")
+        assert caught.value.hint.endswith("conf/10-bridge.conflist is an example of that name: use the file instead")

@@ -121,6 +121,7 @@ def test_every_example_in_the_help_is_accepted() -> None:
 def test_lab_is_handed_over_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("launcher.lab.main", len)
     assert command.main(["lab", "--", "ls", "--json"]) == 3
+    assert command.main(["--verbose", "lab", "--", "ls", "--json"]) == 2, "behind other options the dashes are ours"
 
 
 def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,3 +101,5 @@ def test_identity_tells_network_namespaces_from_anything_else(tmp_path: Path) ->
 def test_a_namespace_needs_a_file_name(name: str) -> None:
     with pytest.raises(UsageFailure, match="namespace name: want a file name"):
         netns.create(name)
+    with pytest.raises(UsageFailure, match="namespace name: want a file name"):
+        netns.remove(name)

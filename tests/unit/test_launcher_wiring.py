@@ -163,7 +163,7 @@ def test_a_topology_is_drawn() -> None:
         "demo  bridge → portmap  /etc/cni/net.d/10.conflist\n"
         "└── bridge br0  10.0.0.1/24  mtu 1500\n"
         "    ├── veth1 ── web/eth0  10.0.0.2/24  8080→80/tcp\n"
-        "    └── old/eth0    its process has ended\n"
+        "    └── old/eth0  its process has ended\n"
         "line  ptp\n"
         "└── p/eth0  10.1.0.2/24\n"
         "idle  bridge\n"
