@@ -49,7 +49,6 @@ def test_no_process_but_the_plugins_themselves(host: Host, tmp_path: Path) -> No
     net, container = host.network(*chain(host)), host.container()
     trace = tmp_path / "trace"
     result: Any = None
-    executed = []
     for command, plugins in (("ADD", net.plugins), ("CHECK", net.plugins), ("DEL", net.plugins[::-1])):
         for config in plugins:
             derived = net.derived(config, result, {"portMappings": PORTS})
@@ -60,5 +59,5 @@ def test_no_process_but_the_plugins_themselves(host: Host, tmp_path: Path) -> No
             assert (command, done.returncode, done.stderr) == (command, 0, b"")
             result = json.loads(done.stdout) if command == "ADD" else result
             paths = re.findall(r'execve\("([^"]+)".*= 0$', trace.read_text(), re.MULTILINE)
-            executed += [Path(path).name for path in paths if not INTERPRETER.search(path)]
-    assert executed == ["bridge", "portmap", "bridge", "portmap", "portmap", "bridge"]
+            executed = {Path(path).name for path in paths if not INTERPRETER.search(path)}  # a bundle starts itself twice
+            assert (command, executed) == (command, {config["type"]})
