@@ -17,6 +17,7 @@ else:
     from _signal import ITIMER_REAL, SIGALRM, SIGINT, SIGTERM, setitimer, signal
 
 BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
+LONGEST_S = 10**6
 GRACE_S = 10  # for undoing, once the budget is spent
 VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
 AGAIN_S = 0.2  # a signal that came between a check and a wait is repeated
@@ -68,7 +69,7 @@ def _start(seconds: int) -> None:
 
 def chosen(given: str) -> int:
     """The budget that the environment asks for, in seconds; BUDGET_S when it says nothing of use."""
-    return int(given) if given.isascii() and given.isdigit() and 0 < int(given) < 10**6 else BUDGET_S
+    return int(given) if given.isascii() and given.isdigit() and 0 < int(given) <= LONGEST_S else BUDGET_S
 
 
 def _ring(number: int, _: object) -> None:

@@ -9,6 +9,7 @@ import os
 
 from core import result
 from core.config import Section
+from core.deadline import grace
 from core.document import parse, render
 from core.errors import DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from core.result import Result
 
 MOST_CODE = 2**32 - 1
-
-
-class Unclear(CNIError):
-    """A delegate that did not say what it did: it died, hung, or printed neither a result nor an error."""
 
 
 def find(plugin_type: str, search_path: str) -> str:
@@ -45,21 +42,27 @@ def call(request: Request, command: str) -> Result | None:
     """Run the IPAM plugin's *command* with our environment and standard input.
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
-    After an ADD of which nobody knows what it left, its DEL is called. A plugin that refuses with an error has reserved nothing;
-    its DEL would free what an earlier ADD of the same attachment reserved.
+    After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
     """
     plugin_type = request.config.section("ipam").text("type")
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
     try:
         stdout = _run(request, command, plugin_type, path)
         return _result(request, plugin_type, stdout) if command == "ADD" else None
-    except Unclear:
+    except BaseException:
         if command == "ADD":
-            try:
-                _run(request, "DEL", plugin_type, path)
-            except CNIError:  # the first failure is the one to tell
-                pass
+            release(request)
         raise
+
+
+def release(request: Request) -> None:
+    """The IPAM plugin's DEL after a failure of ADD, which is the one to report."""
+    plugin_type = request.config.section("ipam").text("type")
+    grace()
+    try:
+        _run(request, "DEL", plugin_type, find(plugin_type, request.environ.get("CNI_PATH", "")))
+    except CNIError:
+        pass
 
 
 def _run(request: Request, command: str, plugin_type: str, path: str) -> bytes:
@@ -101,7 +104,7 @@ def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[
     try:
         return execute(path, environ, request.stdin)
     except TimeoutError as late:
-        raise Unclear(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
+        raise CNIError(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?") from None
@@ -116,7 +119,7 @@ def _result(request: Request, plugin_type: str, stdout: bytes) -> Result:
         if error is None:
             return result.parse(document, request.version, what)
     except CNIError as unreadable:
-        raise Unclear(DELEGATE_FAILED, unreadable.msg, f"it printed {_quoted(stdout)}") from None
+        raise CNIError(DELEGATE_FAILED, unreadable.msg, f"it printed {_quoted(stdout)}") from None
     raise error
 
 
@@ -125,12 +128,12 @@ def _failure(plugin_type: str, code: int, stdout: bytes, stderr: bytes) -> CNIEr
     end = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
     if not stdout.strip():
         reason = stderr[-2000:].decode("utf-8", "replace").strip() or end
-        return Unclear(DELEGATE_FAILED, f"plugin {plugin_type} failed without a message: {reason}")
+        return CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed without a message: {reason}")
     try:
         error = _error(parse(stdout, "error"))
     except CNIError:
         error = None
-    return error or Unclear(DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}")
+    return error or CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}")
 
 
 def _error(document: object) -> CNIError | None:

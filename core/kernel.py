@@ -191,7 +191,6 @@ class Kernel:
         finally:
             packets.close()
 
-
     def forget_flows(self, family: int, ports: set[int]) -> int:
         """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
         from core import conntrack  # late: portmap only

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from core import deadline
+from core.errors import CNIError
 from core.protocol import respond
 
 TYPE_CHECKING = False
@@ -23,7 +25,8 @@ def read_stdin() -> bytes:
     chunks: list[bytes] = []
     while True:
         try:
-            chunk = os.read(0, 1 << 20)
+            with deadline.WAITING:
+                chunk = os.read(0, 1 << 20)
         except BlockingIOError:
             _await(0, writing=False)
             continue
@@ -36,7 +39,8 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Write all of *data*. Raises OSError."""
     while data:
         try:
-            written = os.write(descriptor, data)
+            with deadline.WAITING:
+                written = os.write(descriptor, data)
         except BlockingIOError:
             _await(descriptor, writing=True)
             continue
@@ -48,7 +52,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 def _await(descriptor: int, writing: bool) -> None:
     from select import select  # late: only where a runtime hands us a descriptor that does not block
 
-    select([] if writing else [descriptor], [descriptor] if writing else [], [])
+    with deadline.WAITING:
+        select([] if writing else [descriptor], [descriptor] if writing else [], [])
 
 
 def occupy_closed_descriptors() -> None:
@@ -74,11 +79,12 @@ def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
     try:
         occupy_closed_descriptors()
         if os.environ.get("CNI_COMMAND"):
+            deadline.begin(deadline.chosen(os.environ.get(deadline.VARIABLE, "")))
             code, output = respond(plugin, os.environ, read_stdin, siblings)
             write_all(1, output)
         else:
             code = 0
             write_all(2, about(plugin))
-    except (OSError, KeyboardInterrupt):
+    except (OSError, KeyboardInterrupt, CNIError):
         code = 1
     os._exit(code)

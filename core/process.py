@@ -9,6 +9,8 @@ import os
 from select import POLLIN, poll
 from time import monotonic, sleep
 
+from core.deadline import WAITING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +86,8 @@ def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes
         left = deadline - monotonic()
         if left <= 0:
             raise TimeoutError(f"did not end within {timeout_s} s and was killed")
-        ready = {descriptor for descriptor, _ in watch.poll(left * 1000)}
+        with WAITING:
+            ready = {descriptor for descriptor, _ in watch.poll(left * 1000)}
         for reader in readers if handle in ready else ready & kept.keys():
             _keep(reader, kept[reader])
     stdout, stderr = kept.values()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from core import config as configuration
-from core import errors, version
+from core import deadline, errors, version
 from core.attachment import Attachment
 from core.config import Section
 from core.document import parse_object, render
@@ -94,6 +94,7 @@ def respond(
         if command not in REQUIRED:
             raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
         wanted = configuration.version(config)
+        deadline.limit(_budget(command, config))
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             _check_foreign_netns(environ)
@@ -136,6 +137,16 @@ def _read(read_stdin: Callable[[], bytes]) -> bytes:
     except OSError as error:
         reason = error.strerror or error
         raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {reason}") from None
+
+
+def _budget(command: str, config: Section) -> int:
+    """timeoutSeconds, 0 when it is absent; DEL and GC tolerate what is none. Raises CNIError."""
+    try:
+        return config.integer(deadline.KEY, 1, deadline.LONGEST_S)
+    except CNIError:
+        if command in ("DEL", "GC"):
+            return 0
+        raise
 
 
 def _request(

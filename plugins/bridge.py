@@ -56,7 +56,7 @@ def add(request: Request) -> Result:
             return apply.add(kernel, made, lambda: _finish(kernel, request, wanted, answer, mac))
         except BaseException:
             if wanted.layer3:
-                _release(request)
+                delegate.release(request)
             raise
 
 
@@ -76,13 +76,6 @@ def _refuse_second(kernel: Any, attachment: Attachment) -> None:
         raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}")
     if kernel.link(HOST, attachment.host_ifname):
         raise CNIError(INTERFACE_EXISTS, f"{attachment.owner} is attached already ({attachment.host_ifname} exists)", "call DEL first")
-
-
-def _release(request: Request) -> None:
-    try:
-        delegate.call(request, "DEL")
-    except CNIError:
-        return  # the failure of ADD is the one to report
 
 
 def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
