@@ -88,9 +88,9 @@ class View:
 
     def _holding(self, content: bytes) -> list[bytes]:
         """The addresses whose file has *content*."""
-        index = self.index  # getting it may have been a look at every file
+        known = self.index  # getting it may have been a look at every file
         if self.entries is None:
-            candidates = index.candidates(content)
+            candidates = known.candidates(content)
             if candidates is not None and all([self.directory.read(address.text(packed)) == content for packed in candidates]):
                 return candidates
             self.refresh()
