@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -98,8 +99,11 @@ def become(path: str, command: Sequence[str], dns: str) -> int:
     try:
         os.execvpe(command[0], list(command), outer_environ())
     except OSError as error:
-        print(f"cniwire: {command[0]}: {error.strerror}", file=sys.stderr)
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        # a folder on PATH that may not be searched says "permission denied" about every name
+        places = [command[0]] if "/" in command[0] else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
+        missing = not any(map(os.path.exists, places))
+        print(f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}", file=sys.stderr)
+        return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
 
 
 def up(session: Session, options: argparse.Namespace) -> int:
