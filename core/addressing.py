@@ -35,7 +35,7 @@ def _find_gateway(kernel: Kernel, want: Gateway) -> Gateway | None:
 def _create_gateway(kernel: Kernel, want: Gateway) -> None:
     """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays."""
     found = kernel.need(HOST, want.link)
-    other = [cidr for cidr in _gateways(kernel, want.link) if _conflict(cidr, want.cidr)]
+    other = [cidr for cidr in _gateways(kernel, want.link) if cidr != want.cidr and _conflict(cidr, want.cidr)]
     if other and not want.force:
         raise CNIError(
             GATEWAY_CONFLICT,

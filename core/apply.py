@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 EEXIST = 17
+UNSUPPORTED = (93, 95, 97)  # EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: there cannot be anything to delete
 TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
 NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
 
@@ -36,13 +37,21 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
         for batch in _batches(plan.owned):
             check_deadline()
             created.extend(_create(kernel, batch))
-        return finish()
+        return _finished(finish)
     except Expired as late:
         undo(kernel, [*created, *late.under_way])
         raise
     except BaseException:
         undo(kernel, created)
         raise
+
+
+def _finished(finish: Callable[[], T]) -> T:
+    try:
+        return finish()
+    except OSError as error:
+        code = TRY_AGAIN_LATER if error.errno in TRANSIENT else KERNEL_REFUSED
+        raise CNIError(code, f"everything was made, but: {error.strerror}") from error
 
 
 def undo(kernel: Any, created: list[object]) -> None:
@@ -99,7 +108,7 @@ def _create(kernel: Any, batch: list[object]) -> list[object]:
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
             raise
-        _attempt("create", batch[0], kernel.replace, _stale(kernel, batch), batch)
+        _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
     return batch
 
 
@@ -179,7 +188,8 @@ def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None =
         try:
             deleted.extend(_attempt("delete", record, kernel.delete, record))
         except CNIError as error:
-            failures.append(error)
+            if getattr(error.__cause__, "errno", 0) not in UNSUPPORTED:
+                failures.append(error)
     return failures
 
 

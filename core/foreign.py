@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.attachment import Attachment, hashed
 from core.errors import KERNEL_REFUSED, CNIError
-from core.netlink import DUMP, Message, attribute, attribute_list, attributes, string, text
+from core.netlink import DUMP, NOTHING_THERE, Message, attribute, attribute_list, attributes, string, text
 from core.plan import CONTAINER, Address, Plan, Route, Up, Veth
 from core.record import record, replace
 
@@ -73,9 +73,9 @@ def _each(*tasks: Callable[[], None]) -> list[CNIError]:
     for task in tasks:
         try:
             task()
-        except FileNotFoundError:
-            continue
         except OSError as error:
+            if error.errno in NOTHING_THERE:
+                continue
             failures.append(CNIError(KERNEL_REFUSED, f"cannot remove what the Go plugins made: {error.strerror}"))
     return failures
 

@@ -168,8 +168,10 @@ class Firewall:
         """Names of our maps that start with one of *prefixes*; those of the table's skeleton need no asking."""
         try:
             replies = self.socket.ask(Message(GETSET, DUMP, head(family) + string(1, TABLE)))
-        except FileNotFoundError:
-            return []
+        except OSError as error:
+            if error.errno in netlink.NOTHING_THERE:
+                return []
+            raise
         names = [text(attributes(payload, 4).get(2, b"")) for _, payload in replies]
         return [name for name in names if name.startswith(prefixes)]
 

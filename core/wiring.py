@@ -35,21 +35,21 @@ def gateways(result: Result) -> dict[int, bytes]:
     return first
 
 
-def addressing(ifname: str, result: Result, detect: bool = False) -> tuple[object, ...]:
+def addressing(ifname: str, result: Result, detect: bool = False) -> Plan:
     """The container's side: settings, addresses while the link is down, link up, routes.
 
     detect: IPv6 duplicate address detection.
     """
     wanted = cidrs(result)
-    settings = notify(ifname, detect)
+    settings, shared = notify(ifname, detect), ()
     if any([len(cidr.address) == 16 for cidr in wanted]):
+        shared += (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
         settings += (
-            Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1"),
         )
     addresses = [Address(ifname, cidr, detect and len(cidr.address) == 16) for cidr in wanted]
-    return (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result))
+    return Plan(shared, (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result)))
 
 
 def notify(ifname: str, detect: bool) -> tuple[Sysctl, ...]:

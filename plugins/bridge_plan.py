@@ -179,7 +179,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     if wanted.layer3 and wanted.masquerade:
         made += wiring.masquerade(answer, owner)
     if wanted.layer3:
-        return made + Plan((), wiring.addressing(ifname, answer, wanted.detect))
+        return made + wiring.addressing(ifname, answer, wanted.detect)
     return made if wanted.disabled else made + Plan((), (*wiring.notify(ifname, wanted.detect), Up(CONTAINER, ifname)))
 
 

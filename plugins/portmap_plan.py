@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
 IPTABLES_KEYS = ("markMasqBit", "externalSetMarkChain")
 LARGEST_PORT = 65535
+LOOPBACK6 = bytes(15) + b"\1"
 
 
 @record
@@ -96,6 +97,8 @@ def _mappings(item: Section) -> list[Mapping]:
     if protocol not in PROTOCOLS:
         raise item.wrong("protocol", ", ".join(PROTOCOLS))
     host_ip = item.address("hostIP")
+    if host_ip == LOOPBACK6:
+        raise item.wrong("hostIP", "another address (the kernel does not translate packets to ::1; 127.0.0.1 works)")
     return [Mapping(protocol, host_port + step, container_port + step, host_ip) for step in range(count)]
 
 
