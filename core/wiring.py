@@ -41,9 +41,10 @@ def addressing(ifname: str, result: Result, detect: bool = False) -> Plan:
     detect: IPv6 duplicate address detection.
     """
     wanted = cidrs(result)
-    settings, shared = notify(ifname, detect), ()
+    settings: tuple[object, ...] = notify(ifname, detect)
+    shared: tuple[object, ...] = ()
     if any([len(cidr.address) == 16 for cidr in wanted]):
-        shared += (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
+        shared = (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
         settings += (
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1"),

@@ -1,0 +1,393 @@
+"""A kernel that is a dictionary: it passes the same suite as the real one and fails when a test wants it to.
+
+Law: what a record needs is looked at (its link, its bridge, its table, the chain it jumps to), packets are not.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any, NoReturn, Self
+
+from core.address import contains
+from core.attachment import network_prefix
+from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
+from core.foreign import ContainerLink
+from core.links import vlan_port
+from core.plan import (
+    CONTAINER,
+    HOST,
+    Address,
+    Bridge,
+    Element,
+    Elements,
+    Gateway,
+    LocalnetRouting,
+    PortVlans,
+    Promiscuous,
+    Route,
+    Sysctl,
+    Up,
+    Veth,
+    VlanGateway,
+)
+from core.record import replace as changed
+from core.rtnetlink import IFF_PROMISC, IFF_UP, OPERSTATE_UP, Link
+from core.ruleset import BRIDGE, Chain, Table
+
+ENOENT, EEXIST, EBUSY, ENODEV, ENETUNREACH = 2, 17, 16, 19, 101
+TABLE_MAIN = 254
+Key = tuple[Any, ...]
+LINKS = (Bridge, Veth, VlanGateway)
+SETTINGS = (Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting)  # written as often as one likes
+
+
+def refuse(number: int) -> NoReturn:
+    raise OSError(number, os.strerror(number))
+
+
+class World:
+    """What several fake kernels share: every record by its identity, and every link by namespace and name.
+
+    fail_at: which create of all fails, counted from 1 and record by record, 0 for none; fail_with: its errno.
+    fail_finish: what the kernel does once everything is made, by method: an exception to raise or a value to return.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[Key, Any] = {}
+        self.links: dict[tuple[str, str], Link] = {}
+        self.pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self.calls: list[tuple[Any, ...]] = []
+        self.created = 0
+        self.fail_at = 0
+        self.fail_with = 5
+        self.fail_finish: dict[str, Any] = {}
+        self.indexes = 1
+
+    def kernel(self, netns: str = "") -> "FakeKernel":
+        """What a Request's kernel is: opens a kernel for one namespace. A namespace "/gone..." is not there."""
+        if netns.startswith("/gone"):
+            raise FileNotFoundError(ENOENT, f"CNI_NETNS: no network namespace at {netns}")
+        return FakeKernel(self, netns)
+
+    def state(self) -> dict[Key, Any]:
+        """All records, with the links' names: equal states are equal worlds but for MACs and indexes."""
+        return {**self.records, "links": sorted(self.links)}  # type: ignore[dict-item]
+
+    def of(self, *types: type) -> list[Any]:
+        """The records of some types, in the order of their creation."""
+        return [record for record in self.records.values() if isinstance(record, types)]
+
+
+class FakeKernel:
+    """The interface of core.kernel.Kernel as plugins and apply use it."""
+
+    def __init__(self, world: World, netns: str = "") -> None:
+        self.world = world
+        self.netns = netns or None
+        self.firewall = NoForeignRules()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def key(self, record: Any) -> Key:
+        """The identity of a record: what can be there once only."""
+        match record:
+            case Bridge() | Veth() | VlanGateway():
+                return ("link", HOST, record.name)
+            case Up():
+                return ("up", self.place(record.place), record.link)
+            case Promiscuous():
+                return ("promiscuous", record.link)
+            case Sysctl():
+                return ("sysctl", self.place(record.place), record.key)
+            case LocalnetRouting():
+                return ("localnet", self.way(record.destination))
+            case PortVlans():
+                return ("vlans", record.link)
+            case Gateway():
+                return ("address", HOST, record.link, record.cidr)
+            case Address():
+                return ("address", self.place(CONTAINER), record.link, record.cidr)
+            case Route():
+                return ("route", self.place(CONTAINER), record.link, record.dst, record.gateway, record.table or TABLE_MAIN, record.priority)
+            case Table():
+                return ("table", record.family)
+            case Chain():
+                return ("chain", record.family, record.name)
+            case Element():
+                return ("element", record.family, record.map, record.key)
+        raise TypeError(f"no such record: {record!r}")
+
+    def place(self, place: str) -> str:
+        if place == HOST:
+            return HOST
+        return self.netns or refuse(ENOENT)
+
+    def way(self, destination: bytes) -> str:
+        """The link behind which *destination* is: the one with a gateway of its network, "" for none."""
+        return next((each.link for each in self.world.of(Gateway) if contains(each.cidr, destination)), "")
+
+    def find(self, record: Any) -> Any:
+        """As the real one: the record with the kernel's own values."""
+        if isinstance(record, LocalnetRouting):
+            return record if self.way(record.destination) and self.key(record) in self.world.records else None
+        if isinstance(record, Elements):
+            return record if self.elements_of(record) else None
+        if self.netns is None and isinstance(record, (Address, Route)):
+            return None
+        found = self.world.records.get(self.key(record))
+        if isinstance(record, LINKS):
+            return self.find_link(record, found)
+        if isinstance(record, Route):
+            ways = [each for key, each in self.world.records.items() if key[:2] == ("route", self.netns)]
+            return next((self.seen(record, each) for each in ways if self.same_way(record, each)), None)
+        if isinstance(record, Element):
+            same = found and (found.data, found.chain) == (record.data, record.chain)
+            return found and changed(found, text=record.text if same else "something else")
+        if isinstance(record, PortVlans) and not found and self.link(HOST, record.link):
+            return changed(record, vlans=((1, True),))
+        if isinstance(record, Address):
+            return found and record
+        return found
+
+    def find_link(self, record: Any, found: Any) -> Any:
+        link = self.link(HOST, record.name)
+        if isinstance(record, Bridge):
+            if link and link.kind != "bridge":
+                raise CNIError(INVALID_CONFIG, f"bridge: {record.name} exists and is not a bridge but a {link.kind or 'physical'} link")
+            return found and changed(found, mtu=record.mtu, vlan_filtering=found.vlan_filtering and record.vlan_filtering)
+        if isinstance(record, Veth):
+            inside = self.link(CONTAINER, record.ifname)
+            if not link or not inside or not isinstance(found, Veth):
+                return None
+            if self.world.pairs[HOST, record.name] != (self.netns, record.ifname):
+                return None
+            return changed(found, mtu=inside.mtu if record.mtu else 0, mac=inside.mac if record.mac else b"", up=link.up)
+        return record if link else None
+
+    def same_way(self, want: Route, found: Route) -> bool:
+        same = (want.link, want.dst) == (found.link, found.dst) and want.table in (None, 0, found.table or TABLE_MAIN)
+        return same and (not want.gateway or not want.dst.prefix_len or want.gateway == found.gateway)
+
+    def seen(self, want: Route, found: Route) -> Route:
+        return changed(want, mtu=found.mtu if want.mtu else 0, advmss=found.advmss if want.advmss else 0)
+
+    def create(self, *records: Any) -> None:
+        """Create a batch; an nft batch as a whole or not at all, of any other what was not refused."""
+        atomic = isinstance(records[0], (Table, Chain, Element))
+        before = dict(self.world.records)
+        refusal: OSError | None = None
+        for record in records:
+            try:
+                self.create_one(record)
+            except OSError as error:
+                error.record = record  # type: ignore[attr-defined]
+                refusal = refusal or error
+        if refusal:
+            if atomic:
+                self.world.records = before
+            raise refusal
+
+    def create_one(self, record: Any) -> None:
+        world = self.world
+        world.created += 1
+        if world.created == world.fail_at:
+            refuse(world.fail_with)
+        world.calls.append(("create", record))
+        key = self.key(record)
+        if isinstance(record, Gateway):
+            self.clear_gateway(record)
+        if key in world.records and not isinstance(record, SETTINGS):
+            refuse(EEXIST)
+        self.need_what_it_needs(record)
+        self.make_links(record)
+        world.records[key] = record
+
+    def clear_gateway(self, record: Gateway) -> None:
+        others = [each for each in self.world.of(Gateway) if each.link == record.link and len(each.cidr.address) == len(record.cidr.address) == 4]
+        others = [each for each in others if each.cidr != record.cidr]
+        if others and not record.force:
+            raise CNIError(GATEWAY_CONFLICT, f"{record.link} already has an IP address different from {record.cidr}")
+        for each in others:
+            del self.world.records[self.key(each)]
+
+    def need_what_it_needs(self, record: Any) -> None:
+        match record:
+            case Veth() | VlanGateway():
+                self.need(HOST, record.bridge)
+            case Up():
+                self.need(record.place, record.link)
+            case LocalnetRouting():
+                self.way(record.destination) or refuse(ENETUNREACH)
+            case Promiscuous() | PortVlans() | Gateway():
+                self.need(HOST, record.link)
+            case Address() | Route():
+                self.need(CONTAINER, record.link)
+            case Sysctl():
+                parts = record.key.split("/")
+                if "conf" in parts and parts[3] not in ("all", "default", "lo") and record.required:
+                    self.link(record.place, parts[3]) or refuse(ENOENT)
+            case Chain():
+                ("table", record.family) in self.world.records or refuse(ENOENT)
+            case Element():
+                ("table", record.family) in self.world.records or refuse(ENOENT)
+                not record.chain or ("chain", record.family, record.chain) in self.world.records or refuse(ENOENT)
+
+    def make_links(self, record: Any) -> None:
+        match record:
+            case Bridge():
+                self.make_link(HOST, record.name, "bridge", record.mtu)
+            case VlanGateway():
+                self.make_link(HOST, record.name, "veth", record.mtu)
+                self.make_link(HOST, vlan_port(record), "veth", record.mtu)
+                self.pair((HOST, record.name), (HOST, vlan_port(record)))
+            case Veth():
+                if self.link(HOST, record.name) or self.link(CONTAINER, record.ifname):
+                    refuse(EEXIST)
+                self.make_link(HOST, record.name, "veth", record.mtu, flags=IFF_UP, alias=record.owner)
+                self.make_link(CONTAINER, record.ifname, "veth", record.mtu, record.mac)
+                self.pair((HOST, record.name), (self.place(CONTAINER), record.ifname))
+            case Up():
+                self.flag(self.place(record.place), record.link, IFF_UP)
+            case Promiscuous():
+                self.flag(HOST, record.link, IFF_PROMISC)
+
+    def pair(self, one: tuple[str, str], other: tuple[str, str]) -> None:
+        self.world.pairs |= {one: other, other: one}
+
+    def make_link(self, place: str, name: str, kind: str, mtu: int, mac: bytes = b"", flags: int = 0, alias: str = "") -> None:
+        if self.link(place, name):
+            refuse(EEXIST)
+        self.world.indexes += 1
+        mac = mac or b"\x02\0\0\0" + self.world.indexes.to_bytes(2, "big")
+        index, size = self.world.indexes, mtu or 1500
+        self.world.links[self.place(place), name] = Link(index, name, flags, mac, size, 0, 0, OPERSTATE_UP, alias, kind, 0, {}, {})
+
+    def flag(self, place: str, name: str, bit: int) -> None:
+        link = self.world.links[place, name]
+        self.world.links[place, name] = changed(link, flags=link.flags | bit)
+
+    def delete(self, record: Any) -> list[Any]:
+        """As the real one: absent is success, and a link takes along what stands on it."""
+        self.world.calls.append(("delete", record))
+        match record:
+            case Elements():
+                return [gone for each in self.elements_of(record) for gone in self.delete(each)]
+            case ContainerLink():
+                return self.delete_link(CONTAINER, record.ifname)
+            case Bridge() | Veth() | VlanGateway():
+                return self.delete_link(HOST, record.name)
+            case Element():
+                found = self.world.records.get(self.key(record))
+                return [self.world.records.pop(self.key(record))] if found and found.owner == record.owner else []
+            case Chain():
+                if any(each.chain == record.name and each.family == record.family for each in self.world.of(Element)):
+                    refuse(EBUSY)
+        found = self.world.records.pop(self.key(record), None)
+        return [record] if found else []
+
+    def delete_link(self, place: str, name: str) -> list[Any]:
+        """A link with its other end and all that stands on them."""
+        world, at = self.world, (self.place(place), name)
+        if at not in world.links:
+            return []
+        gone = {at, world.pairs.get(at, at)}
+        world.links = {where: link for where, link in world.links.items() if where not in gone}
+        world.pairs = {where: peer for where, peer in world.pairs.items() if where not in gone}
+        world.records = {key: each for key, each in world.records.items() if not self.stands_on(key, gone)}
+        return [name]
+
+    def stands_on(self, key: Key, gone: set[tuple[str, str]]) -> bool:
+        if key[0] in ("link", "up", "address", "route"):
+            return (key[1], key[2]) in gone
+        if key[0] == "sysctl":
+            return any((key[1], part) in gone for part in key[2].split("/"))
+        return key[0] in ("vlans", "promiscuous") and (HOST, key[1]) in gone
+
+    def replace(self, stale: list[Any], batch: list[Any]) -> None:
+        """As the real one: all of it or nothing."""
+        before = dict(self.world.records)
+        try:
+            for record in stale:
+                self.world.records.pop(self.key(record), None) or refuse(ENOENT)
+            self.create(*batch)
+        except OSError:
+            self.world.records = before
+            raise
+
+    def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
+        """(owner, record) of what a network's attachments own."""
+        prefix = network_prefix(network)
+        found: list[tuple[str, Any]] = []
+        for kind in kinds:
+            if kind is Veth:
+                veths = [each for each in self.world.of(Veth) if each.owner.startswith(prefix)]
+                found += [(each.owner, Veth(each.name, "", "", each.owner)) for each in veths]
+                continue
+            for each in self.elements_of(Elements(kind.family, kind.maps, "")):
+                owner = each.owner.partition(" ")[0]
+                if owner.startswith(prefix):
+                    found.append((owner, each))
+                    found += [(owner, Chain(BRIDGE, each.chain, owner=owner))] if kind.family == BRIDGE else []
+        return found
+
+    def elements_of(self, kind: Elements) -> list[Element]:
+        """The elements that carry an owner, or any."""
+        mine = [each for each in self.world.of(Element) if each.family == kind.family and each.map.startswith(kind.maps)]
+        return [changed(each, text="") for each in mine if kind.owner in ("", each.owner.partition(" ")[0])]
+
+    # -- links --------------------------------------------------------------------------------------------------------
+
+    def link(self, place: str, name: str) -> Link | None:
+        if place == CONTAINER and self.netns is None:
+            return None
+        return self.world.links.get((self.place(place), name))
+
+    def need(self, place: str, name: str) -> Link:
+        return self.link(place, name) or refuse(ENODEV)
+
+    def forget_link(self, place: str, name: str) -> None:
+        return
+
+    def link_exists(self, name: str) -> bool:
+        return self.link(HOST, name) is not None
+
+    # -- once everything is made --------------------------------------------------------------------------------------
+
+    def port_is_up(self, name: str) -> bool:
+        return bool(self.finish("port_is_up", True, name))
+
+    def addresses_settle(self, name: str) -> bool:
+        return bool(self.finish("addresses_settle", True, name))
+
+    def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
+        self.need(HOST, bridge)
+        self.finish("announce", None, ifname, mac, tuple(addresses), bridge)
+
+    def forget_flows(self, family: int, ports: set[int]) -> int:
+        return int(self.finish("forget_flows", 0, family, frozenset(ports)))
+
+    def probe_firewall(self) -> None:
+        self.finish("probe_firewall", None)
+
+    def finish(self, method: str, usual: Any, *arguments: Any) -> Any:
+        self.world.calls.append((method, *arguments))
+        wanted = self.world.fail_finish.get(method, usual)
+        if isinstance(wanted, BaseException):
+            raise wanted
+        return wanted
+
+
+class NoForeignRules:
+    """A netfilter socket on which nothing of the Go plugins is to be found."""
+
+    @property
+    def socket(self) -> Self:
+        return self
+
+    def ask(self, message: object) -> NoReturn:
+        refuse(ENOENT)

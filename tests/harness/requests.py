@@ -1,0 +1,63 @@
+"""Calls of a plugin in this process, on a fake kernel."""
+
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.protocol import respond
+from plugins import bridge, portmap
+from tests.harness.fake_kernel import World
+
+BIN = Path(__file__).resolve().parents[2] / "bin"
+SIBLINGS = {"host-local": "ipam.host_local"}
+PLUGINS: Mapping[str, Any] = {"bridge": bridge, "portmap": portmap}
+Config = Mapping[str, Any]
+
+
+@contextmanager
+def ipam_in_process() -> Any:
+    """Let host-local run in this process, as it does where the executable found is the one beside our own."""
+    before = getattr(sys, "_cniwire_executable", None)
+    sys._cniwire_executable = str(BIN / "bridge")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys._cniwire_executable  # type: ignore[attr-defined]
+        else:
+            sys._cniwire_executable = before  # type: ignore[attr-defined]
+
+
+def call(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> tuple[int, Any]:
+    """(exit code, decoded standard output or None) of the plugin that *config* names; network `net` at 1.1.0 unless it says otherwise."""
+    variables = {
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": container,
+        "CNI_NETNS": f"/netns/{container}",
+        "CNI_IFNAME": ifname,
+        "CNI_PATH": str(BIN),
+        **environ,
+    }
+    stdin = json.dumps({"cniVersion": "1.1.0", "name": "net", **config}).encode()
+    with ipam_in_process():
+        code, stdout = respond(PLUGINS[config["type"]], variables, lambda: stdin, SIBLINGS, world.kernel)
+    return code, json.loads(stdout) if stdout else None
+
+
+def made(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> Any:
+    """What a call that has to succeed printed."""
+    code, document = call(world, command, config, container, ifname, **environ)
+    assert code == 0, document
+    return document
+
+
+def refused(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> dict[str, Any]:
+    """The one error object of a call that has to fail."""
+    code, document = call(world, command, config, container, ifname, **environ)
+    assert code == 1, document
+    assert isinstance(document, dict)
+    assert {"code", "msg"} <= set(document)
+    return document
