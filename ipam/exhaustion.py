@@ -20,7 +20,7 @@ def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
     """Free (address, content) whose holders cannot be alive, and say so on standard error; whether it was possible."""
     if not dead or store.release(dead):
         return False
-    names = ", ".join([_who(packed, content) for packed, content in dead[:SHOWN]])
+    names = ", ".join([_who(packed, content) for packed, content in sorted(dead)[:SHOWN]])
     more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
     os.write(2, f"host-local: reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}\n".encode())
     return True

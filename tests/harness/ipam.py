@@ -105,6 +105,7 @@ class Ipam:
         return {name: content for name, content in self.files().items() if not name.startswith("last_reserved_ip.")}
 
     def put(self, name: str, content: str | bytes = b"") -> None:
-        """Make a file as somebody else would."""
+        """Make or replace a file as somebody else would."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).unlink(missing_ok=True)
         (self.folder / name).write_bytes(content.encode() if isinstance(content, str) else content)

@@ -212,7 +212,8 @@ def add_asking(ipam: Ipam, way: str, *addresses: str) -> list[str]:
     """ADD that asks for *addresses* in one of the three ways."""
     if way == ARGS:
         return ipam.add(cni_args=f"IgnoreUnknown=1;K8S_POD_NAME=x;IP={','.join(addresses)}")
-    return ipam.add(**({"args": {"cni": {"ips": addresses}, "other": 1}} if way == CNI else {"runtimeConfig": {"ips": addresses, "other": 1}}))
+    keys: dict[str, Any] = {"args": {"cni": {"ips": addresses}, "other": 1}} if way == CNI else {"runtimeConfig": {"ips": addresses, "other": 1}}
+    return ipam.add(**keys)
 
 
 @pytest.mark.parametrize("way", [ARGS, CNI, RUNTIME])
