@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr
     from core.kernel import Kernel
-    from core.netlink import Message
+    from core.message import Message
 
 LINK_LOCAL = 253  # scope
 UNREACHABLE = (2, 19, 101, 113)  # ENOENT, ENODEV, ENETUNREACH, EHOSTUNREACH

@@ -6,7 +6,7 @@ container once its port forwards; the kernel's own, sent at link-up, leave too e
 
 from __future__ import annotations
 
-from core.netlink import pack
+from core.message import pack
 
 try:
     from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM, socket

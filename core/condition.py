@@ -28,7 +28,7 @@ from core.expression import (
     of_family,
     payload,
 )
-from core.netlink import pack
+from core.message import pack
 from core.ruleset import PROTOCOLS
 
 OPERATORS = {"==": EQ, "!=": NEQ}

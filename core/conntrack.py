@@ -5,7 +5,8 @@ linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filt
 
 from __future__ import annotations
 
-from core.netlink import DUMP, NETFILTER, Message, Socket, attribute, attributes, nest, pack
+from core.message import DUMP, Message, attribute, attributes, nest, pack
+from core.netlink import NETFILTER, Socket
 
 SUBSYSTEM = 1 << 8
 GET, DELETE = SUBSYSTEM | 1, SUBSYSTEM | 2

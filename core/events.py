@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from core.netlink import ROUTE, SOL_NETLINK, SOL_SOCKET, Socket, pack
+from core.message import pack
+from core.netlink import ROUTE, SOL_NETLINK, SOL_SOCKET, Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

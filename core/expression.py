@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.address import Cidr, mask
 from core.address import text as address_text
-from core.netlink import attribute, nest, pack, string
+from core.message import attribute, nest, pack, string
 from core.record import record
 
 REG_VERDICT, REG_1 = 0, 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.kernel import Kernel
-    from core.netlink import Message
+    from core.message import Message
 
 RACES = 5  # how often another process may delete one of our elements while we are about to
 

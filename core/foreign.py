@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from core.attachment import Attachment, hashed
 from core.errors import KERNEL_REFUSED, CNIError
-from core.netlink import DUMP, NOTHING_THERE, Message, attribute, attribute_list, attributes, string, text
+from core.message import DUMP, Message, attribute, attribute_list, attributes, string, text
+from core.netlink import NOTHING_THERE
 from core.plan import CONTAINER, Address, Plan, Route, Up, Veth
 from core.record import record, replace
 

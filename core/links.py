@@ -10,7 +10,7 @@ import os
 from core import rtnetlink, sysctl
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
-from core.netlink import head
+from core.message import head
 from core.plan import CONTAINER, HOST, Bridge, PortVlans, Promiscuous, Up, Veth, VlanGateway
 from core.record import replace
 from core.rtnetlink import IFF_PROMISC

@@ -1,4 +1,4 @@
-"""The netlink transport: attributes, and a socket on which several requests travel in one send.
+"""The netlink transport: a socket on which several requests travel in one send.
 
 Law: a request that the kernel refuses is an OSError with the kernel's own explanation; nothing is retried in silence
 but an interrupted dump. RFC 3549; linux/netlink.h.
@@ -7,27 +7,14 @@ but an interrupted dump. RFC 3549; linux/netlink.h.
 from __future__ import annotations
 
 from core.deadline import WAITING
-from core.record import record
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from core.message import ACK, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
 
 try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
-    from _struct import calcsize
-    from _struct import pack as pack
-    from _struct import unpack_from as unpack_from
-except ImportError:  # another Python: the public modules have the same names
+except ImportError:  # another Python: the public module has the same names
     from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
-    from struct import calcsize
-    from struct import pack as pack
-    from struct import unpack_from as unpack_from
 
 ROUTE, NETFILTER = 0, 12  # protocols
-REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300
-REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
-NESTED = 0x8000
 ERROR, DONE = 2, 3  # message types
 MULTI, DUMP_INTERRUPTED, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200
 SOL_NETLINK, CAP_ACK, EXT_ACK, GET_STRICT_CHK = 270, 10, 11, 12
@@ -37,72 +24,6 @@ NOTHING_THERE = (2, 22, 93, 95)  # of nftables: ENOENT; and EINVAL, EPROTONOSUPP
 RECEIVE_BYTES = 1 << 16
 SEND_BUFFER_BYTES = 1 << 17  # what a socket takes without being asked to grow
 INTERRUPTED_TRIES = 10
-
-
-@record
-class Message:
-    """One request: type and flags of its header, and what follows the header."""
-
-    type: int
-    flags: int
-    payload: bytes
-
-
-def attribute(kind: int, data: bytes) -> bytes:
-    """One type-length-value, padded to 4 bytes."""
-    return pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
-
-
-def nest(kind: int, *members: bytes) -> bytes:
-    """An attribute made of attributes."""
-    return attribute(kind | NESTED, b"".join(members))
-
-
-def number(kind: int, value: int, size: int = 4) -> bytes:
-    """An attribute with an integer in host byte order."""
-    return attribute(kind, value.to_bytes(size, "little" if LITTLE else "big"))
-
-
-def string(kind: int, value: str) -> bytes:
-    """An attribute with a NUL-terminated string."""
-    return attribute(kind, value.encode("utf-8", "surrogateescape") + b"\0")
-
-
-def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """Type -> value of the attributes that begin at *offset*; of a repeated type the last."""
-    return dict(attribute_list(data, offset))
-
-
-def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
-    """As attributes, in order and with repetitions. A torn attribute ends the list."""
-    found = []
-    while offset + 4 <= len(data):
-        size, kind = unpack_from("=HH", data, offset)
-        if size < 4 or offset + size > len(data):
-            break
-        found.append((kind & 0x3FFF, data[offset + 4 : offset + size]))
-        offset += size + (-size % 4)
-    return found
-
-
-def unsigned(data: bytes) -> int:
-    """The integer of an attribute in host byte order."""
-    return int.from_bytes(data, "little" if LITTLE else "big")
-
-
-def text(data: bytes) -> str:
-    """The string of an attribute."""
-    return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
-
-
-LITTLE = pack("=H", 1) == b"\1\0"
-
-
-def head(layout: str, data: bytes, offset: int = 0) -> tuple[Any, ...]:
-    """The fixed fields that a message begins with. Raises ValueError when it is too short."""
-    if offset + calcsize(layout) > len(data):
-        raise ValueError(f"want {offset + calcsize(layout)} bytes or more, found a netlink message of {len(data)}")
-    return unpack_from(layout, data, offset)
 
 
 class Socket:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from core import netlink
 from core.expression import JUMP, u32, value, verdict
-from core.netlink import CREATE, DUMP, EXCL, NETFILTER, Message, attribute, attribute_list, attributes, nest, pack, string, text
+from core.message import ACK, APPEND, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
+from core.netlink import NETFILTER
 from core.plan import Element
 from core.ruleset import TABLE, TABLES, Chain, Map, Table
 
@@ -72,7 +73,7 @@ def _rules(item: Chain) -> list[Message]:
 
 
 def _rule(family: str, where: str, expressions: bytes) -> Message:
-    return Message(NEWRULE, CREATE | netlink.APPEND, head(family) + string(1, TABLE) + string(2, where) + nest(4, expressions))
+    return Message(NEWRULE, CREATE | APPEND, head(family) + string(1, TABLE) + string(2, where) + nest(4, expressions))
 
 
 def _map(family: str, item: Map) -> Message:
@@ -142,8 +143,8 @@ class Firewall:
         begin = Message(BATCH_BEGIN, 0, pack(">BBH", 0, 0, 10))
         end = Message(BATCH_END, 0, pack(">BBH", 0, 0, 10))
         last = messages[-1]
-        last = Message(last.type, last.flags | netlink.ACK, last.payload)
-        first = self.socket.send((begin, *messages[:-1], last, end), netlink.REQUEST)
+        last = Message(last.type, last.flags | ACK, last.payload)
+        first = self.socket.send((begin, *messages[:-1], last, end), REQUEST)
         error = None
         while True:
             for kind, flags, sequence, payload in self.socket.receive():

@@ -6,7 +6,7 @@ Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(
 from __future__ import annotations
 
 from core.address import Cidr
-from core.netlink import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
+from core.message import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
 from core.record import record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19

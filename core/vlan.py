@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.netlink import DUMP, Message, attribute, attribute_list, attributes, head, nest, number, pack
+from core.message import DUMP, Message, attribute, attribute_list, attributes, head, nest, number, pack
 from core.rtnetlink import DELLINK, GETLINK, SETLINK, ifinfo
 
 AF_BRIDGE = 7
