@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,24 +75,24 @@ class Ipam:
         attachments = [{"containerID": container_id, "ifname": ifname} for container_id, ifname in valid]
         self.good("GC", **{"cniVersion": "1.1.0", "cni.dev/valid-attachments": attachments})
 
-    def many(self, command: str, container_ids: Iterable[str]) -> list[Any]:
-        """The same command for many containers, all at once; what they printed. Raises PluginError for the first that failed."""
-        stdin = json.dumps(self.config()).encode()
-        running = []
-        for container_id in container_ids:
-            environ = {"PATH": plugin.PATH, **self.environ(command, container_id, "eth0")}
-            one = subprocess.Popen([self.executable], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            assert one.stdin
-            one.stdin.write(stdin)
-            one.stdin.close()
-            one.stdin = None
-            running.append(one)
-        ended = [(*one.communicate(), one.returncode) for one in running]
-        answers = [Answer(code, plugin.decoded(out), err.decode(errors="replace")) for out, err, code in ended]
-        for answer in answers:
-            if answer.exit_code:
-                raise PluginError(command, answer)
-        return [answer.output for answer in answers]
+    def start(self, command: str, container_id: str) -> "subprocess.Popen[bytes]":
+        """Begin a call and do not wait for it."""
+        environ = {"PATH": plugin.PATH, **self.environ(command, container_id, "eth0")}
+        started = subprocess.Popen([self.executable], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert started.stdin
+        started.stdin.write(json.dumps(self.config()).encode())
+        started.stdin.close()
+        started.stdin = None
+        return started
+
+    @staticmethod
+    def ended(command: str, started: "subprocess.Popen[bytes]") -> Any:
+        """Wait for a call; what it printed. Raises PluginError."""
+        out, err = started.communicate()
+        answer = Answer(started.returncode, plugin.decoded(out), err.decode(errors="replace"))
+        if answer.exit_code:
+            raise PluginError(command, answer)
+        return answer.output
 
     def files(self) -> dict[str, str]:
         """Name -> content of what the folder holds, besides the lock and the index."""
