@@ -20,7 +20,7 @@ from tests.bench.node import Attachment, Json, Node, Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "dist" / "cniwire"
-FINDER = ROOT / "build" / "bundle" / "finder.py"  # where bundle.spec wrote which module lies where in the archive
+PLACES = ROOT / "build" / "bundle" / "modules.py"  # where bundle.spec wrote which module lies where in the archive
 ARCHIVE = "cniwire.modules"
 FILES = "openat,read,write,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
 CALLS = f"execve,pread64,{FILES},sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
@@ -50,7 +50,7 @@ def events(trace: Path) -> list[Event]:
 
 def module_names() -> dict[int, str]:
     """Offset in the archive to module."""
-    match = re.search(r"^PLACES = (.*)$", FINDER.read_text(), re.MULTILINE) if FINDER.exists() else None
+    match = re.search(r"^PLACES = (.*)$", PLACES.read_text(), re.MULTILINE) if PLACES.exists() else None
     places: dict[str, tuple[int, int]] = ast.literal_eval(match[1]) if match else {}
     return {offset: name for name, (_, offset) in places.items()}
 
