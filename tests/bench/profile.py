@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "dist" / "cniwire"
 PLACES = ROOT / "build" / "bundle" / "modules.py"  # where bundle.spec wrote which module lies where in the archive
 ARCHIVE = "cniwire.modules"
-FILES = "openat,read,write,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
-CALLS = f"execve,pread64,{FILES},sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
+FILES = "openat,read,write,fsync,fdatasync,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
+CALLS = f"execve,pread64,{FILES},socket,sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
 LINE = re.compile(r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$")
 
 
@@ -60,8 +60,12 @@ def kind(event: Event) -> str:
     for word, socket in (("NETFILTER", "nft"), ("ROUTE", "rtnetlink"), ("NETLINK", "netlink")):
         if word in event.arguments.split(",")[0]:
             return f"kernel: {socket} {'close' if event.call == 'close' else 'messages'}"
+    if event.call == "socket" or "socket:[" in event.arguments:
+        return f"kernel: {'other sockets' if event.call != 'close' else 'packet socket close'}"
     if event.call in ("poll", "select"):
         return "kernel: waiting"
+    if event.call in ("fsync", "fdatasync"):
+        return "files of the reservations, to disk"
     if event.call == "setns" or "/ns/" in event.arguments or "netns" in event.arguments:
         return "kernel: namespaces"
     if "/proc/sys" in event.arguments or "/sys/" in event.arguments:
