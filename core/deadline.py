@@ -1,7 +1,8 @@
 """One budget for a whole verb: whoever waits longer, or is told to stop, undoes what it did and says "try again".
 
 Law: a signal never interrupts work, only waiting. Its handler raises inside `with WAITING`; elsewhere it leaves word, and
-`check` raises at the next point where what was done is known. Undoing gets a short budget of its own.
+`check` raises at the next point where what was done is known. Undoing gets a short budget of its own, which no further signal
+cuts short; so does the delivery of the answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ else:
 
 BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
 LONGEST_S = 10**6
-GRACE_S = 10  # for undoing, once the budget is spent
+GRACE_S = 10  # for undoing, once the budget is spent, and for delivering an answer
 VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
 AGAIN_S = 0.2  # a signal that came between a check and a wait is repeated
 REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was received"}
@@ -37,6 +38,7 @@ class _Budget:
     seconds = 0
     waiting = 0
     told: str = ""  # why to stop, "" while there is no reason
+    deaf = False  # to signals: we are undoing, or have an answer
 
     def __enter__(self) -> None:
         check()
@@ -57,8 +59,11 @@ def begin(seconds: int) -> None:
 
 
 def limit(seconds: int) -> None:
-    """Change the budget to *seconds* from now; nothing happens in a process that never began one, or with 0."""
-    if seconds and WAITING.end:
+    """Change the budget to *seconds* from now.
+
+    Nothing happens in a process that never began one, with 0, while undoing, and when IPAM in process finds what is set already.
+    """
+    if seconds and WAITING.end and not WAITING.deaf and seconds != WAITING.seconds:
         _start(seconds)
 
 
@@ -73,6 +78,8 @@ def chosen(given: str) -> int:
 
 
 def _ring(number: int, _: object) -> None:
+    if WAITING.deaf and number != SIGALRM:
+        return
     WAITING.told = WAITING.told or REASONS.get(number) or f"it did not end within {WAITING.seconds} s"
     if WAITING.waiting:
         check()
@@ -92,8 +99,8 @@ def left(most: float) -> float:
 
 
 def grace() -> None:
-    """Forget why to stop, and grant GRACE_S for undoing."""
+    """Forget why to stop, hear of no further signal, and grant GRACE_S for undoing or for delivering the answer."""
     if WAITING.end:
-        WAITING.told = ""
+        WAITING.told, WAITING.deaf = "", True
         WAITING.seconds, WAITING.end = GRACE_S, max(WAITING.end, monotonic() + GRACE_S)
         setitimer(ITIMER_REAL, max(GRACE_S, WAITING.end - monotonic()))
