@@ -6,7 +6,7 @@ Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(
 from __future__ import annotations
 
 from core.address import Cidr
-from core.message import APPEND, CREATE, DUMP, ECHO, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
+from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
 from core.record import record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -107,7 +107,7 @@ def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac
     born += number(28, netns) if netns is not None else b""
     info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
     here = ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"")
-    return Message(NEWLINK, CREATE | EXCL | ECHO, here + info)
+    return Message(NEWLINK, CREATE | EXCL, here + info)
 
 
 def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:

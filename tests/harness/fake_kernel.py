@@ -292,9 +292,9 @@ class FakeKernel:
 
     def delete_link(self, place: str, name: str) -> list[Any]:
         """A link with its other end and all that stands on them."""
-        world, at = self.world, (self.place(place), name)
-        if at not in world.links:
+        if not self.link(place, name):
             return []
+        world, at = self.world, (self.place(place), name)
         gone = {at, world.pairs.get(at, at)}
         world.links = {where: link for where, link in world.links.items() if where not in gone}
         world.pairs = {where: peer for where, peer in world.pairs.items() if where not in gone}
