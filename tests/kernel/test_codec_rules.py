@@ -1,0 +1,197 @@
+"""Our rules and elements on the real kernel, in nft's own words; and the same words through the nft program."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core import ruleset
+from core.address import parse, parse_cidr
+from core.condition import compile_words
+from core.kernel import Kernel
+from core.ruleset import BRIDGE, INET, PROTOCOLS, TABLES, Chain
+from plugins.portmap_plan import conditional
+from tests.harness.host import Host
+
+OWNER = "net/c1/eth0"
+PORT = "veth0123456789a"
+NETWORKS = (
+    *("10.1.0.0/24", "10.1.2.0/23", "10.128.0.0/9", "192.0.2.1/32", "0.0.0.0/0", "128.0.0.0/1"),
+    *("fd01::/64", "fd01::1/128", "2001:db8:1:2::/63", "::/0", "fe80::/10"),
+)
+CONDITIONS4 = (
+    *("ip saddr 10.0.0.0/8", "ip saddr 10.0.0.5/24", "ip saddr != 10.1.2.3", "ip daddr == 10.1.2.0/23", "ip saddr 0.0.0.0/0"),
+    *("ip daddr 10.0.0.1-10.0.0.9", "ip saddr != 10.0.0.0-10.0.0.255", "ip saddr 10.0.0.1-10.0.0.1", "ip saddr 192.0.2.1/32"),
+    *("iifname eth0", 'iifname != "eth0"', "meta iifname veth*", "iifname != br-*", "iifname fifteen-bytes-x"),
+    *("tcp dport 80", "tcp sport 1024-65535", "udp dport != 53", "udp sport != 1-9", "sctp dport 5", "th dport 80", "th sport 7-7"),
+    *("meta mark 1", "mark 0x10", "mark != 4294967295", "meta mark == 0"),
+    *("ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16", "tcp sport 90 tcp dport 80", "meta mark 1 tcp dport 80 iifname eth0"),
+    "iifname eth0 ip saddr != 10.1.2.0/23 tcp dport 8080-8089",
+)
+CONDITIONS6 = (
+    *("ip6 saddr fd00::/8", "ip6 saddr != fd01::1", "ip6 daddr fd01::1-fd01::9", "ip6 saddr ::/0", "ip6 daddr 2001:DB8::1/64"),
+    *("tcp dport 80 ip6 saddr fd00::/8", "udp dport 53", "iifname eth0"),
+)
+
+
+def chains() -> Iterator[Chain]:
+    """Every kind of chain there is."""
+    for table in TABLES.values():
+        yield from table.chains
+    for network in NETWORKS:
+        yield ruleset.outside(parse_cidr(network))
+        yield ruleset.hairpin(parse_cidr(network))
+    yield ruleset.hairpin_any()
+    yield ruleset.spoof_chain(PORT, bytes.fromhex("02abcdef0001"), OWNER)
+    for words in CONDITIONS4:
+        yield conditional(4, compile_words([words]))
+    for words in CONDITIONS6:
+        yield conditional(16, compile_words(words.split()))
+
+
+CHAINS = tuple(chains())
+ELEMENTS = (
+    *[ruleset.masquerade_element(parse_cidr(each), OWNER) for each in ("10.1.0.5/24", "fd01::5/64")],
+    *[ruleset.hairpin_element(parse(each), ruleset.hairpin_any(), OWNER) for each in ("10.1.0.5", "fd01::5")],
+    ruleset.spoof_element(PORT, f"mac-{PORT}", OWNER),
+    *[ruleset.port_element(name, b"", 8080, parse("10.1.0.5"), 80, OWNER) for name in PROTOCOLS],
+    *[ruleset.port_element(name, b"", 8081, parse("fd01::5"), 65535, OWNER) for name in PROTOCOLS],
+    ruleset.port_element("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1, f"{OWNER} veth1"),
+    ruleset.port_element("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9, OWNER),
+)
+
+
+@pytest.fixture
+def listed(host: Host) -> Host:
+    """A host with every chain and element of ours in its kernel."""
+    with Kernel("") as kernel:
+        for table in TABLES.values():
+            kernel.create(table)
+        known = [chain.name for table in TABLES.values() for chain in table.chains]
+        made = {chain.name: chain for chain in CHAINS if chain.name not in known}
+        for chain in made.values():
+            kernel.create(chain)
+        kernel.create(*ELEMENTS)
+    return host
+
+
+def rules(host: Host, family: str, chain: str, table: str = "cniwire") -> list[str]:
+    """The rules of a chain as nft prints them."""
+    lines = host.run(f"nft list chain {family} {table} '{chain}'").splitlines()
+    return [line.strip() for line in lines if line.startswith("\t\t") and not line.strip().startswith(("type ", "comment "))]
+
+
+def in_context(text: str) -> str:
+    """A rule's text as nft prints it: it names a port after the protocol that the rule has just compared."""
+    protocol = re.search(r"\b(tcp|udp|sctp) [sd]port", text)
+    return text.replace(" th dport map", f" {protocol[1]} dport map") if protocol else text
+
+
+def texts(chain: Chain) -> list[str]:
+    """What nft has to print: the chain's own rules, and behind them those that other chains add to it."""
+    added = {each.entries[0][1].text: None for each in CHAINS for where, _ in each.entries if where == chain.name}
+    return [in_context(rule.text) for rule in chain.rules] + list(added)
+
+
+def test_every_rule_is_printed_as_its_text_says(listed: Host) -> None:
+    """U-4 B-45 P-12 P-26 P-27: what the kernel has is what stands above the expressions."""
+    found = {(chain.family, chain.name): rules(listed, chain.family, chain.name) for chain in CHAINS}
+    expected = {(chain.family, chain.name): texts(chain) for chain in CHAINS}
+    assert found == expected
+
+
+def test_nft_makes_of_the_same_words_the_same_rules(listed: Host) -> None:
+    """The text of every rule, loaded by the nft program into a table of its own, is listed as ours is."""
+    for family, table in TABLES.items():
+        ours = [chain for chain in CHAINS if chain.family == family]
+        maps = {item.name: item for item in (*table.maps, *[each for chain in ours for each in chain.maps])}
+        script = [f"table {family} oracle {{"]
+        script += [f"map {item.name} {{ type {' . '.join(item.key)} : {' . '.join(item.data)}; }}" for item in maps.values()]
+        script += [f"chain {chain.name} {{ }}" for chain in {each.name: each for each in ours}.values()]
+        script += ["}"]
+        script += [f"add rule {family} oracle {name} {text}" for name, body in {chain.name: texts(chain) for chain in ours}.items() for text in body]
+        listed.run("nft -f -", stdin="\n".join(script))
+        for chain in ours:
+            assert rules(listed, family, chain.name, "oracle") == rules(listed, family, chain.name)
+
+
+def bytecode(host: Host, family: str, table: str) -> dict[str, list[str]]:
+    """Chain -> its rules as the kernel's virtual machine runs them."""
+    found: dict[str, list[str]] = {}
+    for block in host.run(f"nft --debug=netlink list table {family} {table}").split("\n\n"):
+        lines = block.splitlines()
+        heads = [place for place, line in enumerate(lines) if re.match(rf"{family} {table} \S+ \d+", line)]
+        for head in heads:
+            body = [line.strip() for line in lines[head + 1 :] if line.startswith("  [")]
+            found.setdefault(lines[head].split()[2], []).append(" ".join(body))
+    return found
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_the_skeleton_is_what_nft_itself_compiles(listed: Host, family: str) -> None:
+    """The expressions too, not only what they are printed as: register by register, for the rules of the tables themselves."""
+    table = TABLES[family]
+    script = [f"table {family} oracle {{"]
+    script += [f"map {item.name} {{ type {' . '.join(item.key)} : {' . '.join(item.data)}; }}" for item in table.maps]
+    script += [f"chain {chain.name} {{ {'; '.join(rule.text for rule in chain.rules)}; }}" for chain in table.chains]
+    script += ["}"]
+    listed.run("nft -f -", stdin="\n".join(script))
+    theirs = bytecode(listed, family, "oracle")
+    ours = bytecode(listed, family, "cniwire")
+    for chain in table.chains:
+        assert [same_registers(text) for text in ours[chain.name][: len(chain.rules)]] == [same_registers(text) for text in theirs[chain.name]]
+
+
+def same_registers(text: str) -> str:
+    """The 4-byte registers 8 to 11 lie in the 16-byte register 1, 12 to 15 in 2, and so on."""
+    return re.sub(r"reg (\d+)", lambda found: f"reg {(int(found[1]) - 1) * 16 if int(found[1]) < 5 else (int(found[1]) - 8) * 4}", text)
+
+
+def test_every_element_is_printed_as_its_text_says(listed: Host) -> None:
+    """P-26: with its owner as comment."""
+    text = listed.run("nft list ruleset")
+    for element in ELEMENTS:
+        key, _, data = element.text.partition(" : ")
+        assert f'{key} comment "{element.owner}" : {data}' in text
+
+
+def test_the_base_chains(listed: Host) -> None:
+    """P-26 B-45: where packets enter, in nft's JSON."""
+    found = {}
+    for item in json.loads(listed.run("nft --json list chains"))["nftables"]:
+        chain = item.get("chain", {})
+        if chain.get("table") == "cniwire" and "hook" in chain:
+            found[chain["family"], chain["name"]] = tuple(chain[key] for key in ("type", "hook", "prio", "policy"))
+    assert found == {
+        (INET, "prerouting"): ("nat", "prerouting", -100, "accept"),
+        (INET, "output"): ("nat", "output", -100, "accept"),
+        (INET, "postrouting"): ("nat", "postrouting", 100, "accept"),
+        (BRIDGE, "prerouting"): ("filter", "prerouting", -300, "accept"),
+    }
+
+
+def test_what_is_whose_stands_in_comments(listed: Host) -> None:
+    """The tables say who made them, a spoof chain whose it is."""
+    text = listed.run("nft list ruleset")
+    assert text.count('comment "cniwire: CNI plugins"') == 2
+    assert f'chain mac-{PORT} {{\n\t\tcomment "{OWNER}"\n' in text
+
+
+@pytest.mark.parametrize("words", [*CONDITIONS4, *CONDITIONS6])
+def test_a_condition_is_read_back_as_itself(words: str) -> None:
+    """What nft prints of a condition compiles to the same condition."""
+    rule = compile_words([words])
+    assert compile_words([rule.text]) == rule
+
+
+def test_the_listing_is_loaded_by_nft_again(listed: Host) -> None:
+    """A saved ruleset (nft list ruleset > file; nft -f file) is ours again, word by word."""
+    before: Any = listed.run("nft list ruleset")
+    listed.run("nft flush ruleset")
+    listed.run("nft -f -", stdin=before)
+    assert listed.run("nft list ruleset") == before
+    with Kernel("") as kernel:
+        found = [kernel.find(element) for element in ELEMENTS]
+        assert found == list(ELEMENTS)
