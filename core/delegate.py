@@ -5,9 +5,9 @@ Spec: section 4 "Plugin Delegation".
 
 from __future__ import annotations
 
-import os
+import sys
 
-from core import result
+from core import result, system
 from core.config import Section
 from core.deadline import grace
 from core.document import parse, render
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from core.protocol import Request
     from core.result import Result
 
+CONTENTS = getattr(sys, "_MEIPASS", "")  # the bundle's folder of modules, beside which its executables lie; "" in a checkout
+EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
 MOST_CODE = 2**32 - 1
 
 
@@ -31,8 +33,8 @@ def find(plugin_type: str, search_path: str) -> str:
     if not plugin_type or "/" in plugin_type:
         raise CNIError(INVALID_CONFIG, f"ipam.type: want the name of a plugin, found {render(plugin_type)}")
     for directory in search_path.split(":"):
-        path = os.path.join(directory, plugin_type)
-        if directory and os.path.isfile(path):
+        path = system.join(directory, plugin_type)
+        if directory and system.kind(path) == system.REGULAR:
             return path
     missing = f"ipam.type: failed to find plugin {render(plugin_type)} in path [{search_path}]"
     raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
@@ -80,18 +82,13 @@ def _run(request: Request, command: str, plugin_type: str, path: str) -> bytes:
 
 def _is_ours(path: str, plugin_type: str) -> bool:
     """Whether the plugin found is the executable that stands beside our own."""
-    import sys  # late: only its argv is wanted, and it is always loaded
-
-    own = os.path.join(os.path.dirname(os.path.realpath(getattr(sys, "_cniwire_executable", sys.argv[0]))), plugin_type)
     try:
-        return os.path.samefile(path, own)
+        return system.same_file(path, system.join(EXECUTABLES, plugin_type))
     except OSError:
         return False
 
 
 def _in_process(module: str, environ: Mapping[str, str], request: Request) -> tuple[int, bytes]:
-    import sys  # late: as in _is_ours
-
     from core.protocol import respond  # late: protocol knows nothing of delegation, and is loaded already
 
     __import__(module)  # the importlib package would cost another two modules

@@ -6,9 +6,7 @@ sysctls and packet sockets need a short visit inside. Nothing is cached but link
 
 from __future__ import annotations
 
-import os
-
-from core import addressing, announce, firewall, foreign, links, netns, rtnetlink
+from core import addressing, announce, firewall, foreign, links, netns, rtnetlink, system
 from core.attachment import network_prefix
 from core.errors import NOT_AVAILABLE, CNIError
 from core.netlink import ROUTE, Socket
@@ -50,7 +48,7 @@ class Kernel:
         for socket in self.sockets.values():
             socket.close()
         if self.netns is not None:
-            os.close(self.netns)
+            system.close(self.netns)
         if self.firewall_socket:
             self.firewall_socket.close()
 
@@ -134,7 +132,7 @@ class Kernel:
         """As link, but its absence is an OSError (ENODEV)."""
         found = self.link(place, name)
         if found is None:
-            raise OSError(19, f"{os.strerror(19)}: {name}")
+            raise OSError(19, f"{system.strerror(19)}: {name}")
         return found
 
     def forget_link(self, place: str, name: str) -> None:

@@ -5,9 +5,7 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 
 from __future__ import annotations
 
-import os
-
-from core import rtnetlink, sysctl
+from core import rtnetlink, sysctl, system
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.message import head
@@ -37,7 +35,7 @@ def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
 
 
 def _create_bridge(kernel: Kernel, want: Bridge) -> None:
-    mac = bytes([os.urandom(1)[0] & 0xFC | 2]) + os.urandom(5)
+    mac = bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
     kernel.at(HOST).do(rtnetlink.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
     for key, value in BRIDGE_SETTINGS:
         try:
@@ -81,19 +79,14 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
     master = kernel.need(HOST, want.bridge).index
-    requests = (
-        rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac),
-        rtnetlink.set_port(want.name, want.owner, want.hairpin, want.isolated),
-    )
-    (made, refused), (_, unfinished) = kernel.at(HOST).exchange(requests)
+    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac))
+    kernel.forget_link(HOST, want.name)
     kernel.forget_link(CONTAINER, want.ifname)
-    if refused:
-        raise refused
-    if unfinished:  # one record, all or nothing
+    try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
+        kernel.at(HOST).do(rtnetlink.set_port(want.name, want.owner, want.hairpin, want.isolated))
+    except OSError:  # one record, all or nothing
         delete_link(kernel, want.name)
-        raise unfinished
-    if made:
-        kernel.links[HOST, want.name] = rtnetlink.link(made[0][1])
+        raise
 
 
 def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:

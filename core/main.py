@@ -5,9 +5,7 @@ Law: an answer that could not be delivered is a failure, exit code 1.
 
 from __future__ import annotations
 
-import os
-
-from core import deadline
+from core import deadline, system
 from core.errors import CNIError
 from core.protocol import respond
 
@@ -26,7 +24,7 @@ def read_stdin() -> bytes:
     while True:
         try:
             with deadline.WAITING:
-                chunk = os.read(0, 1 << 20)
+                chunk = system.read(0, 1 << 20)
         except BlockingIOError:
             _await(0, writing=False)
             continue
@@ -40,7 +38,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     while data:
         try:
             with deadline.WAITING:
-                written = os.write(descriptor, data)
+                written = system.write(descriptor, data)
         except BlockingIOError:
             _await(descriptor, writing=True)
             continue
@@ -63,9 +61,9 @@ def occupy_closed_descriptors() -> None:
     """
     for descriptor in (0, 1, 2):
         try:
-            os.fstat(descriptor)
+            system.fstat(descriptor)
         except OSError:
-            os.open("/dev/null", os.O_RDONLY if descriptor else os.O_WRONLY)  # the lowest free number is this one
+            system.open("/dev/null", system.O_RDONLY if descriptor else system.O_WRONLY)  # the lowest free number is this one
 
 
 def about(plugin: Plugin) -> bytes:
@@ -75,12 +73,13 @@ def about(plugin: Plugin) -> bytes:
 
 
 def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
-    """Answer the call in our environment and end the process: os._exit spares the interpreter's clean-up."""
+    """Answer the call in our environment and end the process: system._exit spares the interpreter's clean-up."""
     try:
         occupy_closed_descriptors()
-        if os.environ.get("CNI_COMMAND"):
-            deadline.begin(deadline.chosen(os.environ.get(deadline.VARIABLE, "")))
-            code, output = respond(plugin, os.environ, read_stdin, siblings)
+        environ = system.environment()
+        if environ.get("CNI_COMMAND"):
+            deadline.begin(deadline.chosen(environ.get(deadline.VARIABLE, "")))
+            code, output = respond(plugin, environ, read_stdin, siblings)
             deadline.grace()  # whoever stops us from here on gets the answer all the same
             write_all(1, output)
         else:
@@ -88,4 +87,4 @@ def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
             write_all(2, about(plugin))
     except (OSError, KeyboardInterrupt, CNIError):
         code = 1
-    os._exit(code)
+    system._exit(code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.deadline import WAITING
 from core.message import ACK, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
+from core.system import strerror
 
 try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
@@ -113,7 +114,5 @@ def failure(payload: bytes, flags: int, kind: int = ERROR) -> OSError | None:
     number_ = -int.from_bytes(payload[:4], "little" if LITTLE else "big", signed=True) if len(payload) >= 4 else 0
     if not number_:
         return None
-    import os  # loaded already: for the text of the error number
-
     said = text(attributes(payload, 4 if kind == DONE else 20).get(EXT_ACK_TEXT, b"")) if flags & ACK_TLVS else ""
-    return OSError(number_, f"{os.strerror(number_)} ({said})" if said else os.strerror(number_))
+    return OSError(number_, f"{strerror(number_)} ({said})" if said else strerror(number_))

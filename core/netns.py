@@ -5,9 +5,9 @@ Law: nothing stays inside. A socket keeps working in the namespace in which it w
 
 from __future__ import annotations
 
-import os
 from fcntl import ioctl
 
+from core import system
 from core.errors import INVALID_NETNS, CNIError
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def open_path(path: str) -> int:
     Raises CNIError(INVALID_NETNS) when there is none, FileNotFoundError when nothing is there at all.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(2, f"CNI_NETNS: no network namespace at {path}") from None
     except (OSError, ValueError) as error:
@@ -38,14 +38,14 @@ def open_path(path: str) -> int:
     except OSError:
         kind = 0
     if kind != CLONE_NEWNET:
-        os.close(descriptor)
+        system.close(descriptor)
         raise CNIError(INVALID_NETNS, f"CNI_NETNS: {path} is not a network namespace")
     return descriptor
 
 
 def visit(descriptor: int, errand: Callable[[], T]) -> T:
     """Run *errand* inside the namespace and return to ours, whatever happens. Raises OSError."""
-    home = os.open(OURS, os.O_RDONLY | os.O_CLOEXEC)
+    home = system.open(OURS, system.O_RDONLY | system.O_CLOEXEC)
     try:
         _setns(descriptor)
         try:
@@ -53,19 +53,19 @@ def visit(descriptor: int, errand: Callable[[], T]) -> T:
         finally:
             _setns(home)
     finally:
-        os.close(home)
+        system.close(home)
 
 
 def _setns(descriptor: int) -> None:
-    if hasattr(os, "setns"):
-        os.setns(descriptor, CLONE_NEWNET)
+    if hasattr(system, "setns"):
+        system.setns(descriptor, CLONE_NEWNET)
     elif _libc_setns(descriptor):
         raise PermissionError(1, "cannot enter a network namespace (setns): CAP_SYS_ADMIN is needed")
 
 
 def _libc_setns(descriptor: int) -> int:
     """Python 3.11: the C library's setns, without the price of the ctypes package. Its errno is not within reach."""
-    import _ctypes  # late: 3.12 and later have os.setns
+    import _ctypes  # late: 3.12 and later have system.setns
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
     result: int = _ctypes.call_cdeclfunction(_ctypes.dlsym(library, "setns"), (descriptor, CLONE_NEWNET))

@@ -5,10 +5,10 @@ Law: only the plugin itself keeps us waiting, and not beyond its time. No child 
 
 from __future__ import annotations
 
-import os
 from select import POLLIN, poll
 from time import monotonic, sleep
 
+from core import system
 from core.deadline import WAITING
 
 TYPE_CHECKING = False
@@ -32,39 +32,39 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
     """
     if getsignal(SIGCHLD) == SIG_IGN:  # inherited: the kernel would keep no exit status for us
         signal(SIGCHLD, SIG_DFL)
-    descriptors = [os.memfd_create("stdin", os.MFD_CLOEXEC), *os.pipe(), *os.pipe()]
+    descriptors = [system.memfd_create("stdin", system.MFD_CLOEXEC), *system.pipe(), *system.pipe()]
     source, stdout, child_stdout, stderr, child_stderr = descriptors
     child = 0
     try:
         _fill(source, stdin)
         child = _spawn(path, _without_bundle(environ), (source, child_stdout, child_stderr))
-        handle = os.pidfd_open(child)
+        handle = system.pidfd_open(child)
         descriptors.append(handle)
         printed, told = _watch(handle, (stdout, stderr), _timeout_s(environ))
-        status, child = os.waitpid(child, 0)[1], 0
+        status, child = system.waitpid(child, 0)[1], 0
     finally:
         if child:
-            os.kill(child, SIGKILL)
-            os.waitpid(child, 0)
+            system.kill(child, SIGKILL)
+            system.waitpid(child, 0)
         for descriptor in descriptors:
-            os.close(descriptor)
+            system.close(descriptor)
     _forward(told)
-    return os.waitstatus_to_exitcode(status), printed, told
+    return system.waitstatus_to_exitcode(status), printed, told
 
 
 def _fill(source: int, stdin: bytes) -> None:
     """A file as stdin: a plugin that does not read it blocks nobody."""
     while stdin:
-        stdin = stdin[os.write(source, stdin) :]
-    os.lseek(source, 0, os.SEEK_SET)
+        stdin = stdin[system.write(source, stdin) :]
+    system.lseek(source, 0, system.SEEK_SET)
 
 
 def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -> int:
-    actions = [(os.POSIX_SPAWN_DUP2, file, target) for target, file in enumerate(files)]
+    actions = [(system.POSIX_SPAWN_DUP2, file, target) for target, file in enumerate(files)]
     for last in [False] * (BUSY_TRIES - 1) + [True]:
         try:
             # Python ignores two signals; a child must not inherit that.
-            return os.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ])
+            return system.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ])
         except OSError as error:
             if last or error.errno != ETXTBSY:
                 raise
@@ -78,7 +78,7 @@ def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes
     watch = poll()
     watch.register(handle, POLLIN)
     for reader in readers:
-        os.set_blocking(reader, False)
+        system.set_blocking(reader, False)
         watch.register(reader, POLLIN)
     deadline = monotonic() + timeout_s
     ready: set[int] = set()
@@ -97,7 +97,7 @@ def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes
 def _keep(reader: int, kept: bytearray) -> None:
     """Empty the pipe once; a second read might never come to an end."""
     try:
-        kept += os.read(reader, KEPT_BYTES)[: KEPT_BYTES - len(kept)]
+        kept += system.read(reader, KEPT_BYTES)[: KEPT_BYTES - len(kept)]
     except BlockingIOError:
         pass
 

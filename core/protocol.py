@@ -6,10 +6,8 @@ Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the look at our 
 
 from __future__ import annotations
 
-import os
-
 from core import config as configuration
-from core import deadline, errors, version
+from core import deadline, errors, system, version
 from core.attachment import Attachment
 from core.config import Section
 from core.document import parse_object, render
@@ -126,7 +124,7 @@ def _trace(error: BaseException) -> None:
 
     text = "".join(traceback.format_exception(error))
     try:
-        os.write(2, text.encode(errors="replace"))
+        system.write(2, text.encode(errors="replace"))
     except OSError:  # nobody listens
         pass
 
@@ -219,7 +217,7 @@ def _check_foreign_netns(environ: Mapping[str, str]) -> None:
     if environ.get("CNI_NETNS_OVERRIDE", "").lower() in ("1", "true") or not environ.get(NETNS):
         return
     try:
-        theirs, ours = os.stat(environ[NETNS]), os.stat("/proc/self/ns/net")
+        theirs, ours = system.stat(environ[NETNS]), system.stat("/proc/self/ns/net")
     except (OSError, ValueError):
         return
     if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):

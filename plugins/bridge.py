@@ -5,9 +5,7 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 
 from __future__ import annotations
 
-import os
-
-from core import apply, delegate, foreign, result, wiring
+from core import apply, delegate, foreign, result, system, wiring
 from core.attachment import Attachment, owner_text
 from core.config import Section, valid_attachments
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
@@ -51,7 +49,7 @@ def add(request: Request) -> Result:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
             answer = wanted.complete(ipam)
-            mac = wanted.mac or bytes([os.urandom(1)[0] & 0xFC | 2]) + os.urandom(5)
+            mac = wanted.mac or bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
             made = plan(wanted, attachment, answer, mac)
             return apply.add(kernel, made, lambda: _finish(kernel, request, wanted, answer, mac))
         except BaseException:

@@ -5,9 +5,7 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-import os
-
-from core import apply, foreign, result
+from core import apply, foreign, result, system
 from core.attachment import Attachment, owner_text
 from core.config import valid_attachments
 from core.errors import INVALID_CONFIG, CNIError
@@ -97,7 +95,7 @@ def _forget_flows(kernel: Any, elements: list[object]) -> None:
         try:
             kernel.forget_flows(family, wanted)
         except OSError as error:
-            os.write(2, f"portmap: cannot flush UDP flows: {error.strerror}\n".encode())
+            system.write(2, f"portmap: cannot flush UDP flows: {error.strerror}\n".encode())
 
 
 def check(request: Request) -> None:

@@ -1,9 +1,7 @@
 """Calls of a plugin in this process, on a fake kernel."""
 
 import json
-import sys
 from collections.abc import Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +15,6 @@ PLUGINS: Mapping[str, Any] = {"bridge": bridge, "portmap": portmap}
 Config = Mapping[str, Any]
 
 
-@contextmanager
-def ipam_in_process() -> Any:
-    """Let host-local run in this process, as it does where the executable found is the one beside our own."""
-    before = getattr(sys, "_cniwire_executable", None)
-    sys._cniwire_executable = str(BIN / "bridge")  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys._cniwire_executable  # type: ignore[attr-defined]
-        else:
-            sys._cniwire_executable = before  # type: ignore[attr-defined]
-
-
 def call(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> tuple[int, Any]:
     """(exit code, decoded standard output or None) of the plugin that *config* names; network `net` at 1.1.0 unless it says otherwise."""
     variables = {
@@ -42,8 +26,7 @@ def call(world: World, command: str, config: Config, container: str = "c1", ifna
         **environ,
     }
     stdin = json.dumps({"cniVersion": "1.1.0", "name": "net", **config}).encode()
-    with ipam_in_process():
-        code, stdout = respond(PLUGINS[config["type"]], variables, lambda: stdin, SIBLINGS, world.kernel)
+    code, stdout = respond(PLUGINS[config["type"]], variables, lambda: stdin, SIBLINGS, world.kernel)
     return code, json.loads(stdout) if stdout else None
 
 

@@ -30,7 +30,7 @@ TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
 CHEAP = (
     *("_ctypes", "_json", "_sha2", "_sha512", "_signal", "_socket", "_struct", "_thread"),
-    *("__future__", "errno", "fcntl", "os", "posix", "select", "time"),
+    *("__future__", "errno", "fcntl", "os", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
 
@@ -119,12 +119,10 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
     def impure(each: Import) -> bool:
         module, imported = each.names[0], [part.rpartition(".")[2] for part in each.names[1:]]
         if module == "core":
-            clock = ("deadline",) if name in MAY_HOLD_THE_CLOCK else ()
-            return any(part not in (*PURE, *clock) for part in imported)
+            held = (*(("deadline",) if name in MAY_HOLD_THE_CLOCK else ()), *(("system",) if name == "protocol" else ()))
+            return any(part not in (*PURE, *held) for part in imported)
         if module in PURE_NAMES and (module != "core.deadline" or name in MAY_HOLD_THE_CLOCK):
             return any(part not in PURE_NAMES[module] for part in imported)
-        if (name, module) == ("protocol", "os"):
-            return False
         return top(module) in TOUCHING or (top(module) == "core" and module.partition(".")[2] not in PURE)
 
     assert [str(each) for each in imports(ROOT / "core" / f"{name}.py") if not each.typing and impure(each)] == []

@@ -256,14 +256,14 @@ def test_our_own_sibling_runs_in_process_when_it_is_the_file_that_was_found(
     monkeypatch.setitem(sys.modules, "stub_sibling", sibling)
     outer = Stub(lambda request: delegate.call(request, request.command))
 
-    def ask(executable: Path) -> Any:
-        monkeypatch.setattr("sys.argv", [str(executable)])
+    def ask(executables: Path) -> Any:
+        monkeypatch.setattr(delegate, "EXECUTABLES", str(executables))
         variables = environ(CNI_PATH=str(tmp_path / "bin"), NOTES=str(tmp_path / "notes"), PATH=os.environ["PATH"])
         code, stdout = respond(outer, variables, lambda: config(ipam={"type": "other"}), {"other": "stub_sibling"})
         assert code == 0
         return json.loads(stdout)
 
-    assert ask(tmp_path / "bridge") == {"cniVersion": "1.1.0", "ips": [{"address": "10.9.0.2/16"}], "seen": ["K=V", NO_NETNS]}
+    assert ask(tmp_path) == {"cniVersion": "1.1.0", "ips": [{"address": "10.9.0.2/16"}], "seen": ["K=V", NO_NETNS]}
     assert commands(tmp_path) == []
-    assert ask(Path("bridge")) == ask(Path("/usr/bin/bridge")) == json.loads(RESULT)
+    assert ask(Path("nowhere")) == ask(Path("/usr/bin")) == json.loads(RESULT)
     assert commands(tmp_path) == ["ADD", "ADD"]

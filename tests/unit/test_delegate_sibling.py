@@ -39,7 +39,7 @@ STEPS: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
 
 def outcomes(folder: Path, ipam: dict[str, Any], monkeypatch: pytest.MonkeyPatch, in_process: bool) -> list[Any]:
     """What each step answered and left behind."""
-    monkeypatch.setattr("sys.argv", [str(BIN / "bridge" if in_process else "/usr/bin/bridge")])
+    monkeypatch.setattr(delegate, "EXECUTABLES", str(BIN) if in_process else "/usr/bin")
     outer, seen = Stub(lambda request: delegate.call(request, request.command)), []
     for command, container_id, more, variables in STEPS:
         config = {"cniVersion": "1.1.0", "name": "n1", "ipam": {**ipam, "type": "host-local", "dataDir": str(folder)}, **more}
