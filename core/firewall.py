@@ -113,7 +113,8 @@ def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> li
             owner = item.owner.partition(" ")[0]
             if owner.startswith(prefix):
                 found.append((owner, item))
-                found += [(owner, Chain(family, item.chain, owner=owner))] if family == BRIDGE else []
+    if family == BRIDGE:  # listed by themselves: whoever was killed between the two left a chain that no element leads to
+        found += [(item.owner, item) for item in kernel.firewall.chains(family) if item.owner.startswith(prefix)]
     return found
 
 

@@ -193,6 +193,17 @@ class Firewall:
             return []
         return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
 
+    def chains(self, family: str) -> list[Chain]:
+        """The chains of our table, each with no more than its name and owner. Raises OSError."""
+        try:
+            replies = self.socket.ask(Message(GETCHAIN, DUMP, head(family)))
+        except OSError as error:
+            if error.errno in netlink.NOTHING_THERE:
+                return []
+            raise
+        found = [attributes(payload, 4) for _, payload in replies]
+        return [Chain(family, text(each[3]), owner=comment_text(each.get(12, b""))) for each in found if text(each.get(1, b"")) == TABLE]
+
     def rule_count(self, family: str, name: str) -> int:
         """How many rules a chain of ours has. Raises OSError."""
         request = Message(GETRULE, DUMP, head(family) + string(1, TABLE) + string(2, name))
