@@ -143,8 +143,6 @@ def test_what_the_kernel_refuses_is_told_with_the_record(number: int, code: int)
     error = refused(lambda: apply.add(kernel(world), PLAN, lambda: None))
     assert error.code == code
     assert error.msg.startswith("cannot create Address(eth0, cidr 10.1.0.2/24): ")
-        "cannot create Address(eth0, cidr 10.1.0.2/24): "
-    )
 
 
 def test_an_interface_that_exists_has_its_own_code() -> None:
