@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from core.message import Message
 
 LINK_LOCAL = 253  # scope
+# A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
+# detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
+SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
 UNREACHABLE = (2, 19, 101, 113)  # ENOENT, ENODEV, ENETUNREACH, EHOSTUNREACH
 
 
@@ -88,6 +91,8 @@ def _message(kernel: Kernel, want: Any) -> Message:
 def _create(kernel: Kernel, *batch: Any) -> None:
     """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
     place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
+    if place == HOST:
+        _prepare(batch[0].link)
     outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
     for want, (_, failure) in zip(batch, outcome):
         if failure:
@@ -95,6 +100,15 @@ def _create(kernel: Kernel, *batch: Any) -> None:
             raise failure
     for want in batch:
         kernel.forget_link(place, want.link)
+
+
+def _prepare(link: str) -> None:
+    """Write the settings of a host link that is about to come up for the first time, whoever created it."""
+    for key, value in SETTINGS_OF_HOST_LINKS:
+        try:
+            sysctl.write(f"net/ipv6/conf/{link}/{key}", value)
+        except OSError:
+            continue  # without IPv6 there is nothing to set
 
 
 def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:

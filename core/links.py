@@ -5,7 +5,7 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 
 from __future__ import annotations
 
-from core import rtnetlink, sysctl, system
+from core import rtnetlink, system
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.message import head
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from core.kernel import Kernel
 
-# A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
-# detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
-BRIDGE_SETTINGS = (("accept_ra", "0"), ("accept_dad", "0"))
 ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
 
 
@@ -37,11 +34,6 @@ def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
 def _create_bridge(kernel: Kernel, want: Bridge) -> None:
     mac = bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
     kernel.at(HOST).do(rtnetlink.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
-    for key, value in BRIDGE_SETTINGS:
-        try:
-            sysctl.write(f"net/ipv6/conf/{want.name}/{key}", value)
-        except OSError:
-            continue  # without IPv6 there is nothing to set
 
 
 def _find_up(kernel: Kernel, want: Up) -> Up | None:
