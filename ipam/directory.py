@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import ELOOP, ENOTDIR
+from errno import EBADMSG, EIO, ELOOP, ENOTDIR, EUCLEAN
 
 from core.errors import STORE_FAILED, CNIError
 from ipam import reservation, sidecar
@@ -121,18 +121,27 @@ class Directory:
     def scan(self) -> tuple[dict[bytes, bytes | None], OSError | None]:
         """(address -> trimmed content, the first error); the content is None for what is no regular file or cannot be read."""
         found: dict[bytes, bytes | None] = {}
-        first_error = None
+        first_error: OSError | None = None
         for name in os.listdir(self.descriptor):
             packed = reservation.packed(name)
             if packed is None:
                 continue
-            try:
-                found[packed] = self.read(name)
-            except OSError as error:
-                found[packed] = None
-                if error.errno != ELOOP:  # a symbolic link: there is nothing to know
-                    first_error = first_error or error
+            found[packed], error = self._try_read(name)
+            first_error = first_error or error
         return found, first_error
+
+    def _try_read(self, name: str) -> tuple[bytes | None, OSError | None]:
+        """(trimmed content, why it cannot be read and another try might help).
+
+        A symbolic link says nothing, and what the disk has lost is lost: neither may keep a runtime from going on.
+        """
+        failed = None
+        for _ in range(2):
+            try:
+                return self.read(name), None
+            except OSError as error:
+                failed = None if error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG) else OSError(error.errno, error.strerror, name)
+        return None, failed
 
 
 def make(path: str) -> None:

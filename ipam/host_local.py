@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from core import address, errors, result, version
+from core import address, deadline, errors, result, version
 from core.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
@@ -34,7 +34,7 @@ def add(request: Request) -> Result:
     want = settings.parse(request)
     try:
         make(want.directory)
-        with Store(want.directory, want.lock_timeout_s) as store:
+        with Store(want.directory) as store:
             chosen = _reserve(store, request, want)
     except OSError as error:
         raise failure(want.directory, error) from None
@@ -45,6 +45,7 @@ def add(request: Request) -> Result:
 def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
     for attempt in range(TRIES):
         chosen = _choose(store, request, want)
+        deadline.check()  # the last moment at which there is nothing to undo
         try:
             store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)})
         except FileExistsError as error:
@@ -122,14 +123,14 @@ def _refused(number: int, msg: str, details: str = "") -> CNIError:
 def delete(request: Request) -> None:
     """Free the attachment's addresses; that there are none, or no directory, is success.
 
-    Raises CNIError(TRY_AGAIN_LATER): whatever it is, the runtime has to come again or an address is lost.
+    Raises CNIError(TRY_AGAIN_LATER): the runtime has to come again, or an address is lost.
     """
     path = settings.directory(request)
     try:
-        with Store(path, settings.lock_timeout_s(request)) as store:
+        with Store(path) as store:
             content, found = store.owned(request.attachment)
             failures = store.release([(packed, content) for packed in found])
-            if store.unreadable and not found:
+            if store.unreadable:  # it may be the attachment's
                 failures.append(store.unreadable)
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -175,7 +176,7 @@ def collect(request: Request) -> None:
     contents = {content for container_id, ifname in valid for content in reservation.contents(container_id, ifname)}
     path = settings.directory(request)
     try:
-        with Store(path, settings.lock_timeout_s(request)) as store:
+        with Store(path) as store:
             failures = store.release([(packed, content) for packed, content in store.everybody() if _is_leaked(content, contents)])
             if store.unreadable:
                 failures.append(store.unreadable)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ipam.ranges import RangeSet
 
 DATA_DIR = "/var/lib/cni/networks"
-LOCK_TIMEOUT_S, LONGEST_TIMEOUT_S = 30, 600
 
 
 @record
@@ -29,7 +28,6 @@ class Settings:
     """directory: the network's; requested: packed addresses, each once, in the order in which they were named."""
 
     directory: str
-    lock_timeout_s: int
     sets: tuple[RangeSet, ...]
     requested: tuple[bytes, ...]
     routes: tuple[dict[str, Any], ...]
@@ -45,7 +43,6 @@ def parse(request: Request) -> Settings:
     sets = ranges.configured(config, request.version)
     return Settings(
         directory(request),
-        ipam.integer("lockTimeout", 1, LONGEST_TIMEOUT_S, LOCK_TIMEOUT_S),
         sets,
         _requested(config, request.args if request.command == "ADD" else ""),
         tuple([result.route(item) for item in ipam.sections("routes")]),
@@ -76,19 +73,8 @@ def _requested(config: Section, args: str) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _lenient(request: Request) -> Section:
-    """The ipam section, an empty one where it is none."""
-    ipam = request.config.get("ipam")
-    return Section(ipam if isinstance(ipam, dict) else {}, "ipam")
-
-
 def directory(request: Request) -> str:
     """Where the network's reservations are; the default where dataDir is no path."""
-    value = _lenient(request).get("dataDir")
+    ipam = request.config.get("ipam")
+    value = Section(ipam).get("dataDir") if isinstance(ipam, dict) else None
     return os.path.join(value if isinstance(value, str) and value else DATA_DIR, request.attachment.network)
-
-
-def lock_timeout_s(request: Request) -> int:
-    """lockTimeout, the default where it is no number of seconds."""
-    value = _lenient(request).get("lockTimeout")
-    return value if isinstance(value, int) and 1 <= value <= LONGEST_TIMEOUT_S else LOCK_TIMEOUT_S

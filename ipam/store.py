@@ -129,9 +129,9 @@ class View:
 class Store(View):
     """The same with the lock, until the end of the `with` block, and with what changes it."""
 
-    def __init__(self, path: str, timeout_s: float) -> None:
-        """As View; also CNIError(TRY_AGAIN_LATER) when the lock is not to be had in time."""
-        self._lock = lock.acquire(path, timeout_s)
+    def __init__(self, path: str) -> None:
+        """As View; also Expired when the lock is not to be had in time."""
+        self._lock = lock.acquire(path)
         try:
             super().__init__(path)
         except BaseException:

@@ -17,12 +17,14 @@ class Ipam:
     """Network `n1` with reservations in *data*, served by *executable*.
 
     keys: of the section `ipam`, besides type and dataDir; they can be changed between calls.
+    variables: more of the environment.
     """
 
     def __init__(self, executable: Path, data: Path, *subnets: str, version: str = "1.0.0", **keys: Any):
         self.executable, self.data, self.version = executable, data, version
         self.ipam = {**host_local(data, *subnets), **keys}
         self.folder = data / "n1"
+        self.variables: dict[str, str] = {}
 
     def by(self, executable: Path) -> "Ipam":
         """The same network, served by another executable."""
@@ -35,7 +37,7 @@ class Ipam:
         return {"cniVersion": self.version, "name": "n1", "type": "whoever", "ipam": self.ipam, **keys}
 
     def environ(self, command: str, container_id: str, ifname: str, args: str = "", netns: str = "/run/netns/none") -> dict[str, str]:
-        variables = {"CNI_COMMAND": command, "CNI_PATH": str(self.executable.parent)}
+        variables = {"CNI_COMMAND": command, "CNI_PATH": str(self.executable.parent), **self.variables}
         attachment = {"CNI_CONTAINERID": container_id, "CNI_IFNAME": ifname, "CNI_NETNS": netns, "CNI_ARGS": args}
         return variables if command in ("GC", "STATUS") else {**variables, **attachment}
 

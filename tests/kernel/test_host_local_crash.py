@@ -1,4 +1,7 @@
-"""host-local killed with SIGKILL before each system call that changes something: nothing torn, nothing lost, nothing that cannot be repaired."""
+"""host-local killed before each system call that changes something, and with each of its system calls failing in turn.
+
+Nothing torn, nothing lost, nothing that cannot be repaired.
+"""
 
 import json
 import re
@@ -15,6 +18,7 @@ from tests.harness.ipam import Ipam
 
 GO = Path("/usr/lib/cni/host-local")
 CHANGING = ("mkdir", "openat", "write", "pwrite64", "ftruncate", "linkat", "unlinkat", "fsetxattr", "fsync", "utimensat", "flock")
+WORKING = ("read", "pread64", "newfstatat", "fstat", "getdents64", *CHANGING)
 CALL = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?(\w+)\(")
 BEFORE = {"10.7.0.2": "old1\r\neth0", "10.7.0.3": "old2\r\neth0", "fd00::2": "old1\r\neth0", "fd00::3": "old2\r\neth0"}
 
@@ -28,13 +32,23 @@ def ipam(plugins: Path, tmp_path: Path) -> Ipam:
 
 def traced(ipam: Ipam, log: Path, command: str, *options: str, **keys: Any) -> int:
     """Run one call under strace; its exit status."""
+    return strace(ipam, log, command, CHANGING, *options, **keys).returncode
+
+
+def strace(
+    ipam: Ipam, log: Path, command: str, calls: tuple[str, ...], *options: str, **keys: Any
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run one call with the system calls in *calls* traced."""
     environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
-    strace = ["strace", "-f", "-qq", "-o", str(log), "-y", "-e", f"trace={','.join(CHANGING)}", *options, str(ipam.executable)]
-    return subprocess.run(strace, env=environ, input=json.dumps(ipam.config(**keys)).encode(), capture_output=True).returncode
+    words = ["strace", "-f", "-qq", "-o", str(log), "-y", "-e", f"trace={','.join(calls)}", *options, str(ipam.executable)]
+    return subprocess.run(words, env=environ, input=json.dumps(ipam.config(**keys)).encode(), capture_output=True)
 
 
-def points(ipam: Ipam, log: Path) -> list[tuple[str, int]]:
-    """(system call, how many of its kind came before, plus one) for each call that changed something below dataDir."""
+def points(ipam: Ipam, log: Path, changing: bool = True) -> list[tuple[str, int]]:
+    """(system call, how many of its kind came before, plus one) for each call that had to do with dataDir.
+
+    changing: only those that change something.
+    """
     seen: dict[str, int] = {}
     found = []
     for line in log.read_text().splitlines():
@@ -43,7 +57,7 @@ def points(ipam: Ipam, log: Path) -> list[tuple[str, int]]:
             continue
         name = match.group(1)
         seen[name] = seen.get(name, 0) + 1
-        if str(ipam.data) in line and (name != "openat" or "O_CREAT" in line):
+        if str(ipam.data) in line and not (changing and name == "openat" and "O_CREAT" not in line):
             found.append((name, seen[name]))
     return found
 
@@ -153,3 +167,37 @@ def test_a_rebuild_killed_at_every_point(ipam: Ipam, tmp_path: Path) -> None:
         ipam.delete("c1")
         ipam.delete("foreign")
         assert ipam.reserved() == BEFORE, (name, number)
+
+
+@pytest.mark.parametrize("errno", ["EIO", "ENOSPC", "EINTR"])
+@pytest.mark.parametrize(("command", "foreign"), [("ADD", False), ("DEL", True)])
+def test_each_system_call_fails_in_turn(ipam: Ipam, tmp_path: Path, command: str, foreign: bool, errno: str) -> None:
+    """H-56: either it works, or there is one error and ADD leaves all as it was; what DEL could not do, the next one does.
+
+    foreign: somebody else changed the directory, so that the index has to be made anew.
+    """
+
+    def prepare() -> dict[str, str]:
+        prepared(ipam, False)
+        if command == "DEL":
+            ipam.add("c1")
+        if foreign:
+            ipam.put("10.7.0.9", "foreign\r\neth0")
+        return ipam.reserved()
+
+    prepare()
+    assert strace(ipam, tmp_path / "log", command, WORKING).returncode == 0
+    for name, number in points(ipam, tmp_path / "log", changing=False):
+        before = prepare()
+        done = strace(ipam, tmp_path / "log", command, WORKING, "-e", f"inject={name}:error={errno}:when={number}")
+        after = ipam.reserved()
+        answer = json.loads(done.stdout) if done.stdout else {}
+        if done.returncode:
+            assert answer["code"] in (11, 107), (name, number, answer)
+            assert command == "DEL" or after == before, (name, number, answer)
+        elif command == "ADD":
+            assert after == before | {item["address"].partition("/")[0]: "c1\r\neth0" for item in answer["ips"]}, (name, number)
+        else:
+            assert "c1\r\neth0" not in after.values(), (name, number)
+        ipam.delete("c1")
+        assert ipam.reserved() == {each: content for each, content in before.items() if content != "c1\r\neth0"}, (name, number)

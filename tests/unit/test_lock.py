@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
-from core.errors import TRY_AGAIN_LATER, CNIError
 from ipam import lock
 
 
@@ -24,7 +23,7 @@ def held(tmp_path: Path) -> Iterator[int]:
 
 def test_it_is_the_file_that_the_go_plugin_locks(tmp_path: Path) -> None:
     """H-53, H-61."""
-    descriptor = lock.acquire(str(tmp_path), 1)
+    descriptor = lock.acquire(str(tmp_path))
     assert (tmp_path / "lock").stat().st_mode & 0o7777 == 0o750 & ~umask()
     with (tmp_path / "lock").open() as other, pytest.raises(BlockingIOError):
         flock(other, LOCK_EX | LOCK_NB)
@@ -39,28 +38,15 @@ def umask() -> int:
     return mask
 
 
-def test_a_lock_that_is_held_for_ever_is_given_up(tmp_path: Path, held: int) -> None:
-    """H-53."""
-    begin = monotonic()
-    with pytest.raises(CNIError) as caught:
-        lock.acquire(str(tmp_path), 0.2)
-    assert caught.value.code == TRY_AGAIN_LATER
-    assert caught.value.msg == f"ipam.dataDir: another process has held the lock {tmp_path}/lock for more than 0.2 s"
-    assert 0.2 <= monotonic() - begin < 5
-    os.close(os.dup(held))
-
-
 def test_waiting_ends_when_the_lock_is_released(tmp_path: Path, held: int) -> None:
     """H-53."""
-    from fcntl import LOCK_UN
-
     def release() -> None:
         sleep(0.1)
         flock(held, LOCK_UN)
 
     thread = Thread(target=release)
     thread.start()
-    descriptor = lock.acquire(str(tmp_path), 30)
+    descriptor = lock.acquire(str(tmp_path))
     thread.join()
     with pytest.raises(BlockingIOError):
         flock(held, LOCK_EX | LOCK_NB)
@@ -69,8 +55,6 @@ def test_waiting_ends_when_the_lock_is_released(tmp_path: Path, held: int) -> No
 
 def test_a_lock_that_was_removed_while_waiting_is_not_enough(tmp_path: Path, held: int) -> None:
     """Somebody clears the directory: the next one locks a new file, and so do we."""
-    from fcntl import LOCK_UN
-
     def replace() -> None:
         sleep(0.1)
         (tmp_path / "lock").unlink()
@@ -78,7 +62,7 @@ def test_a_lock_that_was_removed_while_waiting_is_not_enough(tmp_path: Path, hel
 
     thread = Thread(target=replace)
     thread.start()
-    descriptor = lock.acquire(str(tmp_path), 30)
+    descriptor = lock.acquire(str(tmp_path))
     thread.join()
     assert os.path.samestat(os.fstat(descriptor), (tmp_path / "lock").stat())
     os.close(descriptor)
@@ -86,4 +70,4 @@ def test_a_lock_that_was_removed_while_waiting_is_not_enough(tmp_path: Path, hel
 
 def test_no_directory_no_lock(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        lock.acquire(str(tmp_path / "none"), 1)
+        lock.acquire(str(tmp_path / "none"))

@@ -54,7 +54,7 @@ class Reservations(RuleBasedStateMachine):
 
     @rule(owner=owners)
     def reserve(self, owner: Attachment) -> None:
-        with Store(str(self.path), 5) as store:
+        with Store(str(self.path)) as store:
             assert sorted(address.text(packed) for packed in store.owned(owner)[1]) == self.held(owner)
             found = [store.first_free(of, number) for number, of in enumerate((V4, V6))]
             names = [choice and address.text(choice[0]) for choice in found]
@@ -67,7 +67,7 @@ class Reservations(RuleBasedStateMachine):
 
     @rule(owner=owners)
     def release(self, owner: Attachment) -> None:
-        with Store(str(self.path), 5) as store:
+        with Store(str(self.path)) as store:
             content, found = store.owned(owner)
             assert sorted(address.text(packed) for packed in found) == self.held(owner)
             assert store.release([(packed, content) for packed in found]) == []
