@@ -1,0 +1,276 @@
+"""Our rtnetlink messages read by pyroute2, and its read by us."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from core import address, rtnetlink, vlan
+from core.address import Cidr, parse, parse_cidr
+from core.message import ACK, CREATE, DUMP, EXCL, Message
+from core.rtnetlink import Link, Path
+from tests.harness.oracle import read, written
+
+MAC, MAC_TEXT = bytes.fromhex("020000000001"), "02:00:00:00:00:01"
+SKIP_STATS = {"IFLA_EXT_MASK": 8}
+
+
+def test_a_bridge() -> None:
+    """B-1 B-15 B-64: with its MAC from the start, filtering only where asked."""
+    made = rtnetlink.new_bridge("br0", 1400, MAC, True)
+    assert (made.type, made.flags) == (16, CREATE | EXCL)
+    assert read(made) == {
+        "IFLA_IFNAME": "br0",
+        "IFLA_MTU": 1400,
+        "IFLA_ADDRESS": MAC_TEXT,
+        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge", "IFLA_INFO_DATA": {"IFLA_BR_VLAN_FILTERING": 1}},
+    }
+    assert read(rtnetlink.new_bridge("br0", 0, MAC, False)) == {
+        "IFLA_IFNAME": "br0",
+        "IFLA_ADDRESS": MAC_TEXT,
+        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
+    }
+
+
+def test_a_veth_pair() -> None:
+    """U-6: the host's end up and a port, the container's born in its namespace."""
+    made = rtnetlink.new_veth("veth0", "eth0", 7, 3, 1400, MAC)
+    assert (made.type, made.flags) == (16, CREATE | EXCL)
+    peer = {"IFLA_IFNAME": "eth0", "IFLA_MTU": 1400, "IFLA_ADDRESS": MAC_TEXT, "IFLA_NET_NS_FD": 7}
+    assert read(made) == {
+        "flags": 1,
+        "change": 1,
+        "IFLA_IFNAME": "veth0",
+        "IFLA_MTU": 1400,
+        "IFLA_MASTER": 3,
+        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": peer}},
+    }
+    assert read(rtnetlink.new_veth("veth0", "br0.1", None, 0, 0, b"", peer_up=True)) == {
+        "flags": 1,
+        "change": 1,
+        "IFLA_IFNAME": "veth0",
+        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"flags": 1, "change": 1, "IFLA_IFNAME": "br0.1"}}},
+    }
+
+
+@pytest.mark.parametrize("hairpin", [False, True])
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_port(hairpin: bool, isolated: bool) -> None:
+    """B-48 B-49: both flags are always written."""
+    assert read(rtnetlink.set_port("veth0", "net/c1/eth0", hairpin, isolated)) == {
+        "IFLA_IFNAME": "veth0",
+        "IFLA_IFALIAS": "net/c1/eth0",
+        "IFLA_LINKINFO": {
+            "IFLA_INFO_SLAVE_KIND": "bridge",
+            "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_ISOLATED": int(isolated)},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "flags", "expected"),
+    [
+        (rtnetlink.get_link("eth0"), 18, 0, {"IFLA_IFNAME": "eth0", **SKIP_STATS}),
+        (rtnetlink.get_link_at(7), 18, 0, {"index": 7, **SKIP_STATS}),
+        (rtnetlink.list_links(), 18, DUMP, SKIP_STATS),
+        (rtnetlink.set_flags("eth0", 1, 1), 19, 0, {"flags": 1, "change": 1, "IFLA_IFNAME": "eth0"}),
+        (rtnetlink.set_flags("br0", 0x100, 0x100), 19, 0, {"flags": 0x100, "change": 0x100, "IFLA_IFNAME": "br0"}),
+        (rtnetlink.set_mac("br0", MAC), 19, 0, {"IFLA_IFNAME": "br0", "IFLA_ADDRESS": MAC_TEXT}),
+        (rtnetlink.del_link("veth0"), 17, 0, {"IFLA_IFNAME": "veth0"}),
+        (rtnetlink.list_addresses(7), 22, DUMP, {"index": 7}),
+        (rtnetlink.list_routes(2), 26, DUMP, {"family": 2}),
+        (rtnetlink.get_route(parse("10.1.0.2")), 26, 0, {"family": 2, "dst_len": 32, "RTA_DST": "10.1.0.2"}),
+        (rtnetlink.get_route(parse("fd01::2")), 26, 0, {"family": 10, "dst_len": 128, "RTA_DST": "fd01::2"}),
+        (rtnetlink.del_neighbour(7, parse("10.1.0.2")), 29, 0, {"family": 2, "ifindex": 7, "NDA_DST": "10.1.0.2"}),
+        (rtnetlink.del_neighbour(7, parse("fd01::2")), 29, 0, {"family": 10, "ifindex": 7, "NDA_DST": "fd01::2"}),
+        (vlan.get(), 18, DUMP, {"family": 7, "IFLA_EXT_MASK": 2}),
+    ],
+    ids=str,
+)
+def test_small_requests(message: Message, kind: int, flags: int, expected: dict[str, Any]) -> None:
+    assert (message.type, message.flags, read(message)) == (kind, flags, expected)
+    assert not message.flags & ACK  # the socket's affair
+
+
+@pytest.mark.parametrize(
+    ("cidr", "nodad", "expected"),
+    [
+        ("10.1.0.2/24", True, {"family": 2, "prefixlen": 24, "flags": 0x82, "IFA_BROADCAST": "10.1.0.255"}),
+        ("10.1.0.2/31", False, {"family": 2, "prefixlen": 31, "flags": 0x80}),
+        ("10.1.0.2/32", False, {"family": 2, "prefixlen": 32, "flags": 0x80}),
+        ("10.1.0.2/1", False, {"family": 2, "prefixlen": 1, "flags": 0x80, "IFA_BROADCAST": "127.255.255.255"}),
+        ("fd01::2/64", True, {"family": 10, "prefixlen": 64, "flags": 0x82}),
+        ("fd01::2/64", False, {"family": 10, "prefixlen": 64, "flags": 0x80}),
+    ],
+)
+def test_addresses(cidr: str, nodad: bool, expected: dict[str, Any]) -> None:
+    """B-67: without duplicate detection unless asked; a broadcast address where there is room for one."""
+    text = cidr.split("/", maxsplit=1)[0]
+    made = rtnetlink.new_address(7, parse_cidr(cidr), nodad)
+    assert (made.type, made.flags) == (20, CREATE | EXCL)
+    assert read(made) == {**expected, "index": 7, "IFA_LOCAL": text, "IFA_ADDRESS": text}
+    gone = read(rtnetlink.del_address(7, parse_cidr(cidr)))
+    assert gone == {"family": expected["family"], "prefixlen": expected["prefixlen"], "index": 7, "IFA_LOCAL": text}
+
+
+MAIN = {"table": 254, "RTA_TABLE": 254, "RTA_OIF": 7, "proto": 3, "type": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (Path(parse_cidr("0.0.0.0/0"), parse("10.1.0.1")), {"family": 2, **MAIN, "RTA_GATEWAY": "10.1.0.1"}),
+        (Path(parse_cidr("::/0"), parse("fd01::1")), {"family": 10, **MAIN, "RTA_GATEWAY": "fd01::1"}),
+        (Path(parse_cidr("10.2.0.0/16")), {"family": 2, "dst_len": 16, **MAIN, "scope": 253, "RTA_DST": "10.2.0.0"}),
+        (Path(parse_cidr("fd02::/48")), {"family": 10, "dst_len": 48, **MAIN, "RTA_DST": "fd02::"}),
+        (Path(parse_cidr("10.2.0.0/16"), scope=254), {"family": 2, "dst_len": 16, **MAIN, "scope": 254, "RTA_DST": "10.2.0.0"}),
+        (
+            Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), table=1000, priority=5, mtu=1300, advmss=1200),
+            {
+                "family": 2,
+                "dst_len": 16,
+                **MAIN,
+                "table": 252,
+                "RTA_TABLE": 1000,
+                "RTA_DST": "10.2.0.0",
+                "RTA_GATEWAY": "10.1.0.1",
+                "RTA_PRIORITY": 5,
+                "RTA_METRICS": {"RTAX_MTU": 1300, "RTAX_ADVMSS": 1200},
+            },
+        ),
+        (
+            Path(parse_cidr("10.2.0.0/16"), table=100, mtu=1300),
+            {
+                "family": 2,
+                "dst_len": 16,
+                **MAIN,
+                "table": 100,
+                "RTA_TABLE": 100,
+                "scope": 253,
+                "RTA_DST": "10.2.0.0",
+                "RTA_METRICS": {"RTAX_MTU": 1300},
+            },
+        ),
+    ],
+    ids=str,
+)
+def test_routes(path: Path, expected: dict[str, Any]) -> None:
+    """U-8: appended, so that a second gateway makes a multipath route; mtu and advmss are applied."""
+    made = rtnetlink.new_route(7, path)
+    assert (made.type, made.flags) == (24, 0xC00)
+    assert read(made) == expected
+
+
+def test_vlans_of_a_port() -> None:
+    """B-9 B-10 B-12: added by SETLINK, removed by DELLINK, in the bridge's family."""
+    added, removed = vlan.change(7, [(vlan.PVID | vlan.UNTAGGED, 100), (0, 101)]), vlan.change(7, [(0, 1)], delete=True)
+    assert (added.type, removed.type) == (19, 17)
+    found = read(added)
+    assert (found["family"], found["index"]) == (7, 7)
+    assert found["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": [{"flags": 6, "vid": 100}, {"vid": 101}]}
+    assert read(removed)["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": {"vid": 1}}
+    assert vlan.entries(added.payload) == [(6, 100), (0, 101)]
+
+
+def test_every_vlan_at_once() -> None:
+    """The longest trunk fits one attribute."""
+    wanted = [(0, each) for each in range(1, 4095)]
+    assert vlan.entries(vlan.change(7, wanted).payload) == wanted
+
+
+# -- the other way round ------------------------------------------------------------------------------------------------
+
+
+def test_a_link_is_read() -> None:
+    info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": [("IFLA_BR_VLAN_FILTERING", 1)]})]}
+    attrs = [("IFLA_IFNAME", "br0"), ("IFLA_MTU", 1400), ("IFLA_ADDRESS", MAC_TEXT), ("IFLA_OPERSTATE", "UP"), ("IFLA_IFALIAS", "net/c1/eth0")]
+    attrs += [("IFLA_MASTER", 3), ("IFLA_LINK", 9), ("IFLA_PROMISCUITY", 1), ("IFLA_LINKINFO", info)]
+    found = rtnetlink.link(written(ifinfmsg, index=7, flags=0x1043, attrs=attrs))
+    assert found == Link(7, "br0", 0x1043, MAC, 1400, 3, 9, 6, "net/c1/eth0", "bridge", 1, found.data, {})
+    assert (found.up, found.data[7]) == (True, b"\1")
+
+
+def test_a_bridge_port_is_read() -> None:
+    port = {"attrs": [("IFLA_BRPORT_MODE", 1), ("IFLA_BRPORT_ISOLATED", 1)]}
+    info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", port)]}
+    found = rtnetlink.link(written(ifinfmsg, index=7, attrs=[("IFLA_IFNAME", "veth0"), ("IFLA_LINKINFO", info)]))
+    assert (found.kind, found.up, found.port[4], found.port[33]) == ("veth", False, b"\1", b"\1")
+
+
+@given(st.integers(0, 32), st.binary(min_size=4, max_size=4), st.integers(0, 255), st.integers(0, 2**32 - 1))
+def test_an_ipv4_address_is_read(prefix_len: int, packed: bytes, scope: int, flags: int) -> None:
+    attrs = [("IFA_ADDRESS", address.text(packed)), ("IFA_LOCAL", address.text(packed)), ("IFA_FLAGS", flags)]
+    payload = written(ifaddrmsg, family=2, prefixlen=prefix_len, scope=scope, index=7, attrs=attrs)
+    assert rtnetlink.address(payload) == (Cidr(packed, prefix_len), scope, flags)
+
+
+def test_an_ipv6_address_without_local_and_without_long_flags_is_read() -> None:
+    payload = written(ifaddrmsg, family=10, prefixlen=64, flags=0x80, index=7, attrs=[("IFA_ADDRESS", "fd01::2")])
+    assert rtnetlink.address(payload) == (parse_cidr("fd01::2/64"), 0, 0x80)
+
+
+def test_a_point_to_point_address_is_the_local_one() -> None:
+    payload = written(ifaddrmsg, family=2, prefixlen=32, index=7, attrs=[("IFA_ADDRESS", "10.0.0.1"), ("IFA_LOCAL", "10.0.0.2")])
+    assert rtnetlink.address(payload)[0] == parse_cidr("10.0.0.2/32")
+
+
+def test_a_route_is_read() -> None:
+    metrics = {"attrs": [("RTAX_MTU", 1300), ("RTAX_ADVMSS", 1200)]}
+    attrs = [("RTA_DST", "10.2.0.0"), ("RTA_GATEWAY", "10.1.0.1"), ("RTA_OIF", 7), ("RTA_PRIORITY", 5), ("RTA_TABLE", 1000), ("RTA_METRICS", metrics)]
+    payload = written(rtmsg, family=2, dst_len=16, table=252, scope=0, attrs=attrs)
+    assert rtnetlink.route(payload) == [(7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))]
+
+
+def test_a_default_route_is_read() -> None:
+    payload = written(rtmsg, family=10, table=254, attrs=[("RTA_GATEWAY", "fd01::1"), ("RTA_OIF", 7)])
+    assert rtnetlink.route(payload) == [(7, Path(parse_cidr("::/0"), parse("fd01::1"), 254, 0))]
+
+
+def test_a_multipath_route_is_read() -> None:
+    """U-8: one path a next hop."""
+    hops = [{"oif": 7, "attrs": [("RTA_GATEWAY", "10.1.0.1")]}, {"oif": 8, "attrs": [("RTA_GATEWAY", "10.1.0.9")]}]
+    payload = written(rtmsg, family=2, dst_len=16, table=254, attrs=[("RTA_DST", "10.2.0.0"), ("RTA_MULTIPATH", hops)])
+    dst = parse_cidr("10.2.0.0/16")
+    assert rtnetlink.route(payload) == [(7, Path(dst, parse("10.1.0.1"), 254, 0)), (8, Path(dst, parse("10.1.0.9"), 254, 0))]
+
+
+paths = st.builds(
+    lambda size, packed, bits, gateway, table, priority, mtu: Path(
+        address.network(Cidr(packed[:size], bits % (8 * size + 1))), gateway[:size] if any(gateway[:size]) else b"", table, 0, priority, mtu
+    ),
+    st.sampled_from([4, 16]),
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 128),
+    st.binary(min_size=16, max_size=16),
+    st.integers(1, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+)
+
+
+@given(paths)
+def test_a_route_that_we_write_we_read_again(path: Path) -> None:
+    assert rtnetlink.route(rtnetlink.new_route(7, path).payload) == [(7, path)]
+
+
+# -- rubbish ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decode", [rtnetlink.link, rtnetlink.address, rtnetlink.route, vlan.entries], ids=lambda each: each.__qualname__)
+@given(st.data())
+def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(decode: Any, data: st.DataObject) -> None:
+    """Arbitrary bytes, and true messages torn off or with one byte changed."""
+    true = [rtnetlink.new_veth("veth0", "eth0", 7, 3, 1400, MAC), rtnetlink.new_address(7, parse_cidr("fd01::2/64"), True), vlan.change(7, [(6, 1)])]
+    true += [rtnetlink.new_route(7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))]
+    message = bytearray(data.draw(st.sampled_from(true)).payload)
+    place = data.draw(st.integers(0, len(message) - 1))
+    message[place] = data.draw(st.integers(0, 255))
+    for payload in (data.draw(st.binary(max_size=200)), bytes(message), bytes(message[:place])):
+        try:
+            decode(payload)
+        except ValueError:
+            continue
