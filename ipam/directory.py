@@ -11,6 +11,7 @@ from ipam import reservation, sidecar
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+S_IFMT, S_IFREG = 0o170000, 0o100000  # inode(7)
 CONTENT_LIMIT = 4096  # bytes; an owner has far fewer
 
 
@@ -33,7 +34,8 @@ class Directory:
         except FileNotFoundError:
             return None
         try:
-            return os.read(descriptor, CONTENT_LIMIT).strip()
+            content = os.read(descriptor, CONTENT_LIMIT).strip()
+            return content if content or _is_file(descriptor) else None
         except IsADirectoryError:
             return None
         finally:
@@ -142,6 +144,10 @@ class Directory:
             except OSError as error:
                 failed = None if error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG) else OSError(error.errno, error.strerror, name)
         return None, failed
+
+
+def _is_file(descriptor: int) -> bool:
+    return os.fstat(descriptor).st_mode & S_IFMT == S_IFREG
 
 
 def make(path: str) -> None:

@@ -39,8 +39,12 @@ def exhausted(view: View, one: RangeSet, number: int) -> CNIError:
     from time import gmtime, strftime  # late: only to tell of a failure
 
     oldest = [f"{_who(packed, entries[packed])} since {strftime('%Y-%m-%d %H:%M:%S UTC', gmtime(age))}" for age, packed in ages]
-    total = ranges.size(one)
     msg = f"failed to allocate for range {number}: no IP addresses available in range set: {ranges.text(one)}"
     nobody = sum([1 for packed in held if not reservation.owner(entries[packed] or b"")])
-    details = f"{view.taken(one)} of {total} addresses are reserved in {view.directory.path}, {nobody} of them for nobody known"
+    details = f"{counts(view, one)} are reserved in {view.directory.path}, {nobody} of them for nobody known"
     return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; oldest: {', '.join(oldest)}" if oldest else details)
+
+
+def counts(view: View, one: RangeSet) -> str:
+    """How many addresses of a range set are taken."""
+    return f"{view.taken(one)} of {ranges.size(one)} addresses"

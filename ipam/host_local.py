@@ -210,15 +210,16 @@ def status(request: Request) -> None:
 
 
 def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
-    """The error that ADD would end with, where a range set is full."""
+    """The error that ADD would end with, where a range set is full, with the counts in the message."""
     if view.first_free(one, number):
         return []
     view.refresh()
     if view.first_free(one, number) or view.dead(one):
         return []
-    from ipam.exhaustion import exhausted  # late: rare
+    from ipam.exhaustion import counts, exhausted  # late: rare
 
-    return [exhausted(view, one, number)]
+    error = exhausted(view, one, number)
+    return [CNIError(error.code, f"{error.msg}: {counts(view, one)} are reserved", error.details)]
 
 
 def _check_creatable(path: str) -> None:

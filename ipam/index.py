@@ -4,10 +4,11 @@ Laws: the reservation files are the truth and the index a hint that is checked a
 an index is used only while it provably belongs to the directory as it is, and whoever doubts it builds a new one.
 
 How it is known to be in step. Each creation and removal in a directory sets the directory's modification time to now. So our
-last act under the lock sets it back, to a time that has passed already, writes this time into the index, and gives it to the
-index file too. While the three agree, nobody but us has changed the directory or the index: not the Go plugin, not an
-administrator, nor one of us that was killed half way (its changes made the directory newer). A reboot ends every index, because
-writes to it are not synced.
+last act under the lock sets it back, to a time that has passed already, and gives the same time to the index file, in which it
+is written down. While the three agree, nobody but us has changed the directory or the index: not the Go plugin, not an
+administrator, nor one of us that was killed half way (its changes made the directory newer). However many changes a clock tick
+may see, none of them can bring the past back. Only who restores a backup does, and is betrayed by the change time, which nobody
+can set and which the index has noted too. A reboot ends every index, because writes to it are not synced.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MODE = 0o600
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 MAGIC = b"\0index1\n"  # cannot be taken for an owner by those who read every file
 IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
-HEADER = 64  # then the time stamp 8, and the tables' buckets 4 + 4
+HEADER = 64  # then the directory's modification and change time 8 + 8, and the tables' buckets 4 + 4
 BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
@@ -44,6 +45,10 @@ OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflow
 def identity(directory: os.stat_result, boot: bytes) -> bytes:
     """What the index of this directory begins with during this boot."""
     return MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
+
+
+def _times(directory: os.stat_result) -> bytes:
+    return (directory.st_mtime_ns & 2**64 - 1).to_bytes(8, "big") + (directory.st_ctime_ns & 2**64 - 1).to_bytes(8, "big")
 
 
 def wide(packed: bytes) -> bytes:
@@ -173,9 +178,9 @@ def load(directory: Directory, boot: bytes) -> Index | None:
         return None
     ours, theirs = os.fstat(descriptor), os.fstat(directory.descriptor)
     header = os.pread(descriptor, HEADER, 0)
-    written = int.from_bytes(header[IDENTITY : IDENTITY + 8], "big")
-    if boot and header[:IDENTITY] == identity(theirs, boot) and written == ours.st_mtime_ns == theirs.st_mtime_ns:
-        buckets = [int.from_bytes(header[at : at + 4], "big") for at in (48, 52)]
+    known = identity(theirs, boot) + _times(theirs)
+    if boot and header[: len(known)] == known and ours.st_mtime_ns == theirs.st_mtime_ns:
+        buckets = [int.from_bytes(header[at : at + 4], "big") for at in (56, 60)]
         index = Index(FileCells(descriptor), *buckets)
         if all(buckets) and index.size == ours.st_size:
             return index
@@ -188,8 +193,8 @@ def save(index: Index, directory: Directory, boot: bytes) -> Index:
     cells = FileCells(os.open(FILE, os.O_RDWR | os.O_CREAT | os.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
     try:
         buckets = (index.owners.buckets, index.blocks.buckets)
-        header = identity(os.fstat(directory.descriptor), boot) + bytes(8) + b"".join([count.to_bytes(4, "big") for count in buckets])
-        cells.write(0, header.ljust(HEADER, b"\0") + index.cells.read(HEADER, index.size))
+        header = identity(os.fstat(directory.descriptor), boot) + bytes(16) + b"".join([count.to_bytes(4, "big") for count in buckets])
+        cells.write(0, header + index.cells.read(HEADER, index.size))
         saved = Index(cells, *buckets)
         stamp(saved, directory)
     except BaseException:
@@ -202,6 +207,6 @@ def stamp(index: Index, directory: Directory) -> None:
     """Declare an index on file to be in step with the directory: our last act in it. Raises OSError."""
     if isinstance(index.cells, FileCells):
         past = os.fstat(directory.descriptor).st_mtime_ns - PAST_NS
-        index.cells.write(IDENTITY, past.to_bytes(8, "big"))
-        os.utime(index.cells.descriptor, ns=(past, past))
         os.utime(directory.descriptor, ns=(past, past))
+        index.cells.write(IDENTITY, _times(os.fstat(directory.descriptor)))
+        os.utime(index.cells.descriptor, ns=(past, past))

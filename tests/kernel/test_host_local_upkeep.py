@@ -172,7 +172,7 @@ def test_status_when_a_set_is_full(plugins: Path, tmp_path: Path) -> None:
     ipam = Ipam(plugins / "host-local", tmp_path, "10.7.0.0/24", "10.8.0.0/30", version="1.1.0")
     ipam.add()
     before = traces(tmp_path)
-    said = "failed to allocate for range 1: no IP addresses available in range set: 10.8.0.1-10.8.0.2"
+    said = "failed to allocate for range 1: no IP addresses available in range set: 10.8.0.1-10.8.0.2: 1 of 1 addresses are reserved"
     assert refused(ipam.good, "STATUS") == (NOT_AVAILABLE, said)
     counts = f"1 of 1 addresses are reserved in {ipam.folder}, 0 of them for nobody known; oldest: 10.8.0.2 (c1 eth0) since "
     assert ipam.call("STATUS").output["details"].startswith(counts)

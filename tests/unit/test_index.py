@@ -145,6 +145,20 @@ def test_the_same_files_elsewhere_are_no_index(directory: Directory, tmp_path: P
     copy.close()
 
 
+def test_a_restored_backup_is_no_index(directory: Directory, tmp_path: Path) -> None:
+    """Unpacked over what is there, all modification times as they were, index included: what came later is still there."""
+    saved(directory, ("10.0.0.2", b"a"))
+    backup = (tmp_path / index.FILE).read_bytes()
+    past = os.stat(tmp_path).st_mtime_ns
+    (tmp_path / "10.0.0.3").write_bytes(b"a")
+    saved(directory, ("10.0.0.2", b"a"), ("10.0.0.3", b"a"))
+    assert known(directory) == [packed("10.0.0.2"), packed("10.0.0.3")]
+    (tmp_path / index.FILE).write_bytes(backup)
+    for path in (tmp_path / index.FILE, tmp_path):
+        os.utime(path, ns=(past, past))
+    assert known(directory) is None
+
+
 @pytest.mark.parametrize("rubbish", [b"", b"\0", b"rubbish" * 999, index.MAGIC, bytes(4096)])
 def test_rubbish_is_no_index(directory: Directory, tmp_path: Path, rubbish: bytes) -> None:
     saved(directory, ("10.0.0.2", b"a"))
