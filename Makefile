@@ -13,7 +13,7 @@ LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults checklist install clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,14 @@ bench: .venv/ready bundle ## ours against PEER=/usr/lib/cni, into bench-results/
 profile: .venv/ready bundle ## where the time of one ADD goes; ARGS='--verb DEL'
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.bench.profile $(ARGS)
+
+torture-crash: .venv/ready ## kill -9 at every system call that changes anything; ARGS=--short, ARGS=--help
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.crash $(ARGS)
+
+torture-faults: .venv/ready ## every system call and netlink request fails in turn; ARGS=--short, ARGS=--help
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.faults $(ARGS)
 
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist

@@ -1,0 +1,107 @@
+"""`make torture-crash`: kill -9 at every system call of ADD and DEL that changes anything, then DEL, GC, or ADD and DEL.
+
+Each of them, on its own, has to leave exactly the state before. Of a node on which the killed ADD was the first, what all
+attachments share may remain, and the next ADD and DEL must complete it. A new ADD may be refused, as long as the DEL that
+follows cleans up. Prints points tried and leaks found; ends with 1 if there is a leak.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.torture.ground import Ground, Job, failures
+from tests.torture.run import Finding, Tally, main
+from tests.torture.subject import BY_NAME, SUBJECTS, Node
+from tests.torture.trace import Call, Trace
+
+CHANGING = (
+    *("sendto", "sendmsg", "write", "pwrite64", "openat", "open", "creat", "flock", "setns", "kill"),
+    *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "symlink", "symlinkat"),
+    *("fsync", "fdatasync", "ftruncate", "truncate", "fallocate", "fsetxattr", "setxattr", "fchmod", "fchmodat", "utimensat"),
+)
+CONTINUATIONS = (("DEL",), ("GC",), ("ADD", "DEL"))
+VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))  # (killed verb, on a node in the steady state?)
+KILLED = -9
+CHUNK = 6  # points that share a node
+
+
+class Point(NamedTuple):
+    """Where to kill: a call of the plugin with this number in the chain."""
+
+    plugin: int
+    call: Call
+
+
+def changes(call: Call) -> bool:
+    return "O_CREAT" in call.text or "O_TRUNC" in call.text if call.name in ("openat", "open") else True
+
+
+def points(job: Job) -> list[Point]:
+    """Every point of a job, by watching one undisturbed run of each plugin."""
+    found = []
+    subject = BY_NAME[job.subject]
+    for number in range(subject.prepared, len(subject.plugins(Path()))):
+        trace = Trace()
+        with job.node() as node:
+            job.begin(node)
+            assert not [*failures(node.run(job.verb, tamper={number: trace.record(CHANGING)}), job.verb)]
+        found += [Point(number, call) for call in trace.calls() if changes(call)]
+        trace.close()
+    return found
+
+
+def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
+    """Kill at each point and go on as told; a new node for each point if it has to be fresh, and after a leak."""
+    tally = Tally()
+    settled = None if job.steady else Ground.settle(job)
+    pending = list(chosen)
+    while pending:
+        with job.node() as node:
+            ground = Ground(job, node, settled)
+            sound = True
+            while pending and sound:
+                point, continuation = pending.pop(0)
+                tally.tries += 1
+                findings = [*attempt(job, node, point, continuation, tally), *ground.faults()]
+                tally.findings += [Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what) for what in findings]
+                sound = job.steady and not findings
+    return tally
+
+
+def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
+    """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error."""
+    trace = Trace()
+    job.begin(node)
+    outcomes = node.run(job.verb, tamper={point.plugin: trace.inject(point.call, "signal=KILL")})
+    if outcomes[-1].exit_code != KILLED:
+        tally.count("not killed")
+    elif not trace.reached(point.call):
+        tally.count("killed elsewhere")
+    trace.close()
+    for verb in continuation:
+        outcomes = node.run(verb)
+        if verb == "ADD" and outcomes[-1].exit_code == 1 and b'"code"' in outcomes[-1].stdout:
+            tally.count("new ADD refused")
+        else:
+            yield from failures(outcomes, verb)
+
+
+def jobs(executables: Path, subjects: list[str], short: bool) -> list[Job]:
+    if short:
+        return [Job("chain", verb, steady, executables) for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))]
+    return [Job(subject.name, verb, steady, executables) for subject in SUBJECTS for verb, steady in VERBS if subject.name in subjects]
+
+
+def tasks(job: Job, short: bool) -> list[list[tuple[Point, tuple[str, ...]]]]:
+    """The points of a job, each with every continuation; in the short form some points, each with one."""
+    found = points(job)
+    if short:
+        step = max(1, len(found) // 10)
+        return [[(point, CONTINUATIONS[number % 3]) for number, point in enumerate(found[step // 2 :: step])]]
+    chosen = [(point, continuation) for point in found for continuation in CONTINUATIONS]
+    return [chosen[start : start + 3 * CHUNK] for start in range(0, len(chosen), 3 * CHUNK)]
+
+
+if __name__ == "__main__":
+    sys.exit(main("torture-crash", __doc__, jobs, tasks, torture))
