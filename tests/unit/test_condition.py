@@ -1,0 +1,95 @@
+"""The match words of portmap's conditions: what is understood, how it is printed, what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.condition import compile_words
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["ip", "saddr", "10.0.0.0/8"], "ip saddr 10.0.0.0/8"),
+        (["ip saddr == 10.0.0.5/8"], "ip saddr 10.0.0.0/8"),
+        (["ip saddr 10.0.0.5/32"], "ip saddr 10.0.0.5"),
+        (["ip saddr != 10.0.0.1-10.0.0.9"], "ip saddr != 10.0.0.1-10.0.0.9"),
+        (["ip6 daddr 2001:DB8:0:0::1"], "ip6 daddr 2001:db8::1"),
+        (["iifname eth0"], 'iifname "eth0"'),
+        (['meta  iifname   !=  "br-*"'], 'iifname != "br-*"'),
+        (["mark 16"], "meta mark 0x00000010"),
+        (["meta", "mark", "0xffffffff"], "meta mark 0xffffffff"),
+        (["tcp dport 080"], "tcp dport 80"),
+        (["tcp dport 80-80"], "tcp dport 80"),
+        (["th sport != 1-65535"], "th sport != 1-65535"),
+        (["ip saddr 10.0.0.0/8 tcp dport", "80", "iifname eth0"], 'ip saddr 10.0.0.0/8 tcp dport 80 iifname "eth0"'),
+    ],
+)
+def test_words_are_understood(words: list[str], text: str) -> None:
+    """P-7: in one string or in many; the text is nft's own."""
+    rule = compile_words(words)
+    assert rule.text == text
+    assert compile_words([text]) == rule
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "found nothing"),
+        ([" "], "found nothing"),
+        (["ip"], "ip"),
+        (["ip saddr"], "want a value behind 'ip saddr'"),
+        (["ip saddr !="], "want a value behind"),
+        (["ip saddr 10.0.0.256"], "10.0.0.256"),
+        (["ip saddr 10.0.0.0/33"], "10.0.0.0/33"),
+        (["ip saddr fd01::1"], "want an IPv4 address, found 'fd01::1'"),
+        (["ip6 saddr 10.0.0.1"], "want an IPv6 address, found '10.0.0.1'"),
+        (["ip6 saddr ::ffff:10.0.0.1"], "want an IPv6 address"),
+        (["ip saddr 10.0.0.9-10.0.0.1"], "the smaller first, found '10.0.0.9-10.0.0.1'"),
+        (["ip saddr 10.0.0.1-fd01::1"], "10.0.0.1-fd01::1"),
+        (["ip saddr 10.0.0.1-"], "''"),
+        (["ip protocol tcp"], "ip protocol"),
+        (["iifname"], "want a value behind 'iifname'"),
+        (["iifname sixteen-bytes-xx"], "sixteen-bytes-xx"),
+        (["iifname *"], "'*'"),
+        (['iifname ""'], "want the name of an interface"),
+        (["oifname eth0"], "oifname eth0"),
+        (["tcp dport 65536"], "65536"),
+        (["tcp dport -1"], "''"),
+        (["tcp dport 90-80"], "the smaller first, found '90-80'"),
+        (["tcp dport 1-2-3"], "'2-3'"),
+        (["tcp dport http"], "http"),
+        (["tcp dport ５"], "５"),
+        (["tcp dport 1_0"], "1_0"),
+        (["tcp flags syn"], "tcp flags"),
+        (["tcp dport { 80, 443 }"], "'{'"),
+        (["mark 4294967296"], "4294967296"),
+        (["mark 0x"], "0x"),
+        (["mark +1"], "+1"),
+        (["ct state new"], "ct state"),
+        (["meta"], "meta"),
+        (["accept"], "accept"),
+        (["ip saddr 10.0.0.1; drop"], "10.0.0.1;"),
+        (["== 5"], "=="),
+    ],
+)
+def test_what_is_not_understood_is_named(words: list[str], complaint: str) -> None:
+    """P-8 P-9: a ValueError with the word."""
+    with pytest.raises(ValueError) as refused:
+        compile_words(words)
+    assert complaint in str(refused.value)
+
+
+tokens = st.sampled_from(
+    ["ip", "ip6", "saddr", "daddr", "iifname", "meta", "mark", "tcp", "udp", "th", "dport", "sport", "==", "!=", "80", "1-2", "10.0.0.1", "fd01::/8"]
+)
+
+
+@given(st.lists(st.one_of(tokens, st.text(max_size=12)), max_size=8))
+def test_any_words_are_understood_or_a_value_error(words: list[str]) -> None:
+    """And what is understood is printed so that it is understood again, to the same effect."""
+    try:
+        rule = compile_words(words)
+    except ValueError:
+        return
+    assert compile_words([rule.text]) == rule
