@@ -21,6 +21,7 @@ MULTI, DUMP_INTERRUPTED, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200
 SOL_NETLINK, CAP_ACK, EXT_ACK, GET_STRICT_CHK = 270, 10, 11, 12
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
 EXT_ACK_TEXT = 1
+EPROTO, MOST_ERRNO = 71, 4095
 NOTHING_THERE = (2, 22, 93, 95)  # of nftables: ENOENT; and EINVAL, EPROTONOSUPPORT, EOPNOTSUPP of a kernel that has none
 RECEIVE_BYTES = 1 << 16
 SEND_BUFFER_BYTES = 1 << 17  # what a socket takes without being asked to grow
@@ -114,5 +115,7 @@ def failure(payload: bytes, flags: int, kind: int = ERROR) -> OSError | None:
     number_ = -int.from_bytes(payload[:4], "little" if LITTLE else "big", signed=True) if len(payload) >= 4 else 0
     if not number_:
         return None
+    if not 0 < number_ <= MOST_ERRNO:
+        number_ = EPROTO
     said = text(attributes(payload, 4 if kind == DONE else 20).get(EXT_ACK_TEXT, b"")) if flags & ACK_TLVS else ""
     return OSError(number_, f"{strerror(number_)} ({said})" if said else strerror(number_))

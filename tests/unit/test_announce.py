@@ -6,10 +6,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
 
 from core import announce, conntrack
 from core.address import parse
-from core.message import attribute, attributes, nest, pack
+from core.message import Message, attribute, attributes, nest, pack
+from tests.harness.oracle import read
 
 MAC = bytes.fromhex("020000000001")
 macs = st.binary(min_size=6, max_size=6)
@@ -80,6 +82,12 @@ def test_a_flow_is_deleted_by_its_whole_tuple_and_id() -> None:
 
 def test_the_kernels_filter() -> None:
     """P-49: UDP, and the port where there is one only; flags name what of the original tuple counts."""
+    head = pack(">BBH", conntrack.FAMILIES[4], 0, 0)
+    assert read(Message(conntrack.GET, 0, head + conntrack._filter({53})), nfct_msg) == {
+        "nfgen_family": 2,
+        "CTA_TUPLE_ORIG": {"CTA_TUPLE_PROTO": {"CTA_PROTO_NUM": 17, "CTA_PROTO_DST_PORT": 53}},
+        "CTA_FILTER": {"CTA_FILTER_ORIG_FLAGS": 1 << 3 | 1 << 5, "CTA_FILTER_REPLY_FLAGS": 0},
+    }
     one, many = attributes(conntrack._filter({53})), attributes(conntrack._filter({53, 54}))
     assert attributes(attributes(one[1])[2]) == {1: b"\x11", 3: b"\0\x35"}
     assert attributes(one[25]) == {1: pack("=I", 1 << 3 | 1 << 5), 2: bytes(4)}
