@@ -9,7 +9,7 @@ from __future__ import annotations
 from posix import *  # noqa: F403
 from posix import _exit as _exit
 from posix import environ as _raw
-from posix import stat
+from posix import lstat, stat
 
 SEEK_SET = 0
 ENCODING, ERRORS = "utf-8", "surrogateescape"
@@ -24,6 +24,11 @@ def environment() -> dict[str, str]:
 def encoded(name: str) -> bytes:
     """A file name or variable as the bytes that it came from."""
     return name.encode(ENCODING, ERRORS)
+
+
+def decoded(name: str | bytes) -> str:
+    """The text of a file name or variable; encoded turns it back."""
+    return name if isinstance(name, str) else name.decode(ENCODING, ERRORS)
 
 
 def join(directory: str, name: str) -> str:
@@ -45,7 +50,16 @@ def kind(path: str) -> int:
         return 0
 
 
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths lead to the same file. Raises OSError."""
+def there(path: str) -> bool:
+    """Whether anything is at *path*, a dangling link included."""
+    try:
+        lstat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def same_file(one: str | int, other: str | int) -> bool:
+    """Whether two paths or descriptors lead to the same file. Raises OSError."""
     first, second = stat(one), stat(other)
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from errno import EBADMSG, EIO, ELOOP, ENOTDIR, EUCLEAN
 
+from core import system
 from core.errors import STORE_FAILED, CNIError
 from ipam import reservation, sidecar
 
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+READ = system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK | system.O_NOFOLLOW
 S_IFMT, S_IFREG = 0o170000, 0o100000  # inode(7)
 CONTENT_LIMIT = 4096  # bytes; an owner has far fewer
 
@@ -22,29 +22,29 @@ class Directory:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.descriptor = system.open(path, system.O_RDONLY | system.O_DIRECTORY | system.O_CLOEXEC)
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        system.close(self.descriptor)
 
     def read(self, name: str) -> bytes | None:
         """The trimmed content of a file; None when there is none, or no regular one."""
         try:
-            descriptor = os.open(name, READ, dir_fd=self.descriptor)
+            descriptor = system.open(name, READ, dir_fd=self.descriptor)
         except FileNotFoundError:
             return None
         try:
-            content = os.read(descriptor, CONTENT_LIMIT).strip()
+            content = system.read(descriptor, CONTENT_LIMIT).strip()
             return content if content or _is_file(descriptor) else None
         except IsADirectoryError:
             return None
         finally:
-            os.close(descriptor)
+            system.close(descriptor)
 
     def exists(self, name: str) -> bool:
         """Whether there is anything of that name."""
         try:
-            os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+            system.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return False
         return True
@@ -52,17 +52,17 @@ class Directory:
     def mtime(self, name: str) -> int:
         """When a file was written, in seconds since the epoch; 0 when it is not there."""
         try:
-            return int(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mtime)
+            return int(system.stat(name, dir_fd=self.descriptor, follow_symlinks=False).st_mtime)
         except FileNotFoundError:
             return 0
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file's content where it is: for hints, which may get lost."""
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE, dir_fd=self.descriptor)
+        descriptor = system.open(name, system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW, FILE_MODE, dir_fd=self.descriptor)
         try:
-            os.ftruncate(descriptor, os.pwrite(descriptor, content, 0))
+            system.ftruncate(descriptor, system.pwrite(descriptor, content, 0))
         finally:
-            os.close(descriptor)
+            system.close(descriptor)
 
     def publish(self, names: list[str], content: bytes, boot: bytes, netns: str) -> None:
         """Make one file of several *names*: complete and on disk, or not at all.
@@ -75,29 +75,29 @@ class Directory:
         try:
             self._write_new(content, boot, netns)
             for name in names:
-                os.link(NEW, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+                system.link(NEW, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
                 made.append(name)
             self.unlink(NEW)
-            os.fsync(self.descriptor)
+            system.fsync(self.descriptor)
         except BaseException:
             for name in made:
                 self.try_unlink(name)
             raise
 
     def _write_new(self, content: bytes, boot: bytes, netns: str) -> None:
-        descriptor = os.open(NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
+        descriptor = system.open(NEW, system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
         try:
             while content:
-                content = content[os.write(descriptor, content) :]
+                content = content[system.write(descriptor, content) :]
             sidecar.attach(descriptor, boot, netns)
-            os.fsync(descriptor)
+            system.fsync(descriptor)
         finally:
-            os.close(descriptor)
+            system.close(descriptor)
 
     def unlink(self, name: str) -> None:
         """Remove a file; that there is none is success."""
         try:
-            os.unlink(name, dir_fd=self.descriptor)
+            system.unlink(name, dir_fd=self.descriptor)
         except FileNotFoundError:
             pass
 
@@ -112,19 +112,19 @@ class Directory:
     def is_dead(self, name: str, boot: bytes) -> bool:
         """Whether a reservation's attachment cannot be alive any more."""
         try:
-            descriptor = os.open(name, READ, dir_fd=self.descriptor)
+            descriptor = system.open(name, READ, dir_fd=self.descriptor)
         except OSError:
             return False
         try:
             return sidecar.is_dead(descriptor, boot)
         finally:
-            os.close(descriptor)
+            system.close(descriptor)
 
     def scan(self) -> tuple[dict[bytes, bytes | None], OSError | None]:
         """(address -> trimmed content, the first error); the content is None for what is no regular file or cannot be read."""
         found: dict[bytes, bytes | None] = {}
         first_error: OSError | None = None
-        for name in os.listdir(self.descriptor):
+        for name in system.listdir(self.descriptor):
             packed = reservation.packed(name)
             if packed is None:
                 continue
@@ -147,29 +147,29 @@ class Directory:
 
 
 def _is_file(descriptor: int) -> bool:
-    return os.fstat(descriptor).st_mode & S_IFMT == S_IFREG
+    return system.fstat(descriptor).st_mode & S_IFMT == S_IFREG
 
 
 def make(path: str) -> None:
     """Make a directory and its parents, and have them on disk. Raises OSError."""
-    if os.path.isdir(path):
+    if system.kind(path) == system.DIRECTORY:
         return
-    parent = os.path.dirname(path.rstrip("/")) or "."
+    parent = system.parent(path.rstrip("/")) or "."
     make(parent)
     try:
-        os.mkdir(path, DIRECTORY_MODE)
+        system.mkdir(path, DIRECTORY_MODE)
     except FileExistsError:
-        if not os.path.isdir(path):
-            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), path) from None
+        if system.kind(path) != system.DIRECTORY:
+            raise NotADirectoryError(ENOTDIR, system.strerror(ENOTDIR), path) from None
         return
-    descriptor = os.open(parent, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = system.open(parent, system.O_RDONLY | system.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        system.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        system.close(descriptor)
 
 
 def failure(path: str, error: OSError, code: int = STORE_FAILED) -> CNIError:
     """The error for a directory that cannot be worked in."""
-    where = os.path.join(path, os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else path
+    where = system.join(path, system.decoded(error.filename)) if isinstance(error.filename, (str, bytes)) else path
     return CNIError(code, f"ipam.dataDir: cannot use {where}: {error.strerror}")

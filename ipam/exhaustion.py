@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from core import address, errors
+from core import address, errors, system
 from core.errors import CNIError
 from ipam import ranges, reservation
 
@@ -22,7 +20,7 @@ def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
         return False
     names = ", ".join([_who(packed, content) for packed, content in sorted(dead)[:SHOWN]])
     more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
-    os.write(2, f"host-local: reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}\n".encode())
+    system.write(2, f"host-local: reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}\n".encode())
     return True
 
 

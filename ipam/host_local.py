@@ -6,9 +6,7 @@ Spec: section 4 "Plugin Delegation".
 
 from __future__ import annotations
 
-import os
-
-from core import address, deadline, errors, result, version
+from core import address, deadline, errors, result, system, version
 from core.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
@@ -203,7 +201,7 @@ def status(request: Request) -> None:
         return
     except OSError as error:
         raise failure(want.directory, error, errors.NOT_AVAILABLE) from None
-    if not os.access(want.directory, os.W_OK | os.X_OK):
+    if not system.access(want.directory, system.W_OK | system.X_OK):
         raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
     if full:
         raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
@@ -224,11 +222,11 @@ def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
 
 def _check_creatable(path: str) -> None:
     """Whether the first parent that exists would let us make the directory."""
-    parent = os.path.dirname(path)
-    while parent not in ("", "/") and not os.path.lexists(parent):
-        parent = os.path.dirname(parent)
-    if not os.path.isdir(parent or ".") or not os.access(parent or ".", os.W_OK | os.X_OK):
-        reason = "not a directory" if os.path.lexists(parent) and not os.path.isdir(parent) else "not writable"
+    parent = system.parent(path)
+    while parent not in ("", "/") and not system.there(parent):
+        parent = system.parent(parent)
+    if system.kind(parent or ".") != system.DIRECTORY or not system.access(parent or ".", system.W_OK | system.X_OK):
+        reason = "not a directory" if system.there(parent) and system.kind(parent) != system.DIRECTORY else "not writable"
         raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)
 
 

@@ -13,8 +13,7 @@ can set and which the index has noted too. A reboot ends every index, because wr
 
 from __future__ import annotations
 
-import os
-
+from core import system
 from core.attachment import digest
 from ipam.table import FileCells, MemoryCells, Table
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 FILE = ".index"
 MODE = 0o600
-OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+OPEN = system.O_CLOEXEC | system.O_NOFOLLOW | system.O_NONBLOCK
 MAGIC = b"\0index1\n"  # cannot be taken for an owner by those who read every file
 IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
 HEADER = 64  # then the directory's modification and change time 8 + 8, and the tables' buckets 4 + 4
@@ -42,12 +41,12 @@ OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
 OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflows makes a larger index
 
 
-def identity(directory: os.stat_result, boot: bytes) -> bytes:
+def identity(directory: system.stat_result, boot: bytes) -> bytes:
     """What the index of this directory begins with during this boot."""
     return MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
 
 
-def _times(directory: os.stat_result) -> bytes:
+def _times(directory: system.stat_result) -> bytes:
     return (directory.st_mtime_ns & 2**64 - 1).to_bytes(8, "big") + (directory.st_ctime_ns & 2**64 - 1).to_bytes(8, "big")
 
 
@@ -173,27 +172,27 @@ def build(entries: Mapping[bytes, bytes | None]) -> Index:
 def load(directory: Directory, boot: bytes) -> Index | None:
     """The index file of a directory, None when there is none that can be trusted. The caller closes it."""
     try:
-        descriptor = os.open(FILE, os.O_RDWR | OPEN, dir_fd=directory.descriptor)
+        descriptor = system.open(FILE, system.O_RDWR | OPEN, dir_fd=directory.descriptor)
     except OSError:
         return None
-    ours, theirs = os.fstat(descriptor), os.fstat(directory.descriptor)
-    header = os.pread(descriptor, HEADER, 0)
+    ours, theirs = system.fstat(descriptor), system.fstat(directory.descriptor)
+    header = system.pread(descriptor, HEADER, 0)
     known = identity(theirs, boot) + _times(theirs)
     if boot and header[: len(known)] == known and ours.st_mtime_ns == theirs.st_mtime_ns:
         buckets = [int.from_bytes(header[at : at + 4], "big") for at in (56, 60)]
         index = Index(FileCells(descriptor), *buckets)
         if all(buckets) and index.size == ours.st_size:
             return index
-    os.close(descriptor)
+    system.close(descriptor)
     return None
 
 
 def save(index: Index, directory: Directory, boot: bytes) -> Index:
     """Write an index from memory to the directory's file, in step; the index on the file. Raises OSError."""
-    cells = FileCells(os.open(FILE, os.O_RDWR | os.O_CREAT | os.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
+    cells = FileCells(system.open(FILE, system.O_RDWR | system.O_CREAT | system.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
     try:
         buckets = (index.owners.buckets, index.blocks.buckets)
-        header = identity(os.fstat(directory.descriptor), boot) + bytes(16) + b"".join([count.to_bytes(4, "big") for count in buckets])
+        header = identity(system.fstat(directory.descriptor), boot) + bytes(16) + b"".join([count.to_bytes(4, "big") for count in buckets])
         cells.write(0, header + index.cells.read(HEADER, index.size))
         saved = Index(cells, *buckets)
         stamp(saved, directory)
@@ -206,7 +205,7 @@ def save(index: Index, directory: Directory, boot: bytes) -> Index:
 def stamp(index: Index, directory: Directory) -> None:
     """Declare an index on file to be in step with the directory: our last act in it. Raises OSError."""
     if isinstance(index.cells, FileCells):
-        past = os.fstat(directory.descriptor).st_mtime_ns - PAST_NS
-        os.utime(directory.descriptor, ns=(past, past))
-        index.cells.write(IDENTITY, _times(os.fstat(directory.descriptor)))
-        os.utime(index.cells.descriptor, ns=(past, past))
+        past = system.fstat(directory.descriptor).st_mtime_ns - PAST_NS
+        system.utime(directory.descriptor, ns=(past, past))
+        index.cells.write(IDENTITY, _times(system.fstat(directory.descriptor)))
+        system.utime(index.cells.descriptor, ns=(past, past))

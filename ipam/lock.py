@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from fcntl import LOCK_EX, LOCK_NB, flock
 
+from core import system
 from core.deadline import WAITING, Expired
 from core.errors import TRY_AGAIN_LATER
 
@@ -18,17 +18,17 @@ def acquire(directory: str) -> int:
 
     Raises Expired when somebody else holds it for longer than we may wait, OSError when it cannot be opened.
     """
-    path = os.path.join(directory, FILE)
+    path = system.join(directory, FILE)
     while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, MODE)
+        descriptor = system.open(path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC, MODE)
         try:
             _lock(descriptor, path)
             if _still_there(descriptor, path):
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            system.close(descriptor)
             raise
-        os.close(descriptor)
+        system.close(descriptor)
 
 
 def _lock(descriptor: int, path: str) -> None:
@@ -49,6 +49,6 @@ def _lock(descriptor: int, path: str) -> None:
 def _still_there(descriptor: int, path: str) -> bool:
     """Whether the locked file is the one that others will lock: somebody may have removed the directory meanwhile."""
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return system.same_file(descriptor, path)
     except FileNotFoundError:
         return False

@@ -5,9 +5,7 @@ ADD, CHECK and STATUS take it strictly; DEL and GC need nothing but the director
 
 from __future__ import annotations
 
-import os
-
-from core import address, errors, result
+from core import address, errors, result, system
 from core.config import Section, cni_args
 from core.errors import CNIError
 from core.record import record
@@ -77,4 +75,4 @@ def directory(request: Request) -> str:
     """Where the network's reservations are; the default where dataDir is no path."""
     ipam = request.config.get("ipam")
     value = Section(ipam).get("dataDir") if isinstance(ipam, dict) else None
-    return os.path.join(value if isinstance(value, str) and value else DATA_DIR, request.attachment.network)
+    return system.join(value if isinstance(value, str) and value else DATA_DIR, request.attachment.network)

@@ -6,8 +6,7 @@ without it (made by the Go plugin, or on a file system that has no attributes) a
 
 from __future__ import annotations
 
-import os
-
+from core import system
 from core.attachment import digest
 
 ATTRIBUTE = "user.cniwire"
@@ -26,15 +25,15 @@ def boot_id() -> bytes:
 
 def _line(path: str) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
     except OSError:
         return ""
     try:
-        return os.read(descriptor, 64).decode("ascii", "replace").strip()
+        return system.read(descriptor, 64).decode("ascii", "replace").strip()
     except OSError:
         return ""
     finally:
-        os.close(descriptor)
+        system.close(descriptor)
 
 
 def _machine() -> bytes:
@@ -49,7 +48,7 @@ def attach(descriptor: int, boot: bytes, netns: str) -> None:
     if not (boot and machine and netns.startswith("/")):
         return
     try:
-        os.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:PART] + os.fsencode(netns))
+        system.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:PART] + system.encoded(netns))
     except OSError:
         pass
 
@@ -57,14 +56,14 @@ def attach(descriptor: int, boot: bytes, netns: str) -> None:
 def is_dead(descriptor: int, boot: bytes) -> bool:
     """Whether the attachment of a reservation file cannot be alive: made on this machine before it booted, and its namespace is gone."""
     try:
-        value = os.getxattr(descriptor, ATTRIBUTE)
+        value = system.getxattr(descriptor, ATTRIBUTE)
     except OSError:
         return False
     machine, then, netns = value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
     if not boot or value[:1] != FORM or machine != _machine() or then == boot[:PART] or netns[:1] != b"/":
         return False
     try:
-        os.stat(netns)
+        system.stat(netns)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):

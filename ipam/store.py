@@ -6,9 +6,7 @@ because of it. A View leaves no trace; a Store holds the lock.
 
 from __future__ import annotations
 
-import os
-
-from core import address
+from core import address, system
 from ipam import index, lock, ranges, reservation, sidecar
 from ipam.directory import NEW, Directory
 
@@ -135,12 +133,12 @@ class Store(View):
         try:
             super().__init__(path)
         except BaseException:
-            os.close(self._lock)
+            system.close(self._lock)
             raise
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        os.close(self._lock)
+        system.close(self._lock)
 
     def _look(self) -> Index:
         """As View's; the index is written down, and what a killed run left is cleared away."""

@@ -6,7 +6,7 @@ Law: a look-up may stop at the first bucket that has an empty slot, so a slot of
 
 from __future__ import annotations
 
-import os
+from core import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ class FileCells:
         self.descriptor = descriptor
 
     def read(self, offset: int, length: int) -> bytes:
-        return os.pread(self.descriptor, length, offset)
+        return system.pread(self.descriptor, length, offset)
 
     def write(self, offset: int, data: bytes) -> None:
         while data:
-            written = os.pwrite(self.descriptor, data, offset)
+            written = system.pwrite(self.descriptor, data, offset)
             data, offset = data[written:], offset + written
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        system.close(self.descriptor)
 
 
 class MemoryCells:

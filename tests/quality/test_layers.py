@@ -30,7 +30,7 @@ TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
 CHEAP = (
     *("_ctypes", "_json", "_sha2", "_sha512", "_signal", "_socket", "_struct", "_thread"),
-    *("__future__", "errno", "fcntl", "os", "posix", "select", "sys", "time"),
+    *("__future__", "errno", "fcntl", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
 
