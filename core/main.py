@@ -1,6 +1,6 @@
 """The few lines around respond: file descriptors, the exit code, and what a bare call prints.
 
-Law: an answer that could not be delivered is a failure, exit code 1.
+Law: an answer that could not be delivered is a failure, exit code 1; and nobody knows of what that ADD made, so it is undone.
 """
 
 from __future__ import annotations
@@ -72,6 +72,26 @@ def about(plugin: Plugin) -> bytes:
     return f"CNI {plugin.NAME} plugin {VERSION} (cniwire)\nCNI protocol versions supported: {versions}\n".encode()
 
 
+def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]) -> int:
+    """Carry out the call and deliver the answer; returns the exit code. Raises OSError or CNIError when nobody takes it."""
+    heard: list[bytes] = []
+
+    def listen() -> bytes:
+        heard.append(read_stdin())
+        return heard[0]
+
+    code, output = respond(plugin, environ, listen, siblings)
+    deadline.grace()  # whoever stops us from here on gets the answer all the same
+    try:
+        write_all(1, output)
+    except (OSError, CNIError):
+        if code == 0 and environ["CNI_COMMAND"] == "ADD":
+            deadline.grace()
+            respond(plugin, {**environ, "CNI_COMMAND": "DEL"}, lambda: heard[0], siblings)
+        raise
+    return code
+
+
 def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
     """Answer the call in our environment and end the process: system._exit spares the interpreter's clean-up."""
     try:
@@ -79,9 +99,7 @@ def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
         environ = system.environment()
         if environ.get("CNI_COMMAND"):
             deadline.begin(deadline.chosen(environ.get(deadline.VARIABLE, "")))
-            code, output = respond(plugin, environ, read_stdin, siblings)
-            deadline.grace()  # whoever stops us from here on gets the answer all the same
-            write_all(1, output)
+            code = _answer(plugin, environ, siblings)
         else:
             code = 0
             write_all(2, about(plugin))
