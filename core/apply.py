@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
-from core.errors import CHECK_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
+from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError, of_kernel
 from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
 from core.ruleset import Chain, kin
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EEXIST = 17
 UNSUPPORTED = (93, 95, 97)  # EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: there cannot be anything to delete
-TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
 NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
 
 
@@ -50,8 +49,7 @@ def _finished(finish: Callable[[], T]) -> T:
     try:
         return finish()
     except OSError as error:
-        code = TRY_AGAIN_LATER if error.errno in TRANSIENT else KERNEL_REFUSED
-        raise CNIError(code, f"everything was made, but: {error.strerror}") from error
+        raise CNIError(of_kernel(error.errno), f"everything was made, but: {error.strerror}") from error
 
 
 def undo(kernel: Any, created: list[object]) -> None:
@@ -202,11 +200,14 @@ def gc(kernel: Any, network: str, kinds: Iterable[object], valid: set[str], gone
     return delete(kernel, [record for owner, record in owned if owner not in valid], gone)
 
 
-def raise_all(failures: list[CNIError]) -> None:
-    """Raise one CNIError that tells all failures; its code is TRY_AGAIN_LATER if a retry may cure every one."""
+def raise_all(failures: list[CNIError], again: bool = False) -> None:
+    """Raise one CNIError that tells all failures; its code is TRY_AGAIN_LATER if a retry may cure every one.
+
+    again: the runtime has to come again in any case (DEL), or something is lost.
+    """
     if failures:
-        codes = {failure.code for failure in failures}
-        code = failures[0].code if len(codes) == 1 else KERNEL_REFUSED
+        codes = {TRY_AGAIN_LATER if again and failure.code in (KERNEL_REFUSED, DELEGATE_FAILED) else failure.code for failure in failures}
+        code = codes.pop() if len(codes) == 1 else TRY_AGAIN_LATER if again else KERNEL_REFUSED
         raise CNIError(code, "; ".join([str(failure) for failure in failures]))
 
 
@@ -216,7 +217,5 @@ def _attempt(action: str, record: object, work: Callable[..., Any], *arguments: 
         return work(*arguments)
     except OSError as error:
         record = getattr(error, "record", record)
-        code = TRY_AGAIN_LATER if error.errno in TRANSIENT else KERNEL_REFUSED
-        if isinstance(record, Veth) and error.errno == EEXIST:
-            code = INTERFACE_EXISTS
+        code = INTERFACE_EXISTS if isinstance(record, Veth) and error.errno == EEXIST else of_kernel(error.errno)
         raise CNIError(code, f"cannot {action} {describe(record)}: {error.strerror}") from error

@@ -40,13 +40,21 @@ def find(plugin_type: str, search_path: str) -> str:
     raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
 
 
+def ipam_type(config: Section) -> str:
+    """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks: it would call itself without end."""
+    found = config.section("ipam").text("type")
+    if found and found == config.text("type"):
+        raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", "want an IPAM plugin, such as host-local")
+    return found
+
+
 def call(request: Request, command: str) -> Result | None:
     """Run the IPAM plugin's *command* with our environment and standard input.
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
     After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
     """
-    plugin_type = request.config.section("ipam").text("type")
+    plugin_type = ipam_type(request.config)
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
     try:
         stdout = _run(request, command, plugin_type, path)
@@ -59,7 +67,7 @@ def call(request: Request, command: str) -> Result | None:
 
 def release(request: Request) -> None:
     """The IPAM plugin's DEL after a failure of ADD, which is the one to report."""
-    plugin_type = request.config.section("ipam").text("type")
+    plugin_type = ipam_type(request.config)
     grace()
     try:
         _run(request, "DEL", plugin_type, find(plugin_type, request.environ.get("CNI_PATH", "")))

@@ -26,6 +26,8 @@ STORE_FAILED = 107  # the reservation directory cannot be read or written
 GATEWAY_CONFLICT = 108  # the bridge carries another gateway address
 INTERNAL = 999  # unforeseen: type and text of the exception
 
+TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
+
 
 class CNIError(Exception):
     """A failure with a code, a message that names key and value, and optional details.
@@ -39,3 +41,8 @@ class CNIError(Exception):
         self.code = code
         self.msg = msg
         self.details = details
+
+
+def of_kernel(number: int | None) -> int:
+    """The code for an errno of the kernel."""
+    return TRY_AGAIN_LATER if number in TRANSIENT else KERNEL_REFUSED

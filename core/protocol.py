@@ -111,12 +111,19 @@ def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> b
         if not isinstance(error, CNIError):
             if environ.get("CNIWIRE_DEBUG"):
                 _trace(error)
-            error = CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}")
+            error = _translated(error)
         spoken = wanted if wanted in version.ALL else version.NEWEST
         document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
         return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
     except BaseException:  # memory is short, or an exception has no text
         return LAST_RESORT
+
+
+def _translated(error: BaseException) -> CNIError:
+    """What apply has not translated: the kernel refused to tell something, or the unforeseen."""
+    if isinstance(error, OSError):
+        return CNIError(errors.of_kernel(error.errno), f"the kernel refused: {error}")
+    return CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}")
 
 
 def _trace(error: BaseException) -> None:

@@ -147,7 +147,7 @@ def delete(request: Request) -> None:
                 delegate.call(request, "DEL")
             except CNIError as error:
                 failures.append(error)
-    apply.raise_all(failures)
+    apply.raise_all(failures, again=True)
 
 
 def _kernel_if_any(request: Request) -> Any:
@@ -161,9 +161,12 @@ def _kernel_if_any(request: Request) -> Any:
 
 
 def _ipam_type(config: Section) -> str:
-    """ipam.type where DEL and GC can make sense of it, "" otherwise."""
-    ipam = config.get("ipam")
-    return Section(ipam).text("type") if isinstance(ipam, dict) and isinstance(Section(ipam).get("type"), str) else ""
+    """ipam.type where DEL and GC can make sense of it; "" where ADD cannot have called any plugin."""
+    try:
+        found = delegate.ipam_type(config)
+    except CNIError:
+        return ""
+    return "" if "/" in found else found
 
 
 def gc(request: Request) -> None:

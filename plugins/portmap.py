@@ -114,7 +114,7 @@ def delete(request: Request) -> None:
         failures = apply.delete(kernel, footprint(attachment), gone)
         failures += foreign.delete_mappings(kernel, attachment)
         _forget_flows(kernel, gone)
-    apply.raise_all(failures)
+    apply.raise_all(failures, again=True)
 
 
 def gc(request: Request) -> None:

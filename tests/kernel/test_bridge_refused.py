@@ -171,6 +171,17 @@ def test_a_failing_del_of_ipam_is_reported_after_all_else_is_done(host: Host) ->
     assert container.links() == []
 
 
+def test_a_bridge_is_not_its_own_ipam_plugin(host: Host) -> None:
+    """It would call itself without end; ADD and CHECK say so, DEL and GC have nothing to call."""
+    net, container = host.network(bridge(ipam={"type": "bridge"})), host.container()
+    before = host.state(container)
+    with pytest.raises(PluginError, match=r"ipam\.type: bridge is this plugin itself"):
+        net.add(container)
+    net.delete(container)
+    net.gc(container)
+    assert host.state(container) == before
+
+
 @pytest.mark.parametrize("trouble", ["a file", "read only", "full"])
 def test_add_survives_a_bad_data_dir(host: Host, trouble: str) -> None:
     """A dataDir that is a file, that cannot be written, that has no room."""

@@ -317,6 +317,16 @@ def test_failures_are_raised_together(codes: list[int], expected: int) -> None:
     assert (error.code, error.msg) == (expected, "; ".join(f"failure {place}" for place in range(len(codes))))
 
 
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [([KERNEL_REFUSED], TRY_AGAIN_LATER), ([106], TRY_AGAIN_LATER), ([7, KERNEL_REFUSED], TRY_AGAIN_LATER), ([7, 7], 7), ([999], 999)],
+)
+def test_what_del_could_not_do_has_to_be_tried_again(codes: list[int], expected: int) -> None:
+    """1.9 DEL: what the kernel or a missing delegate refused is code 11; the delegate's own code is passed on."""
+    error = refused(lambda: apply.raise_all([CNIError(code, "failure") for code in codes], again=True))
+    assert error.code == expected
+
+
 def test_gc_deletes_what_no_valid_owner_claims() -> None:
     """1.9 GC: of this network, and of the kinds that the plugin makes; empty is meaningful."""
     world = World()

@@ -74,7 +74,6 @@ def test_details_are_left_out_when_empty() -> None:
     ("error", "msg"),
     [
         (ValueError("potato"), "ValueError: potato"),
-        (FileNotFoundError(2, "No such file or directory", "/x"), "FileNotFoundError: [Errno 2] No such file or directory: '/x'"),
         (KeyError("a"), "KeyError: 'a'"),
         (MemoryError(), "MemoryError: "),
         (SystemExit(0), "SystemExit: 0"),
@@ -86,6 +85,13 @@ def test_details_are_left_out_when_empty() -> None:
 def test_any_other_exception_is_code_999_with_its_text(error: BaseException, msg: str) -> None:
     """S-45, S-46: even one that would end the process with code 0."""
     assert answer(failing(error), environ()) == (1, {"cniVersion": "1.1.0", "code": 999, "msg": msg})
+
+
+@pytest.mark.parametrize(("number", "code"), [(1, 100), (2, 100), (28, 100), (4, 11), (11, 11), (16, 11), (105, 11)])
+def test_what_the_kernel_refuses_to_tell_is_no_surprise_and_may_be_worth_a_retry(number: int, code: int) -> None:
+    """1.8: EINTR, EAGAIN, EBUSY and ENOBUFS are code 11, every other errno is 100 and not 999."""
+    error = OSError(number, "no", "/x")
+    assert answer(failing(error), environ()) == (1, {"cniVersion": "1.1.0", "code": code, "msg": f"the kernel refused: {error}"})
 
 
 def test_endless_recursion_is_an_error() -> None:
