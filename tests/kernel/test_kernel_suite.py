@@ -314,7 +314,7 @@ def test_an_element_of_somebody_else_is_not_deleted(opened: Factory) -> None:
 
 
 def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
-    """1.9 GC: veths by their alias, elements by their comment, a spoof chain with its element; of this network alone."""
+    """Veths by their alias, elements by their comment, a spoof chain with its element; of this network alone."""
     kernel = opened()
     for table in TABLES.values():
         kernel.create(table)

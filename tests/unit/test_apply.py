@@ -137,7 +137,7 @@ def test_undo_goes_on_and_the_first_failure_is_the_one_that_is_told() -> None:
     + [(each, KERNEL_REFUSED) for each in (errno.EPERM, errno.EINVAL, errno.ENOENT, errno.EOPNOTSUPP, errno.ENOMEM)],
 )
 def test_what_the_kernel_refuses_is_told_with_the_record(number: int, code: int) -> None:
-    """Architecture: an OSError becomes one CNIError here; code 11 where a retry may cure it."""
+    """An OSError becomes one CNIError here; code 11 where a retry may cure it."""
     world = World()
     world.fail_at, world.fail_with = INDEX[ADDRESS] + 1, number
     error = refused(lambda: apply.add(kernel(world), PLAN, lambda: None))
@@ -281,7 +281,7 @@ def test_report_raises_all_differences_as_one_error() -> None:
 
 
 def test_delete_goes_on_after_failures_and_returns_them_all() -> None:
-    """1.9 DEL: absent is success; what was there is handed back."""
+    """Absent is success; what was there is handed back."""
     world = World()
 
     class Refusing(FakeKernel):
@@ -311,7 +311,7 @@ def test_delete_goes_on_after_failures_and_returns_them_all() -> None:
     ],
 )
 def test_failures_are_raised_together(codes: list[int], expected: int) -> None:
-    """1.8: "try again" only if that may cure every one."""
+    """"try again" only if that may cure every one."""
     apply.raise_all([])
     error = refused(lambda: apply.raise_all([CNIError(code, f"failure {place}") for place, code in enumerate(codes)]))
     assert (error.code, error.msg) == (expected, "; ".join(f"failure {place}" for place in range(len(codes))))
@@ -322,13 +322,13 @@ def test_failures_are_raised_together(codes: list[int], expected: int) -> None:
     [([KERNEL_REFUSED], TRY_AGAIN_LATER), ([106], TRY_AGAIN_LATER), ([7, KERNEL_REFUSED], TRY_AGAIN_LATER), ([7, 7], 7), ([999], 999)],
 )
 def test_what_del_could_not_do_has_to_be_tried_again(codes: list[int], expected: int) -> None:
-    """1.9 DEL: what the kernel or a missing delegate refused is code 11; the delegate's own code is passed on."""
+    """What the kernel or a missing delegate refused is code 11; the delegate's own code is passed on."""
     error = refused(lambda: apply.raise_all([CNIError(code, "failure") for code in codes], again=True))
     assert error.code == expected
 
 
 def test_gc_deletes_what_no_valid_owner_claims() -> None:
-    """1.9 GC: of this network, and of the kinds that the plugin makes; empty is meaningful."""
+    """Of this network, and of the kinds that the plugin makes; empty is meaningful."""
     world = World()
     made = published(world, port(1, OWNER), port(2, f"{OTHER} veth1"), port(3, "other/c2/eth0"), port(4, ""))
     apply.add(made, Plan((), (VETH,)), lambda: None)

@@ -106,7 +106,7 @@ def test_del_without_a_namespace(tmp_path: Path, netns: str) -> None:
 
 
 def test_gc_keeps_what_is_listed(tmp_path: Path) -> None:
-    """1.9 GC: of both plugins, and of IPAM; another network's stay; without the key nothing is done."""
+    """Of both plugins, and of IPAM; another network's stay; without the key nothing is done."""
     world, config = World(), bridge(tmp_path, "10.1.0.0/24", ipMasq=True, macspoofchk=True)
     ports = published(mapping(8080))
     for container in ("c1", "c2"):

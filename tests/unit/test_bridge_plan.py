@@ -93,7 +93,7 @@ def test_flags_of_bridge_and_port() -> None:
 
 
 def test_hairpin_mode() -> None:
-    """2.1 step 3: the flag is written whatever it is; here it is on."""
+    """The flag is written whatever it is; here it is on."""
     assert planned(wanted(hairpinMode=True)).owned[0] == Veth(PORT, "eth0", "br0", OWNER, mac=MAC, hairpin=True)
 
 
@@ -229,7 +229,7 @@ def test_dual_stack_several_ranges_and_a_forced_gateway() -> None:
 
 
 def test_an_address_without_a_gateway_bridge() -> None:
-    """2.1 step 7: neither gateway nor forwarding; IPAM's own gateway is used for its routes."""
+    """Neither gateway nor forwarding; IPAM's own gateway is used for its routes."""
     routes: list[dict[str, Any]] = [
         {"dst": "10.0.0.0/8"},
         {"dst": "10.9.0.0/16", "gw": "10.1.0.9", "mtu": 1300, "priority": 5, "table": 100, "advmss": 1200},
@@ -379,7 +379,7 @@ def test_dns_overrides_that_of_ipam_if_any_key_is_set(key: dict[str, Any], expec
 
 
 def test_what_the_result_gains() -> None:
-    """2.1 step 7: the container's index, implied gateways, default routes; what is unknown stays."""
+    """The container's index, implied gateways, default routes; what is unknown stays."""
     given = result.parse({"ips": [{"address": "10.1.0.7/24", "x": 1}, {"address": "fd01::7/64", "gateway": "fd01::9"}], "y": 2}, "1.1.0")
     assert wanted(**ipam(isDefaultGateway=True)).complete(given) == {
         "cniVersion": "1.1.0",

@@ -355,7 +355,7 @@ def test_the_kernels_own_words_stand_in_the_error() -> None:
 
 
 def test_a_dump_that_was_interrupted_is_asked_again() -> None:
-    """Pain 25: up to ten times, then "try again"."""
+    """Up to ten times, then "try again"."""
     answers = [datagram((NEWSETELEM, 0x10 | 2, 1, b"old")), datagram((3, 2, 1, bytes(4)))]
     again = [datagram((NEWSETELEM, 2, 2, b"new")), datagram((3, 2, 2, bytes(4)))]
     firewall = on(Wire(lambda data: answers if sequences(data)[0][2] == 1 else again))

@@ -86,6 +86,6 @@ def test_the_spoof_check_of_a_port() -> None:
 
 
 def test_multicast_stays_untranslated() -> None:
-    """2.0: what goes to a group, as what stays in the network."""
+    """What goes to a group, as what stays in the network."""
     for net, group in (("10.1.0.0/24", "ip daddr 224.0.0.0/4 return"), ("fd01::/64", "ip6 daddr ff00::/8 return")):
         assert [rule.text for rule in ruleset.outside(parse_cidr(net)).rules][1:] == [group, "masquerade"]
