@@ -92,7 +92,7 @@ def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
     except FileNotFoundError:
         replies = []
     jumps = [attributes(payload, 4) for _, payload in replies if name.encode() + b"\0" in payload]
-    messages = [Message(nftables.DELRULE, 0, nat + string(2, entry) + attribute(3, rule[3])) for rule in jumps if _jumps_to(rule, name)]
+    messages = [Message(nftables.DELRULE, 0, nat + string(2, entry) + attribute(3, rule.get(3, b""))) for rule in jumps if _jumps_to(rule, name)]
     kernel.firewall.commit([*messages, Message(nftables.DELCHAIN, 0, nat + string(3, name))])
 
 
@@ -115,7 +115,7 @@ def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callab
     rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(Message(nftables.GETRULE, DUMP, place + string(2, chain)))]
     doomed = [rule for rule in rules if mine(nftables.comment_text(rule.get(7, b"")))]
     if doomed:
-        kernel.firewall.commit([Message(nftables.DELRULE, 0, place + string(2, chain) + attribute(3, rule[3])) for rule in doomed])
+        kernel.firewall.commit([Message(nftables.DELRULE, 0, place + string(2, chain) + attribute(3, rule.get(3, b""))) for rule in doomed])
 
 
 def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
