@@ -202,7 +202,7 @@ class Firewall:
                 return []
             raise
         found = [attributes(payload, 4) for _, payload in replies]
-        return [Chain(family, text(each[3]), owner=comment_text(each.get(12, b""))) for each in found if text(each.get(1, b"")) == TABLE]
+        return [Chain(family, text(each.get(3, b"")), owner=comment_text(each.get(12, b""))) for each in found if text(each.get(1, b"")) == TABLE]
 
     def rule_count(self, family: str, name: str) -> int:
         """How many rules a chain of ours has. Raises OSError."""
