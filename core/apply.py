@@ -37,11 +37,8 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
             check_deadline()
             created.extend(_create(kernel, batch))
         return _finished(finish)
-    except Expired as late:
-        undo(kernel, [*created, *late.under_way])
-        raise
-    except BaseException:
-        undo(kernel, created)
+    except BaseException as error:
+        undo(kernel, [*created, *getattr(error, "under_way", ())])
         raise
 
 
@@ -97,16 +94,18 @@ def _batch(record: object) -> str:
 
 
 def _create(kernel: Any, batch: list[object]) -> list[object]:
-    """Create a batch and return it; one whose answer did not come in time may be there, so Expired takes it along."""
+    """Create a batch and return it. One whose answer did not come may be there all the same: the error's under_way takes it along."""
     try:
-        _attempt("create", batch[0], kernel.create, *batch)
-    except Expired as late:
-        late.under_way = batch
-        raise
+        try:
+            _attempt("create", batch[0], kernel.create, *batch)
+        except CNIError as error:
+            if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
+                raise
+            _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
     except CNIError as error:
-        if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
-            raise
-        _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
+        if isinstance(error, Expired) or getattr(error.__cause__, "unanswered", False):
+            error.under_way = batch  # type: ignore[attr-defined]
+        raise
     return batch
 
 

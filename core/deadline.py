@@ -26,9 +26,7 @@ REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was 
 
 
 class Expired(CNIError):
-    """The budget is spent, or a signal asked us to stop. under_way: what may or may not have been created meanwhile."""
-
-    under_way: list[object] = []
+    """The budget is spent, or a signal asked us to stop."""
 
 
 class _Budget:

@@ -97,9 +97,16 @@ class Socket:
             self.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def receive(self) -> list[tuple[int, int, int, bytes]]:
-        """The (type, flags, sequence, payload) of the messages in the next datagram. Raises OSError."""
-        with WAITING:
-            data = self.socket.recv(RECEIVE_BYTES)
+        """The (type, flags, sequence, payload) of the messages in the next datagram.
+
+        Raises OSError; its attribute unanswered tells that the kernel may have carried out what it was asked for.
+        """
+        try:
+            with WAITING:
+                data = self.socket.recv(RECEIVE_BYTES)
+        except OSError as error:
+            error.unanswered = True  # type: ignore[attr-defined]
+            raise
         messages, offset = [], 0
         while offset + 16 <= len(data):
             size, kind, flags, sequence, _ = unpack_from("=IHHII", data, offset)

@@ -39,9 +39,13 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._index:
-            self._index.close()
-        self.directory.close()
+        """What was done stands: that a descriptor cannot be closed properly is no failure any more."""
+        for each in (self._index, self.directory):
+            try:
+                if each:
+                    each.close()
+            except OSError:
+                continue
 
     @property
     def index(self) -> Index:
@@ -138,7 +142,10 @@ class Store(View):
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        system.close(self._lock)
+        try:
+            system.close(self._lock)
+        except OSError:
+            pass  # as in View
 
     def _look(self) -> Index:
         """As View's; the index is written down, and what a killed run left is cleared away."""

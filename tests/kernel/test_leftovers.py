@@ -1,7 +1,13 @@
 """What a plugin that was killed or failed half way may leave, and who clears it up: each found by torture."""
 
+import _socket
+import errno
 import json
 
+import pytest
+
+from core.protocol import respond
+from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge
 from tests.harness.host import Host
 
@@ -35,3 +41,34 @@ def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
     environ = f"CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
     status = host.run(f"{environ} {host.plugins}/bridge >/dev/full; echo $?", stdin=json.dumps(config))
     assert (status, host.state(container)) == ("1", before)
+
+
+def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel has carried the request out, but the reply does not fit the buffer (ENOBUFS): at each reply in turn."""
+    network, container = host.network(bridge(macspoofchk=True)), host.container()
+    network.add(container)
+    network.delete(container)
+    before, losses = host.state(container), 0
+
+    class Losing(_socket.socket):
+        left = 0
+
+        def recv(self, size: int) -> bytes:  # type: ignore[override]
+            data = super().recv(size)
+            Losing.left -= 1
+            if Losing.left == 0:
+                raise OSError(errno.ENOBUFS, "lost")
+            return data
+
+    monkeypatch.setattr("core.netlink.socket", Losing)
+    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
+    stdin = json.dumps(network.derived(network.plugins[0])).encode()
+    while True:
+        losses += 1
+        Losing.left = losses
+        code, output = respond(bridge_plugin, environ, lambda: stdin)
+        if code == 0:
+            break
+        assert json.loads(output)["code"] == 11
+        assert host.state(container) == before, f"reply {losses}"
+    assert losses > 8

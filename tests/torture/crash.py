@@ -20,7 +20,7 @@ CHANGING = (
     *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "symlink", "symlinkat"),
     *("fsync", "fdatasync", "ftruncate", "truncate", "fallocate", "fsetxattr", "setxattr", "fchmod", "fchmodat", "utimensat"),
 )
-CONTINUATIONS = (("DEL",), ("GC",), ("ADD", "DEL"))
+CONTINUATIONS: tuple[tuple[str, ...], ...] = (("DEL",), ("GC",), ("ADD", "DEL"))
 VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))  # (killed verb, on a node in the steady state?)
 KILLED = -9
 CHUNK = 6  # points that share a node
@@ -90,7 +90,7 @@ def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], t
 def jobs(executables: Path, subjects: list[str], short: bool) -> list[Job]:
     if short:
         return [Job("chain", verb, steady, executables) for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))]
-    return [Job(subject.name, verb, steady, executables) for subject in SUBJECTS for verb, steady in VERBS if subject.name in subjects]
+    return [Job(subject.name, verb, steady, executables) for subject in SUBJECTS for verb, steady in VERBS if subject.name in (subjects or BY_NAME)]
 
 
 def tasks(job: Job, short: bool) -> list[list[tuple[Point, tuple[str, ...]]]]:

@@ -22,6 +22,7 @@ from tests.torture.trace import Call, Trace
 
 REFUSE = ROOT / "tests" / "torture" / "refuse.py"
 VERBS = ("ADD", "DEL", "GC", "CHECK", "STATUS")
+SUBJECTS = ("host-local", "bridge-l2", "bridge-all", "portmap", "portmap-conditions")  # the others only repeat what these do
 FRESH = ("bridge-all", "portmap-conditions", "host-local")  # subjects whose first ADD is tortured as well
 SILENCE, SILENCE_S = "silence", 1
 SLOWEST_S = 15
@@ -138,8 +139,9 @@ def form(outcome: Outcome, fault: Fault) -> Iterator[str]:
 def jobs(executables: Path, subjects: list[str], short: bool) -> list[Job]:
     if short:
         return [Job("chain", "ADD", True, executables), Job("bridge-all", "DEL", True, executables)]
-    wanted = [Job(name, verb, True, executables) for name in subjects for verb in VERBS]
-    return wanted + [Job(name, "ADD", False, executables) for name in FRESH if name in subjects]
+    chosen = subjects or SUBJECTS
+    wanted = [Job(name, verb, True, executables) for name in chosen for verb in VERBS]
+    return wanted + [Job(name, "ADD", False, executables) for name in FRESH if name in chosen]
 
 
 def tasks(job: Job, short: bool) -> list[list[Fault]]:

@@ -7,6 +7,7 @@ request is carried out and never answered. Of a batch of nft messages none is ca
 """
 
 import sys
+from _socket import socket
 from collections.abc import Iterator
 from struct import pack, unpack_from
 from typing import NamedTuple
@@ -42,7 +43,7 @@ def answer(request: Request, code: int) -> bytes:
     return pack("=IHHII", 36, ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
 
 
-class Refusing(netlink.socket):
+class Refusing(socket):
     """A netlink socket that counts requests, over all sockets of the process."""
 
     count = 0
@@ -86,6 +87,6 @@ class Refusing(netlink.socket):
                 return b"".join(heard)
 
 
-netlink.socket = Refusing  # type: ignore[misc]
+setattr(netlink, "socket", Refusing)  # noqa: B010 (for a type checker the name is not exported)
 with open(executable, encoding="utf-8") as script:
     exec(compile(script.read(), executable, "exec"), {"__name__": "__main__", "__file__": executable})

@@ -5,18 +5,18 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from launcher import lab
 from tests.torture.ground import Job
-from tests.torture.subject import ROOT, SUBJECTS
+from tests.torture.subject import BY_NAME, ROOT
 
 FOLDERS = {"source": ROOT / "bin", "bundle": ROOT / "dist" / "cniwire"}
 PROCESSES = 2
-SHOWN = 40  # findings
+SHOWN = 40  # places with findings
 
 
 class Finding(NamedTuple):
@@ -53,11 +53,22 @@ class Tally:
         return f"{self.tries} tries, {broken} with a leak or another fault{remarks}"
 
 
+def told(findings: list[Finding]) -> Iterator[str]:
+    """One line for each place: its first finding, and how many more there are."""
+    places: dict[str, list[str]] = {}
+    for finding in findings:
+        places.setdefault(finding.where, []).append(finding.what)
+    for where, found in list(places.items())[:SHOWN]:
+        yield f"{where}: {found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else "")
+    if len(places) > SHOWN:
+        yield f"... and {len(places) - SHOWN} places more"
+
+
 def options(name: str, about: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"make {name} ARGS=...", description=about)
     parser.add_argument("--short", action="store_true", help="some points only: proves that the machinery works, in seconds")
     parser.add_argument("--plugins", default="source", metavar="source|bundle|DIR", help="executables (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", default=[subject.name for subject in SUBJECTS], metavar="SUBJECT", help="(default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=list(BY_NAME), metavar="SUBJECT", default=[], help=f"of {', '.join(BY_NAME)}")
     parser.add_argument("--processes", type=int, default=PROCESSES, metavar="N", help="at once (default: %(default)s)")
     return parser.parse_args()
 
@@ -86,8 +97,8 @@ def main(
             for future in done:
                 tally.add(future.result())
             print(f"{job}: {tally}", flush=True)
-            for finding in tally.findings[:SHOWN]:
-                print(f"    {finding.where}: {finding.what}", flush=True)
+            for line in told(tally.findings):
+                print(f"    {line}", flush=True)
             total.add(tally)
     print(f"{name}: {total}; {time.monotonic() - started:.0f} s")
     return 1 if total.findings or not total.tries else 0
