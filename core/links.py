@@ -71,7 +71,8 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
     master = kernel.need(HOST, want.bridge).index
-    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac))
+    group = newborn_group(want.owner.partition("/")[0])
+    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac, group))
     kernel.forget_link(HOST, want.name)
     kernel.forget_link(CONTAINER, want.ifname)
     try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
@@ -137,10 +138,21 @@ def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
     kernel.at(HOST).do(vlan.change(index, added))
 
 
+def newborn_group(network: str) -> int:
+    """The link group of a host veth between its creation and its alias: what a killed ADD leaves can be told by it.
+
+    The kernel takes no alias at creation, but a group.
+    """
+    return int(hashed(8, "", network), 16) or 1
+
+
 def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
-    """(owner, Veth) of every host veth of a network, by its alias. Raises OSError."""
+    """(owner, Veth) of every host veth of a network, by its alias; owner "" of one that was never finished. Raises OSError."""
+    prefix = network_prefix(network)
+    group = newborn_group(prefix[:-1])
     found = [rtnetlink.link(payload) for _, payload in kernel.at(HOST).ask(rtnetlink.list_links())]
-    mine = [link for link in found if link.kind == "veth" and link.alias.startswith(network_prefix(network))]
+    veths = [link for link in found if link.kind == "veth"]
+    mine = [link for link in veths if link.alias.startswith(prefix) or (not link.alias and link.group == group and link.name.startswith("veth"))]
     return [(link.alias, Veth(link.name, "", "", link.alias)) for link in mine]
 
 

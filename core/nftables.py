@@ -185,14 +185,6 @@ class Firewall:
             return None
         return next((found for _, reply in replies for found in _decoded(item.family, item.map, reply)), None)
 
-    def list(self, family: str, name: str, containing: bytes = b"") -> list[Element]:
-        """The elements of a map; only datagrams in which *containing* occurs are decoded. Raises OSError."""
-        try:
-            replies = self.socket.ask(Message(GETSETELEM, DUMP, head(family) + string(1, TABLE) + string(2, name)))
-        except FileNotFoundError:
-            return []
-        return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
-
     def chains(self, family: str) -> list[Chain]:
         """The chains of our table, each with no more than its name and owner. Raises OSError."""
         try:
@@ -203,6 +195,14 @@ class Firewall:
             raise
         found = [attributes(payload, 4) for _, payload in replies]
         return [Chain(family, text(each.get(3, b"")), owner=comment_text(each.get(12, b""))) for each in found if text(each.get(1, b"")) == TABLE]
+
+    def list(self, family: str, name: str, containing: bytes = b"") -> list[Element]:
+        """The elements of a map; only datagrams in which *containing* occurs are decoded. Raises OSError."""
+        try:
+            replies = self.socket.ask(Message(GETSETELEM, DUMP, head(family) + string(1, TABLE) + string(2, name)))
+        except FileNotFoundError:
+            return []
+        return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
 
     def rule_count(self, family: str, name: str) -> int:
         """How many rules a chain of ours has. Raises OSError."""

@@ -40,6 +40,7 @@ class Link:
     promiscuity: int
     data: dict[int, bytes]
     port: dict[int, bytes]
+    group: int = 0
 
     @property
     def up(self) -> bool:
@@ -89,6 +90,7 @@ def link(payload: bytes) -> Link:
         promiscuity=unsigned(found.get(30, b"")),
         data=attributes(info.get(2, b"")),
         port=attributes(info.get(5, b"")),
+        group=unsigned(found.get(27, b"")),
     )
 
 
@@ -99,21 +101,21 @@ def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message
     return Message(NEWLINK, CREATE | EXCL, ifinfo() + attrs)
 
 
-def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, peer_up: bool = False) -> Message:
-    """Create a pair: *name* here, up and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
+def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, group: int = 0) -> Message:
+    """Create a pair: *name* here, up, in *group* and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
     size = number(4, mtu) if mtu else b""
-    flags = IFF_UP if peer_up else 0
-    born = ifinfo(0, flags, flags) + string(3, peer) + size + (attribute(1, mac) if mac else b"")
+    born = ifinfo() + string(3, peer) + size + (attribute(1, mac) if mac else b"")
     born += number(28, netns) if netns is not None else b""
     info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
-    here = ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"")
+    here = ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"") + (number(27, group) if group else b"")
     return Message(NEWLINK, CREATE | EXCL, here + info)
 
 
 def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:
-    """Write alias, hairpin and isolation of a bridge port."""
+    """Write alias, hairpin and isolation of a bridge port, and take it out of the group that it was born in."""
     port = nest(5, number(4, int(hairpin), size=1), number(33, int(isolated), size=1))
-    return Message(NEWLINK, 0, ifinfo() + string(3, name) + attribute(20, alias.encode()) + nest(18, string(4, "bridge"), port))
+    named = ifinfo() + string(3, name) + attribute(20, alias.encode()) + number(27, 0)
+    return Message(NEWLINK, 0, named + nest(18, string(4, "bridge"), port))
 
 
 def set_flags(name: str, flags: int, change: int) -> Message:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.links import newborn_group
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
 
@@ -103,4 +104,16 @@ def test_gc_without_a_list_does_nothing(host: Host) -> None:
     net.add(host.container())
     before = host.state()
     net.call("GC", net.derived(net.plugins[0]))
+    assert host.state() == before
+
+
+def test_gc_removes_a_veth_that_was_killed_before_it_got_its_alias(host: Host) -> None:
+    """GC: told by the group that it was born in; one of another network's group stays."""
+    net = host.network(bridge(host.data, *WIRED))
+    alive = host.container()
+    net.add(alive)
+    host.run(f"ip link add vethfeedc0ffee0 group {newborn_group('other')} type veth peer name x0")
+    before = host.state()
+    host.run(f"ip link add vethfeedc0ffee1 group {newborn_group('net')} type veth peer name x1")
+    net.gc(alive)
     assert host.state() == before

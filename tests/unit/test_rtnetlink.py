@@ -49,11 +49,12 @@ def test_a_veth_pair() -> None:
         "IFLA_MASTER": 3,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": peer}},
     }
-    assert read(rtnetlink.new_veth("veth0", "br0.1", None, 0, 0, b"", peer_up=True)) == {
+    assert read(rtnetlink.new_veth("veth0", "br0.1", None, 0, 0, b"", group=5)) == {
         "flags": 1,
         "change": 1,
         "IFLA_IFNAME": "veth0",
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"flags": 1, "change": 1, "IFLA_IFNAME": "br0.1"}}},
+        "IFLA_GROUP": 5,
+        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"IFLA_IFNAME": "br0.1"}}},
     }
 
 
@@ -64,6 +65,7 @@ def test_a_port(hairpin: bool, isolated: bool) -> None:
     assert read(rtnetlink.set_port("veth0", "net/c1/eth0", hairpin, isolated)) == {
         "IFLA_IFNAME": "veth0",
         "IFLA_IFALIAS": "net/c1/eth0",
+        "IFLA_GROUP": 0,
         "IFLA_LINKINFO": {
             "IFLA_INFO_SLAVE_KIND": "bridge",
             "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_ISOLATED": int(isolated)},
