@@ -11,7 +11,7 @@ from core import result, system
 from core.config import Section
 from core.deadline import grace
 from core.document import parse, render
-from core.errors import DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.errors import ADDRESS_UNAVAILABLE, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,14 +53,16 @@ def call(request: Request, command: str) -> Result | None:
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
     After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
+    But our own plugin refuses a second ADD that raced with the first before it reserves anything: DEL would free the first one's.
     """
     plugin_type = ipam_type(request.config)
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
     try:
         stdout = _run(request, command, plugin_type, path)
         return _result(request, plugin_type, stdout) if command == "ADD" else None
-    except BaseException:
-        if command == "ADD":
+    except BaseException as error:
+        untouched = plugin_type in request.siblings and getattr(error, "code", 0) == ADDRESS_UNAVAILABLE
+        if command == "ADD" and not untouched:
             release(request)
         raise
 

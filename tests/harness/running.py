@@ -21,7 +21,14 @@ class Running:
     """
 
     def __init__(
-        self, host: Host, command: str, config: Mapping[str, Any], container: Container | None = None, *, open_stdin: bool = False, **environ: str
+        self,
+        host: Host,
+        command: str,
+        config: Mapping[str, Any],
+        container: Container | None = None,
+        environ: Mapping[str, str] = {},
+        *,
+        open_stdin: bool = False,
     ) -> None:
         variables = {"PATH": PATH, "CNI_COMMAND": command, "CNI_PATH": str(host.plugins)}
         if container is not None:

@@ -1,0 +1,108 @@
+"""What `make fuzz` does with single decoders: bytes or text in, a value or the documented exception out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core import address, conntrack, message, netlink, nftables, rtnetlink, vlan
+from core.attachment import Attachment
+from core.condition import compile_words
+from core.config import Section, cni_args, valid_attachments
+from core.document import parse
+from core.errors import CNIError
+from core.plan import mac_parse
+from core.protocol import ifname_complaint, is_identifier
+from core.result import parse_prev, render, route
+from core.version import ALL
+from ipam import ranges, reservation, resolv
+from tests.torture.inputs import Inputs
+
+# A reply and the documented exceptions.
+BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
+    (message.attribute_list, ()),
+    (rtnetlink.link, (ValueError,)),
+    (rtnetlink.address, (ValueError,)),
+    (rtnetlink.route, (ValueError,)),
+    (vlan.entries, (ValueError,)),
+    (lambda data: nftables._decoded("inet", "hostports4", data), ()),
+    (lambda data: nftables._decoded("bridge", "spoof", data, data[:2]), ()),
+    (nftables.comment_text, ()),
+    (lambda data: netlink.failure(data, 0x200), ()),
+    (lambda data: netlink.failure(data, 0x200, netlink.DONE), ()),
+    (lambda data: conntrack._target(message.attributes(data, 4)), ()),
+    (reservation.owner, ()),
+    (reservation.is_torn, ()),
+    (lambda data: parse(data, "it"), (CNIError,)),
+)
+TEXTUAL: tuple[tuple[Callable[[str], Any], tuple[type[Exception], ...]], ...] = (
+    (address.parse, (ValueError,)),
+    (address.parse_cidr, (ValueError,)),
+    (mac_parse, (ValueError,)),
+    (lambda text: compile_words([text]), (ValueError,)),
+    (lambda text: compile_words(text.split("/")), (ValueError,)),
+    (lambda text: cni_args(text, ("IP", "MAC")), (CNIError,)),
+    (is_identifier, ()),
+    (ifname_complaint, ()),
+    (reservation.packed, ()),
+    (lambda text: Attachment(text, text, text).host_ifname, (UnicodeEncodeError,)),
+)
+RESULT = {
+    "cniVersion": "1.0.0",
+    "interfaces": [{"name": "eth0", "sandbox": "/x"}],
+    "ips": [{"address": "10.1.0.2/24", "interface": 0, "gateway": "10.1.0.1"}],
+}
+ROUTES = [{"dst": "10.0.0.0/8", "gw": "10.1.0.1", "mtu": 1, "advmss": 2, "priority": 3, "table": 4, "scope": 0}]
+RANGES = {"ranges": [[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.5", "gateway": "10.1.0.9"}], [{"subnet": "fd01::/64"}]]}
+
+
+def decode(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> None:
+    """Give one decoder one input. Raises whatever is not documented."""
+    kind = inputs.below(10)
+    if kind < 5:
+        function, documented = inputs.one(BINARY)
+        call(function, documented, packet(inputs, payloads))
+    elif kind < 8:
+        decoder, documented = inputs.one(TEXTUAL)
+        text = inputs.text() if inputs.chance(0.5) else inputs.torn(inputs.text().encode("utf-8", "surrogatepass")).decode("utf-8", "surrogateescape")
+        call(decoder, documented, text)
+    else:
+        call(structured, (CNIError,), inputs)
+
+
+def call(function: Callable[[Any], Any], documented: tuple[type[Exception], ...], value: Any) -> None:
+    try:
+        function(value)
+    except documented:
+        pass
+
+
+def packet(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> bytes:
+    """A recorded reply, torn some times, or anything."""
+    if not payloads or inputs.chance(0.1):
+        return inputs.blob(120)
+    data: bytes = inputs.one(payloads[inputs.one(tuple(payloads))])
+    for _ in inputs.some(4):
+        data = inputs.torn(data)
+    return data
+
+
+def structured(inputs: Inputs) -> None:
+    """The readers of configurations."""
+    kind, version = inputs.below(5), inputs.one(ALL)
+    if kind == 0:
+        result = inputs.spoiled({**RESULT, "routes": ROUTES, "dns": {"search": ["x"]}}, inputs.below(5))
+        render(parse_prev(Section({"prevResult": result}), version) or {}, version)
+    elif kind == 1:
+        for item in Section({"routes": inputs.spoiled(ROUTES, inputs.below(4))}).sections("routes"):
+            route(item)
+    elif kind == 2:
+        configured = ranges.configured(Section({"ipam": inputs.spoiled(RANGES, inputs.below(4))}), version)
+        for one in configured:
+            ranges.size(one)
+            ranges.text(one)
+            next(iter(ranges.spans(one, None)), None)
+    elif kind == 3:
+        valid_attachments(Section({"cni.dev/valid-attachments": inputs.spoiled([{"containerID": "c", "ifname": "e"}], inputs.below(3))}))
+    else:
+        with open("resolv.conf", "wb") as file:
+            file.write(inputs.torn(b"nameserver 10.0.0.1\nsearch a b\noptions ndots:2\n# x\n\xff"))
+        resolv.read("resolv.conf")

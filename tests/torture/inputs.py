@@ -1,0 +1,216 @@
+"""Random inputs for `make fuzz`: usual ones, and the same with something wrong. Everything comes from one random.Random.
+
+So an input can be had again by its seed, and Hypothesis, which can be a random.Random, shrinks what it finds.
+"""
+
+import json
+from random import Random
+from typing import Any
+
+from core.version import ALL
+
+SUBNETS = ("10.1.0.0/24", "10.1.0.0/29", "10.9.0.0/16", "fd01::/64", "fd01::/120", "10.1.0.1/24", "10.0.0.0/31", "::/0", "0.0.0.0/0", "x/8", "")
+ADDRESSES = (
+    *("10.1.0.1", "10.1.0.2", "10.1.0.5", "10.1.0.255", "10.1.0.0", "0.0.0.0", "fd01::2", "fd01::1", "::", "::1", "127.0.0.1", "fe80::1"),
+    *("10.1.0.9/24", "fd01::9/64", "::ffff:10.1.0.2", "1.2.3", "010.1.0.2", "10.1.0.2 ", "fd01::2%eth0", "256.1.1.1", "10.1.0.2/33", "/", ""),
+)
+NAMES = ("net", "n1", "c1", "c0", "eth0", "eth1", "br0", "br1", "lo", "bridge", "host-local", "portmap", "fake", "..", "a/b", "x" * 16, "veth0")
+WORDS = (
+    *("ip saddr 10.0.0.0/8", "ip6 saddr fd00::/8", "ip", "saddr", "tcp dport 80", "meta mark 0x10", "iifname eth*", "!=", "==", "-s 10.0.0.0/8"),
+    *("mark 1", "udp sport 1-9", "th dport 99999", 'iifname "', "ip saddr 10.0.0.9-10.0.0.1"),
+)
+TEXTS = (
+    *("tcp", "udp", "sctp", "TCP", "icmp", "nftables", "iptables", "true", "1", "0", "\0", "é", "\u2028", "\ud800", "02:00:00:00:00:01", "zz:00"),
+    *("MAC=02:00:00:00:00:09", "IP=10.1.0.5", "IP=10.1.0.5;IgnoreUnknown=1", "K=V", ";", "=", "null", "{}", "/etc/hosts", "/nowhere", "%s%n", "'\""),
+)
+NUMBERS = (0, 1, -1, 2, 24, 67, 68, 80, 253, 1280, 1500, 4094, 4095, 8080, 65535, 65536, 2**31, 2**32, 2**63, 10**400, 0.5, 1.0, -0.0, 1e308)
+KEYS = (
+    *(
+        "name",
+        "type",
+        "cniVersion",
+        "prevResult",
+        "ips",
+        "ip4",
+        "ip6",
+        "ip",
+        "address",
+        "gateway",
+        "interface",
+        "interfaces",
+        "sandbox",
+        "mac",
+        "mtu",
+    ),
+    *("routes", "dst", "gw", "priority", "table", "scope", "advmss", "dns", "domain", "nameservers", "search", "options", "ipam", "args", "cni"),
+    *("runtimeConfig", "ipRanges", "portMappings", "hostPort", "containerPort", "protocol", "hostIP", "range", "ranges", "subnet", "rangeStart"),
+    *("rangeEnd", "cni.dev/valid-attachments", "cni.dev/attachments", "containerID", "ifname", "bridge", "isGateway", "isDefaultGateway", "ipMasq"),
+    *("forceAddress", "hairpinMode", "promiscMode", "vlan", "vlanTrunk", "id", "minID", "maxID", "macspoofchk", "enabledad", "portIsolation"),
+    *("disableContainerInterface", "preserveDefaultVlan", "ipMasqBackend", "snat", "masqAll", "conditionsV4", "conditionsV6", "markMasqBit"),
+    *("backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf", "capabilities", "version", "code", "msg", "details"),
+)
+BRIDGE_KEYS: dict[str, tuple[Any, ...]] = {
+    "isGateway": (True, False),
+    "isDefaultGateway": (True, False),
+    "forceAddress": (True, False),
+    "ipMasq": (True, False),
+    "macspoofchk": (True, False),
+    "mtu": (0, 1400, 1280, 9000),
+    "hairpinMode": (True, False),
+    "promiscMode": (True, False),
+    "enabledad": (True, False),
+    "portIsolation": (True, False),
+    "vlan": (0, 100),
+    "vlanTrunk": ([{"id": 5}], [{"minID": 5, "maxID": 9}], []),
+    "preserveDefaultVlan": (True, False),
+    "disableContainerInterface": (True, False),
+    "ipMasqBackend": ("nftables", "iptables"),
+    "dns": ({"nameservers": ["10.1.0.1"]}, {"search": []}, {}),
+    "bridge": ("br0", "br1", "veth0"),
+}
+
+
+class Inputs:
+    """A source of inputs; *random* decides everything."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def chance(self, part: float) -> bool:
+        return self.random.random() < part
+
+    def one(self, of: Any) -> Any:
+        return of[int(self.random.random() * len(of))]
+
+    def below(self, limit: int) -> int:
+        return int(self.random.random() * limit)
+
+    def some(self, most: int) -> range:
+        return range(self.below(most + 1))
+
+    def blob(self, most: int = 40) -> bytes:
+        return bytes([self.below(256) for _ in self.some(most)])
+
+    def text(self) -> str:
+        if self.chance(0.9):
+            return str(self.one(self.one((SUBNETS, ADDRESSES, NAMES, WORDS, TEXTS, ALL))))
+        return "".join([chr(self.below(0x300)) for _ in self.some(12)])
+
+    # -- JSON ---------------------------------------------------------------------------------------------------------
+
+    def leaf(self) -> Any:
+        kind = self.below(8)
+        if kind < 4:
+            return self.text()
+        return self.one(NUMBERS) if kind < 6 else self.one((None, True, False, [], {}))
+
+    def tree(self, depth: int = 3) -> Any:
+        """Any JSON value."""
+        kind = self.below(4) if depth else 3
+        if kind == 0:
+            return [self.tree(depth - 1) for _ in self.some(3)]
+        if kind == 1:
+            return {self.key(): self.tree(depth - 1) for _ in self.some(4)}
+        return self.leaf()
+
+    def key(self) -> str:
+        key = str(self.one(KEYS)) if self.chance(0.95) else self.text()
+        return key.upper() if self.chance(0.03) else key
+
+    def spoiled(self, value: Any, times: int) -> Any:
+        """*value* with *times* of its members replaced, added, repeated or taken away."""
+        for _ in range(times):
+            value = self._spoil(value)
+        return value
+
+    def _spoil(self, value: Any) -> Any:
+        if isinstance(value, dict) and value and self.chance(0.9):
+            key = self.one(list(value))
+            deed = self.below(12)
+            if deed == 0:
+                return {name: item for name, item in value.items() if name != key}
+            if deed == 1:
+                return {**value, self.key(): self.tree(2)}
+            if deed == 2:
+                return {**value, key.upper(): self.tree(1)}
+            return {**value, key: self._spoil(value[key])}
+        if isinstance(value, list) and value and self.chance(0.9):
+            at = self.below(len(value))
+            deed = self.below(6)
+            if deed == 0:
+                return value + value[at : at + 1]
+            if deed == 1:
+                return value[:at]
+            return [*value[:at], self._spoil(value[at]), *value[at + 1 :]]
+        return self.tree(2) if self.chance(0.3) else self.leaf()
+
+    def document(self, value: Any) -> bytes:
+        """*value* as JSON, now and then with its bytes spoiled."""
+        data = json.dumps(value, ensure_ascii=self.chance(0.5)).encode("utf-8", "surrogatepass")
+        return self.torn(data) if self.chance(0.05) else data
+
+    def torn(self, data: bytes) -> bytes:
+        """*data* with a hole, a flipped bit, something between or behind, or its end missing."""
+        deed, at = self.below(6), self.below(len(data) + 1)
+        if deed == 0:
+            return data[:at]
+        if deed == 1:
+            return data[:at] + self.blob(8) + data[at:]
+        if deed == 2:
+            return data[:at] + data[at + self.below(9) :]
+        if deed == 3:
+            return data + self.blob(20)
+        if deed == 4:
+            return data[:at] + data[at:] * 2
+        return data[:at] + bytes([data[at] ^ 1 << self.below(8)]) + data[at + 1 :] if at < len(data) else self.blob()
+
+    # -- the protocol -------------------------------------------------------------------------------------------------
+
+    def config(self, data: str, kind: str) -> dict[str, Any]:
+        """A configuration that a plugin of this *kind* could live with; *data* is host-local's dataDir."""
+        config: dict[str, Any] = {"name": "net", "cniVersion": self.one(ALL) if self.chance(0.3) else "1.1.0", "type": kind}
+        if kind == "bridge":
+            config |= {key: self.one(BRIDGE_KEYS[key]) for key in BRIDGE_KEYS if self.chance(0.1)}
+        if kind == "portmap" and self.chance(0.9):
+            config["runtimeConfig"] = {"portMappings": [self.mapping() for _ in self.some(3)]}
+            config |= {key: [self.one(WORDS)] for key in ("conditionsV4", "conditionsV6") if self.chance(0.1)}
+            config |= {key: self.chance(0.5) for key in ("snat", "masqAll") if self.chance(0.2)}
+        if kind != "portmap" and self.chance(0.8):
+            config["ipam"] = self.ipam(data)
+        if self.chance(0.1):
+            config["args"] = {"cni": {"ips": [self.one(ADDRESSES)], "mac": self.text()}}
+        return config
+
+    def ipam(self, data: str) -> dict[str, Any]:
+        ipam: dict[str, Any] = {"type": "host-local" if self.chance(0.95) else self.one(("fake", "bridge", "")), "dataDir": data}
+        if self.chance(0.8):
+            ipam["ranges"] = [[{"subnet": subnet}] for subnet in self.random.sample(("10.1.0.0/24", "fd01::/64", "10.1.0.0/29", "10.2.0.0/30"), 1)]
+        else:
+            ipam["subnet"] = self.one(SUBNETS)
+        if self.chance(0.2):
+            ipam["routes"] = [{"dst": self.one(SUBNETS), "gw": self.one(ADDRESSES)} for _ in self.some(2)]
+        if self.chance(0.1):
+            ipam |= {"rangeStart": self.one(ADDRESSES), "rangeEnd": self.one(ADDRESSES), "gateway": self.one(ADDRESSES)}
+        return ipam
+
+    def mapping(self) -> dict[str, Any]:
+        made = {"hostPort": self.one((80, 8080, 8081, 1, 65535)), "containerPort": 80, "protocol": self.one(("tcp", "udp", "sctp"))}
+        made |= {"hostIP": self.one(ADDRESSES)} if self.chance(0.2) else {}
+        return made | ({"range": self.one((1, 2, 9))} if self.chance(0.1) else {})
+
+    def environ(self, command: str, folder: str) -> dict[str, str]:
+        """The variables of a call; *folder* is where our executables are, and the only place to look for plugins."""
+        values = {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": self.one(("c0", "c1", "c2", "c3")),
+            "CNI_NETNS": self.one(("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")),
+            "CNI_IFNAME": self.one(("eth0", "eth1")),
+            "CNI_PATH": folder,
+        }
+        if self.chance(0.2):
+            name = self.one((*values, "CNI_ARGS", "CNI_NETNS_OVERRIDE", "CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT", "CNIWIRE_DEBUGS"))
+            text = self.one((folder, "", "/nowhere", f"/nowhere:{folder}")) if name == "CNI_PATH" else self.text().replace("\0", "")
+            values[name] = text
+        if self.chance(0.02):
+            del values[self.one(list(values))]
+        return values
