@@ -143,7 +143,7 @@ def newborn_group(network: str) -> int:
 
     The kernel takes no alias at creation, but a group.
     """
-    return int(hashed(8, "", network), 16) or 1
+    return int(hashed(7, "", network), 16) or 1
 
 
 def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
