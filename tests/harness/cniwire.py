@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.host import Host
+from tests.harness.plugin import PATH
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COUNTER = itertools.count()
@@ -46,7 +47,7 @@ class Cniwire:
 
     def popen(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
         """Start the command with stdout and stderr piped."""
-        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}  # a plain python3 first
         pipe = subprocess.PIPE
         settings = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True, "env": environ, **settings}
         return subprocess.Popen([*self.start, *self.options, *arguments], **settings)
