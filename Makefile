@@ -11,9 +11,12 @@ PLUGINS = bridge host-local portmap
 SOURCES = $(wildcard bin/* core/*.py plugins/*.py ipam/*.py launcher/*.py)
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
+# Tests mostly wait for the kernel. Each worker lives in a lab of its own, so files of tests cannot get into each other's way.
+JOBS    = 4
+SUITE   = $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power checklist install clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,16 +26,16 @@ run: .venv/ready ## the demo: two wired containers in a private fake host
 
 test: lint test-source test-bundle ## lint, then the whole suite against the source tree and the bundle
 
-test-source: .venv/ready ## the whole suite against the source tree
+test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, ARGS='-k words -x'
 	@.ci/needs test
-	.ci/untouched $(LAB) $(PYTEST) --plugins=source $(ARGS)
+	.ci/untouched $(SUITE) --plugins=source --ignore=tests/quality $(ARGS)
 
 test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
-	.ci/untouched $(LAB) $(PYTEST) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+	.ci/untouched $(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
 
 lint: .venv/ready ## ruff, mypy --strict, layers, import budget
-	$(PYTEST) -q tests/quality $(ARGS)
+	$(PYTEST) --quiet tests/quality $(ARGS)
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
@@ -61,6 +64,10 @@ torture-crash: .venv/ready ## kill -9 at every system call that changes anything
 torture-faults: .venv/ready ## every system call and netlink request fails in turn; ARGS=--short, ARGS=--help
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.faults $(ARGS)
+
+torture-power: .venv/ready ## the power fails at every point of host-local's work; ARGS=--short, ARGS=--without-fsync
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.power $(ARGS)
 
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist
