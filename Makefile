@@ -13,7 +13,9 @@ LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 # Tests mostly wait for the kernel. Each worker lives in a lab of its own, so files of tests cannot get into each other's way.
 JOBS    = 4
-SUITE   = $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
+# In a lab everybody is root: temporary folders are told apart by who one is outside.
+export PYTEST_DEBUG_TEMPROOT := $(or $(TMPDIR),/tmp)/cniwire-$(shell id -u)
+SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
 ARGS    =
 
 .PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power checklist install clean
@@ -28,13 +30,14 @@ test: lint test-source test-bundle ## lint, then the whole suite against the sou
 
 test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, ARGS='-k words -x'
 	@.ci/needs test
-	.ci/untouched $(SUITE) --plugins=source --ignore=tests/quality $(ARGS)
+	$(SUITE) --plugins=source --ignore=tests/quality $(ARGS)
 
 test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
-	.ci/untouched $(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
 
 lint: .venv/ready ## ruff, mypy --strict, layers, import budget
+	@mkdir -p $(PYTEST_DEBUG_TEMPROOT)
 	$(PYTEST) --quiet tests/quality $(ARGS)
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
