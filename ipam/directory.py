@@ -162,7 +162,18 @@ def make(path: str) -> None:
         if system.kind(path) != system.DIRECTORY:
             raise NotADirectoryError(ENOTDIR, system.strerror(ENOTDIR), path) from None
         return
-    descriptor = system.open(parent, system.O_RDONLY | system.O_CLOEXEC)
+    _sync(parent)
+
+
+def anchor(path: str) -> None:
+    """Have a directory and all its parents on disk: whoever made them may have been killed before it saw to that. Raises OSError."""
+    while path not in ("/", "."):
+        path = system.parent(path.rstrip("/")) or "."
+        _sync(path)
+
+
+def _sync(path: str) -> None:
+    descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
     try:
         system.fsync(descriptor)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core import address, system
 from ipam import index, lock, ranges, reservation, sidecar
-from ipam.directory import NEW, Directory
+from ipam.directory import NEW, Directory, anchor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,11 +148,16 @@ class Store(View):
             pass  # as in View
 
     def _look(self) -> Index:
-        """As View's; the index is written down, and what a killed run left is cleared away."""
+        """As View's; the index is written down, and what a killed run left is cleared away, or done in its place.
+
+        There is no index in a directory that may not be on disk itself.
+        """
         self.directory.try_unlink(NEW)
         built = super()._look()
         if self.boot and not self.unreadable:
             try:
+                if not self.directory.exists(index.FILE):
+                    anchor(self.directory.path)
                 return index.save(built, self.directory, self.boot)
             except OSError:  # disk full, or not ours: it costs time, nothing else
                 self.directory.try_unlink(index.FILE)

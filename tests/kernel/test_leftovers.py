@@ -3,13 +3,15 @@
 import _socket
 import errno
 import json
+from pathlib import Path
 
 import pytest
 
 from core.protocol import respond
 from plugins import bridge as bridge_plugin
-from tests.harness.configs import bridge
+from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
+from tests.harness.plugin import PATH
 
 
 def test_gc_finds_a_spoof_chain_whose_element_a_killed_del_took_away(host: Host) -> None:
@@ -38,7 +40,7 @@ def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
     network.add(container)
     network.delete(container)
     before = host.state(container)
-    environ = f"CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
+    environ = f"PATH={PATH} CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
     status = host.run(f"{environ} {host.plugins}/bridge >/dev/full; echo $?", stdin=json.dumps(config))
     assert (status, host.state(container)) == ("1", before)
 
@@ -72,3 +74,17 @@ def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, 
         assert json.loads(output)["code"] == 11
         assert host.state(container) == before, f"reply {losses}"
     assert losses > 8
+
+
+def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells_of_a_reservation(host: Host, tmp_path: Path) -> None:
+    """H-56: mkdir was done, fsync of the parent was not."""
+    folder, log = host.data / "net", tmp_path / "log"
+    folder.mkdir(parents=True)
+    network, container = host.network({"type": "host-local", "ipam": host_local(host.data, "10.1.0.0/24")}), host.container()
+    environ = f"PATH={PATH} CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
+    stdin = json.dumps(network.derived(network.plugins[0]))
+    host.run(f"{environ} strace -f -y -e trace=fsync,write -o {log} {host.plugins}/host-local", stdin=stdin)
+    synced = log.read_text().rpartition(" write(1<")[0]
+    assert f"<{folder}>)" in synced
+    assert f"<{host.data}>)" in synced
+    assert f"<{host.data.parent}>)" in synced

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from launcher import lab
-from tests.torture.ground import Job
 from tests.torture.subject import BY_NAME, ROOT
 
 FOLDERS = {"source": ROOT / "bin", "bundle": ROOT / "dist" / "cniwire"}
@@ -64,24 +63,27 @@ def told(findings: list[Finding]) -> Iterator[str]:
         yield f"... and {len(places) - SHOWN} places more"
 
 
-def options(name: str, about: str | None) -> argparse.Namespace:
+def options(name: str, about: str | None, flags: tuple[str, ...]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"make {name} ARGS=...", description=about)
     parser.add_argument("--short", action="store_true", help="some points only: proves that the machinery works, in seconds")
     parser.add_argument("--plugins", default="source", metavar="source|bundle|DIR", help="executables (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=list(BY_NAME), metavar="SUBJECT", default=[], help=f"of {', '.join(BY_NAME)}")
     parser.add_argument("--processes", type=int, default=PROCESSES, metavar="N", help="at once (default: %(default)s)")
+    for flag in flags:
+        parser.add_argument(flag, action="store_true")
     return parser.parse_args()
 
 
 def main(
     name: str,
     about: str | None,
-    jobs: Callable[[Path, list[str], bool], list[Job]],
-    tasks: Callable[[Job, bool], list[Any]],
-    work: Callable[[Job, Any], Tally],
+    jobs: Callable[[Path, list[str], bool], list[Any]],
+    tasks: Callable[[Any, bool], list[Any]],
+    work: Callable[[Any, Any], Tally],
+    *flags: str,
 ) -> int:
-    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it."""
-    chosen = options(name, about)
+    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it. flags: options that the jobs look for themselves."""
+    chosen = options(name, about, flags)
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])
     executables = FOLDERS.get(chosen.plugins, Path(chosen.plugins)).resolve()
@@ -89,7 +91,7 @@ def main(
     # A process enters the namespaces of its nodes; forked, it needs no imports of its own.
     with ProcessPoolExecutor(chosen.processes, mp_context=multiprocessing.get_context("fork")) as pool:
         wanted = jobs(executables, chosen.only, chosen.short)
-        futures: list[tuple[Job, list[Future[Tally]]]] = []
+        futures: list[tuple[Any, list[Future[Tally]]]] = []
         for job, parts in zip(wanted, pool.map(tasks, wanted, [chosen.short] * len(wanted))):
             futures.append((job, [pool.submit(work, job, part) for part in parts]))
         for job, done in futures:
