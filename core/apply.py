@@ -135,7 +135,7 @@ def taken_error(record: Element, taken: Element) -> CNIError:
     return CNIError(
         PORT_TAKEN if is_port else KERNEL_REFUSED,
         f"{what} {record.text.partition(' : ')[0]} is already taken by {_name(taken) or 'somebody else'}",
-        "choose another port, or delete that attachment first",
+        "choose another port, or delete that attachment first" if is_port else "its reservation was lost; delete that attachment first",
     )
 
 

@@ -195,7 +195,17 @@ def status(request: Request) -> None:
         if wanted.masquerade or wanted.spoof_check:
             kernel.probe_firewall()
     if wanted.layer3:
+        _ipam_status(request)
+
+
+def _ipam_status(request: Request) -> None:
+    """The IPAM plugin's own word; one that is missing, dead or dumb is not available."""
+    try:
         delegate.call(request, "STATUS")
+    except CNIError as error:
+        if error.code != DELEGATE_FAILED:
+            raise
+        raise CNIError(NOT_AVAILABLE, error.msg, error.details) from None
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}
