@@ -6,7 +6,7 @@ sysctls and packet sockets need a short visit inside. Nothing is cached but link
 
 from __future__ import annotations
 
-from core import addressing, announce, firewall, foreign, links, netns, rtnetlink, system
+from core import addressing, firewall, foreign, links, netns, rtnetlink, system
 from core.attachment import network_prefix
 from core.errors import NOT_AVAILABLE, CNIError
 from core.netlink import ROUTE, Socket
@@ -180,14 +180,14 @@ class Kernel:
         return [rtnetlink.address(payload) for _, payload in self.at(place).ask(rtnetlink.list_addresses(index))]
 
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
-        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire."""
+        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
+
+        Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now
+        that the port forwards. A packet socket of ours would do as well, but its close waits for an RCU grace period.
+        """
         index = self.need(HOST, bridge).index
         self.at(HOST).exchange(tuple([rtnetlink.del_neighbour(index, address) for address in addresses]))
-        packets = self.visit(CONTAINER, announce.open_socket)
-        try:
-            announce.announce(packets, ifname, mac, addresses)
-        finally:
-            packets.close()
+        self.at(CONTAINER).do(rtnetlink.set_mac(ifname, mac))
 
     def forget_flows(self, family: int, ports: set[int]) -> int:
         """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
