@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ipam.ranges import RangeSet
 
 
+NO_FILE = b"(not a regular file)"  # names no owner, and is not torn either
+
+
 class View:
     """A network's reservations at this moment, without the lock. A context manager.
 
@@ -72,10 +75,10 @@ class View:
         return [(packed, content) for packed, content in (self.entries or {}).items() if content is not None]
 
     def entry(self, packed: bytes) -> bytes | None:
-        """The content of an address's file, "" where there is one that cannot be read; None when there is none."""
+        """The content of an address's file, NO_FILE where something else has its name; None when there is nothing."""
         name = address.text(packed)
         content = self.directory.read(name)
-        return b"" if content is None and self.directory.exists(name) else content
+        return NO_FILE if content is None and self.directory.exists(name) else content
 
     def owned(self, attachment: Attachment) -> tuple[bytes, list[bytes]]:
         """(content, addresses) reserved for an attachment: its own, and only where there is none its container's legacy ones.

@@ -190,6 +190,8 @@ def test_something_else_than_a_reservation(small: Ipam, kind: str) -> None:
         file.symlink_to("/etc/hostname" if kind == "symbolic link" else "/none")
     assert [small.add(f"c{number}") for number in range(4)] == [[f"10.7.0.{host}/29"] for host in (3, 4, 5, 6)]
     assert told(small.call("ADD", "c9"))[0] == 103
+    if "link" not in kind:
+        assert told(small.call("ADD", "c9", runtimeConfig={"ips": ["10.7.0.2"]}))[0] == UNAVAILABLE
     small.delete("c0")
     small.good("GC", **{"cni.dev/valid-attachments": []})
     assert [path.name for path in small.folder.glob("10.*")] == ["10.7.0.2"]
