@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tests.torture.ground import Ground, Job, failures
 from tests.torture.run import Finding, Tally, main
 from tests.torture.subject import BY_NAME, SUBJECTS, Node
-from tests.torture.trace import Call, Trace
+from tests.torture.trace import Call
 
 CHANGING = (
     *("sendto", "sendmsg", "write", "pwrite64", "openat", "open", "creat", "flock", "setns", "kill"),
@@ -42,7 +42,7 @@ def points(job: Job) -> list[Point]:
     found = []
     subject = BY_NAME[job.subject]
     for number in range(subject.prepared, len(subject.plugins(Path()))):
-        trace = Trace()
+        trace = job.trace()
         with job.node() as node:
             job.begin(node)
             assert not [*failures(node.run(job.verb, tamper={number: trace.record(CHANGING)}), job.verb)]
@@ -71,7 +71,7 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
 
 def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
     """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error."""
-    trace = Trace()
+    trace = job.trace()
     job.begin(node)
     outcomes = node.run(job.verb, tamper={point.plugin: trace.inject(point.call, "signal=KILL")})
     if outcomes[-1].exit_code != KILLED:

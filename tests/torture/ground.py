@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tests.harness.state import State
 from tests.torture.subject import BY_NAME, Node, Outcome
+from tests.torture.trace import Trace
 
 OF_C1 = ("file ", "c1 ", "unsound", "net/c1/eth0", "veth")  # what shows that a line is of the attachment and not shared
 
@@ -23,6 +24,9 @@ class Job(NamedTuple):
 
     def node(self) -> Node:
         return Node(BY_NAME[self.subject], self.executables, self.steady)
+
+    def trace(self) -> Trace:
+        return Trace(alone=BY_NAME[self.subject].executed)
 
     def begin(self, node: Node) -> None:
         """Bring about what the verb begins with."""

@@ -28,11 +28,16 @@ RANDOM_MAC = re.compile(r"(?<=host link br0 bridge )[0-9a-f:]+")
 
 
 class Subject(NamedTuple):
-    """One thing to torture. plugins: from the folder of the reservations, its chain; prepared: how many of them only stand before it."""
+    """One thing to torture.
+
+    plugins: from the folder of the reservations, its chain; prepared: how many of them only stand before it.
+    executed: whether host-local is somebody else's for bridge, and so is executed as a process of its own, which is not tortured.
+    """
 
     name: str
     plugins: Callable[[Path], tuple[Config, ...]]
     prepared: int = 0
+    executed: bool = False
 
 
 def wired(data: Path, **keys: Any) -> Config:
@@ -45,6 +50,7 @@ SUBJECTS = (
     Subject("bridge-l2", lambda data: (configs.bridge(hairpinMode=True, portIsolation=True, mtu=1400, macspoofchk=True),)),
     Subject("bridge", lambda data: (wired(data),)),
     Subject("bridge-all", lambda data: (wired(data, ipMasq=True, macspoofchk=True, enabledad=True),)),
+    Subject("bridge-executed", lambda data: (wired(data),), executed=True),
     Subject("portmap", lambda data: (wired(data), configs.PORTMAP), prepared=1),
     Subject("portmap-conditions", lambda data: (wired(data), {**CONDITIONED, "snat": False}), prepared=1),
     Subject("chain", lambda data: (wired(data, ipMasq=True, macspoofchk=True), configs.PORTMAP)),
@@ -87,6 +93,13 @@ class Node:
         self.host = self.stack.enter_context(Host(self.executables, folder))
         self.data = self.host.data
         self.configs = self.subject.plugins(self.data)
+        self.search_path = self.executables
+        if self.subject.executed:
+            self.search_path = folder / "others"
+            self.search_path.mkdir()
+            script = self.search_path / "host-local"
+            script.write_text(f"#!/bin/sh\nexec {self.executables}/host-local\n")
+            script.chmod(0o755)
         self.containers = {name: self.host.container(name) for name in ("c0", "c1")}
         for container in self.containers.values():  # duplicate detection that takes no second
             container.sysctl("net/ipv6/conf/default/dad_transmits", 0)
@@ -161,7 +174,7 @@ class Node:
 
     def environ(self, verb: str, name: str) -> dict[str, str]:
         netns = str(self.containers[name].path)
-        common = {"CNI_COMMAND": verb, "CNI_PATH": str(self.executables)}
+        common = {"CNI_COMMAND": verb, "CNI_PATH": str(self.search_path)}
         if self.timeout_s:
             common["CNIWIRE_TIMEOUT"] = str(self.timeout_s)
         return common if verb in ("GC", "STATUS") else {**common, "CNI_CONTAINERID": name, "CNI_NETNS": netns, "CNI_IFNAME": "eth0"}

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from tests.torture.subject import Command
 
-LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+LINE = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
 BYTES = re.compile(r'"[^"]*\\[^"]*"')
 VARYING = re.compile(r"torture-\w+|[0-9a-f]*[0-9][0-9a-f]*")  # numbers, addresses
 RESULT = re.compile(r"\) += .*")
 BEGIN = "setitimer"  # the verb's budget is the first thing that main() arranges: what comes before is the interpreter's start
-STRACE = ("strace", "-f", "-y", "-qq", "-e", "signal=none")
-FAST = "--seccomp-bpf"  # stops at nothing but the calls asked for; strace cannot inject a signal then
+STRACE = ("strace", "-y", "-qq", "-e", "signal=none")
+FOLLOW = "-f"  # leads the lines, and is wanted for
+FAST = "--seccomp-bpf"  # which stops at nothing but the calls asked for; strace cannot inject a signal then
 
 
 class Call(NamedTuple):
@@ -37,20 +38,22 @@ class Call(NamedTuple):
 
 
 class Trace:
-    """A file for strace's output; its commands tamper with a plugin."""
+    """A file for strace's output; its commands tamper with a plugin. alone: but not with the processes that it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: bool = False) -> None:
+        self.start = STRACE if alone else (*STRACE, FOLLOW)
+        self.fast = () if alone else (FAST,)
         self.file = Path(tempfile.mkstemp(prefix="trace-")[1])
 
     def record(self, names: Sequence[str]) -> Command:
         """Watch the calls of *names*."""
-        return lambda executable: [*STRACE, FAST, "-e", f"trace={','.join({*names, BEGIN})}", "-o", self.file, executable]
+        return lambda executable: [*self.start, *self.fast, "-e", f"trace={','.join({*names, BEGIN})}", "-o", self.file, executable]
 
     def inject(self, call: Call, what: str) -> Command:
         """Do *what* (signal=KILL, error=EIO) instead of *call*."""
         tamper = f"inject={call.name}:{what}:when={call.number}"
-        fast = () if what.startswith("signal") else (FAST,)
-        return lambda executable: [*STRACE, *fast, "-e", f"trace={call.name}", "-e", tamper, "-o", self.file, executable]
+        fast = () if what.startswith("signal") else self.fast
+        return lambda executable: [*self.start, *fast, "-e", f"trace={call.name}", "-e", tamper, "-o", self.file, executable]
 
     def calls(self, whole: bool = False) -> list[Call]:
         """The first process's calls since its budget began, or all of them."""
