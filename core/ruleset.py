@@ -89,11 +89,17 @@ class Chain:
 
 @record
 class Table:
-    """One of our tables with everything that is always in it."""
+    """One of our tables with everything that is always in it, which is worked out only when it has to be made."""
 
     family: str
-    maps: tuple[Map, ...]
-    chains: tuple[Chain, ...]
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        return _inet_maps() if self.family == INET else (Map("spoof", ("ifname",), ("verdict",)),)
+
+    @property
+    def chains(self) -> tuple[Chain, ...]:
+        return _inet_chains() if self.family == INET else _bridge_chains()
 
 
 def kin(name: str) -> tuple[str, ...]:
@@ -145,28 +151,27 @@ def _by_address(name: str, source: bool) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-LOCAL_PORTS = (Rule("fib daddr type local jump hostports", local_destination() + decide(JUMP, "hostports")),)
+def _inet_maps() -> tuple[Map, ...]:
+    jumps = [Map(f"{name}{TAGS[size]}", (ADDRESS_TYPES[size],), ("verdict",)) for name in ("hairpin", "masquerade") for size in (4, 16)]
+    return (*port_maps(), *jumps)
 
-TABLES = {
-    INET: Table(
-        INET,
-        (
-            *port_maps(),
-            *[Map(f"{name}{TAGS[size]}", (ADDRESS_TYPES[size],), ("verdict",)) for name in ("hairpin", "masquerade") for size in (4, 16)],
-        ),
-        (
-            Chain(INET, "hostports", port_rules()),
-            Chain(INET, "prerouting", LOCAL_PORTS, Hook("nat", "prerouting", -100)),
-            Chain(INET, "output", LOCAL_PORTS, Hook("nat", "output", -100)),
-            Chain(INET, "postrouting", _by_address("hairpin", False) + _by_address("masquerade", True), Hook("nat", "postrouting", 100)),
-        ),
-    ),
-    BRIDGE: Table(
-        BRIDGE,
-        (Map("spoof", ("ifname",), ("verdict",)),),
-        (Chain(BRIDGE, "prerouting", (Rule("iifname vmap @spoof", meta(IIFNAME) + lookup("spoof", 0)),), Hook("filter", "prerouting", -300)),),
-    ),
-}
+
+def _inet_chains() -> tuple[Chain, ...]:
+    local = (Rule("fib daddr type local jump hostports", local_destination() + decide(JUMP, "hostports")),)
+    return (
+        Chain(INET, "hostports", port_rules()),
+        Chain(INET, "prerouting", local, Hook("nat", "prerouting", -100)),
+        Chain(INET, "output", local, Hook("nat", "output", -100)),
+        Chain(INET, "postrouting", _by_address("hairpin", False) + _by_address("masquerade", True), Hook("nat", "postrouting", 100)),
+    )
+
+
+def _bridge_chains() -> tuple[Chain, ...]:
+    checked = Rule("iifname vmap @spoof", meta(IIFNAME) + lookup("spoof", 0))
+    return (Chain(BRIDGE, "prerouting", (checked,), Hook("filter", "prerouting", -300)),)
+
+
+TABLES = {INET: Table(INET), BRIDGE: Table(BRIDGE)}
 
 
 def _named(kind: str, net: Cidr) -> str:

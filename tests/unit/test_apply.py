@@ -369,7 +369,5 @@ def test_a_record_in_words(record: object, expected: str) -> None:
     assert describe(record) == expected
 
 
-def test_a_table_in_words_is_one_line_of_names() -> None:
-    text = describe(TABLES[INET])
-    assert text.startswith("Table(inet, maps hostports4; hostip_hostports4; ")
-    assert "\\x" not in text
+def test_a_table_in_words_is_its_family() -> None:
+    assert describe(TABLES[INET]) == "Table(inet)"

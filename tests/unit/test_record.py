@@ -48,13 +48,6 @@ def test_a_record_tells_its_fields() -> None:
     assert Point(1).total == 8
 
 
-def test_a_record_has_no_room_for_more() -> None:
-    point = Point(1)
-    with pytest.raises(AttributeError):
-        point.z = 1  # type: ignore[attr-defined]
-    assert not hasattr(point, "__dict__")
-
-
 def test_a_wrong_construction_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="Point has the fields"):
         Point(1, 2, 3)  # type: ignore[call-arg]
