@@ -223,7 +223,7 @@ LONGEST = owner_text("n" * 80, "c" * 80, "i" * 15) + " " + "w" * 15
 
 @pytest.mark.parametrize("count", [1, 200, 201, 1000])
 def test_the_longest_elements_fit_their_attribute(count: int) -> None:
-    """P-19 P-20: the length of a list is a 16-bit number."""
+    """The length of a list is a 16-bit number, so many elements are many messages."""
     items = [ruleset.port_element("tcp", parse("2001:db8::1"), 1 + each, parse("fd01::2"), 80, LONGEST) for each in range(count)]
     messages = nftables.create_elements(items)
     assert len(messages) == -(-count // 200)
