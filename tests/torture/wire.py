@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 from core import netlink
 from tests.torture.inputs import Inputs
@@ -33,7 +34,7 @@ class Recorder:
                     self.payloads.setdefault((socket.socket.proto, kind), []).append(payload)
             return messages
 
-        netlink.Socket.receive = listening  # type: ignore[method-assign]
+        netlink.Socket.receive = listening  # type: ignore[method-assign,assignment]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,11 +107,10 @@ class Wired:
     """Lets every netlink socket that the code opens be a Wire while it is entered."""
 
     def __init__(self, make: Callable[[int], Any]) -> None:
-        self.make = make
+        self.patch = patch.object(netlink, "socket", lambda _family, _kind, protocol: make(protocol))
 
     def __enter__(self) -> None:
-        self.before = netlink.socket
-        netlink.socket = lambda _family, _kind, protocol: self.make(protocol)  # type: ignore[assignment,misc]
+        self.patch.start()
 
     def __exit__(self, *_: object) -> None:
-        netlink.socket = self.before  # type: ignore[misc]
+        self.patch.stop()
