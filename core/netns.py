@@ -51,9 +51,21 @@ def visit(descriptor: int, errand: Callable[[], T]) -> T:
         try:
             return errand()
         finally:
-            _setns(home)
+            _return(home)
     finally:
         system.close(home)
+
+
+def _return(home: int) -> None:
+    """Leave the container's namespace; tried again, as whoever has to stay can undo nothing: memory may be short for a moment."""
+    for last in (False, False, True):
+        try:
+            _setns(home)
+        except OSError:
+            if last:
+                raise
+        else:
+            return
 
 
 def _setns(descriptor: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core import netns
 from core.protocol import respond
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
@@ -88,3 +89,23 @@ def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells
     assert f"<{folder}>)" in synced
     assert f"<{host.data}>)" in synced
     assert f"<{host.data.parent}>)" in synced
+
+
+def test_whoever_cannot_leave_the_container_at_once_tries_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside, nothing could be undone: IPAM refuses to work in the container's own namespace."""
+    network, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    enter, moves = netns._setns, []
+
+    def failing(descriptor: int) -> None:
+        moves.append(descriptor)
+        if len(moves) in (2, 3, 6):
+            raise OSError(errno.ENOMEM, "no memory")
+        enter(descriptor)
+
+    monkeypatch.setattr(netns, "_setns", failing)
+    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+    stdin = json.dumps(network.derived(network.plugins[0])).encode()
+    code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
+    assert code == 0, output
+    assert len(moves) > 6
+    assert host.links() == ["br0", host.veth("net/c1/eth0")]
