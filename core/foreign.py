@@ -6,11 +6,11 @@ tables of its own; iptables-nft keeps the chains where the netfilter socket reac
 
 from __future__ import annotations
 
-from core.attachment import Attachment, hashed
+from core.attachment import Attachment, hashed, host_ifname
 from core.errors import KERNEL_REFUSED, CNIError
 from core.message import DUMP, Message, attribute, attribute_list, attributes, string, text
 from core.netlink import NOTHING_THERE
-from core.plan import CONTAINER, Address, Plan, Route, Up, Veth
+from core.plan import CONTAINER, HOST, Address, Plan, Route, Up, Veth
 from core.record import record, replace
 
 TYPE_CHECKING = False
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 @record
 class ContainerLink:
-    """CNI_IFNAME inside the container, whoever made it; its deletion takes the host's end along."""
+    """CNI_IFNAME inside the container, whoever made it; its deletion takes the host's end along.
+
+    owner: the attachment whose DEL this is; what another attachment of ours has under this name stays. "" for whoever.
+    """
 
     ifname: str
+    owner: str = ""
 
 
 def plan(made: Plan, host_ifname: str) -> Plan:
@@ -39,7 +43,7 @@ def plan(made: Plan, host_ifname: str) -> Plan:
 
 def footprint(kernel: Any, attachment: Attachment) -> tuple[ContainerLink, ...]:
     """The container's link, where there is a namespace to look in."""
-    return (ContainerLink(attachment.ifname),) if kernel.netns is not None else ()
+    return (ContainerLink(attachment.ifname, attachment.owner),) if kernel.netns is not None else ()
 
 
 def delete_masquerade(kernel: Any, attachment: Attachment) -> list[CNIError]:
@@ -119,7 +123,24 @@ def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callab
 
 
 def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
-    """Delete CNI_IFNAME in the container. Raises OSError."""
+    """Delete CNI_IFNAME in the container; a refused ADD is followed by DEL, too, which must not take what made it fail. Raises OSError."""
     from core.links import delete_link  # loaded already, with the kernel
 
+    there = kernel.link(CONTAINER, link.ifname)
+    if there is None or (link.owner and _owner(kernel, there) not in ("", link.owner)):
+        return []
     return delete_link(kernel, link.ifname, CONTAINER)
+
+
+def _owner(kernel: Any, there: Any) -> str:
+    """The owner of a container's link as the host's end tells it, "" where that is none of ours."""
+    from core import rtnetlink  # loaded already, with the kernel
+
+    if there.kind != "veth" or not there.peer:
+        return ""
+    try:
+        replies = kernel.at(HOST).ask(rtnetlink.get_link_at(there.peer))
+    except OSError:  # it is in another namespace
+        return ""
+    other = rtnetlink.link(replies[0][1])
+    return other.alias if other.peer == there.index and other.name == host_ifname(other.alias) else ""

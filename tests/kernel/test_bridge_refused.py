@@ -84,6 +84,19 @@ def test_add_refuses_an_interface_name_in_use(host: Host) -> None:
     net.check(container)
 
 
+def test_the_del_after_a_refused_add_leaves_the_other_network_s_interface_alone(host: Host) -> None:
+    """CNI_IFNAME belongs to another network: the runtime calls DEL after the failure, and the container keeps what it has."""
+    net, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True)), host.container()
+    net.add(container)
+    before = host.state(container)
+    other = host.network(bridge(host.data, "10.2.0.0/24", bridge="br1", ipMasq=True), name="other")
+    with pytest.raises(PluginError, match="eth0 already exists"):
+        other.add(container)
+    other.delete(container)
+    assert host.state(container) == before
+    net.check(container)
+
+
 def test_add_refuses_a_path_that_is_no_namespace(host: Host) -> None:
     """A plain file, a directory, and nothing at all."""
     host.network(bridge(host.data, "10.1.0.0/24")).add(host.container("c0"))

@@ -32,7 +32,7 @@ def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
 def test_the_containers_link_is_deleted_where_there_is_a_container() -> None:
     """B-24"""
     world = World()
-    assert foreign.footprint(world.kernel("/netns/c1"), ATTACHMENT) == (ContainerLink("eth0"),)
+    assert foreign.footprint(world.kernel("/netns/c1"), ATTACHMENT) == (ContainerLink("eth0", ATTACHMENT.owner),)
     assert foreign.footprint(world.kernel(""), ATTACHMENT) == ()
 
 
