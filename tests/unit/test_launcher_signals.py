@@ -47,8 +47,9 @@ def later(number: int, seconds: float = 0.3) -> threading.Timer:
 
 
 def python(code: str) -> int:
-    """The pid of a Python child that has begun to run *code*."""
-    process = subprocess.Popen([sys.executable, "-c", f"import signal, time; {code}; print(1, flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
+    """The pid of a Python child that has begun to run *code*, and ignores no signal that the tests' caller may ignore (nohup)."""
+    program = f"import signal, time; signal.signal(1, signal.SIG_DFL); {code}; print(1, flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
     process.stdout.close()
