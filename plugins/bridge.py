@@ -10,6 +10,7 @@ from core.attachment import Attachment, owner_text
 from core.config import Section, valid_attachments
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
+from core.record import replace
 from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS, Chain
 from core.version import ALL
 from plugins.bridge_plan import Options, gateway_link, options, plan
@@ -111,7 +112,7 @@ def check(request: Request) -> None:
             raise CNIError(INVALID_CONFIG, "prevResult: CHECK needs it")
         inside = wiring.container_interface(prev_result, attachment.ifname, attachment.netns)
         mac = _mac(inside)
-        made = plan(wanted, attachment, wanted.own(prev_result), mac)
+        made = plan(replace(wanted, mtu=0), attachment, wanted.own(prev_result), mac)  # a later plugin may have changed the MTU
         names = [item.get("name") for item in prev_result["interfaces"] if "sandbox" not in item]
         if attachment.host_ifname not in names:
             made = foreign.plan(made, str(names[1]) if len(names) > 1 else "")

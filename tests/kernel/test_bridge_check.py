@@ -79,12 +79,13 @@ def test_check_fails_when_the_reservation_is_gone(host: Host) -> None:
         net.check(container)
 
 
-def test_check_tolerates_what_others_add(host: Host) -> None:
-    """B-43: more addresses, routes and links are nobody's mistake."""
-    net = host.network(bridge(host.data, "10.1.0.0/24"))
+def test_check_tolerates_what_others_add_and_change(host: Host) -> None:
+    """B-43: more addresses, routes and links are nobody's mistake, and the MTU is for later plugins to change."""
+    net = host.network(bridge(host.data, "10.1.0.0/24", mtu=1450))
     container = host.container()
     net.add(container)
     container.run("ip address add 10.7.7.7/32 dev eth0 && ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge")
+    container.run("ip link set eth0 mtu 1400")
     host.run("ip address add 10.9.0.1/24 dev br0")
     net.check(container)
 
