@@ -18,7 +18,7 @@ export PYTEST_DEBUG_TEMPROOT := $(or $(TMPDIR),/tmp)/cniwire-$(shell id -u)
 SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -71,6 +71,18 @@ torture-faults: .venv/ready ## every system call and netlink request fails in tu
 torture-power: .venv/ready ## the power fails at every point of host-local's work; ARGS=--short, ARGS=--without-fsync
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.power $(ARGS)
+
+torture-model: .venv/ready ## random calls, deaths, reboots on a real kernel against a model; ARGS=--short, ARGS=--help
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.model $(ARGS)
+
+fuzz: .venv/ready ## a million random inputs; ARGS=--short, ARGS='--target files --first 4711 --inputs 1'
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.fuzz $(ARGS)
+
+soak: .venv/ready ## an hour of random load, then all is as at the start; ARGS='--minutes 5', ARGS=--short
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.soak $(ARGS)
 
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist

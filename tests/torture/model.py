@@ -1,0 +1,428 @@
+"""`make torture-model`: a Hypothesis state machine calls plugins on a real kernel and knows what must be there after every step.
+
+Several networks, containers and interfaces; ports that collide, ranges that fill up; DEL and GC with whatever a runtime may have
+lost; containers that die, nodes that reboot, rules that are flushed, reservations that are torn; calls at once; and the Go plugins
+on one of the networks. Links, addresses, nft elements and reservations are compared, and each verb's answer.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from core.attachment import Attachment as Owner
+from launcher import lab
+from tests.torture.run import FOLDERS
+from tests.torture.testbed import GO, Answer, Attachment, Testbed, Truth
+
+NETWORKS = ("a", "b", "m")
+SIZES = {"a": 5, "b": 13, "m": 29}  # addresses of the first range set
+PORTS = (("tcp", 8080), ("tcp", 8081), ("udp", 8080))
+TAKEN, REFUSED, EXHAUSTED, UNAVAILABLE, NOT_AVAILABLE = 105, 104, 103, 102, 50
+GO_TOO = ("in process", "executed", "go") if (GO / "bridge").exists() else ("in process", "executed")
+STEPS: Counter[str] = Counter()
+EXECUTABLES = [FOLDERS["source"]]
+Ports = tuple[tuple[str, int], ...]
+Elements = frozenset[tuple[str, str, str]]
+
+attachments = st.builds(Attachment, st.sampled_from(NETWORKS), st.sampled_from(("c0", "c1", "c2", "c3")), st.sampled_from(("eth0", "eth1")))
+port_lists = st.lists(st.sampled_from(PORTS), max_size=2, unique=True).map(tuple) | st.just(())
+hows = st.sampled_from(("in process", "in process", "in process", "executed"))
+
+
+class Alive(NamedTuple):
+    """An attachment that was made: the result of its chain, how its first plugin was called, and whether its rules are all there."""
+
+    result: Any
+    ports: Ports
+    how: str
+    whole: bool = True
+
+
+class Reservation(NamedTuple):
+    """A file. netns: the path noted in it, "" for none; boot: in which it was made."""
+
+    content: bytes
+    netns: str = ""
+    boot: int = 0
+
+
+class Model(RuleBasedStateMachine):
+    """alive: what has its link; elements: by attachment, also of dead ones; files: (network, address) -> reservation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="model-", dir="/dev/shm"))
+        self.bed = Testbed(self.folder, EXECUTABLES[0])
+        self.alive: dict[Attachment, Alive] = {}
+        self.elements: dict[Attachment, Elements] = {}
+        self.files: dict[tuple[str, str], Reservation] = {}
+
+    def teardown(self) -> None:
+        """In the end everybody is deleted, however little is known of them."""
+        for at in {*self.alive, *self.elements, *self.owners()}:
+            self.remove(at, "in process", "", False, False) if at not in self.alive or self.alive[at].how != "go" else self.remove(at, "go")
+        truth = self.bed.truth()
+        self.bed.close()
+        shutil.rmtree(self.folder)
+        rest = truth._replace(files={where: content for where, content in truth.files.items() if content})
+        same("left behind", rest, Truth(frozenset(), frozenset(), frozenset(), frozenset(), {}))
+
+    # -- what the model knows -----------------------------------------------------------------------------------------
+
+    def owners(self) -> set[Attachment]:
+        """The attachments that have reservations."""
+        return {self.owner(network, one.content) for (network, _), one in self.files.items() if one.content}
+
+    def owner(self, network: str, content: bytes) -> Attachment:
+        container, _, ifname = content.decode().partition("\r\n")
+        return Attachment(network, container, ifname)
+
+    def ours(self) -> list[Attachment]:
+        """What is alive and was not made by the Go plugins."""
+        return sorted(at for at, alive in self.alive.items() if alive.how != "go")
+
+    def reserved(self, at: Attachment) -> list[tuple[str, str]]:
+        return [where for where, one in self.files.items() if where[0] == at.network and one.content == at.content]
+
+    def is_dead(self, one: Reservation) -> bool:
+        """Whether an ADD that finds the range full may take it."""
+        return not one.content or bool(one.netns and one.boot != self.bed.boots and not Path(one.netns).exists())
+
+    def held(self, network: str) -> list[tuple[str, str]]:
+        """The files of a network's first range set."""
+        return [where for where in self.files if where[0] == network and ":" not in where[1]]
+
+    def is_full(self, network: str) -> bool:
+        return len(self.held(network)) >= SIZES[network]
+
+    def holders(self, ports: Ports) -> set[Attachment]:
+        """Who has one of these host ports."""
+        wanted = {f"{protocol} {port}" for protocol, port in ports}
+        return {at for at, held in self.elements.items() for name, key, _ in held if name.startswith("hostports") and key in wanted}
+
+    def rules_of(self, at: Attachment, addresses: list[str], ports: Ports) -> Elements:
+        """The elements that ADD makes."""
+        made = set()
+        for address in addresses:
+            tag = "6" if ":" in address else "4"
+            if at.network in ("a", "b"):
+                made.add((f"masquerade{tag}", address, at.owner))
+            if ports:
+                made.add((f"hairpin{tag}", address, at.owner))
+            made |= {(f"hostports{tag}", f"{protocol} {port}", at.owner) for protocol, port in ports}
+        if at.network == "a":
+            made.add(("spoof", Owner(*at).host_ifname, at.owner))
+        return frozenset(made)
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    @rule(at=attachments, ports=port_lists, how=hows)
+    def add(self, at: Attachment, ports: Ports, how: str) -> None:
+        ports = ports if at.network != "m" else ()
+        STEPS["ADD"] += 1
+        self.added(at, ports, how, self.bed.call("ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), how))
+
+    @precondition(lambda self: len(GO_TOO) > 2)
+    @rule(at=attachments.map(lambda at: at._replace(network="m")))
+    def add_with_go(self, at: Attachment) -> None:
+        if any(other[1:] == at[1:] for other in self.alive) or self.reserved(at) or self.is_full("m"):
+            return  # its own weaknesses are not our subject
+        STEPS["ADD by Go"] += 1
+        self.added(at, (), "go", self.bed.call("ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), "go"))
+
+    def added(self, at: Attachment, ports: Ports, how: str, answer: Answer) -> None:
+        """Hold the first plugin's answer to the model, then go on with the chain."""
+        code, document = answer
+        name_taken = any(other[1:] == at[1:] for other in self.alive)
+        if name_taken or self.reserved(at):
+            assert code == 1, (code, document)
+            assert document["code"] in ((UNAVAILABLE,) if name_taken else (REFUSED,)), document
+            return
+        dead = [where for where in self.held(at.network) if self.is_dead(self.files[where])]
+        if self.is_full(at.network):
+            if not dead:
+                assert code == 1, (code, document)
+                assert document["code"] == EXHAUSTED, document
+                return
+            for where in dead:
+                del self.files[where]
+        assert code == 0, (code, document)
+        addresses = [ip["address"].partition("/")[0] for ip in document["ips"]]
+        netns = str(self.bed.container(at.container).path)
+        for address in addresses:
+            assert (at.network, address) not in self.files, f"{address} was taken"
+            self.files[at.network, address] = Reservation(at.content, netns if how != "go" else "", self.bed.boots)
+        self.alive[at] = Alive(document, (), how)
+        self.elements[at] = self.rules_of(at, addresses, ())
+        if ports:
+            self.publish(at, addresses, ports, how)
+
+    def publish(self, at: Attachment, addresses: list[str], ports: Ports, how: str) -> None:
+        """portmap's part of ADD: a port of somebody alive is refused, one of the dead is taken over."""
+        alive = self.alive[at]
+        config = self.bed.request(at, 1, ports, prevResult=alive.result)
+        code, document = self.bed.call("ADD", at, config, str(self.bed.container(at.container).path), how)
+        if any(other in self.alive for other in self.holders(ports)):
+            assert code == 1, (code, document)
+            assert document["code"] == TAKEN, document
+            STEPS["port taken"] += 1
+            return  # the container stays without ports, until somebody deletes it
+        assert code == 0, (code, document)
+        assert document == alive.result
+        made = self.rules_of(at, addresses, ports)
+        taken = {(name, key) for name, key, _ in made}
+        self.elements = {other: frozenset(each for each in held if each[:2] not in taken) for other, held in self.elements.items()}
+        self.elements[at] = made
+        self.alive[at] = alive._replace(ports=ports)
+
+    @rule(
+        at=attachments,
+        how=st.sampled_from(("in process", "in process", "executed")),
+        netns=st.sampled_from(("its own", "", "/nowhere")),
+        known=st.booleans(),
+        mapped=st.booleans(),
+    )
+    def delete(self, at: Attachment, how: str, netns: str, known: bool, mapped: bool) -> None:
+        """With what the runtime still knows; whoever made it."""
+        foreign = at in self.alive and self.alive[at].how == "go"  # its link has a name that nobody knows
+        STEPS["DEL"] += 1
+        self.remove(at, how, "its own" if foreign else netns, known, mapped)
+
+    @precondition(lambda self: any(at.network == "m" for at in self.alive))
+    @rule(data=st.data())
+    def delete_with_go(self, data: st.DataObject) -> None:
+        if len(GO_TOO) > 2:
+            STEPS["DEL by Go"] += 1
+            self.remove(data.draw(st.sampled_from(sorted(at for at in self.alive if at.network == "m"))), "go")
+
+    def remove(self, at: Attachment, how: str, netns: str = "its own", known: bool = True, mapped: bool = True) -> None:
+        there = self.bed.containers.get(at.container)
+        path = str(there.path) if there and netns == "its own" else "" if netns == "its own" else netns
+        alive = self.alive.get(at)
+        keys = {"prevResult": alive.result} if alive and known else {}
+        for number in reversed(range(len(self.bed.networks[at.network]))):
+            config = self.bed.request(at, number, alive.ports if alive and mapped else (), **keys)
+            answer = self.bed.call("DEL", at, config, path, how)
+            assert answer == (0, None), answer
+        for where in self.reserved(at):
+            del self.files[where]
+        self.elements.pop(at, None)
+        self.alive.pop(at, None)
+        if there and netns == "its own":  # the Go suite takes an interface of that name, whosever it is; ours does so with the Go suite's
+            for other in [other for other, one in self.alive.items() if other[1:] == at[1:] and "go" in (how, one.how)]:
+                self.drop_link(other)
+
+    def drop_link(self, at: Attachment) -> None:
+        del self.alive[at]
+
+    @precondition(lambda self: self.ours())
+    @rule(data=st.data(), how=hows)
+    def check(self, data: st.DataObject, how: str) -> None:
+        at = data.draw(st.sampled_from(self.ours()))
+        alive = self.alive[at]
+        STEPS["CHECK"] += 1
+        for number in range(len(self.bed.networks[at.network])):
+            config = self.bed.request(at, number, alive.ports, prevResult=alive.result)
+            code, document = self.bed.call("CHECK", at, config, str(self.bed.container(at.container).path), how)
+            wanted = 0 if alive.whole or (number == 1 and not alive.ports) else 1
+            assert code == wanted, (code, document)
+
+    @precondition(lambda self: self.ours())
+    @rule(data=st.data(), how=hows, netns=st.sampled_from(("its own", "", "/nowhere")), known=st.booleans(), mapped=st.booleans())
+    def delete_what_is_alive(self, data: st.DataObject, how: str, netns: str, known: bool, mapped: bool) -> None:
+        STEPS["DEL"] += 1
+        self.remove(data.draw(st.sampled_from(self.ours())), how, netns, known, mapped)
+
+    @rule(at=attachments, how=hows)
+    def check_of_what_is_gone(self, at: Attachment, how: str) -> None:
+        others = [alive for other, alive in self.alive.items() if other.network == at.network]
+        if at in self.alive or not others:
+            return
+        config = self.bed.request(at, 0, (), prevResult=others[0].result)
+        code, document = self.bed.call("CHECK", at, config, str(self.bed.container(at.container).path), how)
+        assert code == 1, (code, document)
+        STEPS["CHECK refused"] += 1
+
+    @rule(
+        network=st.sampled_from(NETWORKS),
+        keep=st.sets(st.tuples(st.sampled_from(("c0", "c1", "c2", "c3")), st.sampled_from(("eth0", "eth1")))),
+        how=hows,
+    )
+    def collect(self, network: str, keep: set[tuple[str, str]], how: str) -> None:
+        """GC of one network; what the Go plugins made there is alive, as only they know its link."""
+        STEPS["GC"] += 1
+        valid = keep | {at[1:] for at, alive in self.alive.items() if alive.how == "go"}
+        keys = {"cni.dev/valid-attachments": [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)]}
+        at = Attachment(network, "", "")
+        for number in range(len(self.bed.networks[network])):
+            answer = self.bed.call("GC", at, self.bed.request(at, number, (), **keys), "", how)
+            assert answer == (0, None), answer
+        contents = {Attachment(network, *each).content for each in valid}
+        self.files = {where: one for where, one in self.files.items() if where[0] != network or one.content in contents}
+        self.elements = {at: held for at, held in self.elements.items() if at.network != network or at[1:] in valid}
+        self.alive = {at: alive for at, alive in self.alive.items() if at.network != network or at[1:] in valid}
+
+    @rule(network=st.sampled_from(NETWORKS), how=hows)
+    def status(self, network: str, how: str) -> None:
+        STEPS["STATUS"] += 1
+        at = Attachment(network, "", "")
+        code, document = self.bed.call("STATUS", at, self.bed.request(at, 0), "", how)
+        full = self.is_full(network) and not any(self.is_dead(self.files[where]) for where in self.held(network))
+        assert (code, document and document["code"]) == ((1, NOT_AVAILABLE) if full else (0, None)), document
+
+    @rule(first=st.sampled_from(NETWORKS), data=st.data())
+    def at_once(self, first: str, data: st.DataObject) -> None:
+        """ADDs and DELs of several attachments run together, executed."""
+        chosen = data.draw(st.lists(attachments, min_size=2, max_size=6, unique_by=lambda at: at[1:]))
+        free = {name: SIZES[name] - len(self.held(name)) for name in NETWORKS}
+        running = []
+        for at in chosen:
+            path = str(self.bed.container(at.container).path)
+            if any(other[1:] == at[1:] for other in self.alive) or self.reserved(at):
+                alive = self.alive.get(at)
+                if alive and alive.how != "go" and not alive.ports:
+                    running.append((at, "DEL", self.bed.started("DEL", at, self.bed.request(at, 0, prevResult=alive.result), path)))
+            elif free[at.network] > 0:
+                free[at.network] -= 1
+                running.append((at, "ADD", self.bed.started("ADD", at, self.bed.request(at, 0), path)))
+        STEPS["at once"] += len(running)
+        ended = [(at, command, self.bed.ended(process)) for at, command, process in running]
+        for at, command, (code, stdout) in ended:
+            if command == "DEL":
+                assert (code, stdout) == (0, b"")
+                self.forget(at)
+        for at, command, (code, stdout) in ended:
+            if command == "ADD":
+                self.added(at, (), "executed", (code, json.loads(stdout)))
+
+    def forget(self, at: Attachment) -> None:
+        for where in self.reserved(at):
+            del self.files[where]
+        self.elements.pop(at, None)
+        del self.alive[at]
+
+    # -- what happens to nodes ----------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def a_container_dies(self, data: st.DataObject) -> None:
+        """Nobody is told; rules and reservations stay until DEL or GC."""
+        name = data.draw(st.sampled_from(sorted({at.container for at in self.alive})))
+        STEPS["container died"] += 1
+        self.bed.kill(name)
+        for at in [at for at in self.alive if at.container == name]:
+            self.drop_link(at)
+
+    @precondition(lambda self: self.files)
+    @rule(really=st.integers(0, 3))
+    def reboot(self, really: int) -> None:
+        """Fresh namespaces and rules, the same disk."""
+        if really:
+            return
+        STEPS["reboot"] += 1
+        self.bed.stop()
+        self.bed.start()
+        self.alive, self.elements = {}, {}
+
+    @precondition(lambda self: self.alive)
+    @rule(really=st.integers(0, 3))
+    def the_rules_are_flushed(self, really: int) -> None:
+        if really:
+            return
+        STEPS["flush"] += 1
+        self.bed.host.run("nft flush ruleset")
+        self.alive = {at: alive._replace(whole=alive.whole and not self.elements.get(at)) for at, alive in self.alive.items()}
+        self.elements = {}
+
+    @rule(network=st.sampled_from(NETWORKS), host=st.integers(2, 6))
+    def a_file_is_torn(self, network: str, host: int) -> None:
+        """As a crash of somebody else leaves it."""
+        name = f"10.{NETWORKS.index(network) + 1}.0.{host}"
+        if (network, name) not in self.files:
+            STEPS["torn file"] += 1
+            (self.bed.data / network).mkdir(parents=True, exist_ok=True)
+            (self.bed.data / network / name).touch()
+            self.files[network, name] = Reservation(b"")
+
+    # -- the comparison -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def all_is_as_it_must_be(self) -> None:
+        truth = self.bed.truth()
+        elements = {element for held in self.elements.values() for element in held}
+        same("links", truth.links, {at.owner for at, alive in self.alive.items() if alive.how != "go"})
+        same("links of the Go plugins", len(truth.others), sum(alive.how == "go" for alive in self.alive.values()))
+        same("elements", truth.elements, elements)
+        same("chains", truth.chains, {f"mac-{key}" for name, key, _ in elements if name == "spoof"})
+        same("files", truth.files, {where: one.content for where, one in self.files.items()})
+        for name, namespace in self.bed.containers.items():
+            same(f"links of {name}", namespace.links(), sorted(at.ifname for at in self.alive if at.container == name))
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def addresses_are_as_the_result_says(self, data: st.DataObject) -> None:
+        at = data.draw(st.sampled_from(sorted(self.alive)))
+        found = self.bed.container(at.container).addresses(at.ifname)
+        same("addresses", found, sorted(ip["address"] for ip in self.alive[at].result["ips"]))
+
+
+def same(what: str, found: Any, wanted: Any) -> None:
+    """Raise AssertionError with the difference of two values."""
+    if isinstance(wanted, set) and found != wanted:
+        raise AssertionError(f"{what}: leaked {sorted(found - wanted)}, lost {sorted(wanted - found)}")
+    assert found == wanted, f"{what}: want {wanted}, found {found}"
+
+
+def tortured(examples: int, steps: int, seed: int | None = None) -> None:
+    """Run the machine. Raises what it finds, shrunk."""
+    wanted = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=DirectoryBasedExampleDatabase("/dev/shm/hypothesis"),
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate,),  # shrinking takes hours on a real kernel; a seed brings the same run again
+        verbosity=Verbosity.normal,
+    )
+    machine: type[Model] = Model
+    if seed is not None:
+        from hypothesis import seed as seeded
+
+        machine = seeded(seed)(Model)
+    run_state_machine_as_test(machine, settings=wanted)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=120, help="nodes to begin with (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=60, help="calls on each of them (default: %(default)s)")
+    parser.add_argument("--short", action="store_true", help="4 nodes, 25 calls each")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--plugins", default="source", help="source, bundle or a folder: whose executables are executed")
+    wanted = parser.parse_args(arguments)
+    if lab.MARK not in os.environ:
+        return lab.main([sys.executable, *sys.orig_argv[1:]])
+    EXECUTABLES[0] = FOLDERS.get(wanted.plugins, Path(wanted.plugins)).resolve()
+    began = time.monotonic()
+    examples, steps = (4, 25) if wanted.short else (wanted.examples, wanted.steps)
+    tortured(examples, steps, wanted.seed)
+    told = ", ".join(f"{count} {name}" for name, count in STEPS.most_common())
+    print(f"model: {STEPS.total()} steps in {time.monotonic() - began:.0f} s, 0 differences ({told})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
