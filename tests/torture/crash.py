@@ -73,17 +73,19 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
 def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
     """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error."""
     trace, outcomes = job.trace(), []
-    for again in range(TRIES):  # a run may differ from the recorded one, and be over before it gets there
+    killed = reached = False
+    for again in range(TRIES):
         if again:
             tally.count("repeated")
             node.undisturbed("DEL")
         job.begin(node)
         outcomes = node.run(job.verb, tamper={point.plugin: trace.inject(point.call, "signal=KILL")})
-        if outcomes[-1].exit_code == KILLED:
+        killed, reached = outcomes[-1].exit_code == KILLED, trace.reached(point.call)
+        if killed and reached:
             break
-    if outcomes[-1].exit_code != KILLED:
+    if not killed:
         yield f"could not be killed there: {outcomes[-1]} {trace.file.read_text(errors='replace')[-200:]!r}"
-    elif not trace.reached(point.call):
+    elif not reached:
         tally.count("killed elsewhere")
     trace.close()
     for verb in continuation:

@@ -1,6 +1,7 @@
 """One process under strace: which system calls it makes, and how it fares when one of them kills it or fails.
 
-Law: calls are counted by strace, name by name, from the first execve on; the n-th of a recording is the n-th of the next run.
+Law: calls are counted by strace, name by name, from the first execve on; the n-th of a recording is the n-th of the next run, unless
+the kernel let one of them begin again (sysctls of IPv6 do while another process holds the lock of all links), which only strace counts.
 """
 
 import re
@@ -62,7 +63,7 @@ class Trace:
         first, begun = "", whole
         for line in self.file.read_text(errors="replace").splitlines():
             match = LINE.match(line)
-            if not match:
+            if not match or "= ? ERESTART" in line:
                 continue
             process, name, text = match.groups()
             first = first or process
