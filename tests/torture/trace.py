@@ -77,7 +77,9 @@ class Trace:
 
     def reached(self, call: Call) -> bool:
         """Whether the last run got to *call*, and it was the same one that was recorded."""
-        return any(other.number == call.number and other.shape == call.shape for other in self.calls(whole=True))
+        same = [other for other in self.calls(whole=True) if other.number == call.number]
+        # What was to be received is not told of a call that failed.
+        return any(other.shape == call.shape or ("INJECTED" in other.text and other.shape[:8] == call.shape[:8]) for other in same)
 
     def close(self) -> None:
         self.file.unlink(missing_ok=True)
