@@ -104,10 +104,9 @@ def promised(history: Sequence[Operation], results: dict[tuple[str, int], Any]) 
 def run(scenario: Scenario, folder: Path, verb: str, container: str, killed: Call | None = None) -> tuple[str, bytes]:
     """One process of host-local under strace: (what it did, its answer)."""
     with tempfile.NamedTemporaryFile(prefix="trace-", mode="r", encoding="ascii") as file:
-        start = [*recording.STRACE, "-o", file.name]
-        if killed:
-            start = [it for it in start if it != "--seccomp-bpf"]
-            start += ["-e", f"inject={killed.name}:signal=KILL:when={killed.number}"]
+        names = {*recording.CALLS, *([killed.name] if killed else [])}
+        start = [*recording.STRACE, "-e", f"trace={','.join(names)}", "-o", file.name]
+        start += ["-e", f"inject={killed.name}:signal=KILL:when={killed.number}"] if killed else ["--seccomp-bpf"]
         done = subprocess.run(
             [*start, scenario.executables / "host-local"],
             env={**environ(verb, container, str(scenario.executables)), "PATH": plugin.PATH},

@@ -10,7 +10,7 @@ CALLS: tuple[str, ...] = (
     *("openat", "creat", "close", "dup", "write", "pwrite64", "fsync", "fdatasync", "sync", "syncfs", "ftruncate", "truncate", "fallocate"),
     *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "symlinkat", "mkdir", "mkdirat", "rmdir", "fsetxattr", "setxattr"),
 )
-STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-xx", "-s", "65536", "-e", "signal=none", "-e", f"trace={','.join(CALLS)}")
+STRACE = ("strace", "-f", "-qq", "-xx", "-s", "65536", "-e", "signal=none")
 LINE = re.compile(r"\d+ +(\w+)\((.*)\) += (-?\d+)")
 ARGUMENT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"|([^",]+)')
 
@@ -35,7 +35,7 @@ class Recorder:
         self.open = {}
         for line in trace.splitlines():
             match = LINE.match(line)
-            if match and not match[3].startswith("-"):
+            if match and match[1] in CALLS and not match[3].startswith("-"):
                 arguments = [unescaped(quoted) if quoted else bare.strip() for quoted, bare in ARGUMENT.findall(match[2])]
                 self.operations += self.told(match[1], [it for it in arguments if it], match[3], owner)
 
