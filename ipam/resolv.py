@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from core.deadline import WAITING
 from core.errors import INVALID_CONFIG, CNIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+LIMIT = 1 << 20  # bytes; the resolver itself reads far fewer
 
 def read(path: str) -> dict[str, Any]:
     """The dns object of the file at *path*. Raises CNIError(INVALID_CONFIG) when it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return parse(file.read().decode("utf-8", "replace"))
+        with WAITING, open(path, "rb") as file:  # it may be a pipe that nobody writes to
+            return parse(file.read(LIMIT).decode("utf-8", "replace"))
     except (OSError, ValueError) as error:
         raise CNIError(INVALID_CONFIG, f"ipam.resolvConf: cannot read {path}: {getattr(error, 'strerror', error)}") from None
 

@@ -1,5 +1,6 @@
 """A verb ends in time, whatever it waits for: SIGTERM and the end of the budget are code 11, and what was done is undone."""
 
+import os
 import random
 import signal
 import time
@@ -115,6 +116,18 @@ def test_a_configuration_without_an_end_is_given_up(host: Host, kind: str, comma
     running = Running(host, command, config, container, {how: "1"} if how.startswith("CNI") else {}, open_stdin=True)
     if how == "SIGTERM":
         running.until_blocked("pipe").signal(signal.SIGTERM)
+    given_up(running.answer())
+    assert running.seconds < ENOUGH_S
+    assert host.state(container) == before
+
+
+def test_a_resolv_conf_that_nobody_writes_is_given_up(host: Host) -> None:
+    """resolvConf is a pipe without a writer."""
+    os.mkfifo(host.folder / "pipe")
+    container = host.container()
+    network = host.network(bridge(ipam=host_local(host.data, "10.1.0.0/24", resolvConf=str(host.folder / "pipe"))))
+    before = host.state(container)
+    running = Running(host, "ADD", request(network, container, "ADD"), container, {"CNIWIRE_TIMEOUT": "1"})
     given_up(running.answer())
     assert running.seconds < ENOUGH_S
     assert host.state(container) == before
