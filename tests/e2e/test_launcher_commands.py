@@ -145,7 +145,7 @@ def test_up_makes_namespaces_that_ip_netns_knows(cniwire: Cniwire) -> None:
     address = attached[1]["result"]["ips"][0]["address"].split("/")[0]
     assert web in cniwire.host.run("ip netns list")
     assert "lo UNKNOWN" in " ".join(cniwire.host.run(f"ip netns exec {web} ip -brief link").split())
-    cniwire("exec", web, "ping", "-c", "1", "-W", "2", address)
+    cniwire("exec", web, "busybox", "ping", "-c", "1", "-W", "2", address)
     cniwire("exec", db, "sh", "-c", "exit 5", status=5)
     picture = cniwire.json("ls")
     (network,) = picture["networks"]
