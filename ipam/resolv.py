@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core import system
 from core.deadline import WAITING
 from core.errors import INVALID_CONFIG, CNIError
 
@@ -11,13 +12,25 @@ if TYPE_CHECKING:
 
 LIMIT = 1 << 20  # bytes; the resolver itself reads far fewer
 
+
 def read(path: str) -> dict[str, Any]:
     """The dns object of the file at *path*. Raises CNIError(INVALID_CONFIG) when it cannot be read."""
     try:
-        with WAITING, open(path, "rb") as file:  # it may be a pipe that nobody writes to
-            return parse(file.read(LIMIT).decode("utf-8", "replace"))
+        with WAITING:  # it may be a pipe that nobody writes to
+            return parse(_content(path).decode("utf-8", "replace"))
     except (OSError, ValueError) as error:
         raise CNIError(INVALID_CONFIG, f"ipam.resolvConf: cannot read {path}: {getattr(error, 'strerror', error)}") from None
+
+
+def _content(path: str) -> bytes:
+    descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
+    try:
+        content = b""
+        while len(content) < LIMIT and (more := system.read(descriptor, LIMIT - len(content))):
+            content += more
+        return content
+    finally:
+        system.close(descriptor)
 
 
 def parse(text: str) -> dict[str, Any]:

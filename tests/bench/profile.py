@@ -4,7 +4,7 @@ Tracing makes every traced call some 20 to 40 microseconds dearer; the untraced 
 """
 
 import argparse
-import ast
+import json
 import os
 import re
 import statistics
@@ -20,7 +20,7 @@ from tests.bench.node import Attachment, Json, Node, Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "dist" / "cniwire"
-PLACES = ROOT / "build" / "bundle" / "modules.py"  # where bundle.spec wrote which module lies where in the archive
+PLACES = ROOT / "build" / "modules.json"  # where bundle/build.py wrote which module lies where in the archive
 ARCHIVE = "cniwire.modules"
 FILES = "openat,read,write,fsync,fdatasync,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
 CALLS = f"execve,pread64,{FILES},socket,sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
@@ -50,8 +50,7 @@ def events(trace: Path) -> list[Event]:
 
 def module_names() -> dict[int, str]:
     """Offset in the archive to module."""
-    match = re.search(r"^PLACES = (.*)$", PLACES.read_text(), re.MULTILINE) if PLACES.exists() else None
-    places: dict[str, tuple[int, int]] = ast.literal_eval(match[1]) if match else {}
+    places: dict[str, tuple[int, int]] = json.loads(PLACES.read_text()) if PLACES.exists() else {}
     return {offset: name for name, (_, offset) in places.items()}
 
 
@@ -79,8 +78,7 @@ def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, fl
     """(line of the profile, ms) for each stretch of one traced call; together they are the whole of it."""
     starts = [number for number, event in enumerate(found) if event.call == "execve"]
     archive = next(number for number, event in enumerate(found) if event.call == "openat" and ARCHIVE in event.arguments)
-    yield "start: bootloader, until it starts itself anew", found[starts[-1]].at
-    yield "start: bootloader and interpreter", found[archive].at - found[starts[-1]].at
+    yield "start: interpreter", found[archive].at - found[starts[-1]].at
     batch: dict[str, int] = {}
     for event, following in zip(found[archive:], found[archive + 1 :], strict=False):
         after = following.at - event.at - event.took

@@ -1,0 +1,98 @@
+"""What the interpreter runs first in a bundled plugin.
+
+The plugins' own modules stand marshalled in one file; each is read and run when the first of its names is asked for, without
+importlib's search, locks and specs. For whatever else is imported, the interpreter's start is completed first.
+"""
+
+import gc
+import posix
+import sys
+from _codecs import register
+from _imp import create_builtin, create_dynamic, exec_builtin, exec_dynamic
+from marshal import loads
+from posix import O_CLOEXEC, open, pread, readlink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    # From interpreter.c: our name as the caller wrote it, the bundle's folder of contents, and the interpreter's own functions.
+    CALLED: str
+    CONTENTS: str
+    interpreter: Any
+    # From build.py, sizes and offsets in the file of modules: of each module, and of each plugin's entry script.
+    PLACES: dict[str, tuple[int, int]]
+    PLUGINS: dict[str, tuple[int, int]]
+    # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
+    LENT: dict[str, str]
+
+gc.disable()  # nothing lives long enough to be collected
+
+FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC)
+setattr(sys, "_MEIPASS", CONTENTS)  # how code knows that it is bundled, by PyInstaller's custom
+if not hasattr(posix, "setns"):
+    setattr(posix, "setns", interpreter.setns)  # as Python has it since 3.12
+
+
+class Module(type(sys)):  # type: ignore[misc]
+    """A module that is run when the first of its names is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        place = PLACES.pop(self.__name__, None)
+        if place is None:
+            raise AttributeError(name)
+        exec(loads(pread(FILE, *place)), self.__dict__)
+        return getattr(self, name)
+
+
+class Cold:
+    """The finder for everything that no plugin needs as long as all is well."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        sys.meta_path.remove(Cold)  # the search on disk takes its place
+        interpreter.complete()
+        return sys.meta_path[-1].find_spec(name, path, target)
+
+
+def codec(name: str) -> Any:
+    """The first search for a codec loads them all; until then the interpreter knows its own few, and how to handle errors."""
+    if sys.modules.get("encodings") is NO_CODECS:
+        del sys.modules["encodings"]
+    from encodings import search_function
+
+    return search_function(name)
+
+
+class Spec:
+    """What _imp wants to know of a module."""
+
+    def __init__(self, name: str, origin: str):
+        self.name, self.origin = name, origin
+
+
+def lend(name: str, origin: str) -> None:
+    """Make a module of the interpreter importable, without a search; *origin* is where an extension module lies."""
+    spec: Any = Spec(name, origin)
+    sys.modules[name] = module = create_dynamic(spec) if origin else create_builtin(spec)
+    (exec_dynamic if origin else exec_builtin)(module)
+
+
+def plugin(path: str) -> str:
+    """Which of ours is called by *path*; a link may have a name of its own. Raises OSError."""
+    while (name := path[path.rfind("/") + 1 :]) not in PLUGINS:
+        target = readlink(path)
+        path = target if target.startswith("/") else path[: path.rfind("/") + 1] + target
+    return name
+
+
+NO_CODECS: ModuleType = type(sys)("encodings")
+sys.modules["encodings"] = NO_CODECS
+register(codec)
+for name in PLACES:
+    sys.modules[name] = Module(name)
+for name, origin in LENT.items():
+    lend(name, origin and CONTENTS + origin)
+sys.meta_path.append(Cold)
+exec(loads(pread(FILE, *PLUGINS[plugin(CALLED)])), {"__name__": "__main__"})

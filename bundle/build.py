@@ -1,0 +1,123 @@
+"""Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python bundle/build.py FOLDER.
+
+Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions, TYPE_CHECKING
+blocks. That halves what every start has to read.
+"""
+
+import ast
+import json
+import marshal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENTRIES = ("bridge", "host-local", "portmap")  # of bin/
+PACKAGES = ("core", "plugins", "ipam")
+EXECUTABLE, LINKS = ENTRIES[0], ENTRIES[1:]
+BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
+EXTENSIONS = ("_json",)
+PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: where which module lies
+PLUGIN_PART_MAX, BUNDLE_MAX = 12_000_000, 40_000_000  # bytes on disk
+
+
+class Lean(ast.NodeTransformer):
+    """Drops what has no effect when the module runs; of a class's annotations only the names have one."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+        for field in fields:
+            field.annotation = ast.copy_location(ast.Constant(None), field)
+        node.body = [each if each in fields else self.visit(each) for each in node.body]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        return ast.Assign([node.target], node.value) if node.value else ast.Pass()
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        is_for_readers = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return (node.orelse or ast.Pass()) if is_for_readers else node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        return ast.Pass() if node.module == "__future__" else node
+
+
+def compiled(source: Path) -> bytes:
+    """The marshalled code of a source file."""
+    tree = ast.fix_missing_locations(Lean().visit(ast.parse(source.read_text())))
+    return marshal.dumps(compile(tree, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2))
+
+
+def archive(contents: Path) -> None:
+    """Write all modules into one file, and boot.py, told where each lies, into another."""
+    sources = [path for package in PACKAGES for path in sorted((ROOT / package).glob("*.py"))]
+    places: dict[str, tuple[int, int]] = {}  # (size, offset), as pread wants them
+    with open(contents / "cniwire.modules", "wb") as file:
+        for source in [*sources, *(ROOT / "bin" / name for name in ENTRIES)]:
+            name = ".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            code = compiled(source)
+            places[name] = (len(code), file.tell())
+            file.write(code)
+    entries = {name: places.pop(f"bin.{name}") for name in ENTRIES}
+    (contents / "cniwire.boot").write_bytes(boot(places, entries, contents))
+    PLACES.parent.mkdir(exist_ok=True)
+    PLACES.write_text(json.dumps(places))
+
+
+def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path) -> bytes:
+    """The marshalled code of boot.py, with the values that it declares as coming from here."""
+    lent = {name: "" for name in BUILTIN if name in sys.builtin_module_names}
+    for name in EXTENSIONS:
+        found = next(contents.glob(f"python3*/lib-dynload/{name}.*"), None)
+        if found:
+            lent[name] = f"/{found.relative_to(contents)}"
+    source = ROOT / "bundle" / "boot.py"
+    told = ast.parse(f"PLACES, PLUGINS, LENT = {places}, {entries}, {lent}")
+    tree = Lean().visit(ast.parse(source.read_text()))
+    tree.body[1:1] = told.body
+    return marshal.dumps(compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
+
+
+def link(target: Path) -> None:
+    """Compile interpreter.c against the static library of this Python. Raises CalledProcessError."""
+    of = sysconfig.get_config_var
+    library = Path(of("LIBPL"), of("LIBRARY"))
+    libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
+    # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic", "-I", of("INCLUDEPY")]
+    subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
+
+
+def size(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file() and not path.is_symlink())
+
+
+def main(folder: Path) -> int:
+    contents = folder / "lib"
+    archive(contents)
+    link(folder / EXECUTABLE)
+    for name in LINKS:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(EXECUTABLE)
+    plugin_part = size([folder / EXECUTABLE, *contents.glob("cniwire.*"), *contents.glob("python3*/lib-dynload/_json.*")])
+    whole = size(folder.rglob("*"))
+    print(f"plugins {plugin_part / 1e6:.1f} MB, with the launcher {whole / 1e6:.1f} MB")
+    if plugin_part > PLUGIN_PART_MAX or whole > BUNDLE_MAX:
+        print("the bundle has grown too large: what came in?", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,183 @@
+/* The plugins' executable: CPython, linked in, and started no further than a plugin needs.
+ *
+ * A plugin lives for some milliseconds, so its start is its price. Here the interpreter stands after its core phase (PEP 587,
+ * multi-phase initialization): no search path, no codecs module, no standard streams. boot.py, marshalled beside us, makes the
+ * plugins' own modules importable. Whatever asks for a module of the standard library, which happens only on the way to an
+ * error message, has the rest of the start done first, by complete().
+ *
+ * One file serves all plugins: it looks at the name by which it was called.
+ */
+#define PY_SSIZE_T_CLEAN
+#define _GNU_SOURCE
+#include <Python.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <marshal.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define BOOT "cniwire.boot"
+#define LARGEST_BOOT (1 << 16)
+
+/* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
+extern int _PySignal_Init(int install_signal_handlers);
+
+static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
+
+/* The only error that no Python code can tell. */
+static int fail(const char *what)
+{
+    dprintf(1, "{\"cniVersion\": \"1.0.0\", \"code\": 999, \"msg\": \"%s: this bundle is damaged: install it again\"}\n", what);
+    return 1;
+}
+
+/* What core.main does for standard descriptors that are closed, before we open files ourselves: they fail as closed ones would. */
+static void occupy_closed_descriptors(void)
+{
+    for (int descriptor = 0; descriptor < 3; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0)
+            open("/dev/null", descriptor ? O_RDONLY : O_WRONLY);
+}
+
+static PyObject *complete(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    PyStatus status = _Py_InitializeMain();
+    if (PyStatus_Exception(status)) {
+        PyErr_Format(PyExc_ImportError, "the interpreter's start: %s", status.err_msg ? status.err_msg : "failed");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *enter(PyObject *self, PyObject *arguments)
+{
+    int descriptor, kind;
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "ii", &descriptor, &kind))
+        return NULL;
+    if (setns(descriptor, kind) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"complete", complete, METH_NOARGS, "complete()\n\nDo the rest of the interpreter's start: search path, codecs, streams."},
+    {"setns", enter, METH_VARARGS, "setns(fd, nstype)\n\nos.setns, which Python has since 3.12. Raises OSError."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyStatus search(PyConfig *config, const char *below)
+{
+    char path[2 * PATH_MAX];
+    wchar_t *decoded;
+    PyStatus status;
+    snprintf(path, sizeof path, "%s%s", contents, below);
+    decoded = Py_DecodeLocale(path, NULL);
+    if (!decoded)
+        return PyStatus_NoMemory();
+    status = PyWideStringList_Append(&config->module_search_paths, decoded);
+    PyMem_RawFree(decoded);
+    return status;
+}
+
+/* Every path that the interpreter would search the disk for is given here. */
+static PyStatus place(PyConfig *config)
+{
+    wchar_t **const paths[] = {
+        &config->executable, &config->base_executable, &config->home, &config->prefix, &config->exec_prefix,
+        &config->base_prefix, &config->base_exec_prefix, &config->stdlib_dir,
+    };
+    PyStatus status = PyConfig_SetString(config, &config->platlibdir, L"lib");
+    for (size_t each = 0; each < sizeof paths / sizeof *paths && !PyStatus_Exception(status); each++)
+        status = PyConfig_SetBytesString(config, paths[each], contents);
+    config->module_search_paths_set = 1;
+    if (!PyStatus_Exception(status))
+        status = search(config, "/base_library.zip");
+    if (!PyStatus_Exception(status))
+        status = search(config, "/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) "/lib-dynload");
+    if (!PyStatus_Exception(status))
+        status = search(config, "");
+    return status;
+}
+
+static PyStatus start(void)
+{
+    PyPreConfig before;
+    PyConfig config;
+    PyStatus status;
+
+    PyPreConfig_InitIsolatedConfig(&before);
+    before.utf8_mode = 1; /* names and paths are UTF-8, whatever the runtime's locale says */
+    status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status))
+        return status;
+    PyConfig_InitIsolatedConfig(&config);
+    config._init_main = 0;
+    config.site_import = 0;
+    config.parse_argv = 0;
+    config.pathconfig_warnings = 0;
+    config.install_signal_handlers = 0;
+    config.optimization_level = 2;
+    config.write_bytecode = 0;
+    status = place(&config);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return status;
+}
+
+static PyObject *boot_code(void)
+{
+    static char marshalled[LARGEST_BOOT];
+    char path[2 * PATH_MAX];
+    ssize_t size = -1;
+    FILE *file;
+    snprintf(path, sizeof path, "%s/" BOOT, contents);
+    file = fopen(path, "rbe");
+    if (file) {
+        size = (ssize_t)fread(marshalled, 1, sizeof marshalled, file);
+        fclose(file);
+    }
+    return size > 0 ? PyMarshal_ReadObjectFromString(marshalled, size) : PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+}
+
+/* Run boot.py with CALLED, our name, CONTENTS, and our functions. Does not return unless something is broken. */
+static int boot(const char *called)
+{
+    PyObject *globals = PyDict_New(), *code = boot_code(), *module, *done;
+    static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_interpreter", NULL, -1, functions, NULL, NULL, NULL, NULL};
+    if (!globals || !code || !(module = PyModule_Create(&definition)))
+        return -1;
+    if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
+        PyDict_SetItemString(globals, "interpreter", module) < 0 ||
+        PyDict_SetItemString(globals, "CALLED", PyUnicode_DecodeFSDefault(called)) < 0 ||
+        PyDict_SetItemString(globals, "CONTENTS", PyUnicode_DecodeFSDefault(contents)) < 0)
+        return -1;
+    done = PyEval_EvalCode(code, globals, globals);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+int main(int count, char **arguments)
+{
+    PyStatus status;
+    ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib");
+    if (length <= 0 || count < 1)
+        return fail("/proc/self/exe");
+    occupy_closed_descriptors();
+    contents[length] = 0;
+    strcpy(strrchr(contents, '/') + 1, "lib");
+
+    signal(SIGPIPE, SIG_IGN); /* who stops listening is an error of write(2), not our death: as every Python has it */
+    signal(SIGXFSZ, SIG_IGN);
+    status = start();
+    if (PyStatus_Exception(status))
+        return fail(status.err_msg ? status.err_msg : "the interpreter's start");
+    if (_PySignal_Init(0) < 0 || boot(arguments[0]) < 0) {
+        PyErr_Print();
+        return fail(BOOT);
+    }
+    return 0;
+}
