@@ -8,6 +8,7 @@ from __future__ import annotations
 from core import rtnetlink, sysctl
 from core.address import overlap
 from core.errors import GATEWAY_CONFLICT, CNIError
+from core.netlink import if_indextoname
 from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, Route, Sysctl, Up
 from core.record import replace
 from core.rtnetlink import IFF_UP, Path
@@ -24,7 +25,7 @@ LINK_LOCAL = 253  # scope
 # A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
 SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
-UNREACHABLE = (2, 19, 101, 113)  # ENOENT, ENODEV, ENETUNREACH, EHOSTUNREACH
+UNREACHABLE = (2, 6, 19, 101, 113)  # ENOENT, ENXIO, ENODEV, ENETUNREACH, EHOSTUNREACH
 
 
 def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
@@ -99,7 +100,8 @@ def _create(kernel: Kernel, *batch: Any) -> None:
             failure.record = want  # type: ignore[attr-defined]
             raise failure
     for want in batch:
-        kernel.forget_link(place, want.link)
+        if isinstance(want, Up):
+            kernel.remember_up(place, want.link)
 
 
 def _prepare(link: str) -> None:
@@ -142,8 +144,7 @@ def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
 def _way(kernel: Kernel, destination: bytes) -> str:
     """The sysctl that lets 127.0.0.1 reach *destination*."""
     hops = rtnetlink.route(kernel.at(HOST).ask(rtnetlink.get_route(destination))[0][1])
-    link = rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(hops[0][0]))[0][1])
-    return f"net/ipv4/conf/{link.name}/route_localnet"
+    return f"net/ipv4/conf/{if_indextoname(hops[0][0])}/route_localnet"
 
 
 def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | None:

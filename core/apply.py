@@ -10,7 +10,7 @@ from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError, of_kernel
 from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
-from core.ruleset import Chain, kin
+from core.ruleset import Chain, Table, kin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +30,16 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
     Returns what *finish* returns. Raises CNIError.
     """
     created: list[object] = []
+    skeleton: list[object] = []
     try:
         for record in plan.shared:
-            _attempt("create", record, _ensure, kernel, record)
+            if isinstance(record, (Table, Chain)):
+                skeleton.append(record)
+            else:
+                _ensure(kernel, record)
         for batch in _batches(plan.owned):
             check_deadline()
-            created.extend(_create(kernel, batch))
+            created.extend(_create(kernel, batch, skeleton))
         return _finished(finish)
     except BaseException as error:
         undo(kernel, [*created, *getattr(error, "under_way", ())])
@@ -61,6 +65,10 @@ def undo(kernel: Any, created: list[object]) -> None:
 
 
 def _ensure(kernel: Any, record: object) -> None:
+    _attempt("create", record, _find_or_create, kernel, record)
+
+
+def _find_or_create(kernel: Any, record: object) -> None:
     found = kernel.find(record)
     if found and (found == record or not isinstance(record, SETTINGS)):
         return
@@ -93,20 +101,39 @@ def _batch(record: object) -> str:
     return "sysctl" if isinstance(record, Sysctl) and record.place == CONTAINER else ""
 
 
-def _create(kernel: Any, batch: list[object]) -> list[object]:
+def _create(kernel: Any, batch: list[object], skeleton: list[object]) -> list[object]:
     """Create a batch and return it. One whose answer did not come may be there all the same: the error's under_way takes it along."""
     try:
-        try:
+        if _batch(batch[0]) == "nft":
+            _create_in(kernel, skeleton, batch)
+        else:
             _attempt("create", batch[0], kernel.create, *batch)
-        except CNIError as error:
-            if not isinstance(error.__cause__, FileExistsError) or _batch(batch[0]) != "nft":
-                raise
-            _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
     except CNIError as error:
         if isinstance(error, Expired) or getattr(error.__cause__, "unanswered", False):
             error.under_way = batch  # type: ignore[attr-defined]
         raise
     return batch
+
+
+def _create_in(kernel: Any, skeleton: list[object], batch: list[object]) -> None:
+    """Create an nft batch. The shared tables and chains that it stands on are nearly always there: its refusal tells when they are not."""
+    try:
+        _create_or_replace(kernel, batch)
+    except CNIError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        for record in skeleton:
+            _ensure(kernel, record)
+        _create_or_replace(kernel, batch)
+
+
+def _create_or_replace(kernel: Any, batch: list[object]) -> None:
+    try:
+        _attempt("create", batch[0], kernel.create, *batch)
+    except CNIError as error:
+        if not isinstance(error.__cause__, FileExistsError):
+            raise
+        _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
 
 
 def _stale(kernel: Any, batch: list[Any]) -> list[Any]:

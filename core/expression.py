@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from core.address import Cidr, mask
 from core.address import text as address_text
-from core.message import attribute, nest, pack, string
+from core.message import nest, pack, string
+from core.nft import JUMP as JUMP
+from core.nft import u32, value, verdict
 from core.record import record
 
 REG_VERDICT, REG_1 = 0, 1
@@ -18,7 +20,7 @@ NFPROTO, L4PROTO, IIFNAME, OIFNAME, MARK = 15, 16, 6, 7, 3  # NFT_META_*
 IPV4, IPV6 = 2, 10
 RTN_LOCAL = 2
 IPS_DST_NAT = 0x20
-ACCEPT, DROP, JUMP, GOTO, RETURN = 1, 0, -3, -4, -5
+ACCEPT, DROP, GOTO, RETURN = 1, 0, -4, -5
 
 
 @record
@@ -27,21 +29,6 @@ class Rule:
 
     text: str
     expressions: bytes
-
-
-def u32(kind: int, value: int) -> bytes:
-    """An attribute with a big-endian integer."""
-    return attribute(kind, pack(">I", value & 0xFFFFFFFF))
-
-
-def value(kind: int, data: bytes) -> bytes:
-    """A data attribute holding a plain value."""
-    return nest(kind, attribute(1, data))
-
-
-def verdict(kind: int, code: int, chain: str = "") -> bytes:
-    """A data attribute holding a verdict."""
-    return nest(kind, nest(2, u32(1, code), string(2, chain) if chain else b""))
 
 
 def expression(name: str, *data: bytes) -> bytes:

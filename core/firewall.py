@@ -27,7 +27,7 @@ def _find_chain(kernel: Kernel, want: Chain) -> Chain | None:
     if not kernel.firewall.exists(want):
         return None
     count = kernel.firewall.rule_count(want.family, want.name)
-    return want if count == len(want.rules) else changed(want, rules=want.rules[:count])
+    return want if count >= want.size else changed(want, body=want.rules[:count], net=None)
 
 
 def _find_element(kernel: Kernel, want: Element) -> Element | None:
@@ -39,8 +39,12 @@ def _messages(records: tuple[Any, ...]) -> list[Message]:
     """Tables and chains first, as elements jump to them."""
     from core import nftables  # late: loaded with the first netfilter socket
 
-    made = [message for item in records if isinstance(item, Table) for message in nftables.table(item)]
-    made += [message for item in records if isinstance(item, Chain) for message in nftables.chain(item)]
+    made: list[Message] = []
+    if any([isinstance(item, (Table, Chain)) for item in records]):
+        from core import skeleton  # late: nearly always it is there
+
+        made += [message for item in records if isinstance(item, Table) for message in skeleton.table(item)]
+        made += [message for item in records if isinstance(item, Chain) for message in skeleton.chain(item)]
     return made + nftables.create_elements([item for item in records if isinstance(item, Element)])
 
 
@@ -67,6 +71,8 @@ def _delete(kernel: Kernel, want: Any) -> list[Any]:
         found = kernel.firewall.find(want)
         if found is None or found.owner != want.owner:
             return []
+    elif not (kernel.firewall.has_table(want.family) and kernel.firewall.exists(want)):
+        return []  # a transaction that fails would wait for an RCU grace period
     try:
         kernel.firewall.commit(_removal([want]))
     except FileNotFoundError:
@@ -90,6 +96,8 @@ def _find_elements(kernel: Kernel, want: Elements) -> Elements | None:
 
 def _delete_elements(kernel: Kernel, want: Elements) -> list[Element]:
     """In one transaction; again if somebody deleted one of them in between."""
+    if not kernel.firewall.has_table(want.family):
+        return []
     for attempt in range(RACES):
         found = elements_of(kernel, want)
         try:

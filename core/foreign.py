@@ -87,6 +87,8 @@ def _each(*tasks: Callable[[], None]) -> list[CNIError]:
 
 def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
     """Delete an iptables-nft chain of table nat and the rules of *entry* that jump to it; absent is FileNotFoundError."""
+    if not kernel.firewall.has_table(family, "nat"):
+        return
     from core import nftables  # late: loaded with the first netfilter socket
 
     nat = nftables.head(family) + string(1, "nat")
@@ -111,7 +113,9 @@ def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
 
 
 def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callable[[str], bool]) -> None:
-    """Delete the rules of a chain whose comment is *mine*; a missing table is FileNotFoundError."""
+    """Delete the rules of a chain whose comment is *mine*; a missing chain is FileNotFoundError."""
+    if not kernel.firewall.has_table(family, table):
+        return
     from core import nftables  # late: loaded with the first netfilter socket
 
     place = nftables.head(family) + string(1, table)

@@ -11,7 +11,8 @@ from core.attachment import network_prefix
 from core.errors import NOT_AVAILABLE, CNIError
 from core.netlink import ROUTE, Socket
 from core.plan import CONTAINER, HOST, Element, Elements, Veth
-from core.rtnetlink import OPERSTATE_UP, Link
+from core.record import replace
+from core.rtnetlink import IFF_UP, OPERSTATE_UP, Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class Kernel:
                 found += firewall.owned(self, kind.family, kind.maps, network_prefix(network))
         return found
 
+    def elements_in(self, family: str, name: str) -> list[Element]:
+        """The elements of one map; none where there is no such map. Raises OSError."""
+        return self.firewall.list(family, name)
+
     def elements_of(self, kind: Elements) -> list[Element]:
         """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
         return firewall.elements_of(self, kind)
@@ -139,18 +144,31 @@ class Kernel:
         """Look again next time."""
         self.links.pop((place, name), None)
 
+    def remember_up(self, place: str, name: str) -> None:
+        """A link was switched on: nothing else of it has changed in the container, while in the host it may begin to forward."""
+        known = self.links.pop((place, name), None)
+        if known and place == CONTAINER:
+            self.links[place, name] = replace(known, flags=known.flags | IFF_UP)
+
     def look_again(self, place: str, name: str) -> Link:
         """As need, but past what is remembered."""
         self.forget_link(place, name)
         return self.need(place, name)
+
+    def look(self, place: str, *names: str) -> None:
+        """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
+        for name in names:
+            self.forget_link(place, name)
+        answers = self.at(place).ask_all(tuple([rtnetlink.get_link(name) for name in names]))
+        self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, (replies, _) in zip(names, answers) if replies})
 
     def link_exists(self, name: str) -> bool:
         """Whether the host has a link of that name. Raises OSError."""
         return self.link(HOST, name) is not None
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
-        """Wait for the kernel's own word that a link is *ready*; False when it has not come in time."""
-        return self._await(LINK_EVENTS, place, lambda: ready(self.look_again(place, name)))
+        """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""
+        return ready(self.need(place, name)) or self._await(LINK_EVENTS, place, lambda: ready(self.look_again(place, name)))
 
     def _await(self, group: int, place: str, done: Callable[[], bool]) -> bool:
         if done():

@@ -55,11 +55,10 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
     host, inside = kernel.link(HOST, want.name), kernel.link(CONTAINER, want.ifname)
     if host is None or inside is None or host.kind != "veth" or host.peer != inside.index or inside.peer != host.index:
         return None
-    master = rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(host.master))[0][1]).name if host.master else ""
     return Veth(
         host.name,
         inside.name,
-        master,
+        _master(kernel, host.master, want.bridge),
         host.alias,
         inside.mtu if want.mtu else 0,
         inside.mac if want.mac else b"",
@@ -67,6 +66,14 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
         host.port.get(33) == b"\1",
         host.up,
     )
+
+
+def _master(kernel: Kernel, index: int, likely: str) -> str:
+    """The name of the bridge with *index*, "" for none; the *likely* one is known already, as a rule."""
+    bridge = kernel.link(HOST, likely) if index and likely else None
+    if bridge and bridge.index == index:
+        return likely
+    return rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(index))[0][1]).name if index else ""
 
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:

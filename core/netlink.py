@@ -7,13 +7,15 @@ but an interrupted dump. RFC 3549; linux/netlink.h.
 from __future__ import annotations
 
 from core.deadline import WAITING
-from core.message import ACK, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
+from core.message import ACK, DUMP, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
 from core.system import strerror
 
 try:
     from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
+    from _socket import if_indextoname as if_indextoname
 except ImportError:  # another Python: the public module has the same names
     from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
+    from socket import if_indextoname as if_indextoname
 
 ROUTE, NETFILTER = 0, 12  # protocols
 ERROR, DONE = 2, 3  # message types
@@ -42,11 +44,15 @@ class Socket:
         self.socket.close()
 
     def ask(self, message: Message) -> list[tuple[int, bytes]]:
-        """Send one request and return the (type, payload) of each reply. Raises OSError."""
-        replies, failure = self.exchange((message,))[0]
+        """Send one question and return the (type, payload) of each reply. Raises OSError."""
+        replies, failure = self.ask_all((message,))[0]
         if failure:
             raise failure
         return replies
+
+    def ask_all(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
+        """As exchange, for questions: one dump, or any number of others. Their one reply is the end, so no acknowledgement is asked for."""
+        return self.exchange(messages, REQUEST)
 
     def do(self, *messages: Message) -> list[list[tuple[int, bytes]]]:
         """Send requests together; each is carried out. Returns the replies to each; raises the first one's OSError."""
@@ -56,10 +62,11 @@ class Socket:
                 raise failure
         return [replies for replies, _ in outcome]
 
-    def exchange(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
+    def exchange(self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
         """Send requests together and collect, for each, its replies and its error. Raises OSError if the socket fails."""
+        one_reply = acknowledged == REQUEST and messages[0].flags != DUMP
         for _ in range(INTERRUPTED_TRIES):
-            first = self.send(messages)
+            first = self.send(messages, acknowledged)
             outcome: list[tuple[list[tuple[int, bytes]], OSError | None]] = [([], None) for _ in messages]
             waiting, interrupted = set(range(first, first + len(messages))), False
             while waiting:
@@ -72,6 +79,8 @@ class Socket:
                         waiting.discard(sequence)
                     else:
                         outcome[sequence - first][0].append((kind, payload))
+                        if one_reply:
+                            waiting.discard(sequence)
             if not interrupted:
                 return outcome
         raise InterruptedError(4, "the kernel's table kept changing while it was listed")

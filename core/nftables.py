@@ -6,11 +6,11 @@ Law: this module writes to tables named cniwire only. linux/netfilter/nf_tables.
 from __future__ import annotations
 
 from core import netlink
-from core.expression import JUMP, u32, value, verdict
-from core.message import ACK, APPEND, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
+from core.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
 from core.netlink import NETFILTER
+from core.nft import JUMP, value, verdict
 from core.plan import Element
-from core.ruleset import TABLE, TABLES, Chain, Map, Table
+from core.ruleset import TABLE, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 FAMILIES = {"inet": 1, "ip": 2, "ip6": 10, "bridge": 7}
 BATCH_BEGIN, BATCH_END = 0x10, 0x11
 SUBSYSTEM = 10 << 8
-NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DELRULE = [SUBSYSTEM | kind for kind in range(9)]
-NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM = [SUBSYSTEM | kind for kind in range(9, 15)]
-TYPES = {"ipv4_addr": (7, 4), "ipv6_addr": (8, 16), "inet_proto": (12, 4), "inet_service": (13, 4), "ifname": (41, 16)}  # number, padded bytes
-VERDICT_TYPE, VERDICT_BYTES = 0xFFFFFF00, 16
-HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
-MAP_FLAG = 8
+NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DELRULE = range(SUBSYSTEM, SUBSYSTEM + 9)
+NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM = range(SUBSYSTEM + 9, SUBSYSTEM + 15)
 ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
 COMMENT = 0  # type of a comment in an element's, chain's and table's user data
 
@@ -45,54 +41,6 @@ def comment_text(data: bytes) -> str:
     if len(data) < 2 or data[0] != COMMENT:
         return ""
     return text(data[2 : 2 + data[1]])
-
-
-def table(skeleton: Table) -> list[Message]:
-    """Create a table with its maps and chains; EEXIST when somebody was faster."""
-    made = [Message(NEWTABLE, CREATE | EXCL, head(skeleton.family) + string(1, TABLE) + comment(6, "cniwire: CNI plugins"))]
-    made += [_map(skeleton.family, item) for item in skeleton.maps]
-    made += [_chain(item) for item in skeleton.chains]
-    return made + [message for item in skeleton.chains for message in _rules(item)]
-
-
-def chain(item: Chain) -> list[Message]:
-    """Create one chain with its rules, maps and entries; EEXIST when it is there."""
-    made = [_chain(item), *[_map(item.family, each) for each in item.maps], *_rules(item)]
-    return made + [_rule(item.family, where, rule.expressions) for where, rule in item.entries]
-
-
-def _chain(item: Chain) -> Message:
-    attrs = string(1, TABLE) + string(3, item.name)
-    if item.hook:
-        attrs += nest(4, u32(1, HOOKS[item.hook.hook]), u32(2, item.hook.priority)) + u32(5, 1) + string(7, item.hook.type)
-    return Message(NEWCHAIN, CREATE | EXCL, head(item.family) + attrs + comment(12, item.owner))
-
-
-def _rules(item: Chain) -> list[Message]:
-    return [_rule(item.family, item.name, rule.expressions) for rule in item.rules]
-
-
-def _rule(family: str, where: str, expressions: bytes) -> Message:
-    return Message(NEWRULE, CREATE | APPEND, head(family) + string(1, TABLE) + string(2, where) + nest(4, expressions))
-
-
-def _map(family: str, item: Map) -> Message:
-    key, key_bytes = _concatenated(item.key)
-    data, data_bytes = (VERDICT_TYPE, VERDICT_BYTES) if item.data == ("verdict",) else _concatenated(item.data)
-    attrs = string(1, TABLE) + string(2, item.name) + u32(3, MAP_FLAG) + u32(4, key) + u32(5, key_bytes)
-    return Message(NEWSET, CREATE | EXCL, head(family) + attrs + u32(6, data) + u32(7, data_bytes) + u32(10, 1) + _byte_order(item.key))
-
-
-def _byte_order(key: tuple[str, ...]) -> bytes:
-    """User data that lets nft print the one key of ours that is in host byte order (NFTNL_UDATA_SET_KEYBYTEORDER)."""
-    return attribute(13, b"\0\4" + pack("=I", 1)) if key == ("ifname",) else b""
-
-
-def _concatenated(types: tuple[str, ...]) -> tuple[int, int]:
-    number = 0
-    for name in types:
-        number = number << 6 | TYPES[name][0]
-    return number, sum([TYPES[name][1] for name in types])
 
 
 def element_key(item: Element) -> bytes:
@@ -134,6 +82,7 @@ class Firewall:
     def __init__(self) -> None:
         """Raises OSError."""
         self.socket = netlink.Socket(NETFILTER)
+        self._tables: set[tuple[int, str]] | None = None
 
     def close(self) -> None:
         self.socket.close()
@@ -154,6 +103,18 @@ class Firewall:
                         if error:
                             raise error
                         return
+
+    def has_table(self, family: str, name: str = TABLE) -> bool:
+        """Whether there was such a table at the first look: what is not in it need not be deleted. Raises OSError."""
+        if self._tables is None:
+            try:
+                replies = self.socket.ask(Message(GETTABLE, DUMP, pack(">BBH", 0, 0, 0)))
+            except OSError as error:
+                if error.errno not in netlink.NOTHING_THERE:
+                    raise
+                replies = []
+            self._tables = {(payload[0], text(attributes(payload, 4).get(1, b""))) for _, payload in replies if payload}
+        return (FAMILIES[family], name) in self._tables
 
     def exists(self, item: Table | Chain) -> bool:
         """Whether the table or chain is there. Raises OSError."""
@@ -221,6 +182,3 @@ def _element(family: str, name: str, found: dict[int, bytes]) -> Element:
     data = attributes(found.get(2, b""))
     jump = text(attributes(data.get(2, b"")).get(2, b""))
     return Element(family, name, key, data.get(1, b""), jump, comment_text(found.get(6, b"")), "")
-
-
-__all__ = ["TABLES", "Firewall", "chain", "create_elements", "delete_chain", "delete_elements", "table"]

@@ -2,7 +2,8 @@
 
 Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
 `owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC. The order of the
-list is the order of work. Pure: no record knows how it is made, core.kernel does.
+list is the order of work; only shared nft tables and chains wait until an element cannot do without them. Pure: no
+record knows how it is made, core.kernel does.
 """
 
 from __future__ import annotations

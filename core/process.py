@@ -37,7 +37,7 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
     child = 0
     try:
         _fill(source, stdin)
-        child = _spawn(path, _without_bundle(environ), (source, child_stdout, child_stderr))
+        child = _spawn(path, environ, (source, child_stdout, child_stderr))
         handle = system.pidfd_open(child)
         descriptors.append(handle)
         printed, told = _watch(handle, (stdout, stderr), _timeout_s(environ))
@@ -114,13 +114,3 @@ def _forward(told: bytes) -> None:
 def _timeout_s(environ: Mapping[str, str]) -> int:
     given = environ.get(TIMEOUT_VARIABLE, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else TIMEOUT_S
-
-
-def _without_bundle(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment that our own bundle's start-up has not touched."""
-    clean = {key: value for key, value in environ.items() if not key.startswith("_PYI_") and key != "LD_LIBRARY_PATH_ORIG"}
-    if "LD_LIBRARY_PATH_ORIG" in environ:
-        return {**clean, "LD_LIBRARY_PATH": environ["LD_LIBRARY_PATH_ORIG"]}
-    if any(key.startswith("_PYI_") for key in environ):
-        clean.pop("LD_LIBRARY_PATH", None)
-    return clean

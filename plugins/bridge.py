@@ -80,6 +80,8 @@ def _refuse_second(kernel: Any, attachment: Attachment) -> None:
 def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
     """Wait for the port, tell the neighbours, and describe what was made."""
     attachment = request.attachment
+    on_host = list(dict.fromkeys([wanted.bridge, attachment.host_ifname, gateway_link(wanted)]))
+    kernel.look(HOST, *on_host)
     if not wanted.disabled:
         if wanted.detect and not kernel.addresses_settle(attachment.ifname):
             raise CNIError(KERNEL_REFUSED, f"IPv6 addresses of {attachment.ifname} are still tentative")
@@ -87,9 +89,8 @@ def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac:
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
         if answer["ips"]:
             kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], gateway_link(wanted))
-    kernel.forget_link(HOST, wanted.bridge)
-    places = [(HOST, wanted.bridge), (HOST, attachment.host_ifname), (CONTAINER, attachment.ifname)]
-    places += [(HOST, gateway_link(wanted))] if gateway_link(wanted) != wanted.bridge else []
+    places = [(HOST, name) for name in on_host]
+    places.insert(2, (CONTAINER, attachment.ifname))
     return {**answer, "interfaces": [_interface(kernel, place, name, request) for place, name in places]}
 
 

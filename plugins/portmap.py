@@ -73,7 +73,7 @@ def _clear_overlap(kernel: Any, wanted: list[Element]) -> None:
         else:
             name = "hostip_" + item.map
             if name not in specific:
-                specific[name] = kernel.elements_of(Elements(INET, (name,), ""))
+                specific[name] = kernel.elements_in(INET, name)
             found = [other for other in specific[name] if other.key[-8:] == item.key]
         for other in found:
             if other and not apply.may_replace(kernel, item, other):

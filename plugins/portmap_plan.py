@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from core import address, apply, ruleset
 from core.attachment import Attachment, hashed
-from core.condition import compile_words
 from core.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
-from core.expression import JUMP, Rule, decide
 from core.plan import Element, LocalnetRouting, Plan
 from core.record import record
 from core.ruleset import INET, PROTOCOLS, TABLES, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from core.expression import Rule
     from core.result import Result
 
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
@@ -78,6 +77,8 @@ def _conditions(config: Section, key: str) -> Rule:
     other = "ip6" if key == CONDITIONS[4] else "ip"
     if other in " ".join(config.texts(key)).split():
         raise config.wrong(key, f"matches without {other}, which would never hold")
+    from core.condition import compile_words  # late: conditions are rare
+
     try:
         return compile_words(config.texts(key))
     except ValueError as error:
@@ -162,11 +163,14 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
 
 def conditional(size: int, condition: Rule) -> Chain:
     """The chain and maps of all mappings that share a condition."""
+    from core.expression import JUMP, Rule, decide  # late: as above
+    from core.rules import port_maps, port_rules
+
     tag = ruleset.TAGS[size]
     suffix = "-" + hashed(8, "", f"{tag} {condition.text}")
-    maps = tuple([item for item in ruleset.port_maps(suffix) if tag + suffix in item.name])
+    maps = tuple([item for item in port_maps(suffix) if tag + suffix in item.name])
     name = "ip" if size == 4 else "ip6"
-    rules = [rule for rule in ruleset.port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
+    rules = [rule for rule in port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
     guarded = tuple([Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules])
     entry = ("hostports", Rule(f"jump hostports{suffix}", decide(JUMP, f"hostports{suffix}")))
     return Chain(INET, f"hostports{suffix}", guarded, maps=maps, entries=(entry,))

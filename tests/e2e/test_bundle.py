@@ -133,7 +133,7 @@ def test_a_plugin_stays_small(bundle: Path, host: Host) -> None:
 
 
 def test_somebody_elses_plugin_sees_nothing_of_the_bundle(bundle: Path, host: Host) -> None:
-    """Neither a loader's path nor a bootloader's notes; a path that was there before stays."""
+    """S-90: neither a loader's path nor a bootloader's notes; a path that was there before stays."""
     answer = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]}'
     folder = host.ipam(f"env > $0.env; echo '{answer}'")
     config = {"cniVersion": "1.1.0", "name": "net", **bridge(), "ipam": {"type": "fake"}}

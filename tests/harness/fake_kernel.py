@@ -335,6 +335,10 @@ class FakeKernel:
                     found += [(owner, Chain(BRIDGE, each.chain, owner=owner))] if kind.family == BRIDGE else []
         return found
 
+    def elements_in(self, family: str, name: str) -> list[Element]:
+        """The elements of one map."""
+        return [changed(each, text="") for each in self.world.of(Element) if (each.family, each.map) == (family, name)]
+
     def elements_of(self, kind: Elements) -> list[Element]:
         """The elements that carry an owner, or any."""
         mine = [each for each in self.world.of(Element) if each.family == kind.family and each.map.startswith(kind.maps)]
@@ -351,6 +355,9 @@ class FakeKernel:
         return self.link(place, name) or refuse(ENODEV)
 
     def forget_link(self, place: str, name: str) -> None:
+        return
+
+    def look(self, place: str, *names: str) -> None:
         return
 
     def link_exists(self, name: str) -> bool:
@@ -391,3 +398,6 @@ class NoForeignRules:
 
     def ask(self, message: object) -> NoReturn:
         refuse(ENOENT)
+
+    def has_table(self, family: str, name: str) -> bool:
+        return False

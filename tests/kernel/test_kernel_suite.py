@@ -333,7 +333,7 @@ def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
             (OWNER, replace(port(1), text="")),
             (OTHER, replace(port(2, "fd01::2", f"{OTHER} veth7"), text="")),
             (OWNER, replace(element, text="")),
-            (OWNER, replace(chain, rules=())),
+            (OWNER, replace(chain, body=())),
         ],
         key=repr,
     )

@@ -24,8 +24,9 @@ BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 PLUGINS = ("bridge", "host-local", "portmap")
-VERBS = ("ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
-LEGEND = "Modules beyond a bare interpreter's: A is loaded by ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
+FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
+VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
+LEGEND = "Modules beyond a bare interpreter's: F is loaded by a node's first ADD, A ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
 # On any kind of wrong input these may be loaded, at their price; where all is well, never.
 NEVER = ("argparse", "ctypes", "dataclasses", "enum", "importlib", "json", "logging", "pathlib", "re", "socket", "subprocess", "traceback", "typing")
 
@@ -48,12 +49,12 @@ class Calls:
         self.bare, _ = loaded("-c", "")
         self.modules: dict[str, list[str]] = {}
 
-    def call(self, plugin: str, verb: str, config: dict[str, Any], previous: Any = None) -> Any:
-        """Make one call; returns what it printed."""
+    def call(self, plugin: str, verb: str, config: dict[str, Any], previous: Any = None, counts_as: str = "") -> Any:
+        """Make one call; returns what it printed. counts_as: a name for it in VERBS, where the verb's own is not meant."""
         request = {"cniVersion": "1.1.0", "name": "net", **config, **({"prevResult": previous} if previous else {})}
         environ = {"CNI_COMMAND": verb, "CNI_PATH": str(ROOT / "bin"), **(self.attachment if verb in ("ADD", "CHECK", "DEL") else {})}
         modules, output = loaded(str(ROOT / "bin" / plugin), environ=environ, stdin=json.dumps(request))
-        self.modules[f"{plugin} {verb}"] = sorted(modules - self.bare)
+        self.modules[f"{plugin} {counts_as or verb}"] = sorted(modules - self.bare)
         return json.loads(output) if output else None
 
 
@@ -64,11 +65,16 @@ def measured(host: Host) -> dict[str, list[str]]:
     wire = bridge(host.data, "10.1.0.0/24", ipMasq=True)
     ports = {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080)]}}
     valid = {"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]}
-    result = calls.call("bridge", "ADD", wire)
-    final = calls.call("portmap", "ADD", ports, result)
-    calls.call("host-local", "ADD", ipam)
+    chain = (("host-local", ipam), ("portmap", ports), ("bridge", wire))
+    final: Any = None
+    for counts_as in (FIRST, "ADD"):
+        result = calls.call("bridge", "ADD", wire, counts_as=counts_as)
+        final = calls.call("portmap", "ADD", ports, result, counts_as)
+        calls.call("host-local", "ADD", ipam, counts_as=counts_as)
+        for plugin, config in chain if counts_as == FIRST else ():
+            calls.call(plugin, "DEL", config, final)
     for verb, extra, previous in (("VERSION", {}, None), ("STATUS", {}, None), ("CHECK", {}, final), ("GC", valid, None), ("DEL", {}, final)):
-        for plugin, config in (("host-local", ipam), ("portmap", ports), ("bridge", wire)):
+        for plugin, config in chain:
             calls.call(plugin, verb, {**config, **extra}, previous)
     return calls.modules
 

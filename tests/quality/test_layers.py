@@ -15,8 +15,8 @@ HOT = ("core", "plugins", "ipam")
 MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": ("core",), "tests": PACKAGES}
 # Bytes and records in, bytes and records out.
 PURE = (
-    *("address", "apply", "attachment", "config", "document", "errors", "expression", "message", "plan", "protocol", "record", "result"),
-    *("ruleset", "version"),
+    *("address", "apply", "attachment", "config", "document", "errors", "expression", "message", "nft", "plan", "protocol", "record"),
+    *("result", "rules", "ruleset", "version"),
 )
 # What a pure module may take from an impure one: text of addresses, and for two of them the clock of the verb. protocol also compares two
 # namespaces (the specification wants it before any plugin's work) and tells a traceback where debugging is asked for.

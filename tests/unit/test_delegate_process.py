@@ -193,16 +193,3 @@ def test_a_runtime_that_ignores_its_children_does_not_confuse_us(tmp_path: Path)
         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
     )
     assert (done.stdout, done.stderr) == ("(3, b'done\\n', b'')\n", "")
-
-
-@pytest.mark.parametrize(
-    ("environ", "clean"),
-    [
-        ({"A": "1", "LD_LIBRARY_PATH": "/x"}, {"A": "1", "LD_LIBRARY_PATH": "/x"}),
-        ({"_PYI_X": "1", "LD_LIBRARY_PATH": "/bundle"}, {}),
-        ({"_PYI_X": "1", "LD_LIBRARY_PATH": "/bundle", "LD_LIBRARY_PATH_ORIG": "/mine"}, {"LD_LIBRARY_PATH": "/mine"}),
-    ],
-)
-def test_our_bundles_traces_are_removed_from_the_environment(environ: dict[str, str], clean: dict[str, str]) -> None:
-    """S-90: a foreign plugin must not load our libraries."""
-    assert process._without_bundle(environ) == clean

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.nfnetlink.nftsocket import nft_chain_msg, nft_rule_msg, nft_set_elem_list_msg, nft_set_msg, nft_table_msg
 
-from core import netlink, nftables, ruleset
+from core import netlink, nftables, ruleset, skeleton
 from core.address import parse, parse_cidr
 from core.attachment import owner_text
 from core.condition import compile_words
@@ -65,7 +65,7 @@ TRANSLATED = ["ct 1 status", "bitwise 1 1 4 20000000 00000000", "cmp 1 neq 00000
 
 def test_the_rules_of_the_inet_table() -> None:
     """P-26 P-46 U-4: register by register; all ports of a protocol cost one lookup."""
-    found = rules(nftables.table(TABLES[INET]))
+    found = rules(skeleton.table(TABLES[INET]))
     assert found.pop("prerouting")[0][1:] == ["cmp 1 eq 02000000", "immediate verdict jump hostports"]  # pyroute2 misreads fib
     assert found.pop("output")[0][1:] == ["cmp 1 eq 02000000", "immediate verdict jump hostports"]
     destination4, destination6 = "payload 1 network_header 16 4", "payload 1 network_header 24 16"
@@ -95,7 +95,7 @@ def test_the_rules_of_chains() -> None:
     """B-36 B-45 P-13 P-14"""
     chains = [ruleset.outside(parse_cidr("10.1.0.0/24")), ruleset.hairpin(parse_cidr("10.1.0.0/24")), ruleset.hairpin_any()]
     chains += [ruleset.spoof_chain("veth0", bytes.fromhex("02abcdef0001"), OWNER), ruleset.outside(parse_cidr("fd01::1/128"))]
-    assert {name: body for chain in chains for name, body in rules(nftables.chain(chain)).items()} == {
+    assert {name: body for chain in chains for name, body in rules(skeleton.chain(chain)).items()} == {
         "outside-10.1.0.0/24": [
             [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 ffffff00 00000000", "cmp 1 eq 0a010000", "immediate verdict return"],
             [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 f0000000 00000000", "cmp 1 eq e0000000", "immediate verdict return"],
@@ -137,12 +137,12 @@ def test_the_rules_of_chains() -> None:
 def test_conditions(words: str, expected: list[str]) -> None:
     """P-7: what the words compile to."""
     chain = ruleset.Chain(INET, "x", (compile_words([words]),))
-    assert rules(nftables.chain(chain)) == {"x": [expected]}
+    assert rules(skeleton.chain(chain)) == {"x": [expected]}
 
 
 def test_a_table_with_its_maps_and_chains() -> None:
     """P-26: created exclusively, with a comment; base chains accept."""
-    messages = nftables.table(TABLES[BRIDGE])
+    messages = skeleton.table(TABLES[BRIDGE])
     assert [message.flags for message in messages if message.type != NEWRULE] == [CREATE | EXCL] * 3
     table, spoof, chain, rule = map(decoded, messages)
     assert table == {"nfgen_family": 7, "NFTA_TABLE_NAME": "cniwire", "NFTA_TABLE_USERDATA": "cniwire: CNI plugins"}
@@ -182,7 +182,7 @@ def test_a_table_with_its_maps_and_chains() -> None:
 )
 def test_the_types_of_maps(name: str, key: tuple[int, int], data: tuple[int, int]) -> None:
     """P-26: six bits a type of a concatenation, every part padded to four bytes."""
-    sets = {each["NFTA_SET_NAME"]: each for each in [decoded(message) for message in nftables.table(TABLES[INET]) if message.type == NEWSET]}
+    sets = {each["NFTA_SET_NAME"]: each for each in [decoded(message) for message in skeleton.table(TABLES[INET]) if message.type == NEWSET]}
     found = sets[name]
     assert (found["NFTA_SET_KEY_TYPE"], found["NFTA_SET_KEY_LEN"]) == key
     assert (found["NFTA_SET_DATA_TYPE"], found["NFTA_SET_DATA_LEN"]) == data

@@ -11,7 +11,8 @@ from core.attachment import Attachment
 from core.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
-from core.ruleset import INET, TABLES, Chain, Map
+from core.rules import Map
+from core.ruleset import INET, TABLES, Chain
 from plugins.portmap_plan import Mapping, Options, container_addresses, options, owner_comment, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")

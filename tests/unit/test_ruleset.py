@@ -26,6 +26,12 @@ def test_chains_of_networks_have_names_that_nft_can_read(net: Cidr) -> None:
         assert chain.name.split("-", 1)[1].replace("_", ":") == str(net)
 
 
+@given(networks)
+def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
+    for chain in (ruleset.outside(net), ruleset.hairpin(net), ruleset.hairpin_any()):
+        assert chain.size == len(chain.rules)
+
+
 @given(networks, packed)
 def test_an_address_jumps_to_the_chain_of_its_network(net: Cidr, host: bytes) -> None:
     """U-4"""

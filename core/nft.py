@@ -1,0 +1,22 @@
+"""Values as nft puts them on the wire: big-endian numbers, plain data and verdicts. linux/netfilter/nf_tables.h. Pure."""
+
+from __future__ import annotations
+
+from core.message import attribute, nest, pack, string
+
+JUMP = -3  # NFT_JUMP
+
+
+def u32(kind: int, value: int) -> bytes:
+    """An attribute with a big-endian integer."""
+    return attribute(kind, pack(">I", value & 0xFFFFFFFF))
+
+
+def value(kind: int, data: bytes) -> bytes:
+    """A data attribute holding a plain value."""
+    return nest(kind, attribute(1, data))
+
+
+def verdict(kind: int, code: int, chain: str = "") -> bytes:
+    """A data attribute holding a verdict."""
+    return nest(kind, nest(2, u32(1, code), string(2, chain) if chain else b""))
