@@ -8,6 +8,10 @@ from core import system
 from core.errors import STORE_FAILED, CNIError
 from ipam import reservation, sidecar
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
 READ = system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK | system.O_NOFOLLOW
@@ -120,17 +124,25 @@ class Directory:
         finally:
             system.close(descriptor)
 
-    def scan(self) -> tuple[dict[bytes, bytes | None], OSError | None]:
-        """(address -> trimmed content, the first error); the content is None for what is no regular file or cannot be read."""
-        found: dict[bytes, bytes | None] = {}
-        first_error: OSError | None = None
-        for name in system.listdir(self.descriptor):
-            packed = reservation.packed(name)
-            if packed is None:
-                continue
-            found[packed], error = self._try_read(name)
-            first_error = first_error or error
-        return found, first_error
+    def scan(self, unreadable: list[OSError]) -> Iterator[tuple[bytes, bytes | None]]:
+        """(address, trimmed content) of every file; the content is None for what is no regular file or cannot be read.
+
+        The error is added to *unreadable* where another try might help. One after the other: there may be very many.
+        """
+        with system.scandir(self.descriptor) as entries:
+            for entry in entries:
+                packed = reservation.packed(entry.name)
+                if packed is None:
+                    continue
+                content, error = self._try_read(entry.name)
+                if error:
+                    unreadable.append(error)
+                yield packed, content
+
+    def count(self) -> int:
+        """How many files there are, of any name."""
+        with system.scandir(self.descriptor) as entries:
+            return sum(1 for _ in entries)
 
     def _try_read(self, name: str) -> tuple[bytes | None, OSError | None]:
         """(trimmed content, why it cannot be read and another try might help).

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ipam.store import Store, View
 
 SHOWN = 3  # owners, in the details of an error
+KEPT = 1000  # candidates for being shown, until they are sorted out
 
 
 def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
@@ -31,14 +32,18 @@ def _who(packed: bytes, content: bytes | None) -> str:
 
 def exhausted(view: View, one: RangeSet, number: int) -> CNIError:
     """The error that a range set is full: with counts, and who has held an address for longest."""
-    entries = view.entries or {}
-    held = [packed for packed in entries if ranges.find(one, packed)]
-    ages = sorted([(view.directory.mtime(address.text(packed)), packed) for packed in held])[:SHOWN]
+    held: list[tuple[int, bytes, bytes | None]] = []  # of the oldest: time, address, content
+    nobody = 0
+    for packed, content in view.directory.scan([]):
+        if ranges.find(one, packed):
+            nobody += not reservation.owner(content or b"")
+            held.append((view.directory.mtime(address.text(packed)), packed, content))
+            if len(held) > KEPT:
+                held = sorted(held)[:SHOWN]
     from time import gmtime, strftime  # late: only to tell of a failure
 
-    oldest = [f"{_who(packed, entries[packed])} since {strftime('%Y-%m-%d %H:%M:%S UTC', gmtime(age))}" for age, packed in ages]
+    oldest = [f"{_who(packed, content)} since {strftime('%Y-%m-%d %H:%M:%S UTC', gmtime(age))}" for age, packed, content in sorted(held)[:SHOWN]]
     msg = f"failed to allocate for range {number}: no IP addresses available in range set: {ranges.text(one)}"
-    nobody = sum([1 for packed in held if not reservation.owner(entries[packed] or b"")])
     details = f"{counts(view, one)} are reserved in {view.directory.path}, {nobody} of them for nobody known"
     return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; oldest: {', '.join(oldest)}" if oldest else details)
 

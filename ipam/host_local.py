@@ -128,8 +128,7 @@ def delete(request: Request) -> None:
         with Store(path) as store:
             content, found = store.owned(request.attachment)
             failures = store.release([(packed, content) for packed in found])
-            if store.unreadable:  # it may be the attachment's
-                failures.append(store.unreadable)
+            failures += store.unreadable[:1]  # it may be the attachment's
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -175,9 +174,8 @@ def collect(request: Request) -> None:
     path = settings.directory(request)
     try:
         with Store(path) as store:
-            failures = store.release([(packed, content) for packed, content in store.everybody() if _is_leaked(content, contents)])
-            if store.unreadable:
-                failures.append(store.unreadable)
+            failures = store.release((packed, content) for packed, content in store.everybody() if _is_leaked(content, contents))
+            failures += store.unreadable[:1]
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from core import system
 from core.attachment import digest
-from ipam.table import FileCells, MemoryCells, Table
+from ipam.table import FileCells, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator
 
     from ipam.directory import Directory
     from ipam.table import Cells
@@ -34,8 +34,8 @@ BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-MANY = b"\xff" * 16  # instead of the addresses of an owner who has more than LISTED (somebody's way to block a range)
-LISTED = 32
+MANY = b"\xff" * 16  # instead of the addresses of an owner who has very many (somebody's way to block a range)
+OFTEN = 9  # slots of a full bucket with one owner: that many are very many
 PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
 OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
 OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflows makes a larger index
@@ -71,7 +71,7 @@ def _block_key(number: int) -> tuple[int, bytes]:
 
 
 class Index:
-    """The two tables: owner -> address, and block of addresses -> bitmap of those that are taken."""
+    """The two tables: owner -> address, and block of addresses -> bitmap of those that are taken. owner_buckets: 0 where owners are not kept."""
 
     __slots__ = ("blocks", "cells", "crowded", "owners")
 
@@ -91,7 +91,9 @@ class Index:
         self.cells.close()
 
     def candidates(self, content: bytes) -> list[bytes] | None:
-        """The addresses whose file should have *content*: only reading the file tells for certain. None when they are too many to list."""
+        """The addresses whose file should have *content*: only reading the file tells for certain. None when they are not listed."""
+        if not self.owners.buckets:
+            return None
         found = [value for _, value in self.owners.find(*_owner_key(content))]
         return None if MANY in found else [narrow(value) for value in found]
 
@@ -150,23 +152,40 @@ class Index:
             self.blocks.change(offset, value)
 
 
-def build(entries: Mapping[bytes, bytes | None]) -> Index:
-    """An index in memory of packed address -> content of its file, None where nobody could be asked for."""
-    owners: dict[bytes, list[bytes]] = {}
+def build(entries: Iterable[tuple[bytes, bytes | None]], expected: int, cells: Cells) -> Index:
+    """Write an index of (packed address, content of its file or None where nobody could be asked for) into empty *cells*.
+
+    expected: how many there are, about; 0 leaves the owners out. Takes no memory but the bitmaps'. Raises OSError, OverflowError.
+    """
+    # Odd numbers of buckets, so that neighbouring blocks never meet in one.
+    owner_buckets = expected // OWNERS_PER_BUCKET + 3 | 1 if expected else 0
     bitmaps: dict[int, bytearray] = {}
-    for packed, content in entries.items():
+    owners = Table(cells, HEADER, owner_buckets, OWNER_SLOTS, 8, 16)
+    slots = _owner_slots(entries, bitmaps)
+    if expected:
+        cells.write(owners.end - 1, b"\0")
+        owners.fill(slots, OFTEN, MANY)
+    else:
+        for _ in slots:
+            continue
+    index = Index(cells, owner_buckets, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
+    cells.write(index.size - 1, b"\0")
+    for block, bits in bitmaps.items():
+        index.blocks.put(*_block_key(block << BLOCK_BITS), bytes(bits))
+    return index
+
+
+def _owner_slots(entries: Iterable[tuple[bytes, bytes | None]], bitmaps: dict[int, bytearray]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Mark each address in *bitmaps*, by block, and yield the slot of its owner."""
+    for packed, content in entries:
         stored = wide(packed)
         number = int.from_bytes(stored, "big")
-        bits = bitmaps.setdefault(number >> BLOCK_BITS, bytearray(BLOCK // 8))
-        bits[number % BLOCK // 8] |= 1 << number % 8
+        block = number >> BLOCK_BITS
+        if block not in bitmaps:
+            bitmaps[block] = bytearray(BLOCK // 8)
+        bitmaps[block][number % BLOCK // 8] |= 1 << number % 8
         if content is not None:
-            owners.setdefault(content, []).append(stored)
-    slots = [(*_owner_key(content), value) for content, held in owners.items() for value in (held if len(held) <= LISTED else (MANY,))]
-    # Odd numbers of buckets, so that neighbouring blocks never meet in one.
-    index = Index(MemoryCells(), len(slots) // OWNERS_PER_BUCKET + 3 | 1, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
-    index.owners.fill(slots)
-    index.blocks.fill([(*_block_key(block << BLOCK_BITS), bytes(bits)) for block, bits in bitmaps.items()])
-    return index
+            yield *_owner_key(content), stored
 
 
 def load(directory: Directory, boot: bytes) -> Index | None:
@@ -187,19 +206,17 @@ def load(directory: Directory, boot: bytes) -> Index | None:
     return None
 
 
-def save(index: Index, directory: Directory, boot: bytes) -> Index:
-    """Write an index from memory to the directory's file, in step; the index on the file. Raises OSError."""
+def create(entries: Iterable[tuple[bytes, bytes | None]], expected: int, directory: Directory, boot: bytes) -> Index:
+    """Write a new index to the directory's file, not in step yet; arguments as build's. Raises OSError, OverflowError."""
     cells = FileCells(system.open(FILE, system.O_RDWR | system.O_CREAT | system.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
     try:
-        buckets = (index.owners.buckets, index.blocks.buckets)
-        header = identity(system.fstat(directory.descriptor), boot) + bytes(16) + b"".join([count.to_bytes(4, "big") for count in buckets])
-        cells.write(0, header + index.cells.read(HEADER, index.size))
-        saved = Index(cells, *buckets)
-        stamp(saved, directory)
+        index = build(entries, max(1, expected), cells)
+        buckets = [table.buckets.to_bytes(4, "big") for table in (index.owners, index.blocks)]
+        cells.write(0, identity(system.fstat(directory.descriptor), boot) + bytes(16) + b"".join(buckets))
     except BaseException:
         cells.close()
         raise
-    return saved
+    return index
 
 
 def stamp(index: Index, directory: Directory) -> None:

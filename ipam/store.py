@@ -9,10 +9,11 @@ from __future__ import annotations
 from core import address, system
 from ipam import index, lock, ranges, reservation, sidecar
 from ipam.directory import NEW, Directory, anchor
+from ipam.table import MemoryCells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
     from core.attachment import Attachment
@@ -26,15 +27,13 @@ NO_FILE = b"(not a regular file)"  # names no owner, and is not torn either
 class View:
     """A network's reservations at this moment, without the lock. A context manager.
 
-    entries: address -> content (None: not to be known), once a look at every file was needed; else None.
-    unreadable: why the first file that could not be read could not.
+    unreadable: why files that were looked at could not be read.
     """
 
     def __init__(self, path: str) -> None:
         """Raises FileNotFoundError or NotADirectoryError when there is no directory, OSError."""
         self.boot = sidecar.boot_id()
-        self.entries: dict[bytes, bytes | None] | None = None
-        self.unreadable: OSError | None = None
+        self.unreadable: list[OSError] = []
         self.directory = Directory(path)
         self._index: Index | None = None
 
@@ -65,14 +64,16 @@ class View:
         self._index = self._look()
 
     def _look(self) -> Index:
-        self.entries, self.unreadable = self.directory.scan()
-        return index.build(self.entries)
+        """An index in memory, without the owners."""
+        self.unreadable.clear()
+        return index.build(self.directory.scan(self.unreadable), 0, MemoryCells())
 
-    def everybody(self) -> list[tuple[bytes, bytes]]:
-        """(address, content) of every file that can be read."""
-        if self.entries is None:
-            self.refresh()
-        return [(packed, content) for packed, content in (self.entries or {}).items() if content is not None]
+    def everybody(self) -> Iterator[tuple[bytes, bytes]]:
+        """(address, content) of every file that can be read; all of them are looked at. Raises OSError."""
+        self.unreadable.clear()
+        for packed, content in self.directory.scan(self.unreadable):
+            if content is not None:
+                yield packed, content
 
     def entry(self, packed: bytes) -> bytes | None:
         """The content of an address's file, NO_FILE where something else has its name; None when there is nothing."""
@@ -93,13 +94,12 @@ class View:
 
     def _holding(self, content: bytes) -> list[bytes]:
         """The addresses whose file has *content*."""
-        known = self.index  # getting it may have been a look at every file
-        if self.entries is None:
-            candidates = known.candidates(content)
-            if candidates is not None and all([self.directory.read(address.text(packed)) == content for packed in candidates]):
+        candidates = self.index.candidates(content)
+        if candidates is not None:
+            if all([self.directory.read(address.text(packed)) == content for packed in candidates]):
                 return candidates
             self.refresh()
-        return [packed for packed, other in (self.entries or {}).items() if other == content]
+        return [packed for packed, other in self.everybody() if other == content]
 
     def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
         """The address that range set *number* gives away next, with its range; None when all are taken."""
@@ -151,20 +151,32 @@ class Store(View):
             pass  # as in View
 
     def _look(self) -> Index:
-        """As View's; the index is written down, and what a killed run left is cleared away, or done in its place.
+        """As View's, but on file, and with the owners; what a killed run left is cleared away, or done in its place.
 
         There is no index in a directory that may not be on disk itself.
         """
         self.directory.try_unlink(NEW)
-        built = super()._look()
-        if self.boot and not self.unreadable:
+        if self.boot:
             try:
-                if not self.directory.exists(index.FILE):
-                    anchor(self.directory.path)
-                return index.save(built, self.directory, self.boot)
-            except OSError:  # disk full, or not ours: it costs time, nothing else
+                return self._write_index()
+            except (OSError, OverflowError):  # disk full, or not ours: it costs time, nothing else
                 self.directory.try_unlink(index.FILE)
-        return built
+        return super()._look()
+
+    def _write_index(self) -> Index:
+        """Raises OSError, also when a file cannot be read: who comes next shall look again."""
+        if not self.directory.exists(index.FILE):
+            anchor(self.directory.path)
+        self.unreadable.clear()
+        made = index.create(self.directory.scan(self.unreadable), self.directory.count(), self.directory, self.boot)
+        try:
+            if self.unreadable:
+                raise self.unreadable[0]
+            index.stamp(made, self.directory)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     def reserve(self, attachment: Attachment, wanted: dict[int, bytes]) -> None:
         """Reserve an address for each range set (by its number): all of them, on disk, or none.
@@ -179,27 +191,35 @@ class Store(View):
                 self.directory.write(f"{reservation.LAST}{number}", name.encode())
             except OSError:
                 pass  # the next ADD begins elsewhere
-        self._follow(self.index.add, [(packed, content) for packed in wanted.values()])
+        if all([self._changed(self.index.add, packed, content) for packed in wanted.values()]):
+            self._declare_in_step()
 
     def release(self, holders: Iterable[tuple[bytes, bytes]]) -> list[OSError]:
-        """Free addresses, each with the content that its file has; the failures. Goes on after a failure."""
-        freed, failures = [], []
+        """Free addresses, each with the content that its file has; the failures. Goes on after a failure. *holders* may come from everybody()."""
+        known = self.index  # as it was before: from the first removal on no index on file is in step
+        freed, in_step = False, True
+        failures = []
         for packed, content in holders:
             error = self.directory.try_unlink(address.text(packed))
             if error:
                 failures.append(error)
             else:
-                freed.append((packed, content))
-                (self.entries or {}).pop(packed, None)
-        if freed:
-            self._follow(self.index.remove, freed)
+                freed, in_step = True, in_step and self._changed(known.remove, packed, content)
+        if freed and in_step:
+            self._declare_in_step()
         return failures
 
-    def _follow(self, change: Callable[[bytes, bytes], None], holders: list[tuple[bytes, bytes]]) -> None:
-        """Change the index after the directory. Where that fails, or it became too small, it stays out of step: the next run builds another."""
+    def _changed(self, change: Callable[[bytes, bytes], None], packed: bytes, content: bytes) -> bool:
+        """Change the index after the directory. Where that fails, it stays out of step, and the next run builds another."""
         try:
-            for packed, content in holders:
-                change(packed, content)
+            change(packed, content)
+        except OSError:
+            return False
+        return True
+
+    def _declare_in_step(self) -> None:
+        """Unless the index became too small, or the declaration fails: then, too, the next run builds another."""
+        try:
             if not self.index.crowded:
                 index.stamp(self.index, self.directory)
         except OSError:

@@ -10,7 +10,7 @@ from core import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Protocol
 
     class Cells(Protocol):
@@ -111,20 +111,43 @@ class Table:
                     return step == 0
         raise OverflowError("hash table is full")
 
-    def fill(self, items: list[tuple[int, bytes, bytes]]) -> None:
-        """Make an empty table of the (home, key, value) in *items*. Raises OverflowError when there are more than slots."""
-        buckets: dict[int, list[bytes]] = {}
-        late = []
+    def fill(self, items: Iterable[tuple[int, bytes, bytes]], often: int, instead: bytes) -> None:
+        """Put the (home, key, value) of *items* into a table of zeros, with one write each and next to no memory.
+
+        A key that a full bucket holds *often* or more times is left with one slot, the value *instead*. Raises OverflowError.
+        """
+        used = bytearray(self.buckets)
+        settled: set[int] = set()  # full buckets that hold no key often
+        collapsed: set[bytes] = set()
         for home, key, value in items:
-            slots = buckets.setdefault(home % self.buckets, [])
-            if (len(slots) + 1) * self.width <= self.bucket_size:
-                slots.append(key + value)
+            for step in range(self.buckets):
+                number = (home + step) % self.buckets
+                if used[number] * self.width == self.bucket_size and number not in settled:
+                    used[number] = self._collapse(number, often, instead, collapsed)
+                    settled.add(number)
+                if key in collapsed:
+                    break
+                if used[number] * self.width < self.bucket_size:
+                    settled.discard(number)
+                    self.cells.write(self.start + number * self.bucket_size + used[number] * self.width, key + value)
+                    used[number] += 1
+                    break
             else:
-                late.append((home, key, value))
-        image = [b"".join(buckets.get(number, ())).ljust(self.bucket_size, b"\0") for number in range(self.buckets)]
-        self.cells.write(self.start, b"".join(image))
-        for home, key, value in late:
-            self.put(home, key, value)
+                raise OverflowError("hash table is full")
+
+    def _collapse(self, number: int, often: int, instead: bytes, collapsed: set[bytes]) -> int:
+        """Leave one slot of each key that a full bucket holds often, and add it to *collapsed*; how many slots are used now."""
+        offset = self.start + number * self.bucket_size
+        data = self.cells.read(offset, self.bucket_size)
+        slots = [data[at : at + self.width] for at in range(0, self.bucket_size, self.width)]
+        counts: dict[bytes, int] = {}
+        for slot in slots:
+            counts[slot[: self.key_size]] = counts.get(slot[: self.key_size], 0) + 1
+        dense = {key for key, count in counts.items() if count >= often}
+        kept = [slot for slot in slots if slot[: self.key_size] not in dense] + [key + instead for key in dense]
+        collapsed |= dense
+        self.cells.write(offset, b"".join(kept).ljust(self.bucket_size, b"\0"))
+        return len(kept)
 
     def change(self, offset: int, value: bytes) -> None:
         """Replace the value of the slot at *offset*."""

@@ -1,6 +1,7 @@
 """host-local under load, and with many reservations: many at once, and a cost that does not grow."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ from core import address
 from tests.harness import plugin
 from tests.harness.ipam import Ipam
 
-CALLS = ["openat", "open", "stat", "newfstatat", "read", "pread64", "getdents64", "linkat"]
+BUSYBOX = "/bin/busybox"
+KIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") // 1024  # busybox takes the kernel's KiB for pages
 
 
 @pytest.fixture
@@ -74,3 +76,26 @@ def test_the_cost_does_not_grow(ipam: Ipam, tmp_path: Path, last: str) -> None:
             calls.append(system_calls(ipam, command, tmp_path / "log"))
         counts.append(calls)
     assert all(large - small < 20 for small, large in zip(*counts)), counts
+
+
+@pytest.mark.skipif(not Path(BUSYBOX).exists(), reason="busybox-static is not installed")
+def test_memory_does_not_grow(ipam: Ipam, tmp_path: Path) -> None:
+    """H-61: where all files have to be looked at, because somebody else has changed the directory, it is one after the other."""
+    ipam.version = "1.1.0"
+    peaks: dict[str, list[int]] = {}
+    for count in (3, 8_000):
+        for command in ("STATUS", "ADD", "DEL", "GC"):
+            shutil.rmtree(ipam.folder, ignore_errors=True)
+            populate(ipam, count)
+            peaks.setdefault(command, []).append(peak_kib(ipam, command, tmp_path / "peak"))
+    assert ipam.reserved() == {}
+    assert all(large - small < 1024 for small, large in peaks.values()), peaks
+
+
+def peak_kib(ipam: Ipam, command: str, told: Path) -> int:
+    """The memory that one call needed at most, executed by a parent that is smaller."""
+    environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
+    weighed = [BUSYBOX, "time", "-f", "%M", "-o", str(told), str(ipam.executable)]
+    config = ipam.config(**{"cni.dev/valid-attachments": []})
+    subprocess.run(weighed, env=environ, input=json.dumps(config).encode(), capture_output=True, check=True)
+    return int(told.read_text()) // KIB_PER_PAGE

@@ -194,9 +194,9 @@ class Node:
                 yield f"unsound: {name} was left behind"
         directory = Directory(str(path))
         try:
-            entries, unreadable = directory.scan()
-            if unreadable:
-                yield f"unsound: {unreadable}"
+            unreadable: list[OSError] = []
+            entries = dict(directory.scan(unreadable))
+            yield from (f"unsound: {error}" for error in unreadable)
             for packed, content in entries.items():
                 if reservation.owner(content or b"") is None:
                     yield f"unsound: {packed.hex()} says {content!r}"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core import address
 from ipam import index
 from ipam.directory import Directory
+from ipam.table import MemoryCells
 
 BOOT = bytes(range(16))
 
@@ -31,7 +32,13 @@ def directory(tmp_path: Path) -> Iterator[Directory]:
 
 
 def saved(directory: Directory, *entries: tuple[str, bytes]) -> None:
-    index.save(index.build({packed(text): content for text, content in entries}), directory, BOOT).close()
+    made = index.create([(packed(text), content) for text, content in entries], len(entries), directory, BOOT)
+    index.stamp(made, directory)
+    made.close()
+
+
+def built(entries: dict[bytes, bytes | None]) -> index.Index:
+    return index.build(entries.items(), len(entries) or 1, MemoryCells())
 
 
 def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
@@ -46,7 +53,7 @@ def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
 
 
 def test_an_owner_s_addresses() -> None:
-    made = index.build({packed("10.0.0.2"): b"a", packed("fd00::2"): b"a", packed("10.0.0.3"): b"b", packed("10.0.0.4"): None})
+    made = built({packed("10.0.0.2"): b"a", packed("fd00::2"): b"a", packed("10.0.0.3"): b"b", packed("10.0.0.4"): None})
     assert sorted(made.candidates(b"a") or ()) == [packed("10.0.0.2"), packed("fd00::2")]
     assert made.candidates(b"c") == []
     made.remove(packed("10.0.0.2"), b"a")
@@ -58,7 +65,7 @@ def test_an_owner_s_addresses() -> None:
 def test_the_next_free_address(taken: set[int], low: int, length: int, ipv6: bool) -> None:
     base, size = (0xFD << 120, 16) if ipv6 else (0x0A000000, 4)
     runs = taken | set(range(low, low + length // 2))
-    made = index.build({(base + each).to_bytes(size, "big"): b"a" for each in runs})
+    made = built({(base + each).to_bytes(size, "big"): b"a" for each in runs})
     high = low + length
     free = next((each for each in range(low, high + 1) if each not in runs), None)
     assert made.first_free(base + low, base + high, size) == (None if free is None else (base + free).to_bytes(size, "big"))
@@ -67,14 +74,14 @@ def test_the_next_free_address(taken: set[int], low: int, length: int, ipv6: boo
 
 def test_a_full_16_costs_a_look_at_each_block() -> None:
     base = 0x0A010000
-    made = index.build({(base + each).to_bytes(4, "big"): b"%d" % each for each in range(65536) if each != 65000})
+    made = built({(base + each).to_bytes(4, "big"): b"%d" % each for each in range(65536) if each != 65000})
     assert made.first_free(base, base + 65535, 4) == (base + 65000).to_bytes(4, "big")
     assert made.count(base, base + 65535, 4) == 65535
     assert made.candidates(b"4711") == [(base + 4711).to_bytes(4, "big")]
 
 
 def test_an_index_that_grows_says_when_it_is_crowded() -> None:
-    made = index.build({})
+    made = built({})
     for each in range(10000):
         made.add((0x0A010000 + each).to_bytes(4, "big"), b"%d" % each)
         if made.crowded:
@@ -85,12 +92,36 @@ def test_an_index_that_grows_says_when_it_is_crowded() -> None:
 
 def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
     """Somebody's way to block half a range must not make the index a list."""
-    held = {(0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)}
-    made = index.build({**held, packed("10.0.0.2"): b"a"})
+    held: dict[bytes, bytes | None] = {(0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)}
+    made = built({**held, packed("10.0.0.2"): b"a"})
     assert (made.candidates(b"blocked"), made.candidates(b"a")) == (None, [packed("10.0.0.2")])
     made.add(packed("10.0.0.3"), b"blocked")
     made.remove(packed("10.0.0.3"), b"blocked")
-    assert (made.candidates(b"blocked"), made.crowded, made.size < 20000) == (None, False, True)
+    assert (made.candidates(b"blocked"), made.crowded) == (None, False)
+
+
+def test_a_look_without_owners_lists_none_of_them() -> None:
+    made = index.build([(packed("10.0.0.2"), b"a")], 0, MemoryCells())
+    assert (made.candidates(b"a"), made.count(number("10.0.0.0"), number("10.0.0.9"), 4)) == (None, 1)
+
+
+def test_an_index_that_was_not_declared_in_step_is_not_trusted(directory: Directory) -> None:
+    index.create([(packed("10.0.0.2"), b"a")], 1, directory, BOOT).close()
+    assert known(directory) is None
+
+
+OWNERS = st.sampled_from([b"a", b"b", b"c"]) | st.binary(max_size=2).map(lambda raw: b"-" + raw)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), OWNERS), max_size=400))
+def test_whoever_is_listed_is_listed_completely(entries: list[tuple[int, bytes]]) -> None:
+    """Also where one owner's many addresses, or a table that expected fewer, made buckets overflow."""
+    held = {(0x0A010000 + each).to_bytes(4, "big"): content for each, content in entries}
+    made = index.build(held.items(), 1, MemoryCells())
+    for content in {*held.values(), b"d"}:
+        listed = made.candidates(content)
+        assert listed is None or sorted(listed) == sorted(packed for packed, other in held.items() if other == content)
+        assert listed is not None or list(held.values()).count(content) >= index.OFTEN
 
 
 def test_a_saved_index_is_trusted(directory: Directory) -> None:

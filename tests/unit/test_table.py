@@ -74,7 +74,18 @@ def test_put_tells_when_the_own_bucket_is_full() -> None:
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=6))
 def test_fill_is_many_puts(items: list[tuple[bytes, bytes]]) -> None:
     table = empty(MemoryCells())
-    table.fill([(key[0], key, value) for key, value in items])
+    table.fill(((key[0], key, value) for key, value in items), 3, b"all")
     assert sorted(table.items()) == sorted(items)
     for key, _ in items:
         assert sorted(value for _, value in table.find(key[0], key)) == sorted(value for other, value in items if other == key)
+
+
+def test_fill_leaves_one_slot_of_a_key_that_fills_a_bucket() -> None:
+    table = empty(MemoryCells())
+    table.fill(((key[0], key, value) for key, value in [(b"\3\3", b"123"), (b"\3\3", b"456"), (b"\6\6", b"789"), (b"\3\3", b"abc")]), 2, b"all")
+    assert sorted(table.items()) == [(b"\3\3", b"all"), (b"\6\6", b"789")]
+
+
+def test_fill_tells_when_there_are_more_than_slots() -> None:
+    with pytest.raises(OverflowError):
+        empty(MemoryCells()).fill(((each, bytes([each]) * 2, b"123") for each in range(1, 8)), 2, b"all")
