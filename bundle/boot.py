@@ -1,10 +1,10 @@
 """What the interpreter runs first in a bundled plugin.
 
 The plugins' own modules stand marshalled in one file; each is read and run when the first of its names is asked for, without
-importlib's search, locks and specs. For whatever else is imported, the interpreter's start is completed first.
+importlib's search, locks and specs, and without the import statement, which asks every module for a path that it does not have.
+For whatever else is imported, the interpreter's start is completed first.
 """
 
-import gc
 import posix
 import sys
 from _codecs import register
@@ -27,23 +27,33 @@ if TYPE_CHECKING:
     # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
     LENT: dict[str, str]
 
-gc.disable()  # nothing lives long enough to be collected
-
 FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC)
 setattr(sys, "_MEIPASS", CONTENTS)  # how code knows that it is bundled, by PyInstaller's custom
 if not hasattr(posix, "setns"):
     setattr(posix, "setns", interpreter.setns)  # as Python has it since 3.12
 
 
-class Module(type(sys)):  # type: ignore[misc]
-    """A module that is run when the first of its names is asked for."""
+def lazy(name: str) -> ModuleType:
+    """A module of our own, which is run when the first of its names is asked for (PEP 562)."""
+    module = type(sys)(name)
 
-    def __getattr__(self, name: str) -> Any:
-        place = PLACES.pop(self.__name__, None)
-        if place is None:
-            raise AttributeError(name)
-        exec(loads(pread(FILE, *place)), self.__dict__)
-        return getattr(self, name)
+    def __getattr__(attribute: str) -> Any:  # noqa: N807
+        if name not in PLACES:
+            raise AttributeError(attribute)
+        return getattr(run(name), attribute)
+
+    module.__getattr__ = __getattr__  # type: ignore[method-assign]
+    return module
+
+
+def run(name: str) -> ModuleType:
+    """The module of that name, run if it was not yet."""
+    module = modules[name]
+    place = PLACES.pop(name, None)
+    if place:
+        del module.__getattr__  # type: ignore[method-assign]
+        exec(loads(pread(FILE, *place)), module.__dict__)
+    return module
 
 
 class Cold:
@@ -90,8 +100,11 @@ def plugin(path: str) -> str:
 NO_CODECS: ModuleType = type(sys)("encodings")
 sys.modules["encodings"] = NO_CODECS
 register(codec)
+modules: dict[str, ModuleType] = sys.modules
 for name in PLACES:
-    sys.modules[name] = Module(name)
+    modules[name] = lazy(name)
+# What build.py puts in place of our own modules' import statements.
+__builtins__["__modules__"], __builtins__["__run__"] = modules, run  # type: ignore[name-defined]
 for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
 sys.meta_path.append(Cold)

@@ -1,7 +1,7 @@
 """Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python bundle/build.py FOLDER.
 
 Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions, TYPE_CHECKING
-blocks. That halves what every start has to read.
+blocks. That halves what every start has to read. Their imports of one another become look-ups.
 """
 
 import ast
@@ -49,8 +49,16 @@ class Lean(ast.NodeTransformer):
         is_for_readers = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return (node.orelse or ast.Pass()) if is_for_readers else node
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        return ast.Pass() if node.module == "__future__" else node
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.stmt]:
+        """Our own modules are at hand: boot.py has them all. One of a package is run when it is used, one whose names are wanted now."""
+        if node.module == "__future__":
+            return ast.Pass()
+        if node.module in PACKAGES:
+            return [ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0] for each in node.names]
+        if (node.module or "").partition(".")[0] not in PACKAGES:
+            return node
+        names = [f"{each.asname or each.name} = __taken.{each.name}" for each in node.names]
+        return ast.parse("\n".join([f"__taken = __run__('{node.module}')", *names])).body
 
 
 def compiled(source: Path) -> bytes:

@@ -15,10 +15,14 @@
 #include <marshal.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define BOOT "cniwire.boot"
 #define LARGEST_BOOT (1 << 16)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* not in every C library's header yet */
+#endif
 
 /* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
 extern int _PySignal_Init(int install_signal_handlers);
@@ -38,6 +42,15 @@ static void occupy_closed_descriptors(void)
     for (int descriptor = 0; descriptor < 3; descriptor++)
         if (fcntl(descriptor, F_GETFD) < 0)
             open("/dev/null", descriptor ? O_RDONLY : O_WRONLY);
+}
+
+/* The interpreter writes to nearly every page of its data: types, small integers, names. One call copies them all, instead of
+ * three hundred page faults. Where the kernel is older than 5.14 the faults happen as ever. */
+static void copy_data(void)
+{
+    extern char __data_start[], _edata[];
+    const unsigned long page = sysconf(_SC_PAGESIZE), begin = (unsigned long)__data_start & -page;
+    madvise((void *)begin, (unsigned long)_edata - begin, MADV_POPULATE_WRITE);
 }
 
 static PyObject *complete(PyObject *self, PyObject *none)
@@ -166,6 +179,7 @@ int main(int count, char **arguments)
     ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib");
     if (length <= 0 || count < 1)
         return fail("/proc/self/exe");
+    copy_data();
     occupy_closed_descriptors();
     contents[length] = 0;
     strcpy(strrchr(contents, '/') + 1, "lib");
@@ -175,6 +189,7 @@ int main(int count, char **arguments)
     status = start();
     if (PyStatus_Exception(status))
         return fail(status.err_msg ? status.err_msg : "the interpreter's start");
+    PyGC_Disable(); /* nothing lives long enough to be collected */
     if (_PySignal_Init(0) < 0 || boot(arguments[0]) < 0) {
         PyErr_Print();
         return fail(BOOT);

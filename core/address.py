@@ -6,7 +6,7 @@ and nothing else is written with dots.
 
 from __future__ import annotations
 
-from core.record import record
+from core.record import Record
 
 try:
     from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -38,8 +38,7 @@ def family(address: bytes) -> int:
     return 4 if len(address) == 4 else 6
 
 
-@record
-class Cidr:
+class Cidr(Record):
     """An address with its prefix length; the host part is kept."""
 
     address: bytes

@@ -5,7 +5,7 @@ Spec: section 2 "Parameters" (CNI_CONTAINERID, CNI_IFNAME). Pure.
 
 from __future__ import annotations
 
-from core.record import record
+from core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def owner_text(network: str, container_id: str, ifname: str) -> str:
     return f"{_short(network)}/{_short(container_id)}/{ifname}"
 
 
-@record
-class Attachment:
+class Attachment(Record):
     """One interface of one container on one network.
 
     netns: the path as the runtime gave it, "" when it gave none.

@@ -10,7 +10,7 @@ from core.address import text as address_text
 from core.message import nest, pack, string
 from core.nft import JUMP as JUMP
 from core.nft import u32, value, verdict
-from core.record import record
+from core.record import Record
 
 REG_VERDICT, REG_1 = 0, 1
 WORD = 8  # NFT_REG32_00: the first of the 4-byte registers that overlay REG_1
@@ -23,8 +23,7 @@ IPS_DST_NAT = 0x20
 ACCEPT, DROP, GOTO, RETURN = 1, 0, -4, -5
 
 
-@record
-class Rule:
+class Rule(Record):
     """A rule: its text as nft prints it, and its expressions on the wire."""
 
     text: str

@@ -10,8 +10,8 @@ from core.attachment import Attachment, hashed, host_ifname
 from core.errors import KERNEL_REFUSED, CNIError
 from core.message import DUMP, Message, attribute, attribute_list, attributes, string, text
 from core.netlink import NOTHING_THERE
-from core.plan import CONTAINER, HOST, Address, Plan, Route, Up, Veth
-from core.record import record, replace
+from core.plan import CONTAINER, HOST, Address, Plan, Port, Route, Up, Veth
+from core.record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@record
-class ContainerLink:
+class ContainerLink(Record):
     """CNI_IFNAME inside the container, whoever made it; its deletion takes the host's end along.
 
     owner: the attachment whose DEL this is; what another attachment of ours has under this name stays. "" for whoever.
@@ -36,6 +35,8 @@ def plan(made: Plan, host_ifname: str) -> Plan:
     for item in made.owned:
         if isinstance(item, Veth):
             owned.append(replace(item, name=host_ifname, owner=""))
+        elif isinstance(item, Port):
+            owned.append(replace(item, link=host_ifname))
         elif isinstance(item, (Address, Route, Up)):
             owned.append(item)
     return Plan(tuple([item for item in made.shared if not hasattr(item, "family")]), tuple(owned))

@@ -9,7 +9,7 @@ from core import rtnetlink, system
 from core.attachment import hashed, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.message import head
-from core.plan import CONTAINER, HOST, Bridge, PortVlans, Promiscuous, Up, Veth, VlanGateway
+from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Up, Veth, VlanGateway
 from core.record import replace
 from core.rtnetlink import IFF_PROMISC
 
@@ -55,38 +55,40 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
     host, inside = kernel.link(HOST, want.name), kernel.link(CONTAINER, want.ifname)
     if host is None or inside is None or host.kind != "veth" or host.peer != inside.index or inside.peer != host.index:
         return None
-    return Veth(
-        host.name,
-        inside.name,
-        _master(kernel, host.master, want.bridge),
-        host.alias,
-        inside.mtu if want.mtu else 0,
-        inside.mac if want.mac else b"",
-        host.port.get(4) == b"\1",
-        host.port.get(33) == b"\1",
-        host.up,
-    )
+    return Veth(host.name, inside.name, host.alias, inside.mtu if want.mtu else 0, inside.mac if want.mac else b"", host.up)
+
+
+def _find_port(kernel: Kernel, want: Port) -> Port | None:
+    found = kernel.link(HOST, want.link)
+    if found is None or not found.master:
+        return None
+    return Port(want.link, _master(kernel, found.master, want.bridge), found.port.get(4) == b"\1", found.port.get(33) == b"\1")
 
 
 def _master(kernel: Kernel, index: int, likely: str) -> str:
-    """The name of the bridge with *index*, "" for none; the *likely* one is known already, as a rule."""
-    bridge = kernel.link(HOST, likely) if index and likely else None
+    """The name of the bridge with *index*; the *likely* one is known already, as a rule."""
+    bridge = kernel.link(HOST, likely)
     if bridge and bridge.index == index:
         return likely
-    return rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(index))[0][1]).name if index else ""
+    return rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(index))[0][1]).name
 
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
-    master = kernel.need(HOST, want.bridge).index
     group = newborn_group(want.owner.partition("/")[0])
-    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, master, want.mtu, want.mac, group))
+    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group))
     kernel.forget_link(HOST, want.name)
     kernel.forget_link(CONTAINER, want.ifname)
     try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
-        kernel.at(HOST).do(rtnetlink.set_port(want.name, want.owner, want.hairpin, want.isolated))
+        kernel.at(HOST).do(rtnetlink.set_alias(want.name, want.owner))
     except OSError:  # one record, all or nothing
         delete_link(kernel, want.name)
         raise
+
+
+def _create_port(kernel: Kernel, want: Port) -> None:
+    master = kernel.need(HOST, want.bridge).index
+    kernel.at(HOST).do(rtnetlink.set_master(want.link, master), rtnetlink.set_port(want.link, want.hairpin, want.isolated))
+    kernel.forget_link(HOST, want.link)
 
 
 def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
@@ -160,7 +162,7 @@ def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
     found = [rtnetlink.link(payload) for _, payload in kernel.at(HOST).ask(rtnetlink.list_links())]
     veths = [link for link in found if link.kind == "veth"]
     mine = [link for link in veths if link.alias.startswith(prefix) or (not link.alias and link.group == group and link.name.startswith("veth"))]
-    return [(link.alias, Veth(link.name, "", "", link.alias)) for link in mine]
+    return [(link.alias, Veth(link.name, "", link.alias)) for link in mine]
 
 
 FIND: dict[type, Any] = {
@@ -168,6 +170,7 @@ FIND: dict[type, Any] = {
     Up: _find_up,
     Promiscuous: _find_promiscuous,
     Veth: _find_veth,
+    Port: _find_port,
     VlanGateway: _find_vlan_gateway,
     PortVlans: _find_port_vlans,
 }
@@ -175,6 +178,7 @@ CREATE: dict[type, Any] = {
     Bridge: _create_bridge,
     Promiscuous: _create_promiscuous,
     Veth: _create_veth,
+    Port: _create_port,
     VlanGateway: _create_vlan_gateway,
     PortVlans: _create_port_vlans,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.record import record
+from core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ NESTED = 0x8000
 LITTLE = pack("=H", 1) == b"\1\0"
 
 
-@record
-class Message:
+class Message(Record):
     """One request: type and flags of its header, and what follows the header."""
 
     type: int

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from core import address
 from core.address import Cidr
-from core.record import fields, record
+from core.record import Record, fields
 
 HOST, CONTAINER = "host", "container"
 
 
-@record
-class Plan:
+class Plan(Record):
     """What one attachment needs: shared objects first, then its own."""
 
     shared: tuple[object, ...] = ()
@@ -26,8 +25,7 @@ class Plan:
         return Plan(self.shared + other.shared, self.owned + other.owned)
 
 
-@record
-class Bridge:
+class Bridge(Record):
     """A bridge in the host namespace, born with a MAC that stays. mtu: 0 for the kernel's default, used at creation only."""
 
     name: str
@@ -35,23 +33,20 @@ class Bridge:
     vlan_filtering: bool = False
 
 
-@record
-class Up:
+class Up(Record):
     """The administrative state of a link."""
 
     place: str
     link: str
 
 
-@record
-class Promiscuous:
+class Promiscuous(Record):
     """A host link that takes every frame; never switched off."""
 
     link: str
 
 
-@record
-class Gateway:
+class Gateway(Record):
     """A gateway address on a bridge or VLAN gateway; the link's MAC is pinned with it.
 
     force: replace a conflicting address instead of refusing.
@@ -62,8 +57,7 @@ class Gateway:
     force: bool = False
 
 
-@record
-class Sysctl:
+class Sysctl(Record):
     """A setting below /proc/sys, in the namespace of *place*. required: whether a failure to write it is one."""
 
     place: str
@@ -72,8 +66,7 @@ class Sysctl:
     required: bool = True
 
 
-@record
-class VlanGateway:
+class VlanGateway(Record):
     """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
 
     name: str
@@ -82,26 +75,30 @@ class VlanGateway:
     mtu: int = 0
 
 
-@record
-class Veth:
-    """A pair: *name* a port of *bridge* in the host, alias *owner*; *ifname* in the container.
+class Veth(Record):
+    """A pair: *name* in the host, alias *owner*; *ifname* in the container.
 
     mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws.
     """
 
     name: str
     ifname: str
-    bridge: str
     owner: str
     mtu: int = 0
     mac: bytes = b""
-    hairpin: bool = False
-    isolated: bool = False
     up: bool = True
 
 
-@record
-class PortVlans:
+class Port(Record):
+    """A host link as a port of *bridge*, with its flags."""
+
+    link: str
+    bridge: str
+    hairpin: bool = False
+    isolated: bool = False
+
+
+class PortVlans(Record):
     """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
 
     link: str
@@ -109,8 +106,7 @@ class PortVlans:
     keep_default: bool = False
 
 
-@record
-class Address:
+class Address(Record):
     """An address of the container. detect: with IPv6 duplicate address detection."""
 
     link: str
@@ -118,8 +114,7 @@ class Address:
     detect: bool = False
 
 
-@record
-class Route:
+class Route(Record):
     """A route of the container; gateway is packed, b"" for none; None and 0 mean unset."""
 
     link: str
@@ -132,15 +127,13 @@ class Route:
     advmss: int = 0
 
 
-@record
-class LocalnetRouting:
+class LocalnetRouting(Record):
     """route_localnet=1 on whatever host interface leads to *destination*: 127.0.0.1 may then reach it."""
 
     destination: bytes
 
 
-@record
-class Element:
+class Element(Record):
     """An element of one of our nft maps; its comment is the owner.
 
     data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
@@ -155,8 +148,7 @@ class Element:
     text: str
 
 
-@record
-class Elements:
+class Elements(Record):
     """Every element in maps whose name starts with one of *maps* that carries *owner*: what DEL knows of them."""
 
     family: str
@@ -165,7 +157,7 @@ class Elements:
 
 
 SETTINGS = (Sysctl, PortVlans)  # they always have a value: ensuring one means writing it where it differs
-DIES_WITH_LINK = (Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
+DIES_WITH_LINK = (Port, Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
 
 
 def describe(value: object) -> str:

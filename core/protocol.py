@@ -12,7 +12,7 @@ from core.attachment import Attachment
 from core.config import Section
 from core.document import parse_object, render
 from core.errors import CNIError
-from core.record import record
+from core.record import Record
 from core.result import render as render_result
 
 TYPE_CHECKING = False
@@ -48,8 +48,7 @@ IFNAME_BYTES = 15
 LAST_RESORT = b'{"cniVersion": "1.1.0", "code": 999, "msg": "the error cannot be told"}'
 
 
-@record
-class Request:
+class Request(Record):
     """One call, checked: what a handler gets.
 
     version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.

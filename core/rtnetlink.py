@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.address import Cidr
 from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
-from core.record import record
+from core.record import Record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -23,8 +23,7 @@ TENTATIVE, DADFAILED = 0x40, 0x08
 TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST = 254, 3, 0, 253, 1
 
 
-@record
-class Link:
+class Link(Record):
     """A network interface as the kernel describes it. mac is packed; master and peer are indexes, 0 for none."""
 
     index: int
@@ -111,11 +110,20 @@ def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac
     return Message(NEWLINK, CREATE | EXCL, here + info)
 
 
-def set_port(name: str, alias: str, hairpin: bool, isolated: bool) -> Message:
-    """Write alias, hairpin and isolation of a bridge port, and take it out of the group that it was born in."""
+def set_alias(name: str, alias: str) -> Message:
+    """Write a link's alias, and take it out of the group that it was born in."""
+    return Message(SETLINK, 0, ifinfo() + string(3, name) + attribute(20, alias.encode()) + number(27, 0))
+
+
+def set_master(name: str, master: int) -> Message:
+    """Make a link a port of the bridge with index *master*."""
+    return Message(SETLINK, 0, ifinfo() + string(3, name) + number(10, master))
+
+
+def set_port(name: str, hairpin: bool, isolated: bool) -> Message:
+    """Write hairpin and isolation of a bridge port."""
     port = nest(5, number(4, int(hairpin), size=1), number(33, int(isolated), size=1))
-    named = ifinfo() + string(3, name) + attribute(20, alias.encode()) + number(27, 0)
-    return Message(NEWLINK, 0, named + nest(18, string(4, "bridge"), port))
+    return Message(NEWLINK, 0, ifinfo() + string(3, name) + nest(18, string(4, "bridge"), port))
 
 
 def set_flags(name: str, flags: int, change: int) -> Message:
@@ -169,8 +177,7 @@ def _cidr(kind: int, packed: bytes, prefix_len: int) -> Cidr:
     return Cidr(packed, prefix_len)
 
 
-@record
-class Path:
+class Path(Record):
     """A route on an interface: dst, gateway (packed, b"" for none) and attributes; None and 0 mean unset."""
 
     dst: Cidr

@@ -32,7 +32,7 @@ from core.expression import (
     translated,
 )
 from core.plan import mac_text
-from core.record import record
+from core.record import Record
 from core.ruleset import BRIDGE, INET, TAGS, Chain
 
 TYPE_CHECKING = False
@@ -44,8 +44,7 @@ MULTICAST = {4: Cidr(b"\xe0\0\0\0", 4), 16: Cidr(b"\xff" + bytes(15), 8)}
 ADDRESS_TYPES = {4: "ipv4_addr", 16: "ipv6_addr"}
 
 
-@record
-class Map:
+class Map(Record):
     """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict)."""
 
     name: str
@@ -53,8 +52,7 @@ class Map:
     data: tuple[str, ...]
 
 
-@record
-class Hook:
+class Hook(Record):
     """Where a base chain is entered: nft chain type, hook and priority."""
 
     type: str

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from core import address
 from core.plan import Element
-from core.record import record
+from core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
 TAGS = {4: "4", 16: "6"}  # bytes of an address -> suffix of a map's name
 
 
-@record
-class Chain:
+class Chain(Record):
     """A chain with its rules; *maps* and *entries* (rules of the chain named in front) are made with it, in one batch.
 
     net: the network whose chain it is, shared by its attachments; the rules then follow from name and net. body: the rules of any other.
@@ -65,8 +64,7 @@ class Chain:
         return 3 if self.name.startswith("outside-") else 2 if len(self.net.address) == 4 else 1
 
 
-@record
-class Table:
+class Table(Record):
     """One of our tables with everything that is always in it, which is worked out only when it has to be made."""
 
     family: str

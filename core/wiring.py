@@ -41,24 +41,32 @@ def addressing(ifname: str, result: Result, detect: bool = False) -> Plan:
     detect: IPv6 duplicate address detection.
     """
     wanted = cidrs(result)
-    settings: tuple[object, ...] = notify(ifname, detect)
+    families = {len(cidr.address) for cidr in wanted}
+    settings: tuple[object, ...] = detection(ifname, detect)
     shared: tuple[object, ...] = ()
-    if any([len(cidr.address) == 16 for cidr in wanted]):
+    if 16 in families:
         shared = (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
         settings += (
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1"),
         )
     addresses = [Address(ifname, cidr, detect and len(cidr.address) == 16) for cidr in wanted]
-    return Plan(shared, (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result)))
+    return Plan(shared, (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result), *announcements(ifname, families)))
 
 
-def notify(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
-    """Best-effort settings: duplicate detection as asked, and announcements when the link comes up again later."""
-    ipv6 = f"net/ipv6/conf/{ifname}/"
-    dad = [("enhanced_dad", "1"), ("accept_dad", "1")] if detect else [("accept_dad", "0")]
-    found = [Sysctl(CONTAINER, ipv6 + key, value, required=False) for key, value in (*dad, ("ndisc_notify", "1"))]
-    return (*found, Sysctl(CONTAINER, f"net/ipv4/conf/{ifname}/arp_notify", "1", required=False))
+def detection(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
+    """Duplicate address detection as asked, at best effort."""
+    wanted = [("enhanced_dad", "1"), ("accept_dad", "1")] if detect else [("accept_dad", "0")]
+    return tuple([Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/{key}", value, required=False) for key, value in wanted])
+
+
+def announcements(ifname: str, families: set[int]) -> tuple[Sysctl, ...]:
+    """The kernel announces the addresses whenever the link comes up again or changes its MAC, at best effort.
+
+    Wanted only once the link is up, as each announcement goes to every port of the bridge, and the first would come too early.
+    """
+    ipv6 = (Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/ndisc_notify", "1", required=False),) if 16 in families else ()
+    return (Sysctl(CONTAINER, f"net/ipv4/conf/{ifname}/arp_notify", "1", required=False), *ipv6)
 
 
 def routes(ifname: str, result: Result) -> tuple[Route, ...]:

@@ -10,7 +10,7 @@ from core import address, version
 from core.address import Cidr
 from core.config import Section
 from core.errors import INCOMPATIBLE_VERSION, INVALID_CONFIG, CNIError
-from core.record import record
+from core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     RangeSet = tuple["Range", ...]
 
 
-@record
-class Range:
+class Range(Record):
     """The addresses *start* to *end* of *subnet*, its *gateway* excepted; all of them packed, and of one family."""
 
     subnet: Cidr

@@ -8,7 +8,7 @@ from __future__ import annotations
 from core import address, errors, result, system
 from core.config import Section, cni_args
 from core.errors import CNIError
-from core.record import record
+from core.record import Record
 from ipam import ranges
 
 TYPE_CHECKING = False
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 DATA_DIR = "/var/lib/cni/networks"
 
 
-@record
-class Settings:
+class Settings(Record):
     """directory: the network's; requested: packed addresses, each once, in the order in which they were named."""
 
     directory: str

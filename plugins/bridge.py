@@ -33,7 +33,7 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
         Elements(INET, MASQUERADE_MAPS, attachment.owner),
         Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
         Chain(BRIDGE, f"mac-{attachment.host_ifname}", owner=attachment.owner),
-        Veth(attachment.host_ifname, attachment.ifname, "", attachment.owner),
+        Veth(attachment.host_ifname, attachment.ifname, attachment.owner),
     )
 
 

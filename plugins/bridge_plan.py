@@ -6,8 +6,8 @@ from core import address, ruleset, wiring
 from core.attachment import Attachment, hashed
 from core.config import Section, cni_args
 from core.errors import INVALID_CONFIG, CNIError
-from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, PortVlans, Promiscuous, Sysctl, Up, Veth, VlanGateway
-from core.record import record
+from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, Port, PortVlans, Promiscuous, Sysctl, Up, Veth, VlanGateway
+from core.record import Record
 from core.result import dns
 
 TYPE_CHECKING = False
@@ -20,8 +20,7 @@ LARGEST_MTU = 65535
 LARGEST_VLAN = 4094
 
 
-@record
-class Options:
+class Options(Record):
     """The keys of the configuration, checked. vlans: (id, native?) pairs of the port; dns: None when it overrides nothing."""
 
     bridge: str
@@ -167,10 +166,14 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
     shared += [Up(HOST, wanted.bridge)]
-    owned: list[object] = [Veth(port, ifname, wanted.bridge, owner, wanted.mtu, mac, wanted.hairpin, wanted.isolated)]
-    owned += [Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)]
-    owned += [PortVlans(port, wanted.vlans, wanted.keep_default_vlan)] if wanted.vlans else []
-    made = Plan(tuple(shared), tuple(owned))
+    pair = Veth(port, ifname, owner, wanted.mtu, mac)
+    wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated),))
+    if wanted.vlans:
+        wired += Plan((), (PortVlans(port, wanted.vlans, wanted.keep_default_vlan),))
+    made = Plan(tuple(shared), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
+    late = _comes_up_unheard(wanted, answer)
+    if not late:
+        made += wired
     if wanted.layer3 and wanted.is_gateway:
         made += _gateway(wanted, answer)
     if wanted.spoof_check:
@@ -179,8 +182,20 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     if wanted.layer3 and wanted.masquerade:
         made += wiring.masquerade(answer, owner)
     if wanted.layer3:
-        return made + wiring.addressing(ifname, answer, wanted.detect)
-    return made if wanted.disabled else made + Plan((), (*wiring.notify(ifname, wanted.detect), Up(CONTAINER, ifname)))
+        made += wiring.addressing(ifname, answer, wanted.detect)
+        return made + wired if late else made
+    if wanted.disabled:
+        return made
+    return made + Plan((), (*wiring.detection(ifname, wanted.detect), Up(CONTAINER, ifname), *wiring.announcements(ifname, {4, 16})))
+
+
+def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
+    """Whether the port may be wired last, so that what the kernel says when the container's link comes up is flooded to no other port.
+
+    On a bridge with many ports that would cost more than all the rest. But IPv6 addresses want their multicast groups known, duplicate
+    detection wants to be heard, and where the host is not the gateway a router may answer the solicitation.
+    """
+    return wanted.layer3 and wanted.is_gateway and not wanted.detect and all([len(cidr.address) == 4 for cidr in wiring.cidrs(answer)])
 
 
 def _gateway(wanted: Options, answer: Result) -> Plan:

@@ -7,7 +7,7 @@ from core.attachment import Attachment, hashed
 from core.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
-from core.record import record
+from core.record import Record
 from core.ruleset import INET, PROTOCOLS, TABLES, Chain
 
 TYPE_CHECKING = False
@@ -21,8 +21,7 @@ LARGEST_PORT = 65535
 LOOPBACK6 = bytes(15) + b"\1"
 
 
-@record
-class Mapping:
+class Mapping(Record):
     """One published port. host_ip: packed, None for every address of both families; all zero for every one of its own."""
 
     protocol: str
@@ -31,8 +30,7 @@ class Mapping:
     host_ip: bytes | None
 
 
-@record
-class Options:
+class Options(Record):
     """The keys of the configuration, checked; conditions: bytes of an address -> compiled words."""
 
     mappings: tuple[Mapping, ...]

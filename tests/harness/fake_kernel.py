@@ -21,6 +21,7 @@ from core.plan import (
     Elements,
     Gateway,
     LocalnetRouting,
+    Port,
     PortVlans,
     Promiscuous,
     Route,
@@ -37,7 +38,7 @@ ENOENT, EEXIST, EBUSY, ENODEV, ENETUNREACH = 2, 17, 16, 19, 101
 TABLE_MAIN = 254
 Key = tuple[Any, ...]
 LINKS = (Bridge, Veth, VlanGateway)
-SETTINGS = (Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting)  # written as often as one likes
+SETTINGS = (Port, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting)  # written as often as one likes
 
 
 def refuse(number: int) -> NoReturn:
@@ -106,6 +107,8 @@ class FakeKernel:
                 return ("sysctl", self.place(record.place), record.key)
             case LocalnetRouting():
                 return ("localnet", self.way(record.destination))
+            case Port():
+                return ("port", record.link)
             case PortVlans():
                 return ("vlans", record.link)
             case Gateway():
@@ -217,8 +220,11 @@ class FakeKernel:
 
     def need_what_it_needs(self, record: Any) -> None:
         match record:
-            case Veth() | VlanGateway():
+            case VlanGateway():
                 self.need(HOST, record.bridge)
+            case Port():
+                self.need(HOST, record.bridge)
+                self.need(HOST, record.link)
             case Up():
                 self.need(record.place, record.link)
             case LocalnetRouting():
@@ -306,7 +312,7 @@ class FakeKernel:
             return (key[1], key[2]) in gone
         if key[0] == "sysctl":
             return any((key[1], part) in gone for part in key[2].split("/"))
-        return key[0] in ("vlans", "promiscuous") and (HOST, key[1]) in gone
+        return key[0] in ("port", "vlans", "promiscuous") and (HOST, key[1]) in gone
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """As the real one: all of it or nothing."""
@@ -326,7 +332,7 @@ class FakeKernel:
         for kind in kinds:
             if kind is Veth:
                 veths = [each for each in self.world.of(Veth) if each.owner.startswith(prefix)]
-                found += [(each.owner, Veth(each.name, "", "", each.owner)) for each in veths]
+                found += [(each.owner, Veth(each.name, "", each.owner)) for each in veths]
                 continue
             for each in self.elements_of(Elements(kind.family, kind.maps, "")):
                 owner = each.owner.partition(" ")[0]

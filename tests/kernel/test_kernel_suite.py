@@ -23,6 +23,7 @@ from core.plan import (
     Elements,
     Gateway,
     LocalnetRouting,
+    Port,
     PortVlans,
     Promiscuous,
     Route,
@@ -40,7 +41,7 @@ from tests.harness.host import Host
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 PORT = host_ifname(OWNER)
 MAC = bytes.fromhex("020000000001")
-VETH = Veth(PORT, "eth0", "br0", OWNER, mac=MAC)
+VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
 SPOOF = ruleset.spoof_chain(PORT, MAC, OWNER)
 CONDITIONAL = conditional(4, compile_words(["ip saddr 10.0.0.0/8"]))
@@ -87,11 +88,15 @@ LAWS: dict[str, Law] = {
     "host sysctl": setting(Sysctl(HOST, "net/ipv4/ip_forward", "1")),
     "sysctl of a link with a dot": setting(Sysctl(HOST, "net/ipv4/conf/br.0/arp_notify", "1"), (Bridge("br.0"),)),
     "container sysctl": setting(Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0")),
-    "veth": Law(VETH, BASE),
-    "veth with everything": Law(Veth(PORT, "eth0", "br0", OWNER, 1400, MAC, True, True), BASE),
-    "veth with an odd name": Law(Veth("veth0123456789a", "e.th-0@x", "br0", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15), BASE),
+    "veth": Law(VETH),
+    "veth with everything": Law(Veth(PORT, "eth0", OWNER, 1400, MAC)),
+    "veth with an odd name": Law(Veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)),
+    "port of a bridge": setting(Port(PORT, "br0"), WIRED),
+    "port of a bridge with its flags": setting(Port(PORT, "br0", True, True), WIRED),
     "VLAN gateway": Law(VlanGateway("br0.100", "br0", 100), BASE),
-    "VLANs of a port": setting(PortVlans(PORT, ((100, True), (101, False))), (Bridge("br0", vlan_filtering=True), VETH), needs=FILTERING),
+    "VLANs of a port": setting(
+        PortVlans(PORT, ((100, True), (101, False))), (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")), needs=FILTERING
+    ),
     "IPv4 address": kept(Address("eth0", parse_cidr("10.1.0.2/24")), WIRED),
     "IPv4 address of one": kept(Address("eth0", parse_cidr("10.1.0.2/32")), WIRED),
     "IPv6 address": kept(Address("eth0", parse_cidr("fd01::2/64")), (*WIRED, IPV6_ON)),
@@ -251,7 +256,7 @@ def test_a_veth_is_refused_for_either_name(opened: Factory) -> None:
     for record in WIRED:
         opened().create(record)
     before = opened().link(HOST, PORT)
-    for clash in (replace(VETH, ifname="eth1", hairpin=True), replace(VETH, name="vethother")):
+    for clash in (replace(VETH, ifname="eth1"), replace(VETH, name="vethother")):
         with pytest.raises(FileExistsError):
             opened().create(clash)
     assert opened().find(VETH) == VETH
@@ -322,14 +327,14 @@ def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
         kernel.create(record)
     chain, element = SPOOF, ruleset.spoof_element(PORT, SPOOF.name, OWNER)
     opened().create(VETH)
-    opened().create(Veth("vethforeign", "eth1", "br0", "network/c1/eth0"))
+    opened().create(Veth("vethforeign", "eth1", "network/c1/eth0"))
     opened().create(chain, element)
     opened().create(port(1), port(2, "fd01::2", f"{OTHER} veth7"), port(3, owner="network/c1/eth0"), port(4, owner="other/net/eth0"))
     kinds = (Elements(INET, PORT_MAPS, ""), Elements(BRIDGE, ("spoof",), ""), Veth)
     found = [(owner, replace(record, text="") if isinstance(record, Element) else record) for owner, record in opened().owned("net", kinds)]
     assert sorted(found, key=repr) == sorted(
         [
-            (OWNER, Veth(PORT, "", "", OWNER)),
+            (OWNER, Veth(PORT, "", OWNER)),
             (OWNER, replace(port(1), text="")),
             (OTHER, replace(port(2, "fd01::2", f"{OTHER} veth7"), text="")),
             (OWNER, replace(element, text="")),

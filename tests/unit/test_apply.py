@@ -18,7 +18,7 @@ from tests.harness.fake_kernel import FakeKernel, World
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 NETNS = "/netns/c1"
 BRIDGE, UP = Bridge("br0"), Up(HOST, "br0")
-VETH = Veth(host_ifname(OWNER), "eth0", "br0", OWNER)
+VETH = Veth(host_ifname(OWNER), "eth0", OWNER)
 ADDRESS, ROUTE = Address("eth0", parse_cidr("10.1.0.2/24")), Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1"))
 SETTING = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False)
 CHAIN = ruleset.outside(parse_cidr("10.1.0.0/24"))
@@ -185,7 +185,7 @@ def test_a_port_of_a_living_attachment_is_refused_with_its_owners_name() -> None
     """P-47"""
     world = World()
     made = published(world, port(8080, OTHER))
-    World.kernel(world, "/netns/c2").create(Veth(host_ifname(OTHER), "eth0", "br0", OTHER))
+    World.kernel(world, "/netns/c2").create(Veth(host_ifname(OTHER), "eth0", OTHER))
     state = world.state()
     error = refused(lambda: apply.add(made, Plan((), (port(1, OWNER), port(8080, OWNER))), lambda: None))
     assert (error.code, error.msg) == (PORT_TAKEN, "host port tcp . 8080 is already taken by net/c2/eth0")
@@ -371,7 +371,7 @@ def test_gc_that_cannot_list_says_so() -> None:
     [
         (BRIDGE, "Bridge(br0)"),
         (Bridge("br0", 1400, True), "Bridge(br0, mtu 1400, vlan_filtering)"),
-        (replace(VETH, mac=b"\2\0\0\0\0\1"), f"Veth({VETH.name}, eth0, br0, net/c1/eth0, mac 02:00:00:00:00:01, up)"),
+        (replace(VETH, mac=b"\2\0\0\0\0\1"), f"Veth({VETH.name}, eth0, net/c1/eth0, mac 02:00:00:00:00:01, up)"),
         (ROUTE, "Route(eth0, dst 0.0.0.0/0, gateway 10.1.0.1)"),
         (PortVlans("veth0", ((100, True), (7, False))), "PortVlans(veth0, vlans 100 True; 7 False)"),
         (CHAIN, "Chain(inet, outside-10.1.0.0/24, net 10.1.0.0/24)"),

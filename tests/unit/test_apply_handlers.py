@@ -76,7 +76,7 @@ def test_a_mapping_of_a_gone_attachment_does_not_catch_what_is_published_anew(tm
     anew = {**published(mapping(8080), mapping(9000, hostIP="127.0.0.1")), "prevResult": second}
     error = refused(world, "ADD", anew, "c2")
     assert (error["code"], "net/c1/eth0" in error["msg"]) == (PORT_TAKEN, True)
-    world.kernel("").delete(Veth(PORT, "eth0", "br0", "net/c1/eth0"))
+    world.kernel("").delete(Veth(PORT, "eth0", "net/c1/eth0"))
     made(world, "ADD", anew, "c2")
     assert {each.owner for each in world.of(Element) if "hostports" in each.map} == {"net/c2/eth0"}
 
@@ -146,7 +146,7 @@ def test_a_container_that_is_moved_to_another_bridge_is_noticed(tmp_path: Path) 
     """B-43: the port's master."""
     world, config = World(), bridge(tmp_path, "10.1.0.0/24")
     result = made(world, "ADD", config)
-    key = ("link", HOST, PORT)
+    key = ("port", PORT)
     world.records[key] = replace(world.records[key], bridge="br1")
     code, error = call(world, "CHECK", {**config, "prevResult": result})
     assert (code, error["code"]) == (1, CHECK_FAILED)

@@ -18,6 +18,7 @@ from core.plan import (
     Element,
     Gateway,
     Plan,
+    Port,
     PortVlans,
     Promiscuous,
     Route,
@@ -40,16 +41,15 @@ DAD = (
     Sysctl(CONTAINER, "net/ipv6/conf/eth0/enhanced_dad", "1", required=False),
     Sysctl(CONTAINER, "net/ipv6/conf/eth0/accept_dad", "1", required=False),
 )
-NOTIFY = (
-    Sysctl(CONTAINER, "net/ipv6/conf/eth0/ndisc_notify", "1", required=False),
-    Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False),
-)
+NOTIFY4 = (Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False),)
+NOTIFY = (*NOTIFY4, Sysctl(CONTAINER, "net/ipv6/conf/eth0/ndisc_notify", "1", required=False))
 LO_IPV6 = Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False)
 IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1"))
 UP = Up(CONTAINER, "eth0")
 DEFAULT4, DEFAULT6 = parse_cidr("0.0.0.0/0"), parse_cidr("::/0")
 BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"))
-BARE_VETH = Veth(PORT, "eth0", "br0", OWNER, mac=MAC)
+BARE_VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
+BARE_PORT = Port(PORT, "br0")
 
 
 def wanted(**keys: Any) -> Options:
@@ -75,7 +75,7 @@ def test_the_smallest_plan() -> None:
     """B-1 B-8 B-15 B-48 B-67: layer 2; no VLAN filtering, no isolation, no duplicate detection unless asked for."""
     assert planned(wanted()) == Plan(
         shared=BARE_SHARED,
-        owned=(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY, UP),
+        owned=(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, UP, *NOTIFY),
     )
 
 
@@ -88,18 +88,18 @@ def test_flags_of_bridge_and_port() -> None:
     """B-29 B-49 B-64: promiscuous bridge, isolated port, MTU on bridge and pair."""
     assert planned(wanted(promiscMode=True, portIsolation=True, mtu=1400)) == Plan(
         shared=(Bridge("br0", mtu=1400), Promiscuous("br0"), Up(HOST, "br0")),
-        owned=(Veth(PORT, "eth0", "br0", OWNER, mtu=1400, mac=MAC, isolated=True), PORT_ACCEPT_RA, NO_DAD, *NOTIFY, UP),
+        owned=(Veth(PORT, "eth0", OWNER, mtu=1400, mac=MAC), PORT_ACCEPT_RA, Port(PORT, "br0", isolated=True), NO_DAD, UP, *NOTIFY),
     )
 
 
 def test_hairpin_mode() -> None:
     """The flag is written whatever it is; here it is on."""
-    assert planned(wanted(hairpinMode=True)).owned[0] == Veth(PORT, "eth0", "br0", OWNER, mac=MAC, hairpin=True)
+    assert planned(wanted(hairpinMode=True)).owned[2] == Port(PORT, "br0", hairpin=True)
 
 
 def test_a_container_interface_that_stays_down() -> None:
     """B-47: neither settings nor link up."""
-    assert planned(wanted(disableContainerInterface=True)) == Plan(BARE_SHARED, (BARE_VETH, PORT_ACCEPT_RA))
+    assert planned(wanted(disableContainerInterface=True)) == Plan(BARE_SHARED, (BARE_VETH, PORT_ACCEPT_RA, BARE_PORT))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_vlans_of_the_port(keys: dict[str, Any], vlans: tuple[tuple[int, bool], 
     """B-9 B-10 B-11 B-12 B-15: access, trunk with native 1, access and trunk, the port's default removed or kept."""
     assert planned(wanted(**keys)) == Plan(
         shared=(Bridge("br0", vlan_filtering=True), Up(HOST, "br0")),
-        owned=(BARE_VETH, PORT_ACCEPT_RA, PortVlans(PORT, vlans, keep), NO_DAD, *NOTIFY, UP),
+        owned=(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, PortVlans(PORT, vlans, keep), NO_DAD, UP, *NOTIFY),
     )
 
 
@@ -128,7 +128,7 @@ def test_a_trunk_that_is_empty_filters_but_has_no_vlans(trunk: list[Any] | None,
     """B-15 B-51: a present vlanTrunk turns filtering on; null is absent."""
     made = planned(wanted(vlanTrunk=trunk))
     assert made.shared[0] == Bridge("br0", vlan_filtering=filtering)
-    assert made.owned == (BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY, UP)
+    assert made.owned == (BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, UP, *NOTIFY)
 
 
 @pytest.mark.parametrize(
@@ -190,12 +190,15 @@ def test_the_iptables_backend_is_not_there_yet() -> None:
 
 
 def test_ipv4_with_a_default_gateway() -> None:
-    """B-3 B-16 B-17: the gateway is the first address of the network, and a default route leads through it."""
+    """B-3 B-16 B-17: the gateway is the first address of the network, and a default route leads through it.
+
+    The port joins the bridge last, so that what the kernel says when the container's link comes up is not flooded.
+    """
     assert planned(wanted(**ipam(isDefaultGateway=True)), answer("10.1.0.7/24")) == Plan(
         shared=(*BARE_SHARED, Gateway("br0", parse_cidr("10.1.0.1/24")), FORWARD4),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY),
-            *(Address("eth0", parse_cidr("10.1.0.7/24")), UP, Route("eth0", DEFAULT4, parse("10.1.0.1"))),
+            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD),
+            *(Address("eth0", parse_cidr("10.1.0.7/24")), UP, Route("eth0", DEFAULT4, parse("10.1.0.1")), *NOTIFY4, BARE_PORT),
         ),
     )
 
@@ -205,8 +208,8 @@ def test_ipv6_with_a_default_gateway() -> None:
     assert planned(wanted(**ipam(isDefaultGateway=True)), answer("fd01::7/64")) == Plan(
         shared=(*BARE_SHARED, Gateway("br0", parse_cidr("fd01::1/64")), FORWARD6, LO_IPV6),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY, *IPV6),
-            *(Address("eth0", parse_cidr("fd01::7/64")), UP, Route("eth0", DEFAULT6, parse("fd01::1"))),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, *IPV6),
+            *(Address("eth0", parse_cidr("fd01::7/64")), UP, Route("eth0", DEFAULT6, parse("fd01::1")), *NOTIFY),
         ),
     )
 
@@ -221,9 +224,9 @@ def test_dual_stack_several_ranges_and_a_forced_gateway() -> None:
             *(FORWARD4, FORWARD6, LO_IPV6),
         ),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY, *IPV6),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, *IPV6),
             *[Address("eth0", parse_cidr(each)) for each in ("10.1.0.7/24", "fd01::7/64", "fd02::7/64")],
-            *(UP, Route("eth0", DEFAULT4, parse("10.1.0.1")), Route("eth0", DEFAULT6, parse("fd01::1"))),
+            *(UP, Route("eth0", DEFAULT4, parse("10.1.0.1")), Route("eth0", DEFAULT6, parse("fd01::1")), *NOTIFY),
         ),
     )
 
@@ -237,9 +240,10 @@ def test_an_address_without_a_gateway_bridge() -> None:
     assert planned(wanted(**ipam()), answer("10.1.0.7/24", routes=routes, gateway=True)) == Plan(
         shared=BARE_SHARED,
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, *NOTIFY, Address("eth0", parse_cidr("10.1.0.7/24")), UP),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, Address("eth0", parse_cidr("10.1.0.7/24")), UP),
             Route("eth0", parse_cidr("10.0.0.0/8"), parse("10.1.0.254")),
             Route("eth0", parse_cidr("10.9.0.0/16"), parse("10.1.0.9"), table=100, priority=5, mtu=1300, advmss=1200),
+            *NOTIFY4,
         ),
     )
 
@@ -271,14 +275,14 @@ def test_a_default_route_is_added_where_ipam_has_none_with_a_gateway(routes: lis
 def test_a_route_of_link_scope_has_no_gateway() -> None:
     """U-8: scope link (253) means on-link."""
     made = planned(wanted(**ipam(isGateway=True)), answer("10.1.0.7/24", routes=[{"dst": "10.2.0.0/16", "scope": 253}]))
-    assert made.owned[-1] == Route("eth0", parse_cidr("10.2.0.0/16"), scope=253)
+    assert Route("eth0", parse_cidr("10.2.0.0/16"), scope=253) in made.owned
 
 
 def test_duplicate_address_detection() -> None:
     """B-67: asked for, it concerns IPv6 addresses only."""
     assert planned(wanted(**ipam(enabledad=True)), answer("10.1.0.7/24", "fd01::7/64")).owned == (
-        *(BARE_VETH, PORT_ACCEPT_RA, *DAD, *NOTIFY, *IPV6),
-        *(Address("eth0", parse_cidr("10.1.0.7/24")), Address("eth0", parse_cidr("fd01::7/64"), detect=True), UP),
+        *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, *DAD, *IPV6),
+        *(Address("eth0", parse_cidr("10.1.0.7/24")), Address("eth0", parse_cidr("fd01::7/64"), detect=True), UP, *NOTIFY),
     )
 
 
@@ -295,8 +299,8 @@ def test_the_gateway_of_a_vlan(keep: bool) -> None:
             *(Up(HOST, "br0.100"), Gateway("br0.100", parse_cidr("10.1.0.1/24")), FORWARD4),
         ),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, PortVlans(PORT, ((100, True),), keep), NO_DAD, *NOTIFY),
-            *(Address("eth0", parse_cidr("10.1.0.7/24")), UP),
+            *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD, Address("eth0", parse_cidr("10.1.0.7/24")), UP, *NOTIFY4),
+            *(BARE_PORT, PortVlans(PORT, ((100, True),), keep)),
         ),
     )
 
@@ -314,9 +318,9 @@ def test_the_spoof_check() -> None:
     assert planned(wanted(macspoofchk=True)) == Plan(
         shared=(*BARE_SHARED, ruleset.TABLES["bridge"]),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, chain),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, chain),
             Element("bridge", "spoof", key, b"", f"mac-{PORT}", OWNER, f'"{PORT}" : jump mac-{PORT}'),
-            *(NO_DAD, *NOTIFY, UP),
+            *(NO_DAD, UP, *NOTIFY),
         ),
     )
 
@@ -332,19 +336,35 @@ def test_masquerade() -> None:
     assert made == Plan(
         shared=(*BARE_SHARED, ruleset.TABLES["inet"], *chains, LO_IPV6),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT),
             jump("masquerade4", "10.1.0.7", "outside-10.1.0.0/24"),
             jump("masquerade4", "10.1.0.8", "outside-10.1.0.0/24"),
             jump("masquerade6", "fd01::7", "outside-fd01__/64"),
-            *(NO_DAD, *NOTIFY, *IPV6),
+            *(NO_DAD, *IPV6),
             *[Address("eth0", parse_cidr(each)) for each in ("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64")],
-            UP,
+            *(UP, *NOTIFY),
         ),
     )
 
 
 def jump(name: str, address: str, chain: str) -> Element:
     return Element("inet", name, parse(address), b"", chain, OWNER, f"{address} : jump {chain}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "addresses", "last"),
+    [
+        (ipam(isGateway=True), ["10.1.0.7/24"], True),
+        (ipam(), ["10.1.0.7/24"], False),  # somebody else is the gateway, and may answer the router solicitation
+        (ipam(isGateway=True), ["10.1.0.7/24", "fd01::7/64"], False),  # its multicast groups have to be known
+        (ipam(isGateway=True, enabledad=True), ["10.1.0.7/24"], False),  # the question whether anybody has the address has to be heard
+        ({"isGateway": True}, [], False),
+    ],
+    ids=str,
+)
+def test_the_port_joins_the_bridge_last_where_nobody_has_to_hear_the_link_come_up(keys: dict[str, Any], addresses: list[str], last: bool) -> None:
+    owned = planned(wanted(**keys), answer(*addresses)).owned
+    assert (owned[-1] == BARE_PORT, owned[2] == BARE_PORT) == (last, not last)
 
 
 @pytest.mark.parametrize("keys", [{"ipMasq": True}, {"isGateway": True}, {"isDefaultGateway": True}], ids=str)

@@ -4,7 +4,7 @@ from core import foreign
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.foreign import ContainerLink
-from core.plan import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Route, Sysctl, Up, Veth
+from core.plan import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
 from core.ruleset import TABLES, outside, spoof_chain
 from tests.harness.fake_kernel import World
 
@@ -13,7 +13,8 @@ ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 
 def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
     """B-43: its host veth has a random name and no alias, its rules stand in tables of its own."""
-    veth = Veth(ATTACHMENT.host_ifname, "eth0", "br0", ATTACHMENT.owner, mac=b"\2\0\0\0\0\1", hairpin=True)
+    veth = Veth(ATTACHMENT.host_ifname, "eth0", ATTACHMENT.owner, mac=b"\2\0\0\0\0\1")
+    port = Port(ATTACHMENT.host_ifname, "br0", hairpin=True)
     address, up, route = Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"), Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1"))
     chain = spoof_chain("veth0", b"\2\0\0\0\0\1", ATTACHMENT.owner)
     gateway = Gateway("br0", parse_cidr("10.1.0.1/24"))
@@ -21,11 +22,11 @@ def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
     element = Element("inet", "masquerade4", parse("10.1.0.2"), b"", "outside-10.1.0.0/24", ATTACHMENT.owner, "")
     made = Plan(
         (Bridge("br0"), Up(HOST, "br0"), TABLES["inet"], outside(parse_cidr("10.1.0.0/24")), gateway),
-        (veth, chain, element, setting, address, up, route),
+        (veth, port, chain, element, setting, address, up, route),
     )
     assert foreign.plan(made, "veth1234abcd") == Plan(
         (Bridge("br0"), Up(HOST, "br0"), gateway),
-        (Veth("veth1234abcd", "eth0", "br0", "", mac=b"\2\0\0\0\0\1", hairpin=True), address, up, route),
+        (Veth("veth1234abcd", "eth0", "", mac=b"\2\0\0\0\0\1"), Port("veth1234abcd", "br0", hairpin=True), address, up, route),
     )
 
 

@@ -10,7 +10,7 @@ from core import address, apply, result
 from core.attachment import Attachment
 from core.config import Section
 from core.errors import CNIError
-from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
+from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Sysctl, Up, Veth, describe
 from core.ruleset import Chain
 from plugins import bridge, bridge_plan, portmap, portmap_plan
 from tests.harness.fake_kernel import World
@@ -87,7 +87,7 @@ def covered(record: object, footprint: tuple[object, ...], attachment: Attachmen
             return any(part in ends for part in record.key.split("/"))
         case Up():
             return record.place == CONTAINER and record.link in ends
-        case Address() | Route() | PortVlans():
+        case Address() | Route() | Port() | PortVlans():
             return record.link in ends
     return False
 

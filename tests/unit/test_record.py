@@ -2,11 +2,10 @@
 
 import pytest
 
-from core.record import fields, record, replace
+from core.record import Record, fields, replace
 
 
-@record
-class Point:
+class Point(Record):
     """Where something is."""
 
     x: int
@@ -17,8 +16,7 @@ class Point:
         return self.x + self.y
 
 
-@record
-class Other:
+class Other(Record):
     x: int
     y: int = 7
 

@@ -58,14 +58,17 @@ def test_a_veth_pair() -> None:
     }
 
 
+def test_a_link_gets_its_alias_and_its_master() -> None:
+    assert read(rtnetlink.set_alias("veth0", "net/c1/eth0")) == {"IFLA_IFNAME": "veth0", "IFLA_IFALIAS": "net/c1/eth0", "IFLA_GROUP": 0}
+    assert read(rtnetlink.set_master("veth0", 7)) == {"IFLA_IFNAME": "veth0", "IFLA_MASTER": 7}
+
+
 @pytest.mark.parametrize("hairpin", [False, True])
 @pytest.mark.parametrize("isolated", [False, True])
 def test_a_port(hairpin: bool, isolated: bool) -> None:
     """B-48 B-49: both flags are always written."""
-    assert read(rtnetlink.set_port("veth0", "net/c1/eth0", hairpin, isolated)) == {
+    assert read(rtnetlink.set_port("veth0", hairpin, isolated)) == {
         "IFLA_IFNAME": "veth0",
-        "IFLA_IFALIAS": "net/c1/eth0",
-        "IFLA_GROUP": 0,
         "IFLA_LINKINFO": {
             "IFLA_INFO_SLAVE_KIND": "bridge",
             "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_ISOLATED": int(isolated)},

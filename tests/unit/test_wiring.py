@@ -63,7 +63,8 @@ def test_addresses_come_before_link_up_and_routes_behind_it() -> None:
 
 def test_nothing_to_wire() -> None:
     """An empty result is layer 2 with a link that is up."""
-    assert wiring.addressing("eth0", answer([])) == Plan((), (*wiring.notify("eth0", False), Up(CONTAINER, "eth0")))
+    wanted = (*wiring.detection("eth0", False), Up(CONTAINER, "eth0"), *wiring.announcements("eth0", set()))
+    assert wiring.addressing("eth0", answer([])) == Plan((), wanted)
     assert wiring.forwarding(answer([])) == ()
 
 
