@@ -29,6 +29,9 @@ FULL = Size(rounds=15, containers=(10, 100, 500), reservations=(10, 1_000, 60_00
 SHORT = Size(rounds=1, containers=(3,), reservations=(10, 300), mappings=40, at_once=4)
 
 
+EMPTY = "ours on an empty node"
+
+
 class Row(NamedTuple):
     """A line of the table: what was there, and what was done. unit: ms, or 1/s where more is better."""
 
@@ -54,11 +57,17 @@ class Bench:
             self.samples.setdefault(row, {}).setdefault(node.suite.name, []).append(sample)
 
     @contextmanager
-    def nodes(self, scenario: str) -> Iterator[list[Node]]:
+    def nodes(self, scenario: str, besides: tuple[Suite, ...] = ()) -> Iterator[list[Node]]:
         """A fresh node for each suite."""
         self.tell(f"{scenario}: nodes")
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-            yield [stack.enter_context(Node(suite, Path(folder))) for suite in self.suites]
+            yield [stack.enter_context(Node(suite, Path(folder))) for suite in (*self.suites, *besides)]
+
+    @contextmanager
+    def full_and_empty(self, scenario: str) -> Iterator[tuple[list[Node], list[Node]]]:
+        """A node for each suite, to be filled; and with them one more for ours, which stays empty and is called in the same rounds."""
+        with self.nodes(scenario, (self.suites[0]._replace(name=EMPTY),)) as nodes:
+            yield nodes[: len(self.suites)], nodes
 
     def replacements(self, scenario: str, nodes: list[Node] | None = None) -> Iterator[tuple[Node, Attachment]]:
         """A container after the other, on each node in turn, A B A B. The first round warms up and weighs; it is not timed."""
@@ -105,11 +114,11 @@ def chains(bench: Bench) -> None:
 def full_nodes(bench: Bench) -> None:
     """The chain on a node that has many containers already."""
     each = Chain()
-    with bench.nodes("containers already there") as nodes:
+    with bench.full_and_empty("containers already there") as (full, nodes):
         present = 0
         for containers in bench.size.containers:
             name = f"chain, {containers} containers there"
-            for slot, node in product(range(present + 1, containers + 1), nodes):
+            for slot, node in product(range(present + 1, containers + 1), full):
                 node.weigh = False
                 chain.add(node, each, node.container(), slot)
             present = containers
@@ -123,8 +132,8 @@ def reservations(bench: Bench) -> None:
     """host-local with many reservations: the next address free, and all of them tried before one is."""
     first = IPv4Address("10.60.0.2")
     for count in bench.size.reservations:
-        with bench.nodes(f"{count} reservations") as nodes:
-            for node in nodes:
+        with bench.full_and_empty(f"{count} reservations") as (full, nodes):
+            for node in full:
                 directory = node.data / "bench"
                 directory.mkdir(parents=True)
                 for number in range(count):
@@ -132,7 +141,8 @@ def reservations(bench: Bench) -> None:
             for last, tried in ((first + count - 1, "next free"), (first, "all tried")):
                 name = f"host-local, {count} reserved, {tried}"
                 for node, attachment in bench.replacements(name, nodes):
-                    (node.data / "bench" / "last_reserved_ip.0").write_text(str(last))
+                    if node in full:
+                        (node.data / "bench" / "last_reserved_ip.0").write_text(str(last))
                     for verb in ("ADD", "DEL"):
                         bench.note(Row(name, verb), node, node.call(verb, chain.host_local(node), attachment)[0])
 
@@ -142,10 +152,10 @@ def mappings(bench: Bench) -> None:
     twenty, one = Chain(ports=20), Chain(ports=1)
     for there in (0, bench.size.mappings):
         name = f"portmap, {there} mappings there"
-        with bench.nodes(name) as nodes:
+        with bench.full_and_empty(name) as (full, nodes):
             for node in nodes:
                 node.run("ip link add bench0 type bridge && ip link set bench0 up && ip address add 10.60.0.1/16 dev bench0")
-            for node, slot in product(nodes, range(1, there // 20 + 1)):
+            for node, slot in product(full, range(1, there // 20 + 1)):
                 node.call("ADD", twenty.portmap(node, slot), node.container(), addressed(slot))
             for node, attachment in bench.replacements(name, nodes):
                 for verb in ("ADD", "CHECK", "DEL"):
