@@ -162,31 +162,42 @@ def gateway_link(wanted: Options) -> str:
 
 def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
     """All that one attachment needs. *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's."""
-    port, ifname, owner = attachment.host_ifname, attachment.ifname, attachment.owner
+    port, ifname = attachment.host_ifname, attachment.ifname
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
     shared += [Up(HOST, wanted.bridge)]
-    pair = Veth(port, ifname, owner, wanted.mtu, mac)
+    pair = Veth(port, ifname, attachment.owner, wanted.mtu, mac)
     wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated),))
     if wanted.vlans:
         wired += Plan((), (PortVlans(port, wanted.vlans, wanted.keep_default_vlan),))
     made = Plan(tuple(shared), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
-    late = _comes_up_unheard(wanted, answer)
-    if not late:
-        made += wired
-    if wanted.layer3 and wanted.is_gateway:
-        made += _gateway(wanted, answer)
+    gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
+    rules = _rules(wanted, attachment, answer, mac)
+    container = _container(wanted, ifname, answer)
+    if _comes_up_unheard(wanted, answer):
+        return made + gateway + container + rules + wired
+    return made + wired + gateway + rules + container
+
+
+def _rules(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
+    """What the packet filter does for the attachment: spoof check and masquerade."""
+    made = Plan()
     if wanted.spoof_check:
-        chain = ruleset.spoof_chain(port, mac, owner)
-        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), (chain, ruleset.spoof_element(port, chain.name, owner)))
+        chain = ruleset.spoof_chain(attachment.host_ifname, mac, attachment.owner)
+        element = ruleset.spoof_element(attachment.host_ifname, chain.name, attachment.owner)
+        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), (chain, element))
     if wanted.layer3 and wanted.masquerade:
-        made += wiring.masquerade(answer, owner)
+        made += wiring.masquerade(answer, attachment.owner)
+    return made
+
+
+def _container(wanted: Options, ifname: str, answer: Result) -> Plan:
+    """The container's end: settings, addresses, link up, routes."""
     if wanted.layer3:
-        made += wiring.addressing(ifname, answer, wanted.detect)
-        return made + wired if late else made
+        return wiring.addressing(ifname, answer, wanted.detect)
     if wanted.disabled:
-        return made
-    return made + Plan((), (*wiring.detection(ifname, wanted.detect), Up(CONTAINER, ifname), *wiring.announcements(ifname, {4, 16})))
+        return Plan()
+    return Plan((), (*wiring.detection(ifname, wanted.detect), Up(CONTAINER, ifname), *wiring.announcements(ifname, {4, 16})))
 
 
 def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
