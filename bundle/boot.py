@@ -1,6 +1,6 @@
 """What the interpreter runs first in a bundled plugin.
 
-The plugins' own modules stand marshalled in one file; each is read and run when the first of its names is asked for, without
+The plugins' own modules stand marshalled in one file; each is run when the first of its names is asked for, without
 importlib's search, locks and specs, and without the import statement, which asks every module for a path that it does not have.
 For whatever else is imported, the interpreter's start is completed first.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     CALLED: str
     CONTENTS: str
     interpreter: Any
-    # From build.py, sizes and offsets in the file of modules: of each module, and of each plugin's entry script.
+    # From build.py, sizes and offsets in the file of modules: of each module; and of what each plugin usually loads, its entry script as "".
     PLACES: dict[str, tuple[int, int]]
     PLUGINS: dict[str, tuple[int, int]]
     # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
@@ -51,8 +51,8 @@ def run(name: str) -> ModuleType:
     module = modules[name]
     place = PLACES.pop(name, None)
     if place:
-        del module.__getattr__  # type: ignore[method-assign]
-        exec(loads(pread(FILE, *place)), module.__dict__)
+        del module.__getattr__
+        exec(together.pop(name, None) or loads(pread(FILE, *place)), module.__dict__)
     return module
 
 
@@ -104,8 +104,9 @@ modules: dict[str, ModuleType] = sys.modules
 for name in PLACES:
     modules[name] = lazy(name)
 # What build.py puts in place of our own modules' import statements.
-__builtins__["__modules__"], __builtins__["__run__"] = modules, run  # type: ignore[name-defined]
+__builtins__["__modules__"], __builtins__["__run__"] = modules, run
 for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
 sys.meta_path.append(Cold)
-exec(loads(pread(FILE, *PLUGINS[plugin(CALLED)])), {"__name__": "__main__"})
+together: dict[str, Any] = loads(pread(FILE, *PLUGINS[plugin(CALLED)]))
+exec(together.pop(""), {"__name__": "__main__"})

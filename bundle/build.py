@@ -1,17 +1,20 @@
 """Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python bundle/build.py FOLDER.
 
 Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions, TYPE_CHECKING
-blocks. That halves what every start has to read. Their imports of one another become look-ups.
+blocks. That halves what every start has to read. Their imports of one another become look-ups. What
+every ADD of a plugin loads, as the import budget names it, lies in one piece, in which no name stands twice.
 """
 
 import ast
 import json
 import marshal
+import re
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = ("bridge", "host-local", "portmap")  # of bin/
@@ -19,6 +22,7 @@ PACKAGES = ("core", "plugins", "ipam")
 EXECUTABLE, LINKS = ENTRIES[0], ENTRIES[1:]
 BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
 EXTENSIONS = ("_json",)
+BUDGET = ROOT / "tests" / "quality" / "import_budget.txt"
 PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: where which module lies
 PLUGIN_PART_MAX, BUNDLE_MAX = 12_000_000, 40_000_000  # bytes on disk
 
@@ -61,23 +65,38 @@ class Lean(ast.NodeTransformer):
         return ast.parse("\n".join([f"__taken = __run__('{node.module}')", *names])).body
 
 
-def compiled(source: Path) -> bytes:
-    """The marshalled code of a source file."""
+def compiled(source: Path) -> CodeType:
+    """The code of a source file."""
     tree = ast.fix_missing_locations(Lean().visit(ast.parse(source.read_text())))
-    return marshal.dumps(compile(tree, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2))
+    code: CodeType = compile(tree, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2)
+    return code
+
+
+def usual(plugin: str) -> set[str]:
+    """The modules that an ADD of *plugin* loads: its column of the import budget has an A."""
+    head, *rows = [line for line in BUDGET.read_text().splitlines() if line][1:]
+    column = re.search(rf"\b{plugin}\b", head)
+    assert column
+    return {row.split()[0] for row in rows if "A" in row[column.start() :].split()[0]}
 
 
 def archive(contents: Path) -> None:
     """Write all modules into one file, and boot.py, told where each lies, into another."""
     sources = [path for package in PACKAGES for path in sorted((ROOT / package).glob("*.py"))]
-    places: dict[str, tuple[int, int]] = {}  # (size, offset), as pread wants them
+    codes = {".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): compiled(source) for source in sources}
     with open(contents / "cniwire.modules", "wb") as file:
-        for source in [*sources, *(ROOT / "bin" / name for name in ENTRIES)]:
-            name = ".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            code = compiled(source)
-            places[name] = (len(code), file.tell())
-            file.write(code)
-    entries = {name: places.pop(f"bin.{name}") for name in ENTRIES}
+
+        def put(value: CodeType | dict[str, CodeType]) -> tuple[int, int]:
+            """Write a value; its size and offset, as pread wants them."""
+            data = marshal.dumps(value)
+            file.write(data)
+            return len(data), file.tell() - len(data)
+
+        places = {name: put(code) for name, code in codes.items()}
+        entries = {}
+        for name in ENTRIES:
+            together = {module: codes[module] for module in sorted(usual(name) & codes.keys())}
+            entries[name] = put({"": compiled(ROOT / "bin" / name), **together})
     (contents / "cniwire.boot").write_bytes(boot(places, entries, contents))
     PLACES.parent.mkdir(exist_ok=True)
     PLACES.write_text(json.dumps(places))
@@ -103,7 +122,7 @@ def link(target: Path) -> None:
     library = Path(of("LIBPL"), of("LIBRARY"))
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
     # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
-    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic", "-I", of("INCLUDEPY")]
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,-z,muldefs", "-Wl,--export-dynamic", "-I", of("INCLUDEPY")]
     subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
 
 

@@ -27,6 +27,14 @@
 /* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
 extern int _PySignal_Init(int install_signal_handlers);
 
+/* The interpreter's own start interns every name in the code of its frozen modules, importlib's and others', an eighth of the whole start.
+ * A plugin runs hardly any of that code, which does the same without. This definition comes before the library's (-z muldefs). */
+int _Py_Deepfreeze_Init(void);
+int _Py_Deepfreeze_Init(void)
+{
+    return 0;
+}
+
 static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
 
 /* The only error that no Python code can tell. */

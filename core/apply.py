@@ -30,12 +30,11 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
     Returns what *finish* returns. Raises CNIError.
     """
     created: list[object] = []
-    skeleton: list[object] = []
+    skeleton: list[object] = [record for record in plan.shared if isinstance(record, (Table, Chain))]
     try:
-        for record in plan.shared:
-            if isinstance(record, (Table, Chain)):
-                skeleton.append(record)
-            else:
+        news = [_ensure(kernel, record) for record in plan.shared if not isinstance(record, (Table, Chain))]
+        if any(news):  # then that is missing, too; it would be found out later, and dearly
+            for record in skeleton:
                 _ensure(kernel, record)
         for batch in _batches(plan.owned):
             check_deadline()
@@ -64,19 +63,22 @@ def undo(kernel: Any, created: list[object]) -> None:
                 continue  # the first failure is the one to report
 
 
-def _ensure(kernel: Any, record: object) -> None:
-    _attempt("create", record, _find_or_create, kernel, record)
+def _ensure(kernel: Any, record: object) -> bool:
+    """Find or create what is shared; whether it had to be created."""
+    created: bool = _attempt("create", record, _find_or_create, kernel, record)
+    return created
 
 
-def _find_or_create(kernel: Any, record: object) -> None:
+def _find_or_create(kernel: Any, record: object) -> bool:
     found = kernel.find(record)
     if found and (found == record or not isinstance(record, SETTINGS)):
-        return
+        return False
     try:
         kernel.create(record)
     except FileExistsError:
         if not kernel.find(record):  # lost a race, and the winner made something else
             raise
+    return True
 
 
 def _batches(records: Iterable[object]) -> list[list[object]]:

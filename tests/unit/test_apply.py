@@ -24,8 +24,7 @@ SETTING = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False
 CHAIN = ruleset.outside(parse_cidr("10.1.0.0/24"))
 MASQUERADE = ruleset.masquerade_element(parse_cidr("10.1.0.2/24"), OWNER)
 PLAN = Plan((BRIDGE, UP, TABLES[INET], CHAIN), (VETH, MASQUERADE, SETTING, ADDRESS, Up(CONTAINER, "eth0"), ROUTE))
-WORK = (BRIDGE, UP, VETH, MASQUERADE, TABLES[INET], CHAIN, *PLAN.owned[1:])  # what an empty host makes of it, in order
-INDEX = {record: place for place, record in enumerate(WORK)}
+INDEX = {record: place for place, record in enumerate((*PLAN.shared, *PLAN.owned))}
 
 
 def port(number: int, owner: str, container: str = "10.1.0.2") -> Element:
@@ -47,10 +46,19 @@ def done(world: World, verb: str) -> list[Any]:
 
 
 def test_add_makes_shared_then_owned_in_the_lists_order_and_returns_what_finish_does() -> None:
-    """But shared tables and chains only once an element was refused for want of them."""
     world = World()
     assert apply.add(kernel(world), PLAN, lambda: "done") == "done"
-    assert done(world, "create") == list(WORK)
+    assert done(world, "create") == [*PLAN.shared, *PLAN.owned]
+
+
+def test_shared_tables_and_chains_are_made_once_an_element_is_refused_for_want_of_them() -> None:
+    """They are not looked for where all else that is shared is there."""
+    world = World()
+    for record in (BRIDGE, UP):
+        kernel(world).create(record)
+    world.calls.clear()
+    apply.add(kernel(world), PLAN, lambda: None)
+    assert done(world, "create") == [VETH, MASQUERADE, TABLES[INET], CHAIN, *PLAN.owned[1:]]
     assert set(world.records.values()) == {*PLAN.shared, *PLAN.owned}
 
 
