@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # From interpreter.c: our name as the caller wrote it, the bundle's folder of contents, and the interpreter's own functions.
+    # From interpreter.c: our name as the caller wrote it, the bundle's folder of contents, whether the interpreter stands after its core
+    # phase, and its own functions.
     CALLED: str
     CONTENTS: str
+    EARLY: bool
     interpreter: Any
     # From build.py, sizes and offsets in the file of modules: of each module; and of what each plugin usually loads, its entry script as "".
     PLACES: dict[str, tuple[int, int]]
@@ -84,6 +86,8 @@ class Spec:
 
 def lend(name: str, origin: str) -> None:
     """Make a module of the interpreter importable, without a search; *origin* is where an extension module lies."""
+    if name in sys.modules:
+        return
     spec: Any = Spec(name, origin)
     sys.modules[name] = module = create_dynamic(spec) if origin else create_builtin(spec)
     (exec_dynamic if origin else exec_builtin)(module)
@@ -98,8 +102,9 @@ def plugin(path: str) -> str:
 
 
 NO_CODECS: ModuleType = type(sys)("encodings")
-sys.modules["encodings"] = NO_CODECS
-register(codec)
+if EARLY:
+    sys.modules["encodings"] = NO_CODECS
+    register(codec)
 modules: dict[str, ModuleType] = sys.modules
 for name in PLACES:
     modules[name] = lazy(name)
@@ -107,6 +112,7 @@ for name in PLACES:
 __builtins__["__modules__"], __builtins__["__run__"] = modules, run
 for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
-sys.meta_path.append(Cold)
+if EARLY:
+    sys.meta_path.append(Cold)
 together: dict[str, Any] = loads(pread(FILE, *PLUGINS[plugin(CALLED)]))
 exec(together.pop(""), {"__name__": "__main__"})

@@ -123,7 +123,9 @@ def link(target: Path) -> None:
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
     # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
     options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,-z,muldefs", "-Wl,--export-dynamic", "-I", of("INCLUDEPY")]
-    subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
+    command = ["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)]
+    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([*command, "-DWITHOUT_SHA2"], check=True)
 
 
 def size(paths: Iterable[Path]) -> int:

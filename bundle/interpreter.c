@@ -3,7 +3,8 @@
  * A plugin lives for some milliseconds, so its start is its price. Here the interpreter stands after its core phase (PEP 587,
  * multi-phase initialization): no search path, no codecs module, no standard streams. boot.py, marshalled beside us, makes the
  * plugins' own modules importable. Whatever asks for a module of the standard library, which happens only on the way to an
- * error message, has the rest of the start done first, by complete().
+ * error message, has the rest of the start done first, by complete(). That is tried and measured with Python 3.11; any other
+ * one is started as usual, which takes some milliseconds longer.
  *
  * One file serves all plugins: it looks at the name by which it was called.
  */
@@ -20,10 +21,12 @@
 
 #define BOOT "cniwire.boot"
 #define LARGEST_BOOT (1 << 16)
+#define STOPS_EARLY (PY_MAJOR_VERSION == 3 && PY_MINOR_VERSION == 11)
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* not in every C library's header yet */
 #endif
 
+#if STOPS_EARLY
 /* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
 extern int _PySignal_Init(int install_signal_handlers);
 
@@ -34,6 +37,15 @@ int _Py_Deepfreeze_Init(void)
 {
     return 0;
 }
+#endif
+
+#ifdef WITHOUT_SHA2 /* Debian's static library of 3.12 and later names a module whose code it does not have */
+PyMODINIT_FUNC PyInit__sha2(void)
+{
+    PyErr_SetString(PyExc_ImportError, "this bundle has no _sha2");
+    return NULL;
+}
+#endif
 
 static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
 
@@ -64,11 +76,13 @@ static void copy_data(void)
 static PyObject *complete(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
+#if STOPS_EARLY
     PyStatus status = _Py_InitializeMain();
     if (PyStatus_Exception(status)) {
         PyErr_Format(PyExc_ImportError, "the interpreter's start: %s", status.err_msg ? status.err_msg : "failed");
         return NULL;
     }
+#endif
     Py_RETURN_NONE;
 }
 
@@ -135,7 +149,9 @@ static PyStatus start(void)
     if (PyStatus_Exception(status))
         return status;
     PyConfig_InitIsolatedConfig(&config);
+#if STOPS_EARLY
     config._init_main = 0;
+#endif
     config.site_import = 0;
     config.parse_argv = 0;
     config.pathconfig_warnings = 0;
@@ -164,7 +180,7 @@ static PyObject *boot_code(void)
     return size > 0 ? PyMarshal_ReadObjectFromString(marshalled, size) : PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
 }
 
-/* Run boot.py with CALLED, our name, CONTENTS, and our functions. Does not return unless something is broken. */
+/* Run boot.py with CALLED, our name, CONTENTS, EARLY, and our functions. Does not return unless something is broken. */
 static int boot(const char *called)
 {
     PyObject *globals = PyDict_New(), *code = boot_code(), *module, *done;
@@ -173,6 +189,7 @@ static int boot(const char *called)
         return -1;
     if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
         PyDict_SetItemString(globals, "interpreter", module) < 0 ||
+        PyDict_SetItemString(globals, "EARLY", STOPS_EARLY ? Py_True : Py_False) < 0 ||
         PyDict_SetItemString(globals, "CALLED", PyUnicode_DecodeFSDefault(called)) < 0 ||
         PyDict_SetItemString(globals, "CONTENTS", PyUnicode_DecodeFSDefault(contents)) < 0)
         return -1;
@@ -198,7 +215,11 @@ int main(int count, char **arguments)
     if (PyStatus_Exception(status))
         return fail(status.err_msg ? status.err_msg : "the interpreter's start");
     PyGC_Disable(); /* nothing lives long enough to be collected */
-    if (_PySignal_Init(0) < 0 || boot(arguments[0]) < 0) {
+#if STOPS_EARLY
+    if (_PySignal_Init(0) < 0)
+        return fail("signals");
+#endif
+    if (boot(arguments[0]) < 0) {
         PyErr_Print();
         return fail(BOOT);
     }
