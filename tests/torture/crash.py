@@ -52,29 +52,40 @@ def points(job: Job) -> list[Point]:
     return found
 
 
+class Missed(Exception):
+    """The plugin ended before it came to the point: on a fresh node that can be tried again on another one only."""
+
+
 def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
     """Kill at each point and go on as told; a new node for each point if it has to be fresh, and after a leak."""
     tally = Tally()
     settled = None if job.steady else Ground.settle(job)
-    pending = list(chosen)
+    pending = [(point, continuation, 1) for point, continuation in chosen]
     while pending:
         with job.node() as node:
             ground = Ground(job, node, settled)
             sound = True
             while pending and sound:
-                point, continuation = pending.pop(0)
+                point, continuation, number = pending.pop(0)
+                try:
+                    findings = [*attempt(job, node, point, continuation, tally), *ground.faults()]
+                except Missed as missed:
+                    if number < TRIES:
+                        tally.count("repeated")
+                        pending.append((point, continuation, number + 1))
+                        break
+                    findings = [str(missed)]
                 tally.tries += 1
-                findings = [*attempt(job, node, point, continuation, tally), *ground.faults()]
                 tally.findings += [Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what) for what in findings]
                 sound = job.steady and not findings
     return tally
 
 
 def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
-    """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error."""
+    """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error. Raises Missed."""
     trace, outcomes = job.trace(), []
     killed = reached = False
-    for again in range(TRIES):
+    for again in range(TRIES if job.steady else 1):
         if again:
             tally.count("repeated")
             node.undisturbed("DEL")
@@ -83,11 +94,12 @@ def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], t
         killed, reached = outcomes[-1].exit_code == KILLED, trace.reached(point.call)
         if killed and reached:
             break
-    if not killed:
-        yield f"could not be killed there: {outcomes[-1]} {trace.file.read_text(errors='replace')[-200:]!r}"
-    elif not reached:
-        tally.count("killed elsewhere")
+    told = trace.file.read_text(errors="replace")[-200:]
     trace.close()
+    if not killed:
+        raise Missed(f"could not be killed there: {outcomes[-1]} {told!r}")
+    if not reached:
+        tally.count("killed elsewhere")
     for verb in continuation:
         outcomes = node.run(verb)
         if verb == "ADD" and outcomes[-1].exit_code == 1 and b'"code"' in outcomes[-1].stdout:
