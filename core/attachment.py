@@ -16,8 +16,8 @@ else:
     except ImportError:  # Python 3.12 and later have it elsewhere
         try:
             from _sha2 import sha512
-        except ImportError:
-            from hashlib import sha512
+        except ImportError:  # a bundle without; hashlib would bring OpenSSL along
+            from core.sha512 import sha512
 
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": (
 # Bytes and records in, bytes and records out.
 PURE = (
     *("address", "apply", "attachment", "config", "document", "errors", "expression", "message", "nft", "plan", "protocol", "record"),
-    *("result", "rules", "ruleset", "version"),
+    *("result", "rules", "ruleset", "sha512", "version"),
 )
 # What a pure module may take from an impure one: text of addresses, and for two of them the clock of the verb. protocol also compares two
 # namespaces (the specification wants it before any plugin's work) and tells a traceback where debugging is asked for.
