@@ -40,10 +40,10 @@ def find(plugin_type: str, search_path: str) -> str:
     raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
 
 
-def ipam_type(config: Section) -> str:
-    """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks: it would call itself without end."""
-    found = config.section("ipam").text("type")
-    if found and found == config.text("type"):
+def ipam_type(request: Request) -> str:
+    """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks, under whatever name: it would call itself without end."""
+    found = request.config.section("ipam").text("type")
+    if found and found in (request.plugin, request.config.text("type")):
         raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", "want an IPAM plugin, such as host-local")
     return found
 
@@ -55,7 +55,7 @@ def call(request: Request, command: str) -> Result | None:
     After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
     But our own plugin refuses a second ADD that raced with the first before it reserves anything: DEL would free the first one's.
     """
-    plugin_type = ipam_type(request.config)
+    plugin_type = ipam_type(request)
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
     try:
         stdout = _run(request, command, plugin_type, path)
@@ -69,7 +69,7 @@ def call(request: Request, command: str) -> Result | None:
 
 def release(request: Request) -> None:
     """The IPAM plugin's DEL after a failure of ADD, which is the one to report."""
-    plugin_type = ipam_type(request.config)
+    plugin_type = ipam_type(request)
     grace()
     try:
         _run(request, "DEL", plugin_type, find(plugin_type, request.environ.get("CNI_PATH", "")))

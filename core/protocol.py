@@ -51,10 +51,11 @@ LAST_RESORT = b'{"cniVersion": "1.1.0", "code": 999, "msg": "the error cannot be
 class Request(Record):
     """One call, checked: what a handler gets.
 
-    version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
+    plugin: our own name; version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
     siblings: our own executables by name -> module, for IPAM in process; kernel: opens a kernel, None for the real one.
     """
 
+    plugin: str
     command: str
     config: Section
     version: str
@@ -95,7 +96,7 @@ def respond(
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             _check_foreign_netns(environ)
-        request = _request(command, config, wanted, environ, stdin, siblings or {}, kernel)
+        request = _request(plugin.NAME, command, config, wanted, environ, stdin, siblings or {}, kernel)
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
         if command != "ADD" or result is None:
             return 0, b""
@@ -154,6 +155,7 @@ def _budget(command: str, config: Section) -> int:
 
 
 def _request(
+    plugin: str,
     command: str,
     config: Section,
     wanted: str,
@@ -168,7 +170,7 @@ def _request(
         environ.get(IFNAME, ""),
         environ.get(NETNS, ""),
     )
-    return Request(command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel)
+    return Request(plugin, command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel)
 
 
 def _check_environment(command: str, environ: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core import apply, delegate, foreign, result, system, wiring
 from core.attachment import Attachment, owner_text
-from core.config import Section, valid_attachments
+from core.config import valid_attachments
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
 from core.record import replace
@@ -144,7 +144,7 @@ def delete(request: Request) -> None:
     with _kernel_if_any(request) as kernel:
         failures = foreign.delete_masquerade(kernel, attachment)
         failures += apply.delete(kernel, (*footprint(attachment), *foreign.footprint(kernel, attachment)))
-        if _ipam_type(request.config):
+        if _ipam_type(request):
             try:
                 delegate.call(request, "DEL")
             except CNIError as error:
@@ -162,10 +162,10 @@ def _kernel_if_any(request: Request) -> Any:
         return (request.kernel or Kernel)("")
 
 
-def _ipam_type(config: Section) -> str:
+def _ipam_type(request: Request) -> str:
     """ipam.type where DEL and GC can make sense of it; "" where ADD cannot have called any plugin."""
     try:
-        found = delegate.ipam_type(config)
+        found = delegate.ipam_type(request)
     except CNIError:
         return ""
     return "" if "/" in found else found
@@ -179,7 +179,7 @@ def gc(request: Request) -> None:
     network = request.attachment.network
     with _kernel_if_any(request) as kernel:
         failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid})
-        if _ipam_type(request.config):
+        if _ipam_type(request):
             try:
                 delegate.call(request, "GC")
             except CNIError as error:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
 from tests.harness.plugin import PluginError
 
-TRY_AGAIN_LATER = 11
+INVALID_CONFIG, TRY_AGAIN_LATER = 7, 11
 ADDRESS = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.9/24", "gateway": "10.1.0.1"}]}'
 
 
@@ -193,6 +194,17 @@ def test_a_bridge_is_not_its_own_ipam_plugin(host: Host) -> None:
     net.delete(container)
     net.gc(container)
     assert host.state(container) == before
+
+
+@pytest.mark.parametrize("called", [None, "switch"])
+@pytest.mark.parametrize("command", ["ADD", "CHECK", "STATUS"])
+def test_nor_is_it_under_another_name(host: Host, command: str, called: str | None) -> None:
+    """A configuration that does not say what it is for, found by `make fuzz`: each call started the next one, for a minute."""
+    config = {"cniVersion": "1.1.0", "name": "net", "type": called, "ipam": {"type": "bridge"}, "prevResult": {}}
+    environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(host.container().path), "CNI_IFNAME": "eth0", "CNI_PATH": str(host.plugins)}
+    answer = plugin.call(host.plugins / "bridge", {**environ, "CNI_COMMAND": command}, json.dumps(config).encode(), timeout_s=10)
+    assert (answer.exit_code, answer.output["code"]) == (1, INVALID_CONFIG)
+    assert answer.output["msg"] == "ipam.type: bridge is this plugin itself"
 
 
 @pytest.mark.parametrize("trouble", ["a file", "read only", "full"])
