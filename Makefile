@@ -42,7 +42,7 @@ lint: .venv/ready ## ruff, mypy --strict, layers, import budget
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
-dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) .venv/ready
+dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	.venv/bin/pyinstaller --noconfirm --log-level WARN bundle.spec
 	.venv/bin/python bundle/build.py dist/cniwire

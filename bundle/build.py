@@ -80,8 +80,8 @@ def usual(plugin: str) -> set[str]:
     return {row.split()[0] for row in rows if "A" in row[column.start() :].split()[0]}
 
 
-def archive(contents: Path) -> None:
-    """Write all modules into one file, and boot.py, told where each lies, into another."""
+def archive(contents: Path, apart: bool = False) -> None:
+    """Write all modules into one file, and boot.py, told where each lies, into another. apart: each is read by itself, for tests.bench.profile."""
     sources = [path for package in PACKAGES for path in sorted((ROOT / package).glob("*.py"))]
     codes = {".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): compiled(source) for source in sources}
     with open(contents / "cniwire.modules", "wb") as file:
@@ -95,7 +95,7 @@ def archive(contents: Path) -> None:
         places = {name: put(code) for name, code in codes.items()}
         entries = {}
         for name in ENTRIES:
-            together = {module: codes[module] for module in sorted(usual(name) & codes.keys())}
+            together = {module: codes[module] for module in sorted(usual(name) & codes.keys()) if not apart}
             entries[name] = put({"": compiled(ROOT / "bin" / name), **together})
     (contents / "cniwire.boot").write_bytes(boot(places, entries, contents))
     PLACES.parent.mkdir(exist_ok=True)

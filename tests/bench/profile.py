@@ -1,5 +1,6 @@
 """`make profile`: where the time of one call goes, from runs of the real bundle under strace.
 
+What a usual ADD loads lies in one piece in the bundle; traced is a copy in which every module is read by itself, so that each shows.
 Tracing makes every traced call some 20 to 40 microseconds dearer; the untraced time is told beside the sum. Figures are medians of several calls.
 """
 
@@ -7,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bundle.build import archive
 from launcher import lab
 from tests.bench.chain import Chain
 from tests.bench.node import Attachment, Json, Node, Suite
@@ -93,9 +96,17 @@ def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, fl
         yield "end of the process" if following.call == "exit" and event.call == "exit_group" else "Python between calls", after
 
 
-def profiled(node: Node, verb: str, rounds: int) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
+def taken_apart(folder: Path) -> Suite:
+    """A copy of the bundle whose modules are read one by one."""
+    copy = folder / "apart"
+    shutil.copytree(BUNDLE, copy, symlinks=True)
+    archive(copy / "lib", apart=True)
+    return Suite("apart", copy)
+
+
+def profiled(node: Node, apart: Suite, verb: str, rounds: int) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
     """For each plugin: the parts of each traced call, and the wall times of untraced ones."""
-    each, modules, trace = Chain(), module_names(), node.folder / "trace"
+    each, modules, trace, whole = Chain(), module_names(), node.folder / "trace", node.suite
     tracer = ["/usr/bin/strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "4", "-e", f"trace={CALLS}", "--signal=none", "-o", str(trace)]
     traced: dict[str, list[dict[str, float]]] = {"bridge": [], "portmap": []}
     plain: dict[str, list[float]] = {"bridge": [], "portmap": []}
@@ -103,6 +114,7 @@ def profiled(node: Node, verb: str, rounds: int) -> tuple[dict[str, list[dict[st
 
     def call(plugin: str, command: str, attachment: Attachment, previous: Json | None, prefix: list[str]) -> Json:
         node.prefix = prefix if command == verb else []
+        node.suite = apart if node.prefix else whole
         config = each.bridge(node) if plugin == "bridge" else each.portmap(node)
         sample, result = node.call(command, config, attachment, previous)
         if command == verb and prefix:
@@ -145,7 +157,7 @@ def main() -> int:
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, "-m", "tests.bench.profile", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="profile-") as folder, Node(Suite("ours", BUNDLE), Path(folder)) as node:
-        traced, plain = profiled(node, options.verb, options.rounds)
+        traced, plain = profiled(node, taken_apart(Path(folder)), options.verb, options.rounds)
     for plugin in traced:
         print(*told(plugin, options.verb, traced[plugin], plain[plugin]), "", sep="\n")
     return 0
