@@ -48,6 +48,8 @@ def _create_gateway(kernel: Kernel, want: Gateway) -> None:
         )
     changes = [rtnetlink.del_address(found.index, cidr) for cidr in other] + [rtnetlink.new_address(found.index, want.cidr, nodad=True)]
     kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac))
+    if not kernel.can_be_asked_for(HOST, want.link, [want.cidr.address]):
+        raise TimeoutError(110, f"{want.link} does not hear who looks for {want.cidr}")
 
 
 def _conflict(present: Cidr, wanted: Cidr) -> bool:

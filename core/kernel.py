@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SETTLE_TIMEOUT_S = 5
 IPV6_ADDRESS_EVENTS, LINK_EVENTS = 9, 1  # RTNLGRP_*
+SOLICITED_NODE = b"\xff\x02" + bytes(9) + b"\x01\xff"  # ff02::1:ff00:0/104
 
 
 class Kernel:
@@ -191,6 +192,22 @@ class Kernel:
             return not any([bit & rtnetlink.TENTATIVE for bit in flags])
 
         return self._await(IPV6_ADDRESS_EVENTS, CONTAINER, settled)
+
+    def can_be_asked_for(self, place: str, name: str, addresses: list[bytes]) -> bool:
+        """Wait until a link hears who looks for its IPv6 *addresses*; False when it does not in time. Raises OSError.
+
+        The kernel answers before it has joined their solicited-node groups (RFC 4291 section 2.7.1), and whoever asks too early
+        asks again only after a second.
+        """
+        wanted = {SOLICITED_NODE + packed[13:] for packed in addresses if len(packed) == 16}
+        if not wanted:
+            return True
+        question = rtnetlink.list_addresses(self.need(place, name).index, groups=True)
+
+        def joined() -> bool:
+            return wanted <= {rtnetlink.address(payload)[0].address for _, payload in self.at(place).ask(question)}
+
+        return self._await(IPV6_ADDRESS_EVENTS, place, joined)
 
     def addresses(self, place: str, name: str) -> list[tuple[Any, int, int]]:
         """(Cidr, scope, flags) of a link's addresses. Raises OSError."""

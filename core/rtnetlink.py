@@ -10,7 +10,7 @@ from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attribu
 from core.record import Record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
-NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE, NEWNEIGH, DELNEIGH = 20, 21, 22, 24, 25, 26, 28, 29
+NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE, NEWNEIGH, DELNEIGH, GETMULTICAST = 20, 21, 22, 24, 25, 26, 28, 29, 58
 IFF_UP, IFF_PROMISC = 0x1, 0x100
 AF_INET, AF_INET6 = 2, 10
 SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
@@ -156,16 +156,16 @@ def del_address(index: int, cidr: Cidr) -> Message:
     return Message(DELADDR, 0, pack("=BBBBI", family(cidr.address), cidr.prefix_len, 0, 0, index) + attribute(2, cidr.address))
 
 
-def list_addresses(index: int, address_family: int = 0) -> Message:
-    """Ask for the addresses of one link."""
-    return Message(GETADDR, DUMP, pack("=BBBBI", address_family, 0, 0, 0, index))
+def list_addresses(index: int, groups: bool = False) -> Message:
+    """Ask for the addresses of one link, or for the IPv6 multicast groups that it has joined."""
+    return Message(GETMULTICAST if groups else GETADDR, DUMP, pack("=BBBBI", AF_INET6 if groups else 0, 0, 0, 0, index))
 
 
 def address(payload: bytes) -> tuple[Cidr, int, int]:
-    """Decode a NEWADDR payload: the address, its scope and its flags. Raises ValueError."""
+    """Decode a reply to list_addresses: the address or group, its scope and its flags. Raises ValueError."""
     kind, prefix_len, flags, scope, _ = head("=BBBBI", payload)
     found = attributes(payload, 8)
-    return _cidr(kind, found.get(2) or found.get(1, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
+    return _cidr(kind, found.get(2) or found.get(1) or found.get(7, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
 
 
 def _cidr(kind: int, packed: bytes, prefix_len: int) -> Cidr:

@@ -87,8 +87,11 @@ def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac:
             raise CNIError(KERNEL_REFUSED, f"IPv6 addresses of {attachment.ifname} are still tentative")
         if not kernel.port_is_up(attachment.host_ifname):
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
-        if answer["ips"]:
-            kernel.announce(attachment.ifname, mac, [cidr.address for cidr in wiring.cidrs(answer)], gateway_link(wanted))
+        addresses = [cidr.address for cidr in wiring.cidrs(answer)]
+        if not kernel.can_be_asked_for(CONTAINER, attachment.ifname, addresses):
+            raise CNIError(KERNEL_REFUSED, f"{attachment.ifname} does not hear who looks for its IPv6 addresses")
+        if addresses:
+            kernel.announce(attachment.ifname, mac, addresses, gateway_link(wanted))
     places = [(HOST, name) for name in on_host]
     places.insert(2, (CONTAINER, attachment.ifname))
     return {**answer, "interfaces": [_interface(kernel, place, name, request) for place, name in places]}

@@ -377,6 +377,9 @@ class FakeKernel:
     def addresses_settle(self, name: str) -> bool:
         return bool(self.finish("addresses_settle", True, name))
 
+    def can_be_asked_for(self, place: str, name: str, addresses: list[bytes]) -> bool:
+        return bool(self.finish("can_be_asked_for", True, place, name, tuple(addresses)))
+
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
         self.need(HOST, bridge)
         self.finish("announce", None, ifname, mac, tuple(addresses), bridge)

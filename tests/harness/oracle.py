@@ -11,7 +11,7 @@ from core.message import Message, pack
 
 HEADER_BYTES = 16
 UNINTERESTING = ("header", "__align", "__pad", "state", "attrs")
-CLASSES: dict[int, Any] = {16: ifinfmsg, 17: ifinfmsg, 18: ifinfmsg, 19: ifinfmsg, 20: ifaddrmsg, 21: ifaddrmsg, 22: ifaddrmsg}
+CLASSES: dict[int, Any] = {16: ifinfmsg, 17: ifinfmsg, 18: ifinfmsg, 19: ifinfmsg, 20: ifaddrmsg, 21: ifaddrmsg, 22: ifaddrmsg, 58: ifaddrmsg}
 CLASSES |= {24: rtmsg, 25: rtmsg, 26: rtmsg, 28: ndmsg, 29: ndmsg}
 
 

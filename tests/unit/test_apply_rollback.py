@@ -155,6 +155,8 @@ FINISHES = [
     ("bridge", {"announce": OSError(errno.ENETDOWN, "Network is down")}, KERNEL_REFUSED),
     ("bridge", {"addresses_settle": False}, KERNEL_REFUSED),
     ("bridge", {"addresses_settle": OSError(98, "duplicate address detection failed on eth0")}, KERNEL_REFUSED),
+    ("bridge", {"can_be_asked_for": False}, KERNEL_REFUSED),
+    ("bridge", {"can_be_asked_for": OSError(errno.ENOBUFS, "No buffer space")}, TRY_AGAIN_LATER),
     ("bridge", {"announce": ZeroDivisionError("nobody foresaw this")}, 999),
     ("bridge", {"port_is_up": KeyboardInterrupt("stop")}, 999),
     ("portmap", {"forget_flows": ZeroDivisionError("nobody foresaw this")}, 999),

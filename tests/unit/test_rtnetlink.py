@@ -87,6 +87,7 @@ def test_a_port(hairpin: bool, isolated: bool) -> None:
         (rtnetlink.set_mac("br0", MAC), 19, 0, {"IFLA_IFNAME": "br0", "IFLA_ADDRESS": MAC_TEXT}),
         (rtnetlink.del_link("veth0"), 17, 0, {"IFLA_IFNAME": "veth0"}),
         (rtnetlink.list_addresses(7), 22, DUMP, {"index": 7}),
+        (rtnetlink.list_addresses(7, groups=True), 58, DUMP, {"family": 10, "index": 7}),
         (rtnetlink.list_routes(2), 26, DUMP, {"family": 2}),
         (rtnetlink.get_route(parse("10.1.0.2")), 26, 0, {"family": 2, "dst_len": 32, "RTA_DST": "10.1.0.2"}),
         (rtnetlink.get_route(parse("fd01::2")), 26, 0, {"family": 10, "dst_len": 128, "RTA_DST": "fd01::2"}),
@@ -216,6 +217,11 @@ def test_an_ipv4_address_is_read(prefix_len: int, packed: bytes, scope: int, fla
 def test_an_ipv6_address_without_local_and_without_long_flags_is_read() -> None:
     payload = written(ifaddrmsg, family=10, prefixlen=64, flags=0x80, index=7, attrs=[("IFA_ADDRESS", "fd01::2")])
     assert rtnetlink.address(payload) == (parse_cidr("fd01::2/64"), 0, 0x80)
+
+
+def test_a_multicast_group_is_read() -> None:
+    payload = written(ifaddrmsg, family=10, prefixlen=128, index=7, attrs=[("IFA_MULTICAST", "ff02::1:ff00:2")])
+    assert rtnetlink.address(payload)[0] == parse_cidr("ff02::1:ff00:2/128")
 
 
 def test_a_point_to_point_address_is_the_local_one() -> None:
