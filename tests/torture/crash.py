@@ -28,10 +28,16 @@ CHUNK = 6  # points that share a node
 
 
 class Point(NamedTuple):
-    """Where to kill: a call of the plugin with this number in the chain."""
+    """Where to kill: a call of the plugin with this number in the chain; left: how many of the same name come behind it."""
 
     plugin: int
     call: Call
+    left: int
+
+    def in_a_run_of(self, calls: list[Call]) -> "Point":
+        """The same point, counted from the end of a run that was shorter: it had to wait for the kernel less often."""
+        number = len([call for call in calls if call.name == self.call.name]) - self.left
+        return self._replace(call=self.call._replace(number=max(1, number)))
 
 
 def changes(call: Call) -> bool:
@@ -47,13 +53,19 @@ def points(job: Job) -> list[Point]:
         with job.node() as node:
             job.begin(node)
             assert not [*failures(node.run(job.verb, tamper={number: trace.record(CHANGING)}), job.verb)]
-        found += [Point(number, call) for call in trace.calls() if changes(call)]
+        calls = trace.calls()
+        last = {call.name: call.number for call in calls}
+        found += [Point(number, call, last[call.name] - call.number) for call in calls if changes(call)]
         trace.close()
     return found
 
 
 class Missed(Exception):
-    """The plugin ended before it came to the point: on a fresh node that can be tried again on another one only."""
+    """The plugin ended before it came to the point: on a fresh node that can be tried again on another one only, at *instead*."""
+
+    def __init__(self, what: str, instead: Point):
+        super().__init__(what)
+        self.instead = instead
 
 
 def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
@@ -72,7 +84,7 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
                 except Missed as missed:
                     if number < TRIES:
                         tally.count("repeated")
-                        pending.append((point, continuation, number + 1))
+                        pending.append((missed.instead, continuation, number + 1))
                         break
                     findings = [str(missed)]
                 tally.tries += 1
@@ -94,10 +106,12 @@ def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], t
         killed, reached = outcomes[-1].exit_code == KILLED, trace.reached(point.call)
         if killed and reached:
             break
+        if not killed:
+            point = point.in_a_run_of(trace.calls(whole=True))
     told = trace.file.read_text(errors="replace")[-200:]
     trace.close()
     if not killed:
-        raise Missed(f"could not be killed there: {outcomes[-1]} {told!r}")
+        raise Missed(f"could not be killed there: {outcomes[-1]} {told!r}", point)
     if not reached:
         tally.count("killed elsewhere")
     for verb in continuation:
