@@ -25,6 +25,7 @@ LINK_LOCAL = 253  # scope
 # A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
 SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
+OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
 UNREACHABLE = (2, 6, 19, 101, 113)  # ENOENT, ENXIO, ENODEV, ENETUNREACH, EHOSTUNREACH
 
 
@@ -107,12 +108,16 @@ def _create(kernel: Kernel, *batch: Any) -> None:
 
 
 def _prepare(link: str) -> None:
-    """Write the settings of a host link that is about to come up for the first time, whoever created it."""
+    """Write the settings of a host link that is about to come up for the first time, whoever created it. Raises OSError.
+
+    Nobody comes back to them once it is up, so only what will never be possible is passed over.
+    """
     for key, value in SETTINGS_OF_HOST_LINKS:
         try:
             sysctl.write(f"net/ipv6/conf/{link}/{key}", value)
-        except OSError:
-            continue  # without IPv6 there is nothing to set
+        except OSError as error:
+            if error.errno not in OUT_OF_REACH:
+                raise
 
 
 def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import netns
+from core import netns, sysctl
 from core.protocol import respond
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
@@ -32,6 +32,27 @@ def test_a_bridge_that_a_killed_add_left_without_its_settings_gets_them(host: Ho
     host.network(bridge(host.data, "10.1.0.0/24")).add(host.container())
     assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "0"
     assert host.sysctl("net/ipv6/conf/br0/accept_dad") == "0"
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.EMFILE, 1), (errno.EIO, 1), (errno.ENOENT, 0), (errno.EROFS, 0), (errno.EPERM, 0)])
+def test_a_bridge_does_not_come_up_before_it_has_its_settings(host: Host, monkeypatch: pytest.MonkeyPatch, number: int, expected: int) -> None:
+    """Nobody would set them later. What cannot be set at all, without IPv6 or below a read-only /proc/sys, is no failure."""
+    network, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    write, failing = sysctl.write, True
+
+    def failing_write(key: str, value: str) -> None:
+        if failing and key == "net/ipv6/conf/br0/accept_ra":
+            raise OSError(number, "refused")
+        write(key, value)
+
+    monkeypatch.setattr(sysctl, "write", failing_write)
+    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+    stdin = json.dumps(network.derived(network.plugins[0])).encode()
+    for answer in (expected, 0) if expected else (expected,):
+        code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
+        assert code == answer, output
+        failing = False
+    assert host.sysctl("net/ipv6/conf/br0/accept_ra") == ("0" if expected else "1")
 
 
 def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
