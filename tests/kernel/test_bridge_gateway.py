@@ -67,7 +67,7 @@ def test_a_fresh_bridge_forwards_ipv6_at_once(host: Host) -> None:
     outside.run("ip -6 route add fd01::/64 via 2001:db8:ff::1")
     host.sysctl("net/ipv6/conf/default/accept_dad", 1)
     host.network(bridge(host.data, "fd01::/64")).add(host.container())
-    assert ping(outside, "fd01::2", timeout_s=0.5) is not None
+    assert ping(outside, "fd01::2", timeout_s=0.9) is not None
 
 
 @pytest.mark.parametrize("force", [False, True])
