@@ -21,7 +21,7 @@ BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
 LONGEST_S = 10**6
 GRACE_S = 10  # for undoing, once the budget is spent, and for delivering an answer
 VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
-AGAIN_S = 0.2  # a signal that came between a check and a wait is repeated
+TICK_S = 1  # a signal that came between a check and a wait, or just before the kernel began to wait, is heard at the next tick
 REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was received"}
 
 
@@ -68,7 +68,7 @@ def limit(seconds: int) -> None:
 
 def _start(seconds: int) -> None:
     WAITING.seconds, WAITING.end = seconds, monotonic() + seconds
-    setitimer(ITIMER_REAL, seconds)
+    setitimer(ITIMER_REAL, TICK_S, TICK_S)
 
 
 def chosen(given: str) -> int:
@@ -77,13 +77,12 @@ def chosen(given: str) -> int:
 
 
 def _ring(number: int, _: object) -> None:
-    if WAITING.deaf and number != SIGALRM:
-        return
-    WAITING.told = WAITING.told or REASONS.get(number) or f"it did not end within {WAITING.seconds} s"
+    if number == SIGALRM and monotonic() >= WAITING.end:
+        WAITING.told = WAITING.told or f"it did not end within {WAITING.seconds} s"
+    elif number != SIGALRM and not WAITING.deaf:
+        WAITING.told = WAITING.told or REASONS[number]
     if WAITING.waiting:
         check()
-    else:
-        setitimer(ITIMER_REAL, AGAIN_S)
 
 
 def check() -> None:
@@ -102,4 +101,3 @@ def grace() -> None:
     if WAITING.end:
         WAITING.told, WAITING.deaf = "", True
         WAITING.seconds, WAITING.end = GRACE_S, max(WAITING.end, monotonic() + GRACE_S)
-        setitimer(ITIMER_REAL, max(GRACE_S, WAITING.end - monotonic()))

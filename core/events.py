@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from select import POLLIN, poll
 from time import monotonic
 
-from core.message import pack
-from core.netlink import ROUTE, SOL_NETLINK, SOL_SOCKET, Socket
+from core.deadline import WAITING
+from core.netlink import ROUTE, SOL_NETLINK, Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from core.kernel import Kernel
 
-ADD_MEMBERSHIP, SO_RCVTIMEO = 1, 20
+ADD_MEMBERSHIP = 1
 
 
 def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeout_s: float) -> bool:
@@ -22,16 +23,19 @@ def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeo
     try:
         events.socket.bind((0, 0))  # the kernel's own news passes by a socket without an address
         events.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
+        news = poll()
+        news.register(events.socket.fileno(), POLLIN)
         deadline = monotonic() + timeout_s
         while not done():
             left = deadline - monotonic()
             if left <= 0:
                 return False
-            events.socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("@ll", int(left), max(1, int(left % 1 * 1e6))))
-            try:
-                events.receive()  # interruptible by the verb's own deadline
-            except BlockingIOError:
+            with WAITING:
+                ready = news.poll(left * 1000)
+            if not ready:
                 continue  # time is over, and one last look decides
+            try:
+                events.receive()
             except OSError as error:
                 if error.errno != 105:  # ENOBUFS: events were lost, so look again
                     raise
