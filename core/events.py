@@ -30,7 +30,7 @@ def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeo
             left = deadline - monotonic()
             if left <= 0:
                 return False
-            with WAITING:
+            with WAITING:  # with SO_RCVTIMEO, each tick of the budget would begin the wait anew
                 ready = news.poll(left * 1000)
             if not ready:
                 continue  # time is over, and one last look decides
