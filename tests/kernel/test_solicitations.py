@@ -62,11 +62,11 @@ def test_the_wait_ends_with_the_kernels_word(kernel: Kernel, container: Containe
 
 
 def test_a_gateway_that_cannot_be_asked_for_is_refused(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "SETTLE_TIMEOUT_S", 0.2)
     kernel.create(Bridge("br0"))
     kernel.create(Up(HOST, "br0"))
     kernel.create(Gateway("br0", parse_cidr("fd01::1/64")))
     monkeypatch.setattr(kernels, "SOLICITED_NODE", bytes(13))
+    monkeypatch.setattr(kernels, "SETTLE_TIMEOUT_S", 0.2)
     with pytest.raises(TimeoutError, match="br0 does not hear who looks for fd02::1/64") as refused:
         kernel.create(Gateway("br0", parse_cidr("fd02::1/64")))
     assert refused.value.errno == errno.ETIMEDOUT

@@ -68,7 +68,7 @@ def processes() -> list[str]:
 
 
 class Soak:
-    """The load. alive: attachment -> result of its chain and its host ports."""
+    """The load. alive: attachment -> result of its chain and its host ports; lock: held to change or walk through what the workers share."""
 
     def __init__(self, folder: Path, executables: Path, attachments: int, seed: int) -> None:
         self.bed = Testbed(folder, executables)
@@ -116,7 +116,8 @@ class Soak:
             if verb == "ADD":
                 ports = tuple([(self.random.choice(("tcp", "udp")), 20000 + 4 * number + each) for each in range(self.random.randrange(4))])
                 made = self.chain("ADD", at, None, ports)
-                self.alive[at] = made, ports
+                with self.lock:
+                    self.alive[at] = made, ports
             else:
                 result, ports = self.alive[at]
                 dies = verb == "DEL" and self.random.random() < 0.2
@@ -127,7 +128,8 @@ class Soak:
                     del self.bed.containers[at.container]
                     self.bed.container(at.container)
                 if verb == "DEL":
-                    del self.alive[at]
+                    with self.lock:
+                        del self.alive[at]
         finally:
             with self.lock:
                 self.busy.discard(at)
