@@ -218,8 +218,8 @@ def soak(seconds: float, executables: Path, attachments: int, seed: int, strict:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--short", action="store_true", help="eight seconds; pace and memory are printed only")
+    parser.add_argument("--minutes", type=float, help="how long (default: 60; with --short eight seconds)")
+    parser.add_argument("--short", action="store_true", help="pace and memory are printed only")
     parser.add_argument("--attachments", type=int, default=50, help="alive at a time (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plugins", default="source", help="source, bundle or a folder")
@@ -227,7 +227,8 @@ def main(arguments: Sequence[str]) -> int:
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])
     executables = FOLDERS.get(wanted.plugins, Path(wanted.plugins)).resolve()
-    wrong = soak(8 if wanted.short else wanted.minutes * 60, executables, wanted.attachments, wanted.seed, not wanted.short)
+    seconds = 60 * wanted.minutes if wanted.minutes else 8 if wanted.short else 3600
+    wrong = soak(seconds, executables, wanted.attachments, wanted.seed, not wanted.short)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     print(f"soak: {len(wrong)} differences from the start")
     return bool(wrong)
