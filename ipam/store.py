@@ -213,7 +213,7 @@ class Store(View):
         """Change the index after the directory. Where that fails, it stays out of step, and the next run builds another."""
         try:
             change(packed, content)
-        except OSError:
+        except (OSError, OverflowError):  # full: IPv6 addresses move on to a new block after 4096 of them
             return False
         return True
 
