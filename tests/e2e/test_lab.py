@@ -80,7 +80,7 @@ def test_nothing_outlives_a_lab_that_is_ended(number: signal.Signals, tmp_path: 
     wait_until(lambda: is_still(beat))
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
     until = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until

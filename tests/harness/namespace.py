@@ -92,7 +92,7 @@ class Namespace:
         """Let go of the namespace; safe to repeat."""
         if self.path.exists():
             libc.umount2(os.fsencode(self.path), MNT_DETACH)
-            self.path.rmdir() if self.path.is_dir() else self.path.unlink()
+            self.path.unlink()
 
     def __enter__(self) -> Self:
         return self

@@ -47,7 +47,7 @@ class Running:
         except BrokenPipeError:  # it did not want to read
             pass
 
-    def until(self, file: Path, timeout_s: float = 60) -> "Running":
+    def until(self, file: Path, timeout_s: float = 10) -> "Running":
         """Wait until *file* is there, as a sign that the plugin has come so far."""
         end = time.monotonic() + timeout_s
         while not file.exists():
@@ -55,7 +55,7 @@ class Running:
             time.sleep(0.005)
         return self
 
-    def until_blocked(self, function: str, timeout_s: float = 60) -> "Running":
+    def until_blocked(self, function: str, timeout_s: float = 10) -> "Running":
         """Wait until one of the plugin's threads waits in the kernel in *function*, or something alike."""
         end = time.monotonic() + timeout_s
         while not any(function in wchan for wchan in self.waits()):

@@ -7,7 +7,6 @@ address of host-local. Equal lines (two equal nft rules) are numbered.
 import json
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +91,24 @@ def route_line(route: Any, names: dict[int, str]) -> str:
 
 
 def sysctls() -> Iterator[str]:
-    """Yield the settings that a plugin may write: of the whole namespace, and those of all links and of a link that differ from the default."""
+    """Yield the settings that a plugin may write: of the whole namespace, and those of a link that differ from the default."""
     for name in SYSCTLS:
         yield f"sysctl {name} = {read(Path('/proc/sys', name))}"
     for family, keys in OF_LINK.items():
         conf = Path("/proc/sys/net", family, "conf")
         default = {key: read(conf / "default" / key) for key in keys}
-        for name in ["all", *[name for _, name in socket.if_nameindex() if name != "lo"]]:
-            with suppress(FileNotFoundError):  # the kernel is taking the link of a dead container away
-                found = {key: (conf / name / key).read_text().strip() for key, it in default.items() if it}
-                yield from (f"sysctl net/{family}/conf/{name}/{key} = {it}" for key, it in found.items() if it != default[key])
+        found = {folder.name: {key: read(folder / key) for key in keys} for folder in conf.iterdir() if folder.name != "lo"}
+        there = {"all", *[name for _, name in socket.if_nameindex()]}  # asked for last: a link that is still there was read whole
+        for name in found.keys() & there:
+            yield from (f"sysctl net/{family}/conf/{name}/{key} = {it}" for key, it in found[name].items() if it != default[key])
 
 
 def read(file: Path) -> str:
-    return file.read_text().strip() if file.exists() else ""
+    """Return the text of a setting, nothing where there is none, or none any more."""
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def ruleset(namespace: Namespace) -> Iterator[str]:

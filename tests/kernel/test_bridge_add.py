@@ -232,16 +232,13 @@ def test_unknown_args_need_ignore_unknown(host: Host) -> None:
 
 @pytest.mark.parametrize(("keys", "accept_dad"), [({}, "0"), ({"enabledad": True}, "1")])
 def test_duplicate_address_detection_only_when_asked(host: Host, keys: dict[str, bool], accept_dad: str) -> None:
-    """B-67: ADD waits only when asked, and then until the address is settled, which takes the kernel more than one second."""
-    took = []
-    for container in [host.container(f"c{number}") for number in range(3)]:
-        begin = time.monotonic()
-        host.network(bridge(host.data, "fd01::/64", **keys)).add(container)
-        took.append(time.monotonic() - begin)
-        assert container.sysctl("net/ipv6/conf/eth0/accept_dad") == accept_dad
-        flags = container.ip("-6 address show dev eth0 scope global")[0]["addr_info"][0]
-        assert not flags.get("tentative")
-    assert (min(took) >= 1) == (accept_dad == "1"), took
+    """B-67: ADD does not wait unless asked, and then only until the address is settled, which takes the kernel two seconds at most."""
+    container, begin = host.container(), time.monotonic()
+    host.network(bridge(host.data, "fd01::/64", **keys)).add(container)
+    assert time.monotonic() - begin < (4 if accept_dad == "1" else 1)
+    assert container.sysctl("net/ipv6/conf/eth0/accept_dad") == accept_dad
+    flags = container.ip("-6 address show dev eth0 scope global")[0]["addr_info"][0]
+    assert not flags.get("tentative")
 
 
 def test_the_container_end_stays_down_when_disabled(host: Host) -> None:

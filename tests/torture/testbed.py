@@ -112,7 +112,7 @@ class Testbed:
         peers = len(container.links())
         before = self.veths()
         container.close()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 10
         while self.veths() > before - peers:
             assert time.monotonic() < end, "the links of a dead container do not go"
             time.sleep(0.001)

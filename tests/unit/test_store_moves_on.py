@@ -1,4 +1,4 @@
-"""A network whose addresses move on, as IPv6 ones do: each block of 4096 that was ever used has a bitmap in the index, until that is full."""
+"""A network whose addresses move on, as IPv6 ones do: the index keeps a bitmap of each block of 4096 addresses that was ever used, and fills up."""
 
 from pathlib import Path
 
