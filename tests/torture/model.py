@@ -28,17 +28,24 @@ from tests.torture.run import FOLDERS
 from tests.torture.testbed import GO, Answer, Attachment, Testbed, Truth
 
 NETWORKS = ("a", "b", "m")
+PAIRS = [(container, ifname) for container in ("c0", "c1", "c2", "c3") for ifname in ("eth0", "eth1")]
 SIZES = {"a": 5, "b": 13, "m": 29}  # addresses of the first range set
 PORTS = (("tcp", 8080), ("tcp", 8081), ("udp", 8080))
 TAKEN, REFUSED, EXHAUSTED, UNAVAILABLE, NOT_AVAILABLE = 105, 104, 103, 102, 50
 GO_IS_HERE = (GO / "bridge").exists()
 STEPS: Counter[str] = Counter()
+EVENTS = ("ports published", "port taken", "port taken over", "range full", "address reclaimed", "name taken", "still reserved")
+MET: Counter[str] = Counter()  # which of them happened to ADDs
+LONG = 5000  # of so many calls asked for, or more, some have to meet each of them
 EXECUTABLES = [FOLDERS["source"]]
 Ports = tuple[tuple[str, int], ...]
 Elements = frozenset[tuple[str, str, str]]
 
-attachments = st.builds(Attachment, st.sampled_from(NETWORKS), st.sampled_from(("c0", "c1", "c2", "c3")), st.sampled_from(("eth0", "eth1")))
-port_lists = st.lists(st.sampled_from(PORTS), max_size=2, unique=True).map(tuple) | st.just(())
+pairs = st.sampled_from(PAIRS)
+attachments = st.builds(lambda network, pair: Attachment(network, *pair), st.sampled_from(NETWORKS), pairs)
+some_ports = st.lists(st.sampled_from(PORTS), min_size=1, max_size=2, unique=True).map(tuple)
+port_lists = some_ports | st.just(())
+most_pairs = st.sets(pairs, max_size=2).map(lambda lost: {*PAIRS} - lost)
 hows = st.sampled_from(("in process", "in process", "in process", "executed"))
 indexes = st.integers(0, 63)
 
@@ -136,6 +143,12 @@ class Model(RuleBasedStateMachine):
         STEPS["ADD"] += 1
         self.added(at, ports, how, self.bed.call("ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), how))
 
+    @rule(chosen=st.lists(pairs, min_size=3, max_size=8, unique=True), ports=port_lists, how=hows)
+    def crowd(self, chosen: list[tuple[str, str]], ports: Ports, how: str) -> None:
+        """ADDs on the network with the fewest addresses, all with the same ports: the range fills up, the ports collide."""
+        for pair in chosen:
+            self.add(Attachment("a", *pair), ports, how)
+
     @rule(at=attachments.map(lambda at: at._replace(network="m")))
     def add_with_go(self, at: Attachment) -> None:
         if not GO_IS_HERE or any(other[1:] == at[1:] for other in self.alive) or self.reserved(at) or self.is_full("m"):
@@ -150,15 +163,18 @@ class Model(RuleBasedStateMachine):
         if name_taken or self.reserved(at):
             assert code == 1, (code, document)
             assert document["code"] in ((UNAVAILABLE,) if name_taken else (REFUSED,)), document
+            MET["name taken" if name_taken else "still reserved"] += 1
             return
         dead = [where for where in self.held(at.network) if self.is_dead(self.files[where])]
         if self.is_full(at.network):
             if not dead:
                 assert code == 1, (code, document)
                 assert document["code"] == EXHAUSTED, document
+                MET["range full"] += 1
                 return
             for where in dead:
                 del self.files[where]
+            MET["address reclaimed"] += 1
         assert code == 0, (code, document)
         addresses = [ip["address"].partition("/")[0] for ip in document["ips"]]
         netns = str(self.bed.container(at.container).path)
@@ -175,13 +191,15 @@ class Model(RuleBasedStateMachine):
         alive = self.alive[at]
         config = self.bed.request(at, 1, ports, prevResult=alive.result)
         code, document = self.bed.call("ADD", at, config, str(self.bed.container(at.container).path), how)
-        if any(other in self.alive for other in self.holders(ports)):
+        holders = self.holders(ports)
+        if any(other in self.alive for other in holders):
             assert code == 1, (code, document)
             assert document["code"] == TAKEN, document
-            STEPS["port taken"] += 1
+            MET["port taken"] += 1
             return  # the container stays without ports, until somebody deletes it
         assert code == 0, (code, document)
         assert document == alive.result
+        MET["port taken over" if holders else "ports published"] += 1
         made = self.rules_of(at, addresses, ports)
         taken = {(name, key) for name, key, _ in made}
         self.elements = {other: frozenset(each for each in held if each[:2] not in taken) for other, held in self.elements.items()}
@@ -227,9 +245,10 @@ class Model(RuleBasedStateMachine):
     def drop_link(self, at: Attachment) -> None:
         del self.alive[at]
 
-    @rule(which=indexes, how=hows)
-    def check(self, which: int, how: str) -> None:
-        for at in one_of(which, self.ours()):
+    @rule(how=hows)
+    def check(self, how: str) -> None:
+        """Of everybody."""
+        for at in self.ours():
             alive = self.alive[at]
             STEPS["CHECK"] += 1
             for number in range(len(self.bed.networks[at.network])):
@@ -254,11 +273,7 @@ class Model(RuleBasedStateMachine):
         assert code == 1, (code, document)
         STEPS["CHECK refused"] += 1
 
-    @rule(
-        network=st.sampled_from(NETWORKS),
-        keep=st.sets(st.tuples(st.sampled_from(("c0", "c1", "c2", "c3")), st.sampled_from(("eth0", "eth1")))),
-        how=hows,
-    )
+    @rule(network=st.sampled_from(NETWORKS), keep=st.sets(pairs) | most_pairs, how=hows)
     def collect(self, network: str, keep: set[tuple[str, str]], how: str) -> None:
         """GC of one network; what the Go plugins made there is alive, as only they know its link."""
         STEPS["GC"] += 1
@@ -317,20 +332,32 @@ class Model(RuleBasedStateMachine):
     def a_container_dies(self, which: int) -> None:
         """Nobody is told; rules and reservations stay until DEL or GC."""
         for name in one_of(which, {at.container for at in self.alive}):
-            STEPS["container died"] += 1
-            self.bed.kill(name)
-            for at in [at for at in self.alive if at.container == name]:
-                self.drop_link(at)
+            self.die(name)
 
-    @rule(really=st.integers(0, 3))
-    def reboot(self, really: int) -> None:
-        """Fresh namespaces and rules, the same disk."""
+    def die(self, name: str) -> None:
+        STEPS["container died"] += 1
+        self.bed.kill(name)
+        for at in [at for at in self.alive if at.container == name]:
+            self.drop_link(at)
+
+    @rule(which=indexes, heir=attachments, how=hows)
+    def ports_are_inherited(self, which: int, heir: Attachment, how: str) -> None:
+        """A container with ports dies, and before anybody deletes it another one asks for them."""
+        for at in one_of(which, [at for at, alive in self.alive.items() if alive.ports]):
+            ports = self.alive[at].ports
+            self.die(at.container)
+            self.add(heir, ports, how)
+
+    @rule(really=st.integers(0, 3), chosen=st.lists(pairs, max_size=8, unique=True), how=hows)
+    def reboot(self, really: int, chosen: list[tuple[str, str]], how: str) -> None:
+        """Fresh namespaces and rules, the same disk; then containers come, maybe more than there is room for beside the dead."""
         if really or not self.files:
             return
         STEPS["reboot"] += 1
         self.bed.stop()
         self.bed.start()
         self.alive, self.elements = {}, {}
+        self.crowd(chosen, (), how)
 
     @rule(really=st.integers(0, 3))
     def the_rules_are_flushed(self, really: int) -> None:
@@ -412,7 +439,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=120, help="nodes to begin with (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=60, help="calls on each of them (default: %(default)s)")
-    parser.add_argument("--short", action="store_true", help="4 nodes, 25 calls each")
+    parser.add_argument("--short", action="store_true", help="10 nodes, 40 calls each")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--plugins", default="source", help="source, bundle or a folder: whose executables are executed")
     wanted = parser.parse_args(arguments)
@@ -420,11 +447,14 @@ def main(arguments: Sequence[str]) -> int:
         return lab.main([sys.executable, *sys.orig_argv[1:]])
     EXECUTABLES[0] = FOLDERS.get(wanted.plugins, Path(wanted.plugins)).resolve()
     began = time.monotonic()
-    examples, steps = (4, 25) if wanted.short else (wanted.examples, wanted.steps)
+    examples, steps = (10, 40) if wanted.short else (wanted.examples, wanted.steps)
     tortured(examples, steps, wanted.seed)
     told = ", ".join(f"{count} {name}" for name, count in STEPS.most_common())
+    print("what ADD met:", ", ".join(f"{MET[name]} {name}" for name in EVENTS))
     print(f"model: {STEPS.total()} steps in {time.monotonic() - began:.0f} s, 0 differences ({told})")
-    return 0
+    missing = [name for name in EVENTS if not MET[name]] if examples * steps >= LONG else []
+    print(*(f"never happened: {name}" for name in missing), sep="\n", end="\n" if missing else "")
+    return bool(missing)
 
 
 if __name__ == "__main__":
