@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.deadline import TICK_S
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Container, Host
 from tests.harness.network import Network
@@ -161,6 +162,26 @@ def test_a_second_sigterm_does_not_interrupt_the_undoing(host: Host) -> None:
             running.signal(signal.SIGTERM)
             time.sleep(0.0005)
         settle(host, network, container, running.answer(), before)
+
+
+def test_nor_does_it_interrupt_the_ipam_plugin_s_part_of_the_undoing(host: Host) -> None:
+    folder, container = host.folder, host.container()
+    path = host.ipam(
+        f"""case "$CNI_COMMAND" in
+ADD) touch {folder}/hangs; exec sleep 60;;
+DEL) touch {folder}/undoing; until [ -e {folder}/continue ]; do sleep 0.01; done; touch {folder}/undone;;
+esac"""
+    )
+    config = {"name": "net", "cniVersion": "1.1.0", **bridge(ipMasq=True), "ipam": {"type": "fake"}}
+    before = host.state(container)
+    running = Running(host, "ADD", config, container, {"CNI_PATH": str(path)})
+    running.until(folder / "hangs").signal(signal.SIGTERM)
+    running.until(folder / "undoing").signal(signal.SIGTERM)
+    time.sleep(2 * TICK_S)  # the moments at which a waiting plugin looks whether it was told to stop
+    (folder / "continue").touch()
+    given_up(running.answer())
+    assert (folder / "undone").exists()
+    assert host.state(container) == before
 
 
 @pytest.fixture
