@@ -8,7 +8,7 @@ PYTHON := $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PEER    = /usr/lib/cni
 PLUGINS = bridge host-local portmap
-SOURCES = $(wildcard bin/* core/*.py plugins/*.py ipam/*.py launcher/*.py)
+SOURCES = $(wildcard conf/* bin/* core/*.py plugins/*.py ipam/*.py launcher/*.py)
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 # Tests mostly wait for the kernel. Each worker lives in a lab of its own, so files of tests cannot get into each other's way.
@@ -18,7 +18,7 @@ export PYTEST_DEBUG_TEMPROOT := $(or $(TMPDIR),/tmp)/cniwire-$(shell id -u)
 SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install clean
+.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,9 +44,9 @@ bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
 dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
-	.venv/bin/pyinstaller --noconfirm --log-level WARN bundle.spec
-	.venv/bin/python bundle/build.py dist/cniwire
-	@touch $@
+	rm -rf build/bundle
+	.venv/bin/pyinstaller --noconfirm --log-level WARN --workpath build/work --distpath build/bundle bundle.spec
+	.venv/bin/python -m bundle.build build/bundle/cniwire dist/cniwire
 
 import-budget: .venv/ready ## write anew which modules each verb loads
 	@mkdir -p build
@@ -88,12 +88,11 @@ soak: .venv/ready ## an hour of random load, then all is as at the start; ARGS='
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist
 
-install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle there, links to it in BINDIR
-	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(BINDIR)
-	rm -rf $(DESTDIR)$(PREFIX)/lib/cniwire
-	cp -a dist/cniwire $(DESTDIR)$(PREFIX)/lib/cniwire
-	for name in $(PLUGINS); do ln -sfn $(PREFIX)/lib/cniwire/$$name $(DESTDIR)$(BINDIR)/$$name || exit; done
-	ln -sfn ../lib/cniwire/cniwire $(DESTDIR)$(PREFIX)/bin/cniwire
+install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle there, links to it in BINDIR; a running node may go on
+	@$(PYTHON) -B -m bundle.install dist/cniwire --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)'
+
+uninstall:       ## DESTDIR= PREFIX=/usr/local: take that away, and bring back what it replaced
+	@$(PYTHON) -B -m bundle.install --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)'
 
 clean:           ## all that make made
 	rm -rf .venv build dist bench-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,6 @@
-"""Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python bundle/build.py FOLDER.
+"""Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python -m bundle.build FOLDER TARGET.
+
+FOLDER is a scratch folder. What was made there is tried, and then renamed to TARGET: a build that dies half way leaves TARGET as it was.
 
 Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions, TYPE_CHECKING
 blocks. That halves what every start has to read. Their imports of one another become look-ups. What
@@ -9,6 +11,7 @@ import ast
 import json
 import marshal
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,10 +19,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType
 
+from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
+
 ROOT = Path(__file__).resolve().parents[1]
-ENTRIES = ("bridge", "host-local", "portmap")  # of bin/
 PACKAGES = ("core", "plugins", "ipam")
-EXECUTABLE, LINKS = ENTRIES[0], ENTRIES[1:]
+EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
+COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}  # of each shell, the name that it looks for
 BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
 EXTENSIONS = ("_json",)
 BUDGET = ROOT / "tests" / "quality" / "import_budget.txt"
@@ -94,7 +99,7 @@ def archive(contents: Path, apart: bool = False) -> None:
 
         places = {name: put(code) for name, code in codes.items()}
         entries = {}
-        for name in ENTRIES:
+        for name in PLUGINS:
             together = {module: codes[module] for module in sorted(usual(name) & codes.keys()) if not apart}
             entries[name] = put({"": compiled(ROOT / "bin" / name), **together})
     (contents / "cniwire.boot").write_bytes(boot(places, entries, contents))
@@ -132,21 +137,54 @@ def size(paths: Iterable[Path]) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
 
-def main(folder: Path) -> int:
+def for_people(folder: Path) -> None:
+    """Example configurations, and completion scripts as the launcher writes them. Raises CalledProcessError."""
+    shutil.copytree(ROOT / "conf", folder / "share" / "conf")
+    scripts = folder / "share" / "completion"
+    scripts.mkdir()
+    for shell, name in COMPLETION.items():
+        with open(scripts / name, "w") as file:
+            subprocess.run([folder / LAUNCHER, "completion", shell], stdout=file, check=True)
+
+
+def is_small(folder: Path) -> bool:
+    """Whether it is within the limits; tells its size."""
     contents = folder / "lib"
-    archive(contents)
-    link(folder / EXECUTABLE)
-    for name in LINKS:
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(EXECUTABLE)
     plugin_part = size([folder / EXECUTABLE, *contents.glob("cniwire.*"), *contents.glob("python3*/lib-dynload/_json.*")])
     whole = size(folder.rglob("*"))
     print(f"plugins {plugin_part / 1e6:.1f} MB, with the launcher {whole / 1e6:.1f} MB")
-    if plugin_part > PLUGIN_PART_MAX or whole > BUNDLE_MAX:
+    return plugin_part <= PLUGIN_PART_MAX and whole <= BUNDLE_MAX
+
+
+def replace(folder: Path, target: Path) -> None:
+    """Rename a folder that is complete over one that may be there."""
+    aside = folder.with_name("replaced")
+    shutil.rmtree(aside, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    if target.exists():
+        target.rename(aside)
+    folder.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def main(folder: Path, target: Path) -> int:
+    archive(folder / "lib")
+    link(folder / EXECUTABLE)
+    for name in LINKS:
+        (folder / name).symlink_to(EXECUTABLE)
+    for_people(folder)
+    if not is_small(folder):
         print("the bundle has grown too large: what came in?", file=sys.stderr)
         return 1
+    try:
+        ask(folder)
+    except Refused as error:
+        print(error, file=sys.stderr)
+        return 1
+    (folder / LAUNCHER).touch()  # younger than all that it is made of, for make
+    replace(folder, target)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

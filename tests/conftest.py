@@ -50,6 +50,14 @@ def plugins(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
+def bundle(plugins: Path) -> Path:
+    """The folder of a bundle, for what concerns only bundles."""
+    if not (plugins / "lib" / "cniwire.modules").exists():
+        pytest.skip(f"{plugins} is no bundle")
+    return plugins
+
+
+@pytest.fixture
 def host(plugins: Path, tmp_path: Path) -> Iterator[Host]:
     """A fresh network namespace in which the test, and whatever it starts, lives until it ends."""
     with Host(plugins, tmp_path) as fresh:
