@@ -121,16 +121,24 @@ def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]]
     return marshal.dumps(compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
 
 
-def link(target: Path) -> None:
-    """Compile interpreter.c against the static library of this Python. Raises CalledProcessError."""
+def lacked(library: Path) -> list[str]:
+    """The modules in a static library of Python whose code is not there: Debian's has no HACL*, on which its hash modules stand since 3.12."""
+    listed = subprocess.run(["nm", "-P", str(library)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    members = [[line.split()[:2] for line in part.splitlines()[1:]] for part in listed.split(f"{library}[")]
+    defined = {name for symbols in members for name, kind in symbols if kind != "U"}
+    unfounded = [symbols for symbols in members if any(kind == "U" and "Hacl" in name and name not in defined for name, kind in symbols)]
+    return sorted(name.removeprefix("PyInit_") for symbols in unfounded for name, kind in symbols if kind == "T" and name.startswith("PyInit_"))
+
+
+def link(target: Path, *further: str) -> None:
+    """Compile interpreter.c against the static library of this Python, with *further* options. Raises CalledProcessError."""
     of = sysconfig.get_config_var
     library = Path(of("LIBPL"), of("LIBRARY"))
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
+    told = f"-DLACKED={' '.join(f'LACKING({name})' for name in lacked(library))}"
     # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
-    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,-z,muldefs", "-Wl,--export-dynamic", "-I", of("INCLUDEPY")]
-    command = ["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        subprocess.run([*command, "-DWITHOUT_SHA2"], check=True)
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic", "-I", of("INCLUDEPY"), told, *further]
+    subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
 
 
 def size(paths: Iterable[Path]) -> int:

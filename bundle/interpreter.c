@@ -21,7 +21,9 @@
 
 #define BOOT "cniwire.boot"
 #define LARGEST_BOOT (1 << 16)
+#ifndef STOPS_EARLY /* a test builds one that does not */
 #define STOPS_EARLY (PY_MAJOR_VERSION == 3 && PY_MINOR_VERSION == 11)
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* not in every C library's header yet */
 #endif
@@ -29,23 +31,18 @@
 #if STOPS_EARLY
 /* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
 extern int _PySignal_Init(int install_signal_handlers);
-
-/* The interpreter's own start interns every name in the code of its frozen modules, importlib's and others', an eighth of the whole start.
- * A plugin runs hardly any of that code, which does the same without. This definition comes before the library's (-z muldefs). */
-int _Py_Deepfreeze_Init(void);
-int _Py_Deepfreeze_Init(void)
-{
-    return 0;
-}
 #endif
 
-#ifdef WITHOUT_SHA2 /* Debian's static library of 3.12 and later names a module whose code it does not have */
-PyMODINIT_FUNC PyInit__sha2(void)
-{
-    PyErr_SetString(PyExc_ImportError, "this bundle has no _sha2");
-    return NULL;
-}
-#endif
+/* Modules that this Python's static library names, and whose code it does not have: build.py says which. */
+#define LACKING(name)                                                       \
+    PyMODINIT_FUNC PyInit_##name(void);                                     \
+    PyMODINIT_FUNC PyInit_##name(void)                                      \
+    {                                                                       \
+        PyErr_SetString(PyExc_ImportError, "this bundle has no " #name);    \
+        return NULL;                                                        \
+    }
+LACKED
+#undef LACKING
 
 static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bundle.build import link
 from tests.harness.configs import bridge
 from tests.harness.host import Host
 
+ROOT = Path(__file__).resolve().parents[2]
 MEMORY_MAX = 12_000  # KiB, of a plugin at its peak
 PLUGIN_NAMES = ("bridge", "host-local", "portmap")
 LIBC = r"(usr/)?lib(64)?/(\S+/)?lib[cm]\.so\.6|etc/(ld\.so\.cache|localtime)"
@@ -64,6 +66,19 @@ def test_no_variable_for_pythons_gets_in(bundle: Path) -> None:
         assert (json.loads(done.stdout)["cniVersion"], done.stderr) == ("1.1.0", b"")
 
 
+@pytest.mark.parametrize("locale", ["de_DE.ISO-8859-15", "ja_JP.eucJP"])
+def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: str) -> None:
+    """It says UTF-8 everywhere, and so needs no codec for what the locale names."""
+    language, charset = locale.split(".")
+    charset = charset.replace("eucJP", "EUC-JP")
+    if not Path(f"/usr/share/i18n/charmaps/{charset}.gz").exists():
+        pytest.skip("there are no sources of locales here (package locales)")
+    subprocess.run(["localedef", "-i", language, "-f", charset, tmp_path / locale], check=False, capture_output=True)  # it warns
+    environ = {"LC_ALL": locale, "LOCPATH": str(tmp_path)}
+    done = subprocess.run([bundle / "cniwire", "status", "--conf-dir", ROOT / "conf"], env=environ, capture_output=True)
+    assert (done.returncode, "✔" in (done.stdout + done.stderr).decode()) == (0, True)
+
+
 @pytest.mark.parametrize("missing", ["lib/cniwire.boot", "lib/cniwire.modules"])
 def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, missing: str) -> None:
     """A copy that was cut short, for example. One JSON error all the same."""
@@ -73,6 +88,17 @@ def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, missing: str) ->
     done = subprocess.run([copy / "bridge"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
     error = json.loads(done.stdout)
     assert (done.returncode, error["code"], "install it again" in error["msg"]) == (1, 999, True)
+
+
+def test_the_interpreter_started_as_usual_gives_the_same_answers(bundle: Path, tmp_path: Path) -> None:
+    """As it is where it does not stop after its core phase, which is with every Python but 3.11: all golden cases."""
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy, symlinks=True)
+    (copy / "bridge").unlink()
+    link(copy / "bridge", "-DSTOPS_EARLY=0")
+    options = ["--quiet", "-p", "no:cacheprovider", f"--plugins={copy}", f"--basetemp={tmp_path}/golden"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_bad_json_is_told_by_the_standard_library(bundle: Path) -> None:
