@@ -18,7 +18,8 @@ export PYTEST_DEBUG_TEMPROOT := $(or $(TMPDIR),/tmp)/cniwire-$(shell id -u)
 SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
 ARGS    =
 
-.PHONY: help run test test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
+.NOTPARALLEL:
+.PHONY: help run test needs test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,7 +27,10 @@ help:            ## say what can be made
 run: .venv/ready ## the demo: two wired containers in a private fake host
 	$(LAB) .venv/bin/python -m launcher.demo
 
-test: lint test-source test-bundle ## lint, then the whole suite against the source tree and the bundle
+test: needs lint test-source test-bundle ## lint, then the whole suite against the source tree and the bundle
+
+needs:           ## name the system packages that `make test` misses, before anything runs
+	@PYTHON=$(PYTHON) .ci/needs run bundle test
 
 test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, ARGS='-k words -x'
 	@.ci/needs test

@@ -5,6 +5,7 @@ be reached, not even by mistake.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -20,6 +21,11 @@ PR_SET_PDEATHSIG = 1
 
 PRIVATE_DIRECTORIES = {"/run": "755", "/var/lib/cni": "755", "/etc/cni": "755", "/dev/shm": "1777"}  # and their modes
 MARK = "CNIWIRE_LAB"  # environment variable: "1" inside a lab
+REFUSALS = (  # errors, and the settings that cause them
+    ((errno.EPERM, errno.EACCES), "kernel.apparmor_restrict_unprivileged_userns", "1"),  # Ubuntu since 24.04: namespaces, but no rights in them
+    ((errno.EPERM, errno.EACCES), "kernel.unprivileged_userns_clone", "0"),  # Debian's kernels until 11
+    *[((errno.ENOSPC,), f"user.max_{kind}_namespaces", "0") for kind in ("user", "net", "mnt", "uts", "pid")],
+)
 HOSTNAME = "lab"
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit codes, as env(1) and podman have them
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -38,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         unshare()
     except OSError as error:
-        print(f"cniwire lab: cannot create namespaces: {error.strerror} (are user namespaces allowed?)", file=sys.stderr)
+        print(f"cniwire lab: cannot create namespaces: {explained(error)}", file=sys.stderr)
         return FAILED
     child = os.fork()
     if child == 0:
@@ -53,14 +59,41 @@ def obstacle() -> str | None:
     if child == 0:
         try:
             unshare()
+            mount("none", "/", flags=MS_REC | MS_PRIVATE)
         except OSError as error:
-            os.write(writer, f"cannot create namespaces: {error.strerror}".encode())
+            os.write(writer, f"cannot create namespaces: {explained(error)}".encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as answer:
         text = answer.read()
     os.waitpid(child, 0)
     return text or None
+
+
+def explained(error: OSError) -> str:
+    """What the kernel said to the making of a fake host, with the setting that made it say so, and what helps."""
+    text = error.strerror or str(error)
+    for said, setting, value in REFUSALS:
+        if error.errno in said and sysctl(setting) == value:
+            return f"{text}, because {setting} is {value} here: set another value{or_sudo()}"
+    if error.errno == errno.ENOSPC:
+        return f"{text}: there are too many already (user.max_*_namespaces)"
+    refused = error.errno in (errno.EPERM, errno.EACCES)
+    return f"{text}: this container or sandbox does not allow it{or_sudo()}" if refused else text
+
+
+def or_sudo() -> str:
+    """Root needs no user namespace."""
+    return ", or use sudo" if os.geteuid() else ""
+
+
+def sysctl(name: str) -> str:
+    """Its value; "" where the kernel has none of that name."""
+    try:
+        with open("/proc/sys/" + name.replace(".", "/"), encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def unshare() -> None:
@@ -87,7 +120,7 @@ def init(command: list[str]) -> int:
     try:
         furnish()
     except OSError as error:
-        print(f"cniwire lab: {error}", file=sys.stderr)
+        print(f"cniwire lab: {explained(error)}", file=sys.stderr)
         return FAILED
     child = os.fork()
     if child == 0:

@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.reachable import interpreter, reachable
+
 ROOT = Path(__file__).resolve().parents[2]
-LAB = [sys.executable, "-c", "import sys; from launcher import lab; sys.exit(lab.main(sys.argv[1:]))"]
+SCRIPT = "import sys; from launcher import lab; sys.exit(lab.main(sys.argv[1:]))"
+LAB = [sys.executable, "-c", SCRIPT]
 
 
 def run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run *command* in a lab, as *user*."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([*LAB, "--", *command], env=environ, user=user, capture_output=True, text=True, timeout=30)
+    environ = {**os.environ, "PYTHONPATH": str(reachable())}
+    line = [interpreter(), "-c", SCRIPT, "--", *command]
+    return subprocess.run(line, env=environ, user=user, capture_output=True, text=True, timeout=30)
 
 
 @pytest.fixture(params=["root", "nobody"])
@@ -27,8 +31,8 @@ def user(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if name != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root, so user namespaces are in use already")
-    if subprocess.run([sys.executable, "-c", ""], user=pwd.getpwnam(name).pw_uid).returncode:
-        pytest.skip(f"{name} may not execute {sys.executable}")
+    if subprocess.run([interpreter(), "-c", ""], user=pwd.getpwnam(name).pw_uid).returncode:
+        pytest.skip(f"{name} may not execute {interpreter()}")
     return name
 
 
@@ -98,3 +102,22 @@ def test_a_lab_works_inside_a_lab() -> None:
     """Nested, as the tests themselves are: the inner one starts empty."""
     done = run("sh", "-c", f'ip netns add outer; PYTHONPATH={ROOT} exec "$@"', "sh", *LAB, "--", "ls", "/run/netns")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+LACKING = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]  # so that a user namespace is needed
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrapper", "says"),
+    [
+        ("max_user_namespaces", LACKING, "No space left on device, because user.max_user_namespaces is 0 here: set another value"),
+        ("max_net_namespaces", [], "No space left on device, because user.max_net_namespaces is 0 here: set another value"),
+        ("max_pid_namespaces", LACKING, "No space left on device, because user.max_pid_namespaces is 0 here: set another value"),
+    ],
+)
+def test_a_lab_that_cannot_be_says_which_setting_forbids_it(setting: str, wrapper: list[str], says: str) -> None:
+    """In a user namespace of its own, which has limits of its own."""
+    script = f'echo 0 > /proc/sys/user/{setting}; exec "$@"'
+    line = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", *wrapper, *LAB, "--", "true"]
+    done = subprocess.run(line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (125, f"cniwire lab: cannot create namespaces: {says}\n")

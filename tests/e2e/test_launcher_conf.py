@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from launcher.conflist import load_file
 from tests.harness.cniwire import ROOT, Cniwire
 from tests.harness.host import Host
 from tests.harness.namespace import Namespace
+from tests.harness.reachable import interpreter, reachable
 from tests.harness.traffic import Server, ask, ping
 
 CONF = ROOT / "conf"
@@ -196,10 +196,10 @@ def test_inside_ports_answer_only_callers_that_meet_the_condition(cniwire: Cniwi
 
 def test_the_launcher_runs_in_a_lab_without_root() -> None:
     """conf/10-bridge by path, as conf/README.md says, by an unprivileged user (whom an unprivileged lab need not be asked for)."""
-    start = [sys.executable, "-m", "launcher"]
+    start = [interpreter(), "-m", "launcher"]
     line = [*start, "lab", "--", *start, "run", "conf/10-bridge.conflist", "--", "ip", "-brief", "address", "show", "dev", "eth0"]
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if has_user(65534) else []
-    done = subprocess.run([*nobody, *line], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*nobody, *line], cwd=reachable(), capture_output=True, text=True, timeout=60)
     assert "10.77.0.2/24 fd00:77::2/64" in done.stdout, done.stderr
 
 

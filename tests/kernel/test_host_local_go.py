@@ -32,7 +32,7 @@ def test_both_leave_the_same_files(ours: Ipam, go: Ipam, tmp_path: Path) -> None
     go.ipam = {**go.ipam, "dataDir": str(tmp_path / "go")}
     go.folder = tmp_path / "go" / "n1"
     results = [suite.good("ADD", "c1", "eth0") for suite in (ours, go)]
-    results[1].pop("dns")
+    results[1].pop("dns", None)  # empty, and gone from newer releases
     assert results[0] == results[1]
     assert ours.files() == go.files()
     for path in (".", "lock"):
