@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
-from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError, of_kernel
+from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError, of_kernel
 from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
 from core.ruleset import Chain, Table, kin
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EEXIST = 17
 UNSUPPORTED = (93, 95, 97)  # EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: there cannot be anything to delete
+RACES = 5  # how often a chain may vanish before its element is there
 NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
 
 
@@ -30,18 +31,20 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
     Returns what *finish* returns. Raises CNIError.
     """
     created: list[object] = []
-    skeleton: list[object] = [record for record in plan.shared if isinstance(record, (Table, Chain))]
+    skeleton = [record for record in plan.shared if isinstance(record, (Table, Chain))]
     try:
-        news = [_ensure(kernel, record) for record in plan.shared if not isinstance(record, (Table, Chain))]
-        if any(news):  # then that is missing, too; it would be found out later, and dearly
-            for record in skeleton:
-                _ensure(kernel, record)
+        if any([_ensure(kernel, record) for record in plan.shared if record not in skeleton]):
+            _heal(kernel, skeleton)  # then that is missing, too; it would be found out later, and dearly
         for batch in _batches(plan.owned):
             check_deadline()
             created.extend(_create(kernel, batch, skeleton))
+        if skeleton and not kernel.stands(skeleton):
+            _heal(kernel, skeleton)
         return _finished(finish)
     except BaseException as error:
         undo(kernel, [*created, *getattr(error, "under_way", ())])
+        if any([isinstance(record, Chain) and record.entries for record in skeleton]):
+            _quietly(kernel.sweep)  # this run may have made it, and every packet walks it
         raise
 
 
@@ -57,16 +60,20 @@ def undo(kernel: Any, created: list[object]) -> None:
     grace()
     for record in reversed(created):
         if not isinstance(record, DIES_WITH_LINK):
-            try:
-                kernel.delete(record)
-            except (OSError, CNIError):
-                continue  # the first failure is the one to report
+            _quietly(kernel.delete, record)
+
+
+def _quietly(work: Callable[..., object], *arguments: object) -> None:
+    """Do what undoes; the failure before it is the one to report."""
+    try:
+        work(*arguments)
+    except (OSError, CNIError):
+        return
 
 
 def _ensure(kernel: Any, record: object) -> bool:
     """Find or create what is shared; whether it had to be created."""
-    created: bool = _attempt("create", record, _find_or_create, kernel, record)
-    return created
+    return bool(attempt("create", record, _find_or_create, kernel, record))
 
 
 def _find_or_create(kernel: Any, record: object) -> bool:
@@ -79,6 +86,12 @@ def _find_or_create(kernel: Any, record: object) -> bool:
         if not kernel.find(record):  # lost a race, and the winner made something else
             raise
     return True
+
+
+def _heal(kernel: Any, skeleton: list[Any]) -> None:
+    from core.healing import heal  # late: nearly always all of it stands
+
+    heal(kernel, skeleton)
 
 
 def _batches(records: Iterable[object]) -> list[list[object]]:
@@ -96,20 +109,20 @@ def _batches(records: Iterable[object]) -> list[list[object]]:
 
 
 def _batch(record: object) -> str:
-    if isinstance(record, (Chain, Element)):
+    if isinstance(record, Element):
         return "nft"
     if isinstance(record, (Address, Route)) or (isinstance(record, Up) and record.place == CONTAINER):
         return "addressing"
     return "sysctl" if isinstance(record, Sysctl) and record.place == CONTAINER else ""
 
 
-def _create(kernel: Any, batch: list[object], skeleton: list[object]) -> list[object]:
+def _create(kernel: Any, batch: list[object], skeleton: list[Any]) -> list[object]:
     """Create a batch and return it. One whose answer did not come may be there all the same: the error's under_way takes it along."""
     try:
         if _batch(batch[0]) == "nft":
             _create_in(kernel, skeleton, batch)
         else:
-            _attempt("create", batch[0], kernel.create, *batch)
+            attempt("create", batch[0], kernel.create, *batch)
     except CNIError as error:
         if isinstance(error, Expired) or getattr(error.__cause__, "unanswered", False):
             error.under_way = batch  # type: ignore[attr-defined]
@@ -117,25 +130,28 @@ def _create(kernel: Any, batch: list[object], skeleton: list[object]) -> list[ob
     return batch
 
 
-def _create_in(kernel: Any, skeleton: list[object], batch: list[object]) -> None:
-    """Create an nft batch. The shared tables and chains that it stands on are nearly always there: its refusal tells when they are not."""
-    try:
-        _create_or_replace(kernel, batch)
-    except CNIError as error:
-        if not isinstance(error.__cause__, FileNotFoundError):
-            raise
-        for record in skeleton:
-            _ensure(kernel, record)
-        _create_or_replace(kernel, batch)
+def _create_in(kernel: Any, skeleton: list[Any], batch: list[object]) -> None:
+    """Create an nft batch. The shared tables and chains that it stands on are nearly always there: its refusal tells when they are not.
+
+    Somebody's last DEL may take a chain away again before we are there.
+    """
+    for last in [False] * RACES + [True]:
+        try:
+            _create_or_replace(kernel, batch)
+            break
+        except CNIError as error:
+            if last or not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            _heal(kernel, skeleton)
 
 
 def _create_or_replace(kernel: Any, batch: list[object]) -> None:
     try:
-        _attempt("create", batch[0], kernel.create, *batch)
+        attempt("create", batch[0], kernel.create, *batch)
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError):
             raise
-        _attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
+        attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
 
 
 def _stale(kernel: Any, batch: list[Any]) -> list[Any]:
@@ -183,26 +199,6 @@ def may_replace(kernel: Any, record: Element, taken: Element) -> bool:
     return bool(owner) and witness != NEVER_GONE and not kernel.link_exists(witness or host_ifname(owner))
 
 
-def check(kernel: Any, plan: Plan) -> list[str]:
-    """Every difference between the plan and the kernel, `want ..., found ...`. Raises CNIError if the kernel cannot tell."""
-    differences = []
-    for record in plan.shared + plan.owned:
-        if isinstance(record, Sysctl) and not record.required:
-            continue  # whoever comes later in the chain may set it otherwise
-        found = _attempt("find", record, kernel.find, record)
-        if found is None:
-            differences.append(f"want {describe(record)}, found nothing")
-        elif found != record:
-            differences.append(f"want {describe(record)}, found {describe(found)}")
-    return differences
-
-
-def report(differences: list[str]) -> None:
-    """Raise CNIError(CHECK_FAILED) with all differences, if there are any."""
-    if differences:
-        raise CNIError(CHECK_FAILED, f"{len(differences)} difference(s) from what ADD made: {differences[0]}", "; ".join(differences[1:]))
-
-
 def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None = None) -> list[CNIError]:
     """Delete by identity; absent is success, and a failure does not stop the rest.
 
@@ -212,7 +208,7 @@ def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None =
     deleted = gone if gone is not None else []
     for record in footprint:
         try:
-            deleted.extend(_attempt("delete", record, kernel.delete, record))
+            deleted.extend(attempt("delete", record, kernel.delete, record))
         except CNIError as error:
             if getattr(error.__cause__, "errno", 0) not in UNSUPPORTED:
                 failures.append(error)
@@ -225,7 +221,12 @@ def gc(kernel: Any, network: str, kinds: Iterable[object], valid: set[str], gone
         owned = kernel.owned(network, kinds)
     except OSError as error:
         return [CNIError(KERNEL_REFUSED, f"cannot list what network {network} owns: {error.strerror}")]
-    return delete(kernel, [record for owner, record in owned if owner not in valid], gone)
+    failures = delete(kernel, [record for owner, record in owned if owner not in valid], gone)
+    try:
+        kernel.sweep()
+    except OSError as error:
+        failures.append(CNIError(of_kernel(error.errno), f"cannot delete chains that nothing needs any more: {error.strerror}"))
+    return failures
 
 
 def raise_all(failures: list[CNIError], again: bool = False) -> None:
@@ -239,7 +240,7 @@ def raise_all(failures: list[CNIError], again: bool = False) -> None:
         raise CNIError(code, "; ".join([str(failure) for failure in failures]))
 
 
-def _attempt(action: str, record: object, work: Callable[..., Any], *arguments: Any) -> Any:
+def attempt(action: str, record: object, work: Callable[..., Any], *arguments: Any) -> Any:
     """Do *work* on a record and translate what the kernel refuses. Raises CNIError."""
     try:
         return work(*arguments)

@@ -20,6 +20,7 @@ NFPROTO, L4PROTO, IIFNAME, OIFNAME, MARK = 15, 16, 6, 7, 3  # NFT_META_*
 IPV4, IPV6 = 2, 10
 RTN_LOCAL = 2
 IPS_DST_NAT = 0x20
+MAP_IPS, PROTO_SPECIFIED = 1, 2  # NF_NAT_RANGE_*
 ACCEPT, DROP, GOTO, RETURN = 1, 0, -4, -5
 
 
@@ -35,29 +36,35 @@ def expression(name: str, *data: bytes) -> bytes:
     return nest(1, string(1, name), nest(2, *data))
 
 
+def _register(kind: int, number: int) -> bytes:
+    """A register by the number that the kernel tells: the first of four 4-byte ones is known as the 16-byte one that it begins."""
+    return u32(kind, REG_1 + (number - WORD) // 4 if number >= WORD and number % 4 == 0 else number)
+
+
 def meta(key: int, register: int = REG_1) -> bytes:
-    return expression("meta", u32(1, register), u32(2, key))
+    return expression("meta", _register(1, register), u32(2, key))
 
 
 def payload(base: int, offset: int, size: int, register: int = REG_1) -> bytes:
-    return expression("payload", u32(1, register), u32(2, base), u32(3, offset), u32(4, size))
+    return expression("payload", _register(1, register), u32(2, base), u32(3, offset), u32(4, size))
 
 
 def compare(data: bytes, operator: int = EQ) -> bytes:
     return expression("cmp", u32(1, REG_1), u32(2, operator), value(3, data))
 
 
-def bitwise(size: int, bits: bytes) -> bytes:
-    return expression("bitwise", u32(1, REG_1), u32(2, REG_1), u32(3, size), value(4, bits), value(5, bytes(size)))
+def bitwise(size: int, bits: bytes, register: int = REG_1) -> bytes:
+    return expression("bitwise", _register(1, register), _register(2, register), u32(3, size), value(4, bits), value(5, bytes(size)))
 
 
 def between(low: bytes, high: bytes, operator: int = EQ) -> bytes:
     return expression("range", u32(1, REG_1), u32(2, operator), value(3, low), value(4, high))
 
 
-def lookup(name: str, register: int | None = None) -> bytes:
-    """Look REG_1 up in a map; its data goes to *register*."""
-    return expression("lookup", string(1, name), u32(2, REG_1), u32(3, register or 0) if register is not None else b"")
+def lookup(name: str, register: int | None = None, inverted: bool = False) -> bytes:
+    """Look REG_1 up in a set, or what is *not* in it; or in a map, whose data goes to *register*."""
+    target = u32(3, register) if register is not None else b""
+    return expression("lookup", string(1, name), u32(2, REG_1), target, u32(5, 1) if inverted else b"")
 
 
 def decide(code: int, chain: str = "") -> bytes:
@@ -70,7 +77,8 @@ def masquerade() -> bytes:
 
 def dnat(address_family: int, port_register: int) -> bytes:
     """Rewrite the destination to the address in REG_1 and the port in *port_register*."""
-    return expression("nat", u32(1, 1), u32(2, address_family), u32(3, REG_1), u32(5, port_register))
+    address, port = [u32(kind, REG_1) for kind in (3, 4)], [_register(kind, port_register) for kind in (5, 6)]  # each from and to
+    return expression("nat", u32(1, 1), u32(2, address_family), *address, *port, u32(7, MAP_IPS | PROTO_SPECIFIED))
 
 
 def local_destination() -> bytes:
@@ -88,17 +96,20 @@ def of_family(size: int) -> bytes:
     return meta(NFPROTO) + compare(bytes([IPV4 if size == 4 else IPV6]))
 
 
-def address_field(size: int, source: bool, register: int = REG_1) -> bytes:
-    """Load ip/ip6 saddr or daddr."""
+def address_field(size: int, source: bool, register: int = REG_1, count: int = 0) -> bytes:
+    """Load ip/ip6 saddr or daddr, or its first *count* bytes."""
     offset = {(4, True): 12, (4, False): 16, (16, True): 8, (16, False): 24}[size, source]
-    return payload(NETWORK_HEADER, offset, size, register)
+    return payload(NETWORK_HEADER, offset, count or size, register)
 
 
 def in_network(net: Cidr, source: bool, operator: int = EQ) -> bytes:
-    """ip saddr NET, ip6 daddr != NET, and so on."""
+    """ip saddr NET, ip6 daddr != NET, and so on; as nft does it, whole bytes are compared without a mask."""
     size = len(net.address)
-    masked = bitwise(size, mask(net).to_bytes(size, "big")) if net.prefix_len < size * 8 else b""
-    return of_family(size) + address_field(size, source) + masked + compare(net.address, operator)
+    count, rest = divmod(net.prefix_len, 8)
+    if rest or not count:
+        masked = bitwise(size, mask(net).to_bytes(size, "big"))
+        return of_family(size) + address_field(size, source) + masked + compare(net.address, operator)
+    return of_family(size) + address_field(size, source, count=count) + compare(net.address[:count], operator)
 
 
 def network_text(net: Cidr, source: bool) -> str:

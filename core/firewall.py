@@ -1,13 +1,14 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-Every function takes the Kernel first; core.kernel calls them by the record's type.
+Every function takes the Kernel first; core.kernel calls them by the record's type. What is shared is known to core.readback and
+core.skeleton, which are loaded where something has to be made, compared or cleared away.
 """
 
 from __future__ import annotations
 
 from core.plan import Element, Elements
 from core.record import replace as changed
-from core.ruleset import BRIDGE, Chain, Table
+from core.ruleset import FURTHER, INET, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,15 +20,31 @@ if TYPE_CHECKING:
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
-def _find_container(kernel: Kernel, want: Table) -> Table | None:
-    return want if kernel.firewall.exists(want) else None
+def find_shared(kernel: Kernel, want: Any) -> Any:
+    """A table, map or chain as it stands; None when it is not there. Raises OSError."""
+    from core import readback  # late: whoever only creates or deletes elements need not know what rules there are
+
+    by_type: dict[type, Any] = {Table: readback.find_table, Chain: readback.find_chain}
+    return by_type.get(type(want), readback.find_map)(kernel.firewall, want)
 
 
-def _find_chain(kernel: Kernel, want: Chain) -> Chain | None:
-    if not kernel.firewall.exists(want):
-        return None
-    count = kernel.firewall.rule_count(want.family, want.name)
-    return want if count >= want.size else changed(want, body=want.rules[:count], net=None)
+def create_shared(kernel: Kernel, *records: Any) -> None:
+    """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
+    from core import readback, skeleton  # late: nearly always all of it is there
+
+    now = {each.family: readback.standing(kernel.firewall, each.family) for each in records}
+    tables, chains = [each for each in records if isinstance(each, Table)], [each for each in records if isinstance(each, Chain)]
+    maps = [each for each in records if each not in tables and each not in chains]
+    made: list[Message] = [skeleton.table(each) for each in tables]
+    others = [each for each in maps if readback.is_another(now[each.family], each)]  # they can go once no rule looks them up
+    looking = [each for each in chains if others and each.name != FURTHER and now[each.family].rules.get(each.name)]
+    made += [skeleton.flush(each.family, each.name) for each in looking] + [skeleton.delete_map(each.family, each.name) for each in others]
+    made += [skeleton.new_map(each) for each in maps]
+    for each in [each for each in chains if readback.is_elsewhere(now[each.family], each)]:  # a chain's hook cannot be changed
+        made += [skeleton.flush(each.family, each.name), skeleton.delete_chain(each.family, each.name)]
+    for each in chains:
+        made += skeleton.chain(each, [where for where, _ in each.entries if readback.is_entered(now[each.family], each, where)])
+    kernel.firewall.commit(made)
 
 
 def _find_element(kernel: Kernel, want: Element) -> Element | None:
@@ -35,49 +52,45 @@ def _find_element(kernel: Kernel, want: Element) -> Element | None:
     return found and changed(found, text=want.text if (found.data, found.chain) == (want.data, want.chain) else "something else")
 
 
-def _messages(records: tuple[Any, ...]) -> list[Message]:
-    """Tables and chains first, as elements jump to them."""
+def _create_elements(kernel: Kernel, *records: Any) -> None:
     from core import nftables  # late: loaded with the first netfilter socket
 
-    made: list[Message] = []
-    if any([isinstance(item, (Table, Chain)) for item in records]):
-        from core import skeleton  # late: nearly always it is there
-
-        made += [message for item in records if isinstance(item, Table) for message in skeleton.table(item)]
-        made += [message for item in records if isinstance(item, Chain) for message in skeleton.chain(item)]
-    return made + nftables.create_elements([item for item in records if isinstance(item, Element)])
-
-
-def _create(kernel: Kernel, *records: Any) -> None:
-    kernel.firewall.commit(_messages(records))
+    kernel.firewall.commit(nftables.create_elements(records), look=True)
 
 
 def replace(kernel: Kernel, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
-    kernel.firewall.commit(_removal(stale) + _messages(tuple(batch)))
-
-
-def _removal(records: list[Any]) -> list[Message]:
-    """Elements first, then the chains that they jumped to."""
     from core import nftables  # late: loaded with the first netfilter socket
 
-    gone = nftables.delete_elements([item for item in records if isinstance(item, Element)])
-    return gone + [nftables.delete_chain(item.family, item.name) for item in records if isinstance(item, Chain)]
+    kernel.firewall.commit(nftables.delete_elements(stale) + nftables.create_elements(batch))
+    _follow(kernel, stale)
 
 
-def _delete(kernel: Kernel, want: Any) -> list[Any]:
-    """Delete an element or chain of ours, but not an element that somebody else has under the same key."""
-    if isinstance(want, Element):
-        found = kernel.firewall.find(want)
-        if found is None or found.owner != want.owner:
-            return []
-    elif not (kernel.firewall.has_table(want.family) and kernel.firewall.exists(want)):
-        return []  # a transaction that fails would wait for an RCU grace period
+def _delete(kernel: Kernel, want: Element) -> list[Element]:
+    """Delete an element of ours, but not one that somebody else has under the same key."""
+    found = kernel.firewall.find(want)
+    if found is None or found.owner != want.owner:
+        return []
     try:
-        kernel.firewall.commit(_removal([want]))
+        return _gone(kernel, [found])
     except FileNotFoundError:
         return []
-    return [want]
+
+
+def _gone(kernel: Kernel, elements: list[Element]) -> list[Element]:
+    """Delete elements. Raises OSError; FileNotFoundError when one of them is gone already."""
+    from core import nftables  # late: loaded with the first netfilter socket
+
+    if elements:
+        kernel.firewall.commit(nftables.delete_elements(elements))
+        _follow(kernel, elements)
+    return elements
+
+
+def _follow(kernel: Kernel, gone: list[Element]) -> None:
+    """Sweep, if elements are gone whose maps and chain only some mappings need: every packet to a local address walks those."""
+    if any(["-" in each.map for each in gone]):
+        sweep(kernel)
 
 
 def elements_of(kernel: Kernel, want: Elements) -> list[Element]:
@@ -99,33 +112,29 @@ def _delete_elements(kernel: Kernel, want: Elements) -> list[Element]:
     if not kernel.firewall.has_table(want.family):
         return []
     for attempt in range(RACES):
-        found = elements_of(kernel, want)
         try:
-            if found:
-                kernel.firewall.commit(_removal(list(found)))
-            return found
+            return _gone(kernel, elements_of(kernel, want))
         except FileNotFoundError:
             if attempt == RACES - 1:
                 raise
     return []
 
 
-def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Any]]:
-    """(owner, record) of every element of ours whose owner starts with *prefix*, and of the chains that are theirs alone.
-
-    Raises OSError.
-    """
-    found: list[tuple[str, Any]] = []
-    for name in kernel.firewall.maps(family, maps):
-        for item in kernel.firewall.list(family, name, prefix.encode()):
-            owner = item.owner.partition(" ")[0]
-            if owner.startswith(prefix):
-                found.append((owner, item))
-    if family == BRIDGE:  # listed by themselves: whoever was killed between the two left a chain that no element leads to
-        found += [(item.owner, item) for item in kernel.firewall.chains(family) if item.owner.startswith(prefix)]
-    return found
+def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:
+    """(owner, element) of every element of ours whose owner starts with *prefix*. Raises OSError."""
+    listed = [item for name in kernel.firewall.maps(family, maps) for item in kernel.firewall.list(family, name, prefix.encode())]
+    found = [(item.owner.partition(" ")[0], item) for item in listed]
+    return [(owner, item) for owner, item in found if owner.startswith(prefix)]
 
 
-FIND: dict[type, Any] = {Table: _find_container, Chain: _find_chain, Element: _find_element, Elements: _find_elements}
-CREATE: dict[type, Any] = {Table: _create, Chain: _create, Element: _create}
-DELETE: dict[type, Any] = {Element: _delete, Chain: _delete, Elements: _delete_elements}
+def sweep(kernel: Kernel) -> None:
+    """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
+    from core.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
+
+    if kernel.firewall.has_table(INET):
+        sweep_family(kernel.firewall, INET)
+
+
+FIND: dict[type, Any] = {Element: _find_element, Elements: _find_elements}
+CREATE: dict[type, Any] = {Element: _create_elements}
+DELETE: dict[type, Any] = {Element: _delete, Elements: _delete_elements}

@@ -79,10 +79,8 @@ class Kernel:
 
     def probe_firewall(self) -> None:
         """Raise CNIError(NOT_AVAILABLE) when nftables cannot be reached."""
-        from core.ruleset import INET, TABLES  # late: STATUS only
-
         try:
-            self.firewall.exists(TABLES[INET])
+            self.firewall.generation()
         except OSError as error:
             raise CNIError(NOT_AVAILABLE, f"nftables cannot be used: {error.strerror}") from None
 
@@ -90,19 +88,29 @@ class Kernel:
 
     def find(self, record: Any) -> Any:
         """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
-        return FIND[type(record)](self, record)
+        finder: Callable[[Kernel, Any], Any] = FIND.get(type(record), firewall.find_shared)
+        return finder(self, record)
 
     def create(self, *records: Any) -> None:
         """Create the records of one batch exclusively. Raises OSError; its attribute record names the one refused."""
-        CREATE[type(records[0])](self, *records)
+        creator: Callable[..., None] = CREATE.get(type(records[0]), firewall.create_shared)
+        creator(self, *records)
 
     def delete(self, record: Any) -> list[Any]:
         """Delete by identity; absent is success. Returns what was there. Raises OSError."""
         return DELETE[type(record)](self, record)
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
-        """Replace nft objects in one transaction. Raises OSError."""
+        """Replace nft elements in one transaction. Raises OSError."""
         firewall.replace(self, stale, batch)
+
+    def stands(self, shared: list[Any]) -> bool:
+        """Whether shared tables and chains carried their marks when elements were last created."""
+        return all([each.is_marked(self.firewall.marks.get(each.family, {})) for each in shared])
+
+    def sweep(self) -> None:
+        """Delete the shared chains that nothing needs any more. Raises OSError."""
+        firewall.sweep(self)
 
     def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
         """(owner, record) of all that attachments of *network* own, of *kinds*: Veth, or Elements naming families and maps."""

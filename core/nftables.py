@@ -10,17 +10,19 @@ from core.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, a
 from core.netlink import NETFILTER
 from core.nft import JUMP, value, verdict
 from core.plan import Element
-from core.ruleset import TABLE, Chain, Table
+from core.ruleset import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 FAMILIES = {"inet": 1, "ip": 2, "ip6": 10, "bridge": 7}
 BATCH_BEGIN, BATCH_END = 0x10, 0x11
 SUBSYSTEM = 10 << 8
 NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DELRULE = range(SUBSYSTEM, SUBSYSTEM + 9)
-NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM = range(SUBSYSTEM + 9, SUBSYSTEM + 15)
+NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM, NEWGEN, GETGEN = range(SUBSYSTEM + 9, SUBSYSTEM + 17)
+GENERATION = 1  # attribute of BATCH_BEGIN
 ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
 COMMENT = 0  # type of a comment in an element's, chain's and table's user data
 
@@ -53,13 +55,20 @@ def elements(kind: int, items: Iterable[Element], flags: int = 0) -> list[Messag
     for item in items:
         body = value(1, item.key)
         if kind == NEWSETELEM:
-            body += (verdict(2, JUMP, item.chain) if item.chain else value(2, item.data)) + comment(6, item.owner)
+            body += _mapped(item) + comment(6, item.owner)
         grouped.setdefault((item.family, item.map), []).append(nest(1, body))
     return [
         Message(kind, flags, head(family) + string(1, TABLE) + string(2, name) + nest(3, *members[start : start + ELEMENTS_PER_MESSAGE]))
         for (family, name), members in grouped.items()
         for start in range(0, len(members), ELEMENTS_PER_MESSAGE)
     ]
+
+
+def _mapped(item: Element) -> bytes:
+    """What an element's key leads to; the member of a set leads nowhere."""
+    if item.chain:
+        return verdict(2, JUMP, item.chain)
+    return value(2, item.data) if item.data else b""
 
 
 def create_elements(items: Iterable[Element]) -> list[Message]:
@@ -71,11 +80,6 @@ def delete_elements(items: Iterable[Element]) -> list[Message]:
     return elements(DELSETELEM, items)
 
 
-def delete_chain(family: str, name: str) -> Message:
-    """Delete a chain of ours with its rules; EBUSY while something jumps to it."""
-    return Message(DELCHAIN, 0, head(family) + string(1, TABLE) + string(3, name))
-
-
 class Firewall:
     """A netfilter netlink socket. Its close waits for the kernel to free what was deleted: close it last."""
 
@@ -83,26 +87,56 @@ class Firewall:
         """Raises OSError."""
         self.socket = netlink.Socket(NETFILTER)
         self._tables: set[tuple[int, str]] | None = None
+        self.marks: dict[str, dict[str, list[str]]] = {}  # family -> chain -> its rules' comments, as the last look found them
+        self.standing: dict[str, Any] = {}  # family -> core.readback.Standing, until something is changed
 
     def close(self) -> None:
         self.socket.close()
 
-    def commit(self, messages: list[Message]) -> None:
-        """Carry out all messages or none of them. Raises OSError, the first that the kernel reports."""
-        begin = Message(BATCH_BEGIN, 0, pack(">BBH", 0, 0, 10))
+    def commit(self, messages: list[Message], look: bool = False, generation: bytes = b"") -> None:
+        """Carry out all messages or none of them. Raises OSError, the first that the kernel reports.
+
+        look: list the rules of our tables on the way, into *marks*. The question goes out before the transaction, and nobody waits for it alone.
+        generation: what generation() said; if anything has changed since, nothing is done (ERESTART).
+        """
+        self.standing.clear()
+        question = self.socket.send((Message(GETRULE, DUMP, pack(">BBH", 0, 0, 0) + string(1, TABLE)),), REQUEST) if look else -1
+        begin = Message(BATCH_BEGIN, 0, pack(">BBH", 0, 0, 10) + (attribute(GENERATION, generation) if generation else b""))
         end = Message(BATCH_END, 0, pack(">BBH", 0, 0, 10))
         last = messages[-1]
         last = Message(last.type, last.flags | ACK, last.payload)
-        first = self.socket.send((begin, *messages[:-1], last, end), REQUEST)
-        error = None
-        while True:
+        try:
+            first = self.socket.send((begin, *messages[:-1], last, end), REQUEST)
+            error, listed = self._outcome(first, first + len(messages), question)
+        except BaseException:
+            if look:  # no other list can be asked for while one is half read
+                self.socket.close()
+                self.socket = netlink.Socket(NETFILTER)
+            raise
+        if look:
+            self.marks = _marks(listed)
+        if error:
+            raise error
+
+    def _outcome(self, first: int, last: int, question: int) -> tuple[OSError | None, list[bytes]]:
+        """The first error of a transaction whose messages have these numbers, and the answers to *question* (-1: none was asked)."""
+        error, listed, open_ = None, list[bytes](), {last, question} - {-1}
+        while open_:
             for kind, flags, sequence, payload in self.socket.receive():
-                if kind == netlink.ERROR and sequence >= first:
+                if sequence == question:
+                    if kind in (netlink.ERROR, netlink.DONE):
+                        open_.discard(question)
+                    else:
+                        listed.append(payload)
+                elif kind == netlink.ERROR and first <= sequence:
                     error = error or netlink.failure(payload, flags)
-                    if error and sequence == first or sequence == first + len(messages):
-                        if error:
-                            raise error
-                        return
+                    if error and sequence == first or sequence == last:
+                        open_.discard(last)
+        return error, listed
+
+    def generation(self) -> bytes:
+        """What changes with every transaction of anybody. Raises OSError."""
+        return attributes(self.socket.ask(Message(GETGEN, 0, pack(">BBH", 0, 0, 0)))[0][1], 4).get(1, b"")
 
     def has_table(self, family: str, name: str = TABLE) -> bool:
         """Whether there was such a table at the first look: what is not in it need not be deleted. Raises OSError."""
@@ -115,16 +149,6 @@ class Firewall:
                 replies = []
             self._tables = {(payload[0], text(attributes(payload, 4).get(1, b""))) for _, payload in replies if payload}
         return (FAMILIES[family], name) in self._tables
-
-    def exists(self, item: Table | Chain) -> bool:
-        """Whether the table or chain is there. Raises OSError."""
-        name = b"" if isinstance(item, Table) else string(3, item.name)
-        request = Message(GETCHAIN if name else GETTABLE, 0, head(item.family) + string(1, TABLE) + name)
-        try:
-            self.socket.ask(request)
-        except FileNotFoundError:
-            return False
-        return True
 
     def maps(self, family: str, prefixes: tuple[str, ...]) -> list[str]:
         """Names of our maps that start with one of *prefixes*; those of the table's skeleton need no asking."""
@@ -146,17 +170,6 @@ class Firewall:
             return None
         return next((found for _, reply in replies for found in _decoded(item.family, item.map, reply)), None)
 
-    def chains(self, family: str) -> list[Chain]:
-        """The chains of our table, each with no more than its name and owner. Raises OSError."""
-        try:
-            replies = self.socket.ask(Message(GETCHAIN, DUMP, head(family)))
-        except OSError as error:
-            if error.errno in netlink.NOTHING_THERE:
-                return []
-            raise
-        found = [attributes(payload, 4) for _, payload in replies]
-        return [Chain(family, text(each.get(3, b"")), owner=comment_text(each.get(12, b""))) for each in found if text(each.get(1, b"")) == TABLE]
-
     def list(self, family: str, name: str, containing: bytes = b"") -> list[Element]:
         """The elements of a map; only datagrams in which *containing* occurs are decoded. Raises OSError."""
         try:
@@ -165,10 +178,15 @@ class Firewall:
             return []
         return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
 
-    def rule_count(self, family: str, name: str) -> int:
-        """How many rules a chain of ours has. Raises OSError."""
-        request = Message(GETRULE, DUMP, head(family) + string(1, TABLE) + string(2, name))
-        return len(self.socket.ask(request))
+
+def _marks(listed: list[bytes]) -> dict[str, dict[str, list[str]]]:
+    """The comments of rules, by family and chain, in order."""
+    names = {number: family for family, number in FAMILIES.items()}
+    found: dict[str, dict[str, list[str]]] = {}
+    for payload in listed:
+        rule = attributes(payload, 4)
+        found.setdefault(names.get(payload[0], ""), {}).setdefault(text(rule.get(2, b"")), []).append(comment_text(rule.get(7, b"")))
+    return found
 
 
 def _decoded(family: str, name: str, payload: bytes, containing: bytes = b"") -> list[Element]:

@@ -7,17 +7,20 @@ has to be made or compared. Pure.
 from __future__ import annotations
 
 from core.address import Cidr
+from core.address import text as address_text
 from core.expression import (
     DROP,
     IIFNAME,
     JUMP,
     L4PROTO,
     LINK_HEADER,
+    NEQ,
     RETURN,
     TRANSPORT_HEADER,
     WORD,
     Rule,
     address_field,
+    bitwise,
     compare,
     decide,
     dnat,
@@ -31,25 +34,30 @@ from core.expression import (
     payload,
     translated,
 )
-from core.plan import mac_text
 from core.record import Record
-from core.ruleset import BRIDGE, INET, TAGS, Chain
+from core.ruleset import ANYBODY, BRIDGE, FURTHER, INET, OUTSIDE, TAGS, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOCALHOST = Cidr(b"\x7f\0\0\1", 32)
+LOOPBACK, LOCALHOST = Cidr(b"\x7f\0\0\0", 8), Cidr(b"\x7f\0\0\1", 32)
 MULTICAST = {4: Cidr(b"\xe0\0\0\0", 4), 16: Cidr(b"\xff" + bytes(15), 8)}
 ADDRESS_TYPES = {4: "ipv4_addr", 16: "ipv6_addr"}
 
 
 class Map(Record):
-    """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict)."""
+    """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict); without data it is a set."""
 
+    family: str
     name: str
     key: tuple[str, ...]
-    data: tuple[str, ...]
+    data: tuple[str, ...] = ()
+
+    @property
+    def members(self) -> tuple[Map, ...]:
+        """As Chain's."""
+        return (self,)
 
 
 class Hook(Record):
@@ -65,8 +73,8 @@ def port_maps(suffix: str = "") -> tuple[Map, ...]:
     maps = []
     for size, tag in TAGS.items():
         target = (ADDRESS_TYPES[size], "inet_service")
-        maps.append(Map(f"hostports{tag}{suffix}", ("inet_proto", "inet_service"), target))
-        maps.append(Map(f"hostip_hostports{tag}{suffix}", (ADDRESS_TYPES[size], "inet_proto", "inet_service"), target))
+        maps.append(Map(INET, f"hostports{tag}{suffix}", ("inet_proto", "inet_service"), target))
+        maps.append(Map(INET, f"hostip_hostports{tag}{suffix}", (ADDRESS_TYPES[size], "inet_proto", "inet_service"), target))
     return tuple(maps)
 
 
@@ -105,38 +113,64 @@ def _by_address(name: str, source: bool) -> tuple[Rule, ...]:
 
 
 def _inet_maps() -> tuple[Map, ...]:
-    jumps = [Map(f"{name}{TAGS[size]}", (ADDRESS_TYPES[size],), ("verdict",)) for name in ("hairpin", "masquerade") for size in (4, 16)]
-    return (*port_maps(), *jumps)
+    jumps = [Map(INET, f"{name}{TAGS[size]}", (ADDRESS_TYPES[size],), ("verdict",)) for name in ("hairpin", "masquerade") for size in (4, 16)]
+    networks = [Map(INET, f"{name}{TAGS[size]}", (ADDRESS_TYPES[size],) * 2) for name in ("near", "inside") for size in (4, 16)]
+    return (*port_maps(), *jumps, *networks)
 
 
 def _inet_chains() -> tuple[Chain, ...]:
     local = (Rule("fib daddr type local jump hostports", local_destination() + decide(JUMP, "hostports")),)
+    further = Rule(f"jump {FURTHER}", decide(JUMP, FURTHER))
+    martian = meta(IIFNAME) + compare(b"lo".ljust(16, b"\0"), NEQ) + in_network(LOOPBACK, source=False) + decide(DROP)
     return (
-        Chain(INET, "hostports", port_rules()),
+        Chain(INET, "loopback", (Rule('iifname != "lo" ip daddr 127.0.0.0/8 drop', martian),), Hook("filter", "prerouting", -300)),
+        Chain(INET, FURTHER),
+        Chain(INET, "hostports", (*port_rules(), further)),
         Chain(INET, "prerouting", local, Hook("nat", "prerouting", -100)),
         Chain(INET, "output", local, Hook("nat", "output", -100)),
         Chain(INET, "postrouting", _by_address("hairpin", False) + _by_address("masquerade", True), Hook("nat", "postrouting", 100)),
     )
 
 
+def _bridge_maps() -> tuple[Map, ...]:
+    return Map(BRIDGE, "spoof_macs", ("ifname", "ether_addr")), Map(BRIDGE, "spoof", ("ifname",))
+
+
 def _bridge_chains() -> tuple[Chain, ...]:
-    checked = Rule("iifname vmap @spoof", meta(IIFNAME) + lookup("spoof", 0))
-    return (Chain(BRIDGE, "prerouting", (checked,), Hook("filter", "prerouting", -300)),)
+    """input sees what the bridge takes for itself and would learn from all the same: frames to link-local groups."""
+    pair = meta(IIFNAME) + payload(LINK_HEADER, 6, 6, WORD + 4) + lookup("spoof_macs", inverted=True)
+    checked = (Rule("iifname @spoof iifname . ether saddr != @spoof_macs drop", meta(IIFNAME) + lookup("spoof") + pair + decide(DROP)),)
+    return tuple([Chain(BRIDGE, name, checked, Hook("filter", name, -300)) for name in ("prerouting", "input")])
 
 
-def of_network(name: str, net: Cidr) -> tuple[Rule, ...]:
-    """The rules of the chain *name* of a network: outside-... or hairpin-..."""
-    return _outside(net) if name.startswith("outside-") else _hairpin(net)
+def of_kind(kind: str, mask: bytes) -> tuple[Rule, ...]:
+    """The rules of a chain that attachments share."""
+    return anybody() if kind == ANYBODY else _outside(mask) if kind == OUTSIDE else _hairpin(mask)
 
 
-def _outside(net: Cidr) -> tuple[Rule, ...]:
-    rules = [Rule(f"{network_text(area, False)} return", in_network(area, False) + decide(RETURN)) for area in (net, MULTICAST[len(net.address)])]
-    return (*rules, *anybody())
+def _outside(mask: bytes) -> tuple[Rule, ...]:
+    group = MULTICAST[len(mask)]
+    stays = Rule(f"{network_text(group, False)} return", in_network(group, False) + decide(RETURN))
+    return (_same_network("inside", mask, True, "return", decide(RETURN)), stays, *anybody())
 
 
-def _hairpin(net: Cidr) -> tuple[Rule, ...]:
-    sources = (net, LOCALHOST) if len(net.address) == 4 else (net,)
-    return tuple([Rule(f"{network_text(area, True)} masquerade", in_network(area, True) + masquerade()) for area in sources])
+def _hairpin(mask: bytes) -> tuple[Rule, ...]:
+    near = _same_network("near", mask, False, "masquerade", masquerade())
+    if len(mask) == 16:
+        return (near,)
+    return near, Rule(f"{network_text(LOCALHOST, True)} masquerade", in_network(LOCALHOST, True) + masquerade())
+
+
+def _same_network(name: str, mask: bytes, is_source: bool, verdict: str, expressions: bytes) -> Rule:
+    """Where the container (the source, or the destination) and the other side are in one network, known by the set *name*."""
+    size = len(mask)
+    word, other = "ip" if size == 4 else "ip6", WORD + size // 4
+    masked = b"" if mask == b"\xff" * size else bitwise(size, mask, other)
+    sides = address_field(size, is_source) + address_field(size, not is_source, other) + masked
+    behind = f" & {address_text(mask)}" if masked else ""
+    fields = [f"{word} {'saddr' if source else 'daddr'}" for source in (is_source, not is_source)]
+    text = f"{fields[0]} . {fields[1]}{behind} @{name}{TAGS[size]} {verdict}"
+    return Rule(text, of_family(size) + sides + lookup(name + TAGS[size]) + expressions)
 
 
 def anybody() -> tuple[Rule, ...]:
@@ -144,13 +178,5 @@ def anybody() -> tuple[Rule, ...]:
     return (Rule("masquerade", masquerade()),)
 
 
-def spoof_rules(mac: bytes) -> tuple[Rule, ...]:
-    """Frames carry *mac* or are dropped."""
-    return (
-        Rule(f"ether saddr {mac_text(mac)} return", payload(LINK_HEADER, 6, 6) + compare(mac) + decide(RETURN)),
-        Rule("drop", decide(DROP)),
-    )
-
-
-MAPS: dict[str, Callable[[], tuple[Map, ...]]] = {INET: _inet_maps, BRIDGE: lambda: (Map("spoof", ("ifname",), ("verdict",)),)}
+MAPS: dict[str, Callable[[], tuple[Map, ...]]] = {INET: _inet_maps, BRIDGE: _bridge_maps}
 CHAINS: dict[str, Callable[[], tuple[Chain, ...]]] = {INET: _inet_chains, BRIDGE: _bridge_chains}

@@ -2,12 +2,17 @@
 
 Maps with elements do the work, so that a packet and an ADD cost the same with one container as with a thousand:
 
-    prerouting, output   fib daddr type local: hostports -> dnat to what the maps say
+    loopback             whatever the sysctls say, nobody outside reaches 127.0.0.0/8
+    prerouting, output   fib daddr type local: hostports -> dnat to what the maps say, then what `further` leads to
     postrouting          ct status dnat: hairpin4 says whose answers must come back through the host
                          masquerade4 says which sources leave under the host's address, unless they stay in their network
 
-Chains named after a network are shared by its attachments. What stands in a shared chain is worked out by core.rules, and only
-when the chain has to be made or compared: nearly always it is there. Pure.
+Whether two addresses are in one network is a look-up, too: of the one, and of the other behind the network's mask. So there is a chain
+for each length of a prefix (outside4-24), and none that names a network.
+
+What is shared is found by its marks, healed where they are wrong, and worked out only then: nearly always it stands. Each rule of a
+shared chain carries MARK as its comment. Whoever flushes the chain, replaces a rule or puts one in front changes the list of marks;
+so does a release whose rules are others. Table comments cannot tell: the kernel does not let them change. Pure.
 """
 
 from __future__ import annotations
@@ -23,9 +28,18 @@ if TYPE_CHECKING:
     from core.rules import Hook, Map
 
 TABLE = "cniwire"
+MARK = "v2"  # of the rules as they are now; a test holds it to them
 INET, BRIDGE = "inet", "bridge"
-PORT_MAPS = ("hostports", "hostip_", "hairpin")  # what portmap's maps begin with
-MASQUERADE_MAPS = ("masquerade",)
+FURTHER = "further"  # the chain with the entries of chains that only some attachments need; its rules are theirs
+SIZES = {  # how many rules the chains have that are always there
+    INET: {"loopback": 1, "hostports": 5, "prerouting": 1, "output": 1, "postrouting": 4},
+    BRIDGE: {"prerouting": 1, "input": 1},
+}
+OUTSIDE, HAIRPIN, ANYBODY = "outside", "hairpin", "anybody"
+KIND_SIZES = {(OUTSIDE, 4): 3, (OUTSIDE, 16): 3, (HAIRPIN, 4): 2, (HAIRPIN, 16): 1, (ANYBODY, 0): 1}  # the same of chains by kind and bytes of a mask
+SHARED_CHAINS = ("outside4-", "outside6-", "hairpin4-", "hairpin6-", "hairpin-", "hostports-")  # names of what only some attachments need
+PORT_MAPS = ("hostports", "hostip_", "hairpin", "near")  # what portmap's maps begin with
+MASQUERADE_MAPS = ("masquerade", "inside")
 SPOOF_MAPS = ("spoof",)
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
 TAGS = {4: "4", 16: "6"}  # bytes of an address -> suffix of a map's name
@@ -34,52 +48,59 @@ TAGS = {4: "4", 16: "6"}  # bytes of an address -> suffix of a map's name
 class Chain(Record):
     """A chain with its rules; *maps* and *entries* (rules of the chain named in front) are made with it, in one batch.
 
-    net: the network whose chain it is, shared by its attachments; the rules then follow from name and net. body: the rules of any other.
-    owner: whose it is, "" for a shared one.
+    kind, mask: of a chain whose rules follow from them; mask is that of a network, packed. body: the rules of any other.
+    It is healed where it differs. One that only some attachments need is deleted by GC once none does.
     """
 
     family: str
     name: str
     body: tuple[Rule, ...] = ()
     hook: Hook | None = None
-    owner: str = ""
     maps: tuple[Map, ...] = ()
     entries: tuple[tuple[str, Rule], ...] = ()
-    net: Cidr | None = None
+    kind: str = ""
+    mask: bytes = b""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """All rules, in order."""
-        if self.net is None:
+        if not self.kind:
             return self.body
-        from core.rules import of_network  # late: nearly always the chain is there
+        from core.rules import of_kind  # late: nearly always the chain is there
 
-        return of_network(self.name, self.net)
+        return of_kind(self.kind, self.mask)
 
     @property
     def size(self) -> int:
         """How many rules there are, which can be told without working them out."""
-        if self.net is None:
-            return len(self.body)
-        return 3 if self.name.startswith("outside-") else 2 if len(self.net.address) == 4 else 1
+        return KIND_SIZES[self.kind, len(self.mask)] if self.kind else len(self.body)
+
+    @property
+    def members(self) -> tuple[Chain, ...]:
+        """What is healed one by one: the chain itself."""
+        return (self,)
+
+    def is_marked(self, marks: dict[str, list[str]]) -> bool:
+        """Whether the rules' comments by chain, as seen in the kernel, are those of this chain as we make it."""
+        named = f"{MARK} {self.name}"
+        return marks.get(self.name) == [MARK] * self.size and all([named in marks.get(where, ()) for where, _ in self.entries])
 
 
 class Table(Record):
-    """One of our tables with everything that is always in it, which is worked out only when it has to be made."""
+    """One of our tables; what is always in it are its members, which are worked out only when they have to be made or compared."""
 
     family: str
 
     @property
-    def maps(self) -> tuple[Map, ...]:
-        from core.rules import MAPS  # late: nearly always the table is there
+    def members(self) -> tuple[Table | Map | Chain, ...]:
+        """The table itself, its maps and its chains, in the order in which they can be made."""
+        from core.rules import CHAINS, MAPS  # late: nearly always they are there
 
-        return MAPS[self.family]()
+        return (self, *MAPS[self.family](), *CHAINS[self.family]())
 
-    @property
-    def chains(self) -> tuple[Chain, ...]:
-        from core.rules import CHAINS  # late: as above
-
-        return CHAINS[self.family]()
+    def is_marked(self, marks: dict[str, list[str]]) -> bool:
+        """As Chain's, for all chains that are always there. A map that is missing takes the rules along that look it up."""
+        return all([marks.get(name) == [MARK] * size for name, size in SIZES[self.family].items()])
 
 
 TABLES = {INET: Table(INET), BRIDGE: Table(BRIDGE)}
@@ -90,52 +111,56 @@ def kin(name: str) -> tuple[str, ...]:
     return next(group for group in (PORT_MAPS, MASQUERADE_MAPS, SPOOF_MAPS) if name.startswith(group))
 
 
-def _named(kind: str, net: Cidr) -> str:
-    """A chain's name for a network; nft's grammar has no colon in names."""
-    return f"{kind}-{str(net).replace(':', '_')}"
+def _of_prefix(kind: str, cidr: Cidr) -> Chain:
+    """The chain of all networks with a prefix of that length."""
+    size = len(cidr.address)
+    return Chain(INET, f"{kind}{TAGS[size]}-{cidr.prefix_len}", kind=kind, mask=address.mask(cidr).to_bytes(size, "big"))
 
 
-def outside(net: Cidr) -> Chain:
-    """What a source in *net* sends to another unicast address is masqueraded."""
-    return Chain(INET, _named("outside", net), net=net)
+def outside(cidr: Cidr) -> Chain:
+    """What a source in the network of *cidr* sends to another unicast address is masqueraded."""
+    return _of_prefix(OUTSIDE, cidr)
 
 
-def hairpin(net: Cidr) -> Chain:
-    """Neighbours in *net* and the host's loopback are masqueraded on their way to a published port."""
-    return Chain(INET, _named("hairpin", net), net=net)
+def hairpin(cidr: Cidr) -> Chain:
+    """Neighbours in the network of *cidr* and the host's loopback are masqueraded on their way to a published port."""
+    return _of_prefix(HAIRPIN, cidr)
 
 
 def hairpin_any() -> Chain:
     """Everybody is masqueraded on the way to a published port (masqAll)."""
-    from core.rules import anybody  # late: only where masqAll is set
-
-    return Chain(INET, "hairpin-any", anybody())
+    return Chain(INET, "hairpin-any", kind=ANYBODY)
 
 
-def spoof_chain(link: str, mac: bytes, owner: str) -> Chain:
-    """Frames that enter through *link* carry *mac* or are dropped."""
-    from core.rules import spoof_rules  # late: only where macspoofchk is set
-
-    return Chain(BRIDGE, f"mac-{link}", spoof_rules(mac), owner=owner)
+def masquerade_elements(cidr: Cidr, owner: str) -> tuple[Element, ...]:
+    """The container's address jumps to the chain of its prefix, which looks up the network that it lies in."""
+    return _jump("masquerade", cidr.address, outside(cidr).name, owner), _in_network("inside", cidr, owner)
 
 
-def masquerade_element(cidr: Cidr, owner: str) -> Element:
-    """The container's address jumps to the chain of its network."""
-    return _jump("masquerade", cidr.address, outside(address.network(cidr)).name, owner)
+def hairpin_elements(cidr: Cidr, owner: str) -> tuple[Element, ...]:
+    """Translated connections to the container jump to the chain of its prefix, which looks up the network that it lies in."""
+    return _jump("hairpin", cidr.address, hairpin(cidr).name, owner), _in_network("near", cidr, owner)
 
 
-def hairpin_element(container: bytes, chain: Chain, owner: str) -> Element:
-    """Translated connections to the container jump to *chain*."""
-    return _jump("hairpin", container, chain.name, owner)
+def hairpin_any_element(container: bytes, owner: str) -> Element:
+    """Translated connections to the container are masqueraded, whoever they come from."""
+    return _jump("hairpin", container, hairpin_any().name, owner)
 
 
 def _jump(name: str, container: bytes, chain: str, owner: str) -> Element:
     return Element(INET, name + TAGS[len(container)], container, b"", chain, owner, f"{address.text(container)} : jump {chain}")
 
 
-def spoof_element(link: str, chain: str, owner: str) -> Element:
-    """Frames that enter through *link* are checked by *chain*."""
-    return Element(BRIDGE, "spoof", link.encode().ljust(16, b"\0"), b"", chain, owner, f'"{link}" : jump {chain}')
+def _in_network(name: str, cidr: Cidr, owner: str) -> Element:
+    net, container = address.network(cidr).address, cidr.address
+    return Element(INET, name + TAGS[len(net)], container + net, b"", "", owner, f"{address.text(container)} . {address.text(net)}")
+
+
+def spoof_elements(link: str, mac: bytes, owner: str) -> tuple[Element, ...]:
+    """Frames that enter through *link* carry *mac* or are dropped."""
+    name = link.encode().ljust(16, b"\0")
+    allowed = Element(BRIDGE, "spoof_macs", name + mac + b"\0\0", b"", "", owner, f'"{link}" . {mac.hex(":")}')
+    return allowed, Element(BRIDGE, "spoof", name, b"", "", owner, f'"{link}"')
 
 
 def port_element(protocol: str, host_ip: bytes, host_port: int, container: bytes, container_port: int, owner: str, suffix: str = "") -> Element:

@@ -1,60 +1,89 @@
-"""Our nft tables, maps and chains as the messages that create them: needed once on a node, or for an attachment with rules of its own.
+"""Our nft tables, maps and chains as the messages that create and delete them: needed where something is missing, changed or left over.
 
 linux/netfilter/nf_tables.h. Nothing is sent here.
 """
 
 from __future__ import annotations
 
-from core.message import APPEND, CREATE, EXCL, Message, attribute, nest, pack, string
+from core.message import APPEND, CREATE, Message, attribute, nest, pack, string
 from core.nft import u32
-from core.nftables import NEWCHAIN, NEWRULE, NEWSET, NEWTABLE, comment, head
-from core.ruleset import TABLE
+from core.nftables import DELCHAIN, DELRULE, DELSET, NEWCHAIN, NEWRULE, NEWSET, NEWTABLE, comment, head
+from core.ruleset import FURTHER, MARK, TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from core.rules import Map
     from core.ruleset import Chain, Table
 
-TYPES = {"ipv4_addr": (7, 4), "ipv6_addr": (8, 16), "inet_proto": (12, 4), "inet_service": (13, 4), "ifname": (41, 16)}  # number, padded bytes
+TYPES = {  # number, padded bytes
+    "ipv4_addr": (7, 4), "ipv6_addr": (8, 16), "ether_addr": (9, 8),
+    "inet_proto": (12, 4), "inet_service": (13, 4), "ifname": (41, 16),
+}
 VERDICT_TYPE, VERDICT_BYTES = 0xFFFFFF00, 16
 HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
 MAP_FLAG = 8
 
 
-def table(skeleton: Table) -> list[Message]:
-    """Create a table with its maps and chains; EEXIST when somebody was faster."""
-    made = [Message(NEWTABLE, CREATE | EXCL, head(skeleton.family) + string(1, TABLE) + comment(6, "cniwire: CNI plugins"))]
-    made += [_map(skeleton.family, item) for item in skeleton.maps]
-    made += [_chain(item) for item in skeleton.chains]
-    return made + [message for item in skeleton.chains for message in _rules(item)]
+def table(item: Table) -> Message:
+    """Create one of our tables, unless it is there."""
+    return Message(NEWTABLE, CREATE, head(item.family) + string(1, TABLE) + comment(6, f"cniwire {MARK}: CNI plugins"))
 
 
-def chain(item: Chain) -> list[Message]:
-    """Create one chain with its rules, maps and entries; EEXIST when it is there."""
-    made = [_chain(item), *[_map(item.family, each) for each in item.maps], *_rules(item)]
-    return made + [_rule(item.family, where, rule.expressions) for where, rule in item.entries]
+def chain(item: Chain, entered: Collection[str] = ()) -> list[Message]:
+    """Create a chain with its maps and rules, or write it anew where it is there. entered: chains from which a rule leads to it already."""
+    made = [_chain(item), *[new_map(each) for each in item.maps]]
+    if item.name != FURTHER:  # its rules are others' entries
+        made += [flush(item.family, item.name), *[_rule(item.family, item.name, rule.expressions, MARK) for rule in item.rules]]
+    entries = [(where, rule) for where, rule in item.entries if where not in entered]
+    return made + [_rule(item.family, where, rule.expressions, f"{MARK} {item.name}") for where, rule in entries]
+
+
+def delete_map(family: str, name: str) -> Message:
+    """Delete a map of ours; EBUSY while a rule looks it up."""
+    return Message(DELSET, 0, head(family) + string(1, TABLE) + string(2, name))
+
+
+def flush(family: str, name: str) -> Message:
+    """Delete the rules of a chain of ours; ENOENT when there is no such chain."""
+    return Message(DELRULE, 0, head(family) + string(1, TABLE) + string(2, name))
+
+
+def delete_chain(family: str, name: str) -> Message:
+    """Delete a chain of ours with its rules; EBUSY while something jumps to it."""
+    return Message(DELCHAIN, 0, head(family) + string(1, TABLE) + string(3, name))
+
+
+def delete_rule(family: str, chain: str, handle: bytes) -> Message:
+    """Delete one rule."""
+    return Message(DELRULE, 0, head(family) + string(1, TABLE) + string(2, chain) + attribute(3, handle))
 
 
 def _chain(item: Chain) -> Message:
     attrs = string(1, TABLE) + string(3, item.name)
     if item.hook:
         attrs += nest(4, u32(1, HOOKS[item.hook.hook]), u32(2, item.hook.priority)) + u32(5, 1) + string(7, item.hook.type)
-    return Message(NEWCHAIN, CREATE | EXCL, head(item.family) + attrs + comment(12, item.owner))
+    return Message(NEWCHAIN, CREATE, head(item.family) + attrs)
 
 
-def _rules(item: Chain) -> list[Message]:
-    return [_rule(item.family, item.name, rule.expressions) for rule in item.rules]
+def _rule(family: str, where: str, expressions: bytes, mark: str) -> Message:
+    place = string(1, TABLE) + string(2, where)
+    return Message(NEWRULE, CREATE | APPEND, head(family) + place + nest(4, expressions) + comment(7, mark))
 
 
-def _rule(family: str, where: str, expressions: bytes) -> Message:
-    return Message(NEWRULE, CREATE | APPEND, head(family) + string(1, TABLE) + string(2, where) + nest(4, expressions))
+def new_map(item: Map) -> Message:
+    """Create a map, unless it is there; EEXIST where it is of other types."""
+    flags, key, key_bytes, data, data_bytes = types(item)
+    attrs = string(1, TABLE) + string(2, item.name) + u32(3, flags) + u32(4, key) + u32(5, key_bytes)
+    attrs += u32(6, data) + u32(7, data_bytes) if item.data else b""
+    return Message(NEWSET, CREATE, head(item.family) + attrs + u32(10, 1) + _byte_order(item.key))
 
 
-def _map(family: str, item: Map) -> Message:
-    key, key_bytes = _concatenated(item.key)
-    data, data_bytes = (VERDICT_TYPE, VERDICT_BYTES) if item.data == ("verdict",) else _concatenated(item.data)
-    attrs = string(1, TABLE) + string(2, item.name) + u32(3, MAP_FLAG) + u32(4, key) + u32(5, key_bytes)
-    return Message(NEWSET, CREATE | EXCL, head(family) + attrs + u32(6, data) + u32(7, data_bytes) + u32(10, 1) + _byte_order(item.key))
+def types(item: Map) -> tuple[int, int, int, int, int]:
+    """The flags of a map, then type and bytes of its key and of its data (0 for a set)."""
+    data = (VERDICT_TYPE, VERDICT_BYTES) if item.data == ("verdict",) else _concatenated(item.data)
+    return MAP_FLAG if item.data else 0, *_concatenated(item.key), *data
 
 
 def _byte_order(key: tuple[str, ...]) -> bytes:

@@ -90,8 +90,8 @@ def forwarding(result: Result) -> tuple[Sysctl, ...]:
 def masquerade(result: Result, owner: str) -> Plan:
     """What leaves the network of each address is masqueraded."""
     wanted = cidrs(result)
-    chains = dict.fromkeys([ruleset.outside(address.network(cidr)) for cidr in wanted])
-    return Plan((ruleset.TABLES[ruleset.INET], *chains), tuple([ruleset.masquerade_element(cidr, owner) for cidr in wanted]))
+    chains = dict.fromkeys([ruleset.outside(cidr) for cidr in wanted])
+    return Plan((ruleset.TABLES[ruleset.INET], *chains), tuple([element for cidr in wanted for element in ruleset.masquerade_elements(cidr, owner)]))
 
 
 def masquerade_backend(config: Section) -> None:

@@ -11,7 +11,7 @@ from core.config import valid_attachments
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
 from core.record import replace
-from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS, Chain
+from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS
 from core.version import ALL
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
@@ -32,7 +32,6 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
     return (
         Elements(INET, MASQUERADE_MAPS, attachment.owner),
         Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
-        Chain(BRIDGE, f"mac-{attachment.host_ifname}", owner=attachment.owner),
         Veth(attachment.host_ifname, attachment.ifname, attachment.owner),
     )
 
@@ -106,6 +105,8 @@ def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str
 
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
+    from core import difference  # late: CHECK only
+
     wanted = options(request.config, request.args)
     attachment = request.attachment
     with _kernel(request) as kernel:
@@ -120,7 +121,7 @@ def check(request: Request) -> None:
         names = [item.get("name") for item in prev_result["interfaces"] if "sandbox" not in item]
         if attachment.host_ifname not in names:
             made = foreign.plan(made, str(names[1]) if len(names) > 1 else "")
-        apply.report(_bridge_differences(kernel, wanted, prev_result) + apply.check(kernel, made))
+        difference.report(_bridge_differences(kernel, wanted, prev_result) + difference.check(kernel, made))
 
 
 def _mac(interface: dict[str, Any]) -> bytes:

@@ -183,9 +183,7 @@ def _rules(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) 
     """What the packet filter does for the attachment: spoof check and masquerade."""
     made = Plan()
     if wanted.spoof_check:
-        chain = ruleset.spoof_chain(attachment.host_ifname, mac, attachment.owner)
-        element = ruleset.spoof_element(attachment.host_ifname, chain.name, attachment.owner)
-        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), (chain, element))
+        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.owner))
     if wanted.layer3 and wanted.masquerade:
         made += wiring.masquerade(answer, attachment.owner)
     return made

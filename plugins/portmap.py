@@ -100,10 +100,12 @@ def _forget_flows(kernel: Any, elements: list[object]) -> None:
 
 def check(request: Request) -> None:
     """Compare every rule and element that ADD made; report every difference."""
+    from core import difference  # late: CHECK only
+
     wanted, prev_result = _configuration(request)
     if wanted.mappings:
         with _kernel(request) as kernel:
-            apply.report(apply.check(kernel, plan(wanted, request.attachment, prev_result)))
+            difference.report(difference.check(kernel, plan(wanted, request.attachment, prev_result)))
 
 
 def delete(request: Request) -> None:

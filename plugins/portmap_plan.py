@@ -153,9 +153,10 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
         elements.append(ruleset.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
     made += Plan((), tuple(dict.fromkeys(elements)))
     if wanted.snat:
-        chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(address.network(cidr))
+        chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(cidr)
+        back = (ruleset.hairpin_any_element(cidr.address, owner),) if wanted.masquerade_all else ruleset.hairpin_elements(cidr, owner)
         localnet = (LocalnetRouting(cidr.address),) if size == 4 else ()
-        made += Plan((chain, *localnet), (ruleset.hairpin_element(cidr.address, chain, owner),))
+        made += Plan((chain, *localnet), back)
     return made
 
 
@@ -170,7 +171,7 @@ def conditional(size: int, condition: Rule) -> Chain:
     name = "ip" if size == 4 else "ip6"
     rules = [rule for rule in port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
     guarded = tuple([Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules])
-    entry = ("hostports", Rule(f"jump hostports{suffix}", decide(JUMP, f"hostports{suffix}")))
+    entry = (ruleset.FURTHER, Rule(f"jump hostports{suffix}", decide(JUMP, f"hostports{suffix}")))
     return Chain(INET, f"hostports{suffix}", guarded, maps=maps, entries=(entry,))
 
 

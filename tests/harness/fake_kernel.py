@@ -32,13 +32,14 @@ from core.plan import (
 )
 from core.record import replace as changed
 from core.rtnetlink import IFF_PROMISC, IFF_UP, OPERSTATE_UP, Link
-from core.ruleset import BRIDGE, Chain, Table
+from core.rules import Map
+from core.ruleset import SHARED_CHAINS, Chain, Table
 
-ENOENT, EEXIST, EBUSY, ENODEV, ENETUNREACH = 2, 17, 16, 19, 101
+ENOENT, EEXIST, ENODEV, ENETUNREACH = 2, 17, 19, 101
 TABLE_MAIN = 254
 Key = tuple[Any, ...]
 LINKS = (Bridge, Veth, VlanGateway)
-SETTINGS = (Port, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting)  # written as often as one likes
+SETTINGS = (Port, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
 
 
 def refuse(number: int) -> NoReturn:
@@ -119,6 +120,8 @@ class FakeKernel:
                 return ("route", self.place(CONTAINER), record.link, record.dst, record.gateway, record.table or TABLE_MAIN, record.priority)
             case Table():
                 return ("table", record.family)
+            case Map():
+                return ("map", record.family, record.name)
             case Chain():
                 return ("chain", record.family, record.name)
             case Element():
@@ -181,7 +184,7 @@ class FakeKernel:
 
     def create(self, *records: Any) -> None:
         """Create a batch; an nft batch as a whole or not at all, of any other what was not refused."""
-        atomic = isinstance(records[0], (Table, Chain, Element))
+        atomic = isinstance(records[0], (Table, Map, Chain, Element))
         before = dict(self.world.records)
         refusal: OSError | None = None
         for record in records:
@@ -209,6 +212,8 @@ class FakeKernel:
         self.need_what_it_needs(record)
         self.make_links(record)
         world.records[key] = record
+        if isinstance(record, Chain):
+            world.records.update({self.key(each): each for each in record.maps})
 
     def clear_gateway(self, record: Gateway) -> None:
         others = [each for each in self.world.of(Gateway) if each.link == record.link and len(each.cidr.address) == len(record.cidr.address) == 4]
@@ -237,10 +242,10 @@ class FakeKernel:
                 parts = record.key.split("/")
                 if "conf" in parts and parts[3] not in ("all", "default", "lo") and record.required:
                     self.link(record.place, parts[3]) or refuse(ENOENT)
-            case Chain():
+            case Chain() | Map():
                 ("table", record.family) in self.world.records or refuse(ENOENT)
             case Element():
-                ("table", record.family) in self.world.records or refuse(ENOENT)
+                ("map", record.family, record.map) in self.world.records or refuse(ENOENT)
                 not record.chain or ("chain", record.family, record.chain) in self.world.records or refuse(ENOENT)
 
     def make_links(self, record: Any) -> None:
@@ -289,10 +294,12 @@ class FakeKernel:
                 return self.delete_link(HOST, record.name)
             case Element():
                 found = self.world.records.get(self.key(record))
-                return [self.world.records.pop(self.key(record))] if found and found.owner == record.owner else []
-            case Chain():
-                if any(each.chain == record.name and each.family == record.family for each in self.world.of(Element)):
-                    refuse(EBUSY)
+                if not found or found.owner != record.owner:
+                    return []
+                gone = [self.world.records.pop(self.key(record))]
+                if "-" in record.map:
+                    self.sweep()
+                return gone
         found = self.world.records.pop(self.key(record), None)
         return [record] if found else []
 
@@ -325,6 +332,18 @@ class FakeKernel:
             self.world.records = before
             raise
 
+    def stands(self, shared: list[Any]) -> bool:
+        """As the real one: whether all that is shared is as it is meant."""
+        return all(self.find(member) == member for each in shared for member in each.members)
+
+    def sweep(self) -> None:
+        """As the real one: chains that only some need, and nobody any more, go with their maps."""
+        for chain in [each for each in self.world.of(Chain) if each.name.startswith(SHARED_CHAINS)]:
+            maps = [each.name for each in chain.maps]
+            if not any(each.chain == chain.name or each.map in maps for each in self.world.of(Element)):
+                for record in (chain, *chain.maps):
+                    self.world.records.pop(self.key(record), None)
+
     def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
         """(owner, record) of what a network's attachments own."""
         prefix = network_prefix(network)
@@ -338,7 +357,6 @@ class FakeKernel:
                 owner = each.owner.partition(" ")[0]
                 if owner.startswith(prefix):
                     found.append((owner, each))
-                    found += [(owner, Chain(BRIDGE, each.chain, owner=owner))] if kind.family == BRIDGE else []
         return found
 
     def elements_in(self, family: str, name: str) -> list[Element]:

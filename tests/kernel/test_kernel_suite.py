@@ -43,7 +43,8 @@ PORT = host_ifname(OWNER)
 MAC = bytes.fromhex("020000000001")
 VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
-SPOOF = ruleset.spoof_chain(PORT, MAC, OWNER)
+SPOOF_MAC, SPOOF = ruleset.spoof_elements(PORT, MAC, OWNER)
+INET_TABLE, BRIDGE_TABLE = TABLES[INET].members, TABLES[BRIDGE].members
 CONDITIONAL = conditional(4, compile_words(["ip saddr 10.0.0.0/8"]))
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
@@ -101,24 +102,30 @@ LAWS: dict[str, Law] = {
     "IPv4 address of one": kept(Address("eth0", parse_cidr("10.1.0.2/32")), WIRED),
     "IPv6 address": kept(Address("eth0", parse_cidr("fd01::2/64")), (*WIRED, IPV6_ON)),
     "container link up": setting(Up(CONTAINER, "eth0"), WIRED),
-    "table inet": kept(TABLES[INET]),
-    "table bridge": kept(TABLES[BRIDGE]),
-    "outside chain": Law(ruleset.outside(NET4), (TABLES[INET],)),
-    "outside chain of IPv6": Law(ruleset.outside(NET6), (TABLES[INET],)),
-    "hairpin chain": Law(ruleset.hairpin(NET4), (TABLES[INET],)),
-    "hairpin for everybody": Law(ruleset.hairpin_any(), (TABLES[INET],)),
-    "spoof chain": Law(SPOOF, (TABLES[BRIDGE],)),
-    "conditional chain": kept(CONDITIONAL, (TABLES[INET],)),
-    "masquerade element": Law(ruleset.masquerade_element(parse_cidr("10.1.0.2/24"), OWNER), (TABLES[INET], ruleset.outside(NET4))),
-    "masquerade element of IPv6": Law(ruleset.masquerade_element(parse_cidr("fd01::2/64"), OWNER), (TABLES[INET], ruleset.outside(NET6))),
-    "hairpin element": Law(ruleset.hairpin_element(parse("10.1.0.2"), ruleset.hairpin_any(), OWNER), (TABLES[INET], ruleset.hairpin_any())),
-    "spoof element": Law(ruleset.spoof_element(PORT, SPOOF.name, OWNER), (TABLES[BRIDGE], SPOOF)),
-    "port": Law(port(8080), (TABLES[INET],)),
-    "port of IPv6": Law(port(8080, "fd01::2", protocol="udp"), (TABLES[INET],)),
-    "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), (TABLES[INET],)),
-    "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), (TABLES[INET],)),
-    "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), (TABLES[INET],)),
-    "port with a condition": Law(port(8080, suffix=CONDITIONAL.name.removeprefix("hostports")), (TABLES[INET], CONDITIONAL)),
+    "table inet": setting(TABLES[INET]),
+    "table bridge": setting(TABLES[BRIDGE]),
+    **{f"member {number} of table inet": setting(member, INET_TABLE[:number]) for number, member in enumerate(INET_TABLE) if number},
+    **{f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number]) for number, member in enumerate(BRIDGE_TABLE) if number},
+    "outside chain": setting(ruleset.outside(NET4), INET_TABLE),
+    "outside chain of IPv6": setting(ruleset.outside(NET6), INET_TABLE),
+    "outside chain of whoever is alone": setting(ruleset.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
+    "hairpin chain of IPv6": setting(ruleset.hairpin(NET6), INET_TABLE),
+    "hairpin chain": setting(ruleset.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": setting(ruleset.hairpin_any(), INET_TABLE),
+    "conditional chain": setting(CONDITIONAL, INET_TABLE),
+    "masquerade element": Law(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, ruleset.outside(NET4))),
+    "masquerade element of IPv6": Law(ruleset.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, ruleset.outside(NET6))),
+    "hairpin element": Law(ruleset.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, ruleset.hairpin_any())),
+    "network of an address": Law(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE),
+    "network of an IPv6 address": Law(ruleset.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE),
+    "checked port": Law(SPOOF, BRIDGE_TABLE),
+    "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
+    "port": Law(port(8080), INET_TABLE),
+    "port of IPv6": Law(port(8080, "fd01::2", protocol="udp"), INET_TABLE),
+    "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), INET_TABLE),
+    "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
+    "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
+    "port with a condition": Law(port(8080, suffix=CONDITIONAL.name.removeprefix("hostports")), (*INET_TABLE, CONDITIONAL)),
     "route_localnet": setting(LocalnetRouting(parse("10.1.0.2")), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))),
 }
 ROUTED = (*WIRED, Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"))
@@ -210,6 +217,8 @@ def test_deleting_it_twice_is_fine(opened: Factory, kernel: Any, law: Law) -> No
     assert len(opened().delete(law.record)) == 1
     assert opened().find(law.record) is None
     assert opened().delete(law.record) == []
+    for record in law.before if isinstance(law.record, Element) else ():
+        opened().create(record)  # a chain may have gone with its last element
     opened().create(law.record)
     assert opened().find(law.record) == law.record
 
@@ -267,7 +276,7 @@ def test_a_veth_is_refused_for_either_name(opened: Factory) -> None:
 
 def test_a_batch_of_elements_is_atomic(opened: Factory) -> None:
     """P-47: one key that is taken, and nothing of the batch is there."""
-    opened().create(TABLES[INET])
+    opened().create(*INET_TABLE)
     opened().create(port(8080, owner=OTHER))
     with pytest.raises(FileExistsError):
         opened().create(port(1), port(8080), port(2))
@@ -275,20 +284,30 @@ def test_a_batch_of_elements_is_atomic(opened: Factory) -> None:
     assert opened().find(port(8080)).owner == OTHER
 
 
-def test_a_chain_and_the_element_that_jumps_to_it_travel_together(opened: Factory) -> None:
-    opened().create(TABLES[BRIDGE])
-    element = ruleset.spoof_element(PORT, SPOOF.name, OWNER)
-    opened().create(SPOOF, element)
-    assert (opened().find(SPOOF), opened().find(element)) == (SPOOF, element)
-    with pytest.raises(OSError, match=r"busy"):
-        opened().delete(SPOOF)
-    assert opened().delete(Elements(BRIDGE, ("spoof",), OWNER)) != []
-    assert len(opened().delete(SPOOF)) == 1
+def test_mappings_that_have_a_chain_of_their_own_take_it_along(opened: Factory) -> None:
+    """With its maps, and with the rule that leads to it."""
+    elements = [port(number, suffix=CONDITIONAL.name.removeprefix("hostports")) for number in (1, 2)]
+    opened().create(*INET_TABLE, CONDITIONAL)
+    opened().create(*elements)
+    assert len(opened().delete(elements[0])) == 1
+    assert opened().find(CONDITIONAL) == CONDITIONAL
+    assert len(opened().delete(elements[1])) == 1
+    assert (opened().find(CONDITIONAL), opened().find(CONDITIONAL.maps[0])) == (None, None)
+
+
+def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> None:
+    used, unused = ruleset.outside(NET4), [ruleset.outside(NET6), ruleset.hairpin(NET4), ruleset.hairpin_any(), CONDITIONAL]
+    opened().create(*INET_TABLE, used, *unused)
+    opened().create(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])
+    opened().sweep()
+    assert [opened().find(chain) for chain in unused] == [None] * len(unused)
+    assert [opened().find(member) for member in (*INET_TABLE, used)] == [*INET_TABLE, used]
+    opened().sweep()
 
 
 def test_an_element_that_jumps_nowhere_is_refused(opened: Factory) -> None:
-    opened().create(TABLES[INET])
-    element = ruleset.masquerade_element(parse_cidr("10.1.0.2/24"), OWNER)
+    opened().create(*INET_TABLE)
+    element = ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
     with pytest.raises(FileNotFoundError):
         opened().create(element)
     assert opened().find(element) is None
@@ -296,7 +315,7 @@ def test_an_element_that_jumps_nowhere_is_refused(opened: Factory) -> None:
 
 def test_replace_is_atomic(opened: Factory) -> None:
     """All of the old goes and all of the new comes, or everything stays."""
-    opened().create(TABLES[INET])
+    opened().create(*INET_TABLE)
     old, new, foreign = port(8080, "10.1.0.9", OTHER), port(8080), port(9000, owner="net/c3/eth0")
     opened().create(old, foreign)
     with pytest.raises(FileExistsError):
@@ -312,23 +331,22 @@ def test_replace_is_atomic(opened: Factory) -> None:
 
 def test_an_element_of_somebody_else_is_not_deleted(opened: Factory) -> None:
     """U-4: the key is equal, the owner is not."""
-    opened().create(TABLES[INET])
+    opened().create(*INET_TABLE)
     opened().create(port(8080, owner=OTHER))
     assert opened().delete(port(8080)) == []
     assert opened().find(port(8080)).owner == OTHER
 
 
 def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
-    """Veths by their alias, elements by their comment, a spoof chain with its element; of this network alone."""
+    """Veths by their alias, elements by their comment; of this network alone."""
     kernel = opened()
-    for table in TABLES.values():
-        kernel.create(table)
+    for members in (INET_TABLE, BRIDGE_TABLE):
+        kernel.create(*members)
     for record in BASE:
         kernel.create(record)
-    chain, element = SPOOF, ruleset.spoof_element(PORT, SPOOF.name, OWNER)
     opened().create(VETH)
     opened().create(Veth("vethforeign", "eth1", "network/c1/eth0"))
-    opened().create(chain, element)
+    opened().create(SPOOF_MAC, SPOOF)
     opened().create(port(1), port(2, "fd01::2", f"{OTHER} veth7"), port(3, owner="network/c1/eth0"), port(4, owner="other/net/eth0"))
     kinds = (Elements(INET, PORT_MAPS, ""), Elements(BRIDGE, ("spoof",), ""), Veth)
     found = [(owner, replace(record, text="") if isinstance(record, Element) else record) for owner, record in opened().owned("net", kinds)]
@@ -337,8 +355,8 @@ def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
             (OWNER, Veth(PORT, "", OWNER)),
             (OWNER, replace(port(1), text="")),
             (OTHER, replace(port(2, "fd01::2", f"{OTHER} veth7"), text="")),
-            (OWNER, replace(element, text="")),
-            (OWNER, replace(chain, body=())),
+            (OWNER, replace(SPOOF, text="")),
+            (OWNER, replace(SPOOF_MAC, text="")),
         ],
         key=repr,
     )
@@ -358,7 +376,7 @@ def test_owned_where_there_are_no_tables_is_nothing(opened: Factory) -> None:
 @pytest.mark.parametrize("count", [1, 201, 1000])
 def test_elements_of_finds_many(opened: Factory, count: int) -> None:
     """P-19: more than fit one message or one datagram; with a witness behind the owner, and those of everybody."""
-    opened().create(TABLES[INET])
+    opened().create(*INET_TABLE)
     opened().create(*[port(number, "fd01::2", f"{OWNER} veth1", "2001:db8::1") for number in range(1, count + 1)], port(1, owner=OTHER))
     assert len(opened().elements_of(Elements(INET, PORT_MAPS, OWNER))) == count
     assert len(opened().elements_of(Elements(INET, PORT_MAPS, ""))) == count + 1

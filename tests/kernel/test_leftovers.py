@@ -15,7 +15,7 @@ from tests.harness.host import Host
 from tests.harness.plugin import PATH
 
 
-def test_gc_finds_a_spoof_chain_whose_element_a_killed_del_took_away(host: Host) -> None:
+def test_gc_finds_the_other_half_of_a_spoof_check(host: Host) -> None:
     network, container = host.network(bridge(macspoofchk=True)), host.container()
     network.add(host.container("c0"))
     network.delete("c0")

@@ -8,25 +8,28 @@ from tests.harness.host import Host
 
 SPOOF_CHECK = """
     table bridge cniwire {
-        comment "cniwire: CNI plugins"
-        map spoof {
-            type ifname : verdict
-            elements = { "VETH" comment "net/c1/eth0" : jump mac-VETH }
+        comment "cniwire v2: CNI plugins"
+        set spoof_macs {
+            type ifname . ether_addr
+            elements = { "VETH" . MAC comment "net/c1/eth0" }
+        }
+        set spoof {
+            type ifname
+            elements = { "VETH" comment "net/c1/eth0" }
         }
         chain prerouting {
             type filter hook prerouting priority dstnat; policy accept;
-            iifname vmap @spoof
+            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v2"
         }
-        chain mac-VETH {
-            comment "net/c1/eth0"
-            ether saddr MAC return
-            drop
+        chain input {
+            type filter hook input priority -300; policy accept;
+            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v2"
         }
     }
 """
 PORTS_AND_MASQUERADE = """
     table inet cniwire {
-        comment "cniwire: CNI plugins"
+        comment "cniwire v2: CNI plugins"
         map hostports4 {
             type inet_proto . inet_service : ipv4_addr . inet_service
             elements = { tcp . 8080 comment "net/c1/eth0" : 10.1.0.2 . 80 }
@@ -43,47 +46,68 @@ PORTS_AND_MASQUERADE = """
         }
         map hairpin4 {
             type ipv4_addr : verdict
-            elements = { 10.1.0.2 comment "net/c1/eth0" : jump hairpin-10.1.0.0/24 }
+            elements = { 10.1.0.2 comment "net/c1/eth0" : jump hairpin4-24 }
         }
         map hairpin6 {
             type ipv6_addr : verdict
         }
         map masquerade4 {
             type ipv4_addr : verdict
-            elements = { 10.1.0.2 comment "net/c1/eth0" : jump outside-10.1.0.0/24 }
+            elements = { 10.1.0.2 comment "net/c1/eth0" : jump outside4-24 }
         }
         map masquerade6 {
             type ipv6_addr : verdict
         }
+        set near4 {
+            type ipv4_addr . ipv4_addr
+            elements = { 10.1.0.2 . 10.1.0.0 comment "net/c1/eth0" }
+        }
+        set near6 {
+            type ipv6_addr . ipv6_addr
+        }
+        set inside4 {
+            type ipv4_addr . ipv4_addr
+            elements = { 10.1.0.2 . 10.1.0.0 comment "net/c1/eth0" }
+        }
+        set inside6 {
+            type ipv6_addr . ipv6_addr
+        }
+        chain loopback {
+            type filter hook prerouting priority raw; policy accept;
+            iifname != "lo" ip daddr 127.0.0.0/8 drop comment "v2"
+        }
+        chain further {
+        }
         chain hostports {
-            dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4
-            dnat ip to meta l4proto . th dport map @hostports4
-            dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostip_hostports6
-            dnat ip6 to meta l4proto . th dport map @hostports6
+            dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4 comment "v2"
+            dnat ip to meta l4proto . th dport map @hostports4 comment "v2"
+            dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostip_hostports6 comment "v2"
+            dnat ip6 to meta l4proto . th dport map @hostports6 comment "v2"
+            jump further comment "v2"
         }
         chain prerouting {
             type nat hook prerouting priority dstnat; policy accept;
-            fib daddr type local jump hostports
+            fib daddr type local jump hostports comment "v2"
         }
         chain output {
             type nat hook output priority -100; policy accept;
-            fib daddr type local jump hostports
+            fib daddr type local jump hostports comment "v2"
         }
         chain postrouting {
             type nat hook postrouting priority srcnat; policy accept;
-            ct status dnat ip daddr vmap @hairpin4
-            ct status dnat ip6 daddr vmap @hairpin6
-            ip saddr vmap @masquerade4
-            ip6 saddr vmap @masquerade6
+            ct status dnat ip daddr vmap @hairpin4 comment "v2"
+            ct status dnat ip6 daddr vmap @hairpin6 comment "v2"
+            ip saddr vmap @masquerade4 comment "v2"
+            ip6 saddr vmap @masquerade6 comment "v2"
         }
-        chain outside-10.1.0.0/24 {
-            ip daddr 10.1.0.0/24 return
-            ip daddr 224.0.0.0/4 return
-            masquerade
+        chain outside4-24 {
+            ip saddr . ip daddr & 255.255.255.0 @inside4 return comment "v2"
+            ip daddr 224.0.0.0/4 return comment "v2"
+            masquerade comment "v2"
         }
-        chain hairpin-10.1.0.0/24 {
-            ip saddr 10.1.0.0/24 masquerade
-            ip saddr 127.0.0.1 masquerade
+        chain hairpin4-24 {
+            ip daddr . ip saddr & 255.255.255.0 @near4 masquerade comment "v2"
+            ip saddr 127.0.0.1 masquerade comment "v2"
         }
     }
 """

@@ -15,7 +15,8 @@ HOT = ("core", "plugins", "ipam")
 MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": ("core",), "tests": PACKAGES}
 # Bytes and records in, bytes and records out.
 PURE = (
-    *("address", "apply", "attachment", "config", "document", "errors", "expression", "message", "nft", "plan", "protocol", "record"),
+    *("address", "apply", "attachment", "config", "difference", "document", "errors", "expression", "healing", "message", "nft", "plan"),
+    *("protocol", "record"),
     *("result", "rules", "ruleset", "sha512", "version"),
 )
 # What a pure module may take from an impure one: text of addresses, and for two of them the clock of the verb. protocol also compares two

@@ -20,6 +20,7 @@ from typing import Any
 from core import delegate
 from core.plan import HOST, Bridge, Gateway, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
 from core.protocol import respond
+from core.rules import Map
 from core.ruleset import Chain, Table
 from ipam import host_local
 from launcher import lab
@@ -116,7 +117,7 @@ class Bench:
 def is_shared(record: object) -> bool:
     if isinstance(record, (Up, Sysctl)):
         return record.place == HOST or "/lo/" in getattr(record, "key", "")
-    return isinstance(record, SHARED) or (isinstance(record, Chain) and not record.owner)
+    return isinstance(record, (*SHARED, Map, Chain))
 
 
 def judge(command: str, answer: Answer, allowed: tuple[str, ...] = ()) -> Any:

@@ -49,7 +49,10 @@ class Attachment(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What is there. links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner)."""
+    """What is there. links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner).
+
+    chains: those with mappings of their own, in which there are none.
+    """
 
     links: frozenset[str]
     others: frozenset[str]
@@ -174,20 +177,22 @@ class Testbed:
         return Truth(frozenset(links), frozenset(others), *self.rules(), self.files())
 
     def rules(self) -> tuple[frozenset[tuple[str, str, str]], frozenset[str]]:
-        """The elements of our maps, and the owners of chains."""
-        elements, chains = set(), set()
+        """The elements of our maps and sets, and the chains that nobody needs."""
+        elements, chains, filled = set(), set(), set()
         ruleset = subprocess.run(["nft", "--json", "--stateless", "list", "ruleset"], capture_output=True, check=True)
         for item in json.loads(ruleset.stdout)["nftables"]:
-            for entry in item.get("map", {}).get("elem", ()):
-                element = entry[0]["elem"]
+            kind = "map" if "map" in item else "set"
+            for entry in item.get(kind, {}).get("elem", ()):
+                element = entry[0]["elem"] if kind == "map" else entry["elem"]
                 key = element["val"]
                 words = key["concat"] if isinstance(key, dict) else [key]
-                elements.add((item["map"]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0]))
-            if item.get("chain", {}).get("comment"):
-                chains.add(item["chain"]["comment"])
-            elif item.get("chain", {}).get("name", "").startswith("mac-"):  # this nft does not print comments of chains
-                chains.add(item["chain"]["name"])
-        return frozenset(elements), frozenset(chains)
+                words = words[: 1 if item[kind]["name"] == "spoof_macs" else None]  # MACs are drawn
+                elements.add((item[kind]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0]))
+                filled.add("hostports-" + item[kind]["name"].partition("-")[2])
+            name = item.get("chain", {}).get("name", "")
+            if name.startswith("hostports-"):
+                chains.add(name)
+        return frozenset(elements), frozenset(chains - filled)
 
     def files(self) -> dict[tuple[str, str], bytes]:
         """(network, address) -> content of every reservation."""

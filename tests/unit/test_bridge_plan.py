@@ -27,7 +27,6 @@ from core.plan import (
     Veth,
     VlanGateway,
 )
-from core.ruleset import Chain
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
@@ -311,40 +310,43 @@ def vlan_port(pair: VlanGateway) -> str:
 
 
 def test_the_spoof_check() -> None:
-    """B-45: a chain of its own with the container's MAC, entered by an element with the port's name."""
-    chain = Chain("bridge", f"mac-{PORT}", ruleset.spoof_chain(PORT, MAC, OWNER).rules, owner=OWNER)
-    assert [rule.text for rule in chain.rules] == ["ether saddr 02:00:00:00:00:01 return", "drop"]
+    """B-45: the port's name is checked, and may come with the container's MAC."""
     key = PORT.encode() + b"\0"
     assert planned(wanted(macspoofchk=True)) == Plan(
         shared=(*BARE_SHARED, ruleset.TABLES["bridge"]),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, chain),
-            Element("bridge", "spoof", key, b"", f"mac-{PORT}", OWNER, f'"{PORT}" : jump mac-{PORT}'),
+            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT),
+            Element("bridge", "spoof_macs", key + MAC + b"\0\0", b"", "", OWNER, f'"{PORT}" . {MAC.hex(":")}'),
+            Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"'),
             *(NO_DAD, UP, *NOTIFY),
         ),
     )
 
 
 def test_masquerade() -> None:
-    """B-36 B-38: each address jumps to the chain of its network, one chain a network."""
+    """B-36 B-38: each address jumps to the chain of its prefix, and a set tells its network."""
     made = planned(wanted(**ipam(ipMasq=True)), answer("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64"))
     chains = [ruleset.outside(parse_cidr("10.1.0.0/24")), ruleset.outside(parse_cidr("fd01::/64"))]
     assert [rule.text for chain in chains for rule in chain.rules] == [
-        *("ip daddr 10.1.0.0/24 return", "ip daddr 224.0.0.0/4 return", "masquerade"),
-        *("ip6 daddr fd01::/64 return", "ip6 daddr ff00::/8 return", "masquerade"),
+        *("ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return", "masquerade"),
+        *("ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return", "masquerade"),
     ]
     assert made == Plan(
         shared=(*BARE_SHARED, ruleset.TABLES["inet"], *chains, LO_IPV6),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT),
-            jump("masquerade4", "10.1.0.7", "outside-10.1.0.0/24"),
-            jump("masquerade4", "10.1.0.8", "outside-10.1.0.0/24"),
-            jump("masquerade6", "fd01::7", "outside-fd01__/64"),
+            *(jump("masquerade4", "10.1.0.7", "outside4-24"), inside("inside4", "10.1.0.7", "10.1.0.0")),
+            *(jump("masquerade4", "10.1.0.8", "outside4-24"), inside("inside4", "10.1.0.8", "10.1.0.0")),
+            *(jump("masquerade6", "fd01::7", "outside6-64"), inside("inside6", "fd01::7", "fd01::")),
             *(NO_DAD, *IPV6),
             *[Address("eth0", parse_cidr(each)) for each in ("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64")],
             *(UP, *NOTIFY),
         ),
     )
+
+
+def inside(name: str, address: str, net: str) -> Element:
+    return Element("inet", name, parse(address) + parse(net), b"", "", OWNER, f"{address} . {net}")
 
 
 def jump(name: str, address: str, chain: str) -> Element:

@@ -5,7 +5,7 @@ from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.foreign import ContainerLink
 from core.plan import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
-from core.ruleset import TABLES, outside, spoof_chain
+from core.ruleset import TABLES, outside, spoof_elements
 from tests.harness.fake_kernel import World
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
@@ -16,13 +16,13 @@ def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
     veth = Veth(ATTACHMENT.host_ifname, "eth0", ATTACHMENT.owner, mac=b"\2\0\0\0\0\1")
     port = Port(ATTACHMENT.host_ifname, "br0", hairpin=True)
     address, up, route = Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"), Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1"))
-    chain = spoof_chain("veth0", b"\2\0\0\0\0\1", ATTACHMENT.owner)
+    spoof = spoof_elements("veth0", b"\2\0\0\0\0\1", ATTACHMENT.owner)
     gateway = Gateway("br0", parse_cidr("10.1.0.1/24"))
     setting = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False)
     element = Element("inet", "masquerade4", parse("10.1.0.2"), b"", "outside-10.1.0.0/24", ATTACHMENT.owner, "")
     made = Plan(
         (Bridge("br0"), Up(HOST, "br0"), TABLES["inet"], outside(parse_cidr("10.1.0.0/24")), gateway),
-        (veth, port, chain, element, setting, address, up, route),
+        (veth, port, *spoof, element, setting, address, up, route),
     )
     assert foreign.plan(made, "veth1234abcd") == Plan(
         (Bridge("br0"), Up(HOST, "br0"), gateway),

@@ -12,17 +12,18 @@ from core.address import parse, parse_cidr
 from core.attachment import owner_text
 from core.condition import compile_words
 from core.message import ACK, CREATE, DUMP, EXCL, Message, attribute, nest, pack, string
-from core.nftables import DELCHAIN, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
+from core.nftables import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
 from core.plan import Element
 from core.record import replace
-from core.ruleset import BRIDGE, INET, TABLES
+from core.ruleset import BRIDGE, INET, MARK, TABLES
 from tests.harness.oracle import read
+from tests.harness.skeleton import chains, maps
 
 READERS = {NEWTABLE: nft_table_msg, NEWCHAIN: nft_chain_msg, NEWRULE: nft_rule_msg, NEWSET: nft_set_msg}
-READERS |= {NEWSETELEM: nft_set_elem_list_msg, DELSETELEM: nft_set_elem_list_msg, DELCHAIN: nft_chain_msg}
+READERS |= {DELRULE: nft_rule_msg, NEWSETELEM: nft_set_elem_list_msg, DELSETELEM: nft_set_elem_list_msg, DELCHAIN: nft_chain_msg}
 OWNER = "net/c1/eth0"
 PORT = ruleset.port_element("tcp", b"", 8080, parse("10.1.0.2"), 80, OWNER)
-HAIRPIN = ruleset.hairpin_element(parse("fd01::2"), ruleset.hairpin(parse_cidr("fd01::/64")), OWNER)
+HAIRPIN = ruleset.hairpin_elements(parse_cidr("fd01::2/64"), OWNER)[0]
 
 
 def decoded(message: Message) -> dict[str, Any]:
@@ -43,8 +44,10 @@ def word(value: Any) -> str:
         return " ".join(word(each) for each in value.values())
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, frozenset):  # flags, whose order is not told
+        value = "+".join(sorted(map(word, value)))
     text = str(value)
-    for prefix in ("NFT_META_", "NFT_REG_", "NFT_PAYLOAD_", "NFT_CMP_", "NFT_CT_", "NFT_NAT_", "NFT_RANGE_", "NFT_"):
+    for prefix in ("NF_NAT_RANGE_", "NFT_META_", "NFT_REG_", "NFT_PAYLOAD_", "NFT_CMP_", "NFT_CT_", "NFT_NAT_", "NFT_RANGE_", "NFT_"):
         text = text.removeprefix(prefix)
     return text.lower()
 
@@ -59,13 +62,19 @@ def rules(messages: list[Message]) -> dict[str, list[list[str]]]:
     return found
 
 
+def made(family: str) -> list[Message]:
+    """What creates everything that is always there."""
+    rules_ = [message for chain in chains(family) for message in skeleton.chain(chain)]
+    return [skeleton.table(TABLES[family]), *map(skeleton.new_map, maps(family)), *rules_]
+
+
 V4, V6 = ["meta 1 nfproto", "cmp 1 eq 02"], ["meta 1 nfproto", "cmp 1 eq 0a"]
 TRANSLATED = ["ct 1 status", "bitwise 1 1 4 20000000 00000000", "cmp 1 neq 00000000"]
 
 
 def test_the_rules_of_the_inet_table() -> None:
     """P-26 P-46 U-4: register by register; all ports of a protocol cost one lookup."""
-    found = rules(skeleton.table(TABLES[INET]))
+    found = rules(made(INET))
     assert found.pop("prerouting")[0][1:] == ["cmp 1 eq 02000000", "immediate verdict jump hostports"]  # pyroute2 misreads fib
     assert found.pop("output")[0][1:] == ["cmp 1 eq 02000000", "immediate verdict jump hostports"]
     destination4, destination6 = "payload 1 network_header 16 4", "payload 1 network_header 24 16"
@@ -73,14 +82,24 @@ def test_the_rules_of_the_inet_table() -> None:
         "hostports": [
             [
                 *(*V4, destination4, "meta reg32_01 l4proto", "payload reg32_02 transport_header 2 2"),
-                *("lookup hostip_hostports4 1 1", "nat dnat 2 1 reg32_01"),
+                *("lookup hostip_hostports4 1 1", "nat dnat 2 1 1 reg32_01 reg32_01 map_ips+proto_specified"),
             ],
-            ["meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports4 1 1", "nat dnat 2 1 reg32_01"],
             [
-                *(*V6, destination6, "meta reg32_04 l4proto", "payload reg32_05 transport_header 2 2"),
-                *("lookup hostip_hostports6 1 1", "nat dnat 10 1 reg32_04"),
+                *("meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports4 1 1"),
+                "nat dnat 2 1 1 reg32_01 reg32_01 map_ips+proto_specified",
             ],
-            ["meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports6 1 1", "nat dnat 10 1 reg32_04"],
+            [
+                *(*V6, destination6, "meta 2 l4proto", "payload reg32_05 transport_header 2 2"),
+                *("lookup hostip_hostports6 1 1", "nat dnat 10 1 1 2 2 map_ips+proto_specified"),
+            ],
+            ["meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports6 1 1", "nat dnat 10 1 1 2 2 map_ips+proto_specified"],
+            ["immediate verdict jump further"],
+        ],
+        "loopback": [
+            [
+                *("meta 1 iifname", f"cmp 1 neq {b'lo'.hex()}{'00' * 14}"),
+                *(*V4, "payload 1 network_header 16 1", "cmp 1 eq 7f", "immediate verdict nf_drop"),
+            ]
         ],
         "postrouting": [
             [*TRANSLATED, *V4, destination4, "lookup hairpin4 1 verdict"],
@@ -93,35 +112,37 @@ def test_the_rules_of_the_inet_table() -> None:
 
 def test_the_rules_of_chains() -> None:
     """B-36 B-45 P-13 P-14"""
-    chains = [ruleset.outside(parse_cidr("10.1.0.0/24")), ruleset.hairpin(parse_cidr("10.1.0.0/24")), ruleset.hairpin_any()]
-    chains += [ruleset.spoof_chain("veth0", bytes.fromhex("02abcdef0001"), OWNER), ruleset.outside(parse_cidr("fd01::1/128"))]
-    assert {name: body for chain in chains for name, body in rules(skeleton.chain(chain)).items()} == {
-        "outside-10.1.0.0/24": [
-            [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 ffffff00 00000000", "cmp 1 eq 0a010000", "immediate verdict return"],
-            [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 f0000000 00000000", "cmp 1 eq e0000000", "immediate verdict return"],
+    some = [ruleset.outside(parse_cidr("10.1.0.2/23")), ruleset.hairpin(parse_cidr("10.1.0.2/32")), ruleset.hairpin_any()]
+    some += [ruleset.outside(parse_cidr("fd01::1/64")), ruleset.hairpin(parse_cidr("fd01::1/64"))]
+    multicast4 = [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 f0000000 00000000", "cmp 1 eq e0000000", "immediate verdict return"]
+    half = f"bitwise 2 2 16 {'ff' * 8}{'00' * 8} {'00' * 16}"
+    assert {name: body for chain in some for name, body in rules(skeleton.chain(chain)).items()} == {
+        "outside4-23": [
+            [
+                *(*V4, "payload 1 network_header 12 4", "payload reg32_01 network_header 16 4"),
+                *("bitwise reg32_01 reg32_01 4 fffffe00 00000000", "lookup inside4 1", "immediate verdict return"),
+            ],
+            multicast4,
             ["masq"],
         ],
-        "hairpin-10.1.0.0/24": [
-            [*V4, "payload 1 network_header 12 4", "bitwise 1 1 4 ffffff00 00000000", "cmp 1 eq 0a010000", "masq"],
+        "hairpin4-32": [
+            [*V4, "payload 1 network_header 16 4", "payload reg32_01 network_header 12 4", "lookup near4 1", "masq"],
             [*V4, "payload 1 network_header 12 4", "cmp 1 eq 7f000001", "masq"],
         ],
         "hairpin-any": [["masq"]],
-        "mac-veth0": [["payload 1 ll_header 6 6", "cmp 1 eq 02abcdef0001", "immediate verdict return"], ["immediate verdict nf_drop"]],
-        "outside-fd01__1/128": [
-            [*V6, "payload 1 network_header 24 16", f"cmp 1 eq {parse('fd01::1').hex()}", "immediate verdict return"],
-            [
-                *(*V6, "payload 1 network_header 24 16", f"bitwise 1 1 16 ff{'00' * 15} {'00' * 16}", f"cmp 1 eq ff{'00' * 15}"),
-                "immediate verdict return",
-            ],
+        "outside6-64": [
+            [*V6, "payload 1 network_header 8 16", "payload 2 network_header 24 16", half, "lookup inside6 1", "immediate verdict return"],
+            [*V6, "payload 1 network_header 24 1", "cmp 1 eq ff", "immediate verdict return"],
             ["masq"],
         ],
+        "hairpin6-64": [[*V6, "payload 1 network_header 24 16", "payload 2 network_header 8 16", half, "lookup near6 1", "masq"]],
     }
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("ip saddr 10.0.0.5/8", [*V4, "payload 1 network_header 12 4", "bitwise 1 1 4 ff000000 00000000", "cmp 1 eq 0a000000"]),
+        ("ip saddr 10.0.0.5/8", [*V4, "payload 1 network_header 12 1", "cmp 1 eq 0a"]),
         ("ip daddr != 10.0.0.1", [*V4, "payload 1 network_header 16 4", "cmp 1 neq 0a000001"]),
         ("ip daddr != 10.0.0.1-10.0.0.9", [*V4, "payload 1 network_header 16 4", "range 1 neq 0a000001 0a000009"]),
         ("ip6 saddr fd01::1", [*V6, "payload 1 network_header 8 16", f"cmp 1 eq {parse('fd01::1').hex()}"]),
@@ -141,20 +162,20 @@ def test_conditions(words: str, expected: list[str]) -> None:
 
 
 def test_a_table_with_its_maps_and_chains() -> None:
-    """P-26: created exclusively, with a comment; base chains accept."""
-    messages = skeleton.table(TABLES[BRIDGE])
-    assert [message.flags for message in messages if message.type != NEWRULE] == [CREATE | EXCL] * 3
-    table, spoof, chain, rule = map(decoded, messages)
-    assert table == {"nfgen_family": 7, "NFTA_TABLE_NAME": "cniwire", "NFTA_TABLE_USERDATA": "cniwire: CNI plugins"}
+    """P-26: created where they are missing, with a comment; base chains accept; rules are written anew."""
+    messages = made(BRIDGE)
+    assert {message.flags for message in messages if message.type not in (NEWRULE, DELRULE)} == {CREATE}
+    table, macs, spoof, chain, flushed, rule = map(decoded, messages[:6])
+    assert table == {"nfgen_family": 7, "NFTA_TABLE_NAME": "cniwire", "NFTA_TABLE_USERDATA": f"cniwire {MARK}: CNI plugins"}
+    assert (macs["NFTA_SET_KEY_TYPE"], macs["NFTA_SET_KEY_LEN"]) == (41 << 6 | 9, 24)
+    assert flushed == {"nfgen_family": 7, "NFTA_RULE_TABLE": "cniwire", "NFTA_RULE_CHAIN": "prerouting"}
     assert spoof == {
         "nfgen_family": 7,
         "NFTA_SET_TABLE": "cniwire",
         "NFTA_SET_NAME": "spoof",
-        "NFTA_SET_FLAGS": frozenset({"NFT_SET_MAP"}),
+        "NFTA_SET_FLAGS": frozenset(),
         "NFTA_SET_KEY_TYPE": 41,
         "NFTA_SET_KEY_LEN": 16,
-        "NFTA_SET_DATA_TYPE": 0xFFFFFF00,
-        "NFTA_SET_DATA_LEN": 16,
         "NFTA_SET_ID": 1,
         "NFTA_SET_USERDATA": [["NFTNL_UDATA_SET_KEYBYTEORDER", pack("=I", 1)]],
     }
@@ -166,7 +187,17 @@ def test_a_table_with_its_maps_and_chains() -> None:
         "NFTA_CHAIN_HOOK": {"NFTA_HOOK_HOOKNUM": 0, "NFTA_HOOK_PRIORITY": -300},
         "NFTA_CHAIN_POLICY": 1,
     }
-    assert steps(rule) == ["meta 1 iifname", "lookup spoof 1 verdict"]
+    assert rule["NFTA_RULE_USERDATA"] == MARK
+    pair = ["meta 1 iifname", "payload 2 ll_header 6 6", "lookup spoof_macs 1 lookup_f_inv"]
+    assert steps(rule) == ["meta 1 iifname", "lookup spoof 1", *pair, "immediate verdict nf_drop"]
+
+
+def test_the_types_of_sets() -> None:
+    """They lead nowhere, so they have no data."""
+    sets = {each["NFTA_SET_NAME"]: each for each in map(decoded, map(skeleton.new_map, maps(INET)))}
+    for name, kind, size in (("inside4", 7 << 6 | 7, 8), ("near6", 8 << 6 | 8, 32)):
+        assert (sets[name]["NFTA_SET_KEY_TYPE"], sets[name]["NFTA_SET_KEY_LEN"], sets[name]["NFTA_SET_FLAGS"]) == (kind, size, frozenset())
+        assert "NFTA_SET_DATA_TYPE" not in sets[name]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +213,7 @@ def test_a_table_with_its_maps_and_chains() -> None:
 )
 def test_the_types_of_maps(name: str, key: tuple[int, int], data: tuple[int, int]) -> None:
     """P-26: six bits a type of a concatenation, every part padded to four bytes."""
-    sets = {each["NFTA_SET_NAME"]: each for each in [decoded(message) for message in skeleton.table(TABLES[INET]) if message.type == NEWSET]}
+    sets = {each["NFTA_SET_NAME"]: each for each in map(decoded, map(skeleton.new_map, maps(INET)))}
     found = sets[name]
     assert (found["NFTA_SET_KEY_TYPE"], found["NFTA_SET_KEY_LEN"]) == key
     assert (found["NFTA_SET_DATA_TYPE"], found["NFTA_SET_DATA_LEN"]) == data
@@ -205,7 +236,7 @@ def test_elements() -> None:
             {"NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"\6\0\0\0\x1f\x91\0\0"}, "NFTA_SET_ELEM_DATA": {"NFTA_DATA_VALUE": b"\x0a\1\0\2\0\x50\0\0"}},
         ],
     }
-    verdict = {"NFTA_VERDICT_CODE": "NFT_JUMP", "NFTA_VERDICT_CHAIN": "hairpin-fd01__/64"}
+    verdict = {"NFTA_VERDICT_CODE": "NFT_JUMP", "NFTA_VERDICT_CHAIN": "hairpin6-64"}
     assert decoded(hairpins)["NFTA_SET_ELEM_LIST_ELEMENTS"][0]["NFTA_SET_ELEM_DATA"] == {"NFTA_DATA_VERDICT": verdict}
 
 
@@ -214,8 +245,8 @@ def test_deletions() -> None:
     (message,) = nftables.delete_elements([PORT])
     assert (message.type, message.flags) == (DELSETELEM, 0)
     assert decoded(message)["NFTA_SET_ELEM_LIST_ELEMENTS"] == [{"NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": PORT.key}}]
-    gone = nftables.delete_chain(BRIDGE, "mac-veth0")
-    assert (gone.type, decoded(gone)) == (DELCHAIN, {"nfgen_family": 7, "NFTA_CHAIN_TABLE": "cniwire", "NFTA_CHAIN_NAME": "mac-veth0"})
+    gone = skeleton.delete_chain(INET, "outside4-24")
+    assert (gone.type, decoded(gone)) == (DELCHAIN, {"nfgen_family": 1, "NFTA_CHAIN_TABLE": "cniwire", "NFTA_CHAIN_NAME": "outside4-24"})
 
 
 LONGEST = owner_text("n" * 80, "c" * 80, "i" * 15) + " " + "w" * 15
@@ -236,7 +267,7 @@ items = st.builds(
     lambda key, data, chain, owner: Element(INET, "m", key, b"" if chain else data, chain, owner, ""),
     st.binary(min_size=1, max_size=24),
     st.binary(min_size=1, max_size=20),
-    st.sampled_from(["", "hairpin-any", "outside-10.1.0.0/24"]),
+    st.sampled_from(["", "hairpin-any", "outside4-24"]),
     texts,
 )
 
@@ -298,6 +329,7 @@ class Wire:
 def on(wire: Wire) -> Firewall:
     """A Firewall on that socket; none of the kernel's is opened."""
     firewall = Firewall.__new__(Firewall)
+    firewall.standing, firewall.marks = {}, {}
     firewall.socket = netlink.Socket.__new__(netlink.Socket)
     firewall.socket.socket, firewall.socket.sequence = wire, 0  # type: ignore[assignment]
     return firewall

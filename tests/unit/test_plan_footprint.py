@@ -6,12 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import address, apply, result
+from core import address, apply, difference, result
 from core.attachment import Attachment
 from core.config import Section
 from core.errors import CNIError
 from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Sysctl, Up, Veth, describe
-from core.ruleset import Chain
 from plugins import bridge, bridge_plan, portmap, portmap_plan
 from tests.harness.fake_kernel import World
 
@@ -75,8 +74,6 @@ def covered(record: object, footprint: tuple[object, ...], attachment: Attachmen
     match record:
         case Veth():
             return (record.name, record.ifname) in links
-        case Chain():
-            return any(isinstance(each, Chain) and (each.family, each.name) == (record.family, record.name) for each in footprint)
         case Element():
             owner = record.owner.partition(" ")[0]
             return any(
@@ -117,7 +114,7 @@ def test_the_footprint_of_bridge_covers_what_it_owns(attachment: Attachment, con
     made = survived(work)
     if made:
         assert uncovered(made, footprint, attachment) == []
-        assert all(isinstance(record, (*DIES_WITH_LINK, Veth, Chain, Element)) for record in made.owned)
+        assert all(isinstance(record, (*DIES_WITH_LINK, Veth, Element)) for record in made.owned)
         assert [text for text in map(describe, (*made.shared, *made.owned)) if "\\x" in text or len(text) > 2000] == []
 
 
@@ -161,7 +158,7 @@ def test_del_undoes_add_on_the_fake_kernel(config: dict[str, Any], mac: bytes) -
         return
     made = bridge_plan.plan(wanted, attachment, wanted.complete(result.parse(None, "1.1.0")), mac)
     apply.add(kernel, made, lambda: None)
-    assert apply.check(kernel, made) == []
+    assert difference.check(kernel, made) == []
     assert apply.delete(kernel, bridge.footprint(attachment)) == []
     assert [record for record in world.records.values() if record in made.owned] == []
     gone: list[object] = []

@@ -53,23 +53,30 @@ def hairpin(container: str, chain: str) -> Element:
     return Element(INET, name, parse(container), b"", chain, OWNER, f"{container} : jump {chain}")
 
 
+def near(container: str, net: str) -> Element:
+    name = "near6" if ":" in container else "near4"
+    return Element(INET, name, parse(container) + parse(net), b"", "", OWNER, f"{container} . {net}")
+
+
 def test_one_port_of_a_dual_stack_container() -> None:
     """P-13 P-14 P-26 P-42: an element and a hairpin a family; route_localnet for IPv4 alone."""
     assert planned(wanted({"hostPort": 8080, "containerPort": 80})) == Plan(
         shared=(TABLES[INET], HAIRPIN4, LOCALNET, HAIRPIN6),
         owned=(
             to("hostports4", TCP + port(8080), "10.1.0.7", 80, "tcp . 8080"),
-            hairpin("10.1.0.7", "hairpin-10.1.0.0/24"),
+            hairpin("10.1.0.7", "hairpin4-24"),
+            near("10.1.0.7", "10.1.0.0"),
             to("hostports6", TCP + port(8080), "fd01::7", 80, "tcp . 8080"),
-            hairpin("fd01::7", "hairpin-fd01__/64"),
+            hairpin("fd01::7", "hairpin6-64"),
+            near("fd01::7", "fd01::"),
         ),
     )
 
 
 def test_the_hairpin_chain() -> None:
     """P-13 P-14: neighbours, and for IPv4 the host's own loopback, come back through the host."""
-    assert [rule.text for rule in HAIRPIN4.rules] == ["ip saddr 10.1.0.0/24 masquerade", "ip saddr 127.0.0.1 masquerade"]
-    assert [rule.text for rule in HAIRPIN6.rules] == ["ip6 saddr fd01::/64 masquerade"]
+    assert [rule.text for rule in HAIRPIN4.rules] == ["ip daddr . ip saddr & 255.255.255.0 @near4 masquerade", "ip saddr 127.0.0.1 masquerade"]
+    assert [rule.text for rule in HAIRPIN6.rules] == ["ip6 daddr . ip6 saddr & ffff:ffff:ffff:ffff:: @near6 masquerade"]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +150,8 @@ def test_conditions() -> None:
         f"hostports{suffix}",
         chain.rules,
         maps=(
-            Map(f"hostports4{suffix}", service, (address, "inet_service")),
-            Map(f"hostip_hostports4{suffix}", (address, *service), (address, "inet_service")),
+            Map(INET, f"hostports4{suffix}", service, (address, "inet_service")),
+            Map(INET, f"hostip_hostports4{suffix}", (address, *service), (address, "inet_service")),
         ),
         entries=chain.entries,
     )
@@ -152,7 +159,7 @@ def test_conditions() -> None:
         f"ip saddr != 10.0.0.0/8 dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4{suffix}",
         f"ip saddr != 10.0.0.0/8 dnat ip to meta l4proto . th dport map @hostports4{suffix}",
     ]
-    assert [(where, rule.text) for where, rule in chain.entries] == [("hostports", f"jump hostports{suffix}")]
+    assert [(where, rule.text) for where, rule in chain.entries] == [("further", f"jump hostports{suffix}")]
     assert made == Plan(
         shared=(TABLES[INET], chain),
         owned=(

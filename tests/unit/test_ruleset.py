@@ -1,14 +1,17 @@
 """Tables, chains and elements: names, texts and keys. What nft makes of them is a kernel test."""
 
+import hashlib
 import re
 
+import netaddr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import address, ruleset
 from core.address import Cidr, parse, parse_cidr
-from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, PROTOCOLS, SPOOF_MAPS, TABLES
+from core.ruleset import BRIDGE, FURTHER, INET, MARK, MASQUERADE_MAPS, PORT_MAPS, PROTOCOLS, SIZES, SPOOF_MAPS, TABLES
+from tests.harness.skeleton import chains, maps
 
 OWNER = "net/c1/eth0"
 NFT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")
@@ -18,40 +21,67 @@ networks = st.builds(lambda host, bits: address.network(Cidr(host, bits % (8 * l
 
 
 @given(networks)
-def test_chains_of_networks_have_names_that_nft_can_read(net: Cidr) -> None:
-    """And different networks have different ones."""
+def test_chains_of_prefixes_have_names_that_nft_can_read(net: Cidr) -> None:
+    """One for each family and length, and none for a network."""
     for chain in (ruleset.outside(net), ruleset.hairpin(net)):
         assert NFT_NAME.fullmatch(chain.name)
         assert len(chain.name) <= CHAIN_NAME_BYTES
-        assert chain.name.split("-", 1)[1].replace("_", ":") == str(net)
+        assert chain.name.startswith(ruleset.SHARED_CHAINS)
+        assert re.split("-", chain.name)[1:] == [str(net.prefix_len)]
+        assert chain.mask == netaddr.IPNetwork(str(net)).netmask.packed
 
 
 @given(networks)
 def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
-    for chain in (ruleset.outside(net), ruleset.hairpin(net), ruleset.hairpin_any()):
+    for chain in (ruleset.outside(net), ruleset.hairpin(net), ruleset.hairpin_any(), *chains(INET), *chains(BRIDGE)):
         assert chain.size == len(chain.rules)
 
 
+def test_the_marks_of_a_table_are_those_of_its_chains() -> None:
+    """What ADD looks for without working the rules out; the entries of chains that only some need are no concern of the table."""
+    for family, table in TABLES.items():
+        marks = {chain.name: [MARK] * chain.size for chain in chains(family) if chain.name != FURTHER}
+        assert {name: len(each) for name, each in marks.items()} == SIZES[family]
+        assert table.is_marked({**marks, FURTHER: ["whatever"]})
+        for name, right in marks.items():
+            for wrong in ([], ["", *right], right[1:], ["v1"] * len(right)):
+                assert not table.is_marked({**marks, name: wrong})
+        assert not table.is_marked({})
+
+
+def test_whoever_changes_a_rule_changes_the_mark() -> None:
+    """A table that an older release has left is healed only if its rules carry another mark."""
+    nets = [parse_cidr(each) for each in ("10.1.0.0/24", "fd01::/64", "10.1.0.2/32")]
+    shared = [*chains(INET), *chains(BRIDGE), ruleset.hairpin_any(), *[make(net) for net in nets for make in (ruleset.outside, ruleset.hairpin)]]
+    said = "".join(f"{chain.name} {chain.hook} {rule.text} {rule.expressions.hex()}\n" for chain in shared for rule in chain.rules)
+    assert (MARK, hashlib.sha256(said.encode()).hexdigest()[:16]) == ("v2", "1735f11d870b6ed1")
+
+
 @given(networks, packed)
-def test_an_address_jumps_to_the_chain_of_its_network(net: Cidr, host: bytes) -> None:
-    """U-4"""
-    element = ruleset.masquerade_element(Cidr(host, 8), OWNER)
-    assert element.chain == ruleset.outside(address.network(Cidr(host, 8))).name
-    assert (element.map, element.key) == (f"masquerade{'4' if len(host) == 4 else '6'}", host)
-    hairpin = ruleset.hairpin_element(host, ruleset.hairpin(net), OWNER)
-    assert (hairpin.chain, hairpin.text) == (ruleset.hairpin(net).name, f"{address.text(host)} : jump {ruleset.hairpin(net).name}")
+def test_an_address_jumps_to_the_chain_of_its_prefix(net: Cidr, host: bytes) -> None:
+    """U-4: and a set tells the network that it lies in."""
+    cidr = Cidr(host, min(net.prefix_len, 8 * len(host)))
+    tag, inside = ("4" if len(host) == 4 else "6"), netaddr.IPNetwork(str(cidr)).network.packed
+    for made, chain, names in (
+        (ruleset.masquerade_elements(cidr, OWNER), ruleset.outside(cidr), (f"masquerade{tag}", f"inside{tag}")),
+        (ruleset.hairpin_elements(cidr, OWNER), ruleset.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
+    ):
+        assert [(each.map, each.key, each.chain) for each in made] == [(names[0], host, chain.name), (names[1], host + inside, "")]
+    element = ruleset.hairpin_any_element(host, OWNER)
+    assert (element.map, element.key, element.text) == (f"hairpin{tag}", host, f"{address.text(host)} : jump hairpin-any")
 
 
 def test_every_map_that_a_rule_looks_up_is_made_with_its_table() -> None:
-    for table in TABLES.values():
-        texts = " ".join(rule.text for chain in table.chains for rule in chain.rules)
-        assert set(re.findall(r"@(\S+)", texts)) == {item.name for item in table.maps}
+    for family in TABLES:
+        prefixes = [make(Cidr(bytes(size), 8)) for make in (ruleset.outside, ruleset.hairpin) for size in (4, 16)] if family == INET else []
+        texts = " ".join(rule.text for chain in (*chains(family), *prefixes) for rule in chain.rules)
+        assert set(re.findall(r"@(\S+)", texts)) == {item.name for item in maps(family)}
 
 
 def test_every_chain_that_a_rule_jumps_to_is_made_with_its_table_and_before_it() -> None:
-    for table in TABLES.values():
+    for family in TABLES:
         seen = set()
-        for chain in table.chains:
+        for chain in chains(family):
             seen.add(chain.name)
             assert set(re.findall(r"(?:jump|goto) (\S+)", " ".join(rule.text for rule in chain.rules))) <= seen
 
@@ -59,7 +89,7 @@ def test_every_chain_that_a_rule_jumps_to_is_made_with_its_table_and_before_it()
 def test_every_map_is_known_to_a_plugin_and_to_one_only() -> None:
     """GC and DEL find elements by the beginning of a map's name."""
     for table, prefixes in ((INET, (PORT_MAPS, MASQUERADE_MAPS)), (BRIDGE, (SPOOF_MAPS,))):
-        for item in TABLES[table].maps:
+        for item in maps(table):
             assert sum(item.name.startswith(each) for each in prefixes) == 1
 
 
@@ -77,21 +107,25 @@ def test_keys_and_data_are_as_long_as_the_map_says(host: bytes, container: bytes
         return
     element = ruleset.port_element(protocol, host if specific else b"", one, container, other, OWNER)
     assert (len(element.key), len(element.data)) == ((len(host) if specific else 0) + 8, len(container) + 4)
-    assert element.map in {item.name for item in TABLES[INET].maps}
+    assert element.map in {item.name for item in maps(INET)}
     assert int.from_bytes(element.key[-4:-2], "big") == one
     assert int.from_bytes(element.data[-4:-2], "big") == other
 
 
 def test_the_spoof_check_of_a_port() -> None:
-    """B-45"""
-    chain = ruleset.spoof_chain("veth0", bytes.fromhex("02abcdef0001"), OWNER)
-    assert (chain.family, chain.name, chain.owner) == (BRIDGE, "mac-veth0", OWNER)
-    assert [rule.text for rule in chain.rules] == ["ether saddr 02:ab:cd:ef:00:01 return", "drop"]
-    element = ruleset.spoof_element("veth0", chain.name, OWNER)
-    assert (element.key, element.text) == (b"veth0" + bytes(11), '"veth0" : jump mac-veth0')
+    """B-45: the port is checked, and one MAC may pass."""
+    allowed, checked = ruleset.spoof_elements("veth0", bytes.fromhex("02abcdef0001"), OWNER)
+    assert (allowed.map, allowed.text) == ("spoof_macs", '"veth0" . 02:ab:cd:ef:00:01')
+    assert allowed.key == b"veth0" + bytes(11) + bytes.fromhex("02abcdef00010000")
+    assert (checked.map, checked.key, checked.text) == ("spoof", b"veth0" + bytes(11), '"veth0"')
+    assert {each.family for each in (allowed, checked)} == {BRIDGE}
 
 
 def test_multicast_stays_untranslated() -> None:
     """What goes to a group, as what stays in the network."""
-    for net, group in (("10.1.0.0/24", "ip daddr 224.0.0.0/4 return"), ("fd01::/64", "ip6 daddr ff00::/8 return")):
-        assert [rule.text for rule in ruleset.outside(parse_cidr(net)).rules][1:] == [group, "masquerade"]
+    for net, same, group in (
+        ("10.1.0.0/24", "ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return"),
+        ("10.1.0.2/32", "ip saddr . ip daddr @inside4 return", "ip daddr 224.0.0.0/4 return"),
+        ("fd01::/64", "ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return"),
+    ):
+        assert [rule.text for rule in ruleset.outside(parse_cidr(net)).rules] == [same, group, "masquerade"]

@@ -1,0 +1,26 @@
+"""Making what is shared in the packet filter stand again: missing tables, maps and chains, and chains whose rules are others.
+
+Loaded by a node's first ADD, and where an ADD finds marks wrong.
+"""
+
+from __future__ import annotations
+
+from core.apply import attempt
+from core.ruleset import Chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def heal(kernel: Any, skeleton: list[Any]) -> None:
+    """Make what is missing of shared tables and chains, and write what differs, in one transaction. Raises CNIError.
+
+    A map of other types can be replaced only when no rule looks it up, so it takes all chains along.
+    """
+    members = [member for record in skeleton for member in record.members]
+    found = [(member, attempt("find", member, kernel.find, member)) for member in members]
+    is_looked_up = any([now and now != member and not isinstance(member, Chain) for member, now in found])
+    broken = [member for member, now in found if now != member or (is_looked_up and isinstance(member, Chain))]
+    if broken:
+        attempt("create", broken[0], kernel.create, *broken)

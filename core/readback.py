@@ -1,0 +1,214 @@
+"""What really stands in our nft tables, read back and compared with what belongs there: CHECK and healing, and what is left over.
+
+Loaded only then. Every function takes the Firewall, whose socket asks.
+"""
+
+from __future__ import annotations
+
+from core.expression import Rule
+from core.message import DUMP, NESTED, Message, attribute_list, attributes, string, text, unpack_from
+from core.netlink import NOTHING_THERE
+from core.nftables import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
+from core.record import Record, replace
+from core.ruleset import FURTHER, MARK, TABLE, Chain, Table
+from core.skeleton import HOOKS, types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+
+    from core.nftables import Firewall
+    from core.rules import Map
+
+ACCEPT = 1  # a base chain's policy
+UNKNOWN = "(a rule that is not ours)"
+
+
+class Found(Record):
+    """A rule of ours or of somebody else: its handle, its comment, and its expressions as the kernel tells them."""
+
+    handle: bytes
+    comment: str
+    expressions: bytes
+
+
+class Standing(Record):
+    """One of our tables: whether it is there; maps by name with their types; chains by name with their hooks (None for none); their rules.
+
+    uses: chain -> how many rules it has, and how many rules and elements jump to it, together.
+    """
+
+    there: bool
+    maps: dict[str, tuple[int, ...]]
+    hooks: dict[str, tuple[int, int, str, int] | None]
+    uses: dict[str, int]
+    rules: dict[str, list[Found]]
+
+
+def standing(firewall: Firewall, family: str) -> Standing:
+    """Everything in our table but the elements; it is asked for once, until we change something. Raises OSError."""
+    if family not in firewall.standing:
+        chains = {text(each.get(3, b"")): each for each in _listed(firewall, GETCHAIN, family)}
+        rules: dict[str, list[Found]] = {}
+        for each in _listed(firewall, GETRULE, family):
+            found = Found(each.get(3, b""), comment_text(each.get(7, b"")), each.get(4, b""))
+            rules.setdefault(text(each.get(2, b"")), []).append(found)
+        firewall.standing[family] = Standing(
+            bool(_listed(firewall, GETTABLE, family)),
+            {text(each.get(2, b"")): tuple([_number(each.get(kind, b"")) for kind in (3, 4, 5, 6, 7)]) for each in _listed(firewall, GETSET, family)},
+            {name: _hook(each) for name, each in chains.items()},
+            {name: _number(each.get(6, b"")) for name, each in chains.items()},
+            rules,
+        )
+    found_: Standing = firewall.standing[family]
+    return found_
+
+
+def _listed(firewall: Firewall, kind: int, family: str) -> list[dict[int, bytes]]:
+    """The attributes of all objects of a kind in our table; none where there is no nftables. Raises OSError."""
+    if kind == GETTABLE:
+        question = Message(kind, 0, head(family) + string(1, TABLE))
+    else:
+        question = Message(kind, DUMP, head(family) + string(1, TABLE))
+    try:
+        replies = firewall.socket.ask(question)
+    except OSError as error:
+        if error.errno not in NOTHING_THERE:
+            raise
+        return []
+    found = [attributes(payload, 4) for _, payload in replies if payload[:1] == bytes([FAMILIES[family]])]
+    return [each for each in found if text(each.get(1, b"")) == TABLE]
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
+
+
+def _hook(found: dict[int, bytes]) -> tuple[int, int, str, int] | None:
+    """Hook number, priority, type and policy of a base chain."""
+    if 4 not in found:
+        return None
+    where = attributes(found[4])
+    priority = int.from_bytes(where.get(2, b""), "big", signed=True)
+    return _number(where.get(1, b"")), priority, text(found.get(7, b"")), _number(found.get(5, b""))
+
+
+def find_table(firewall: Firewall, want: Table) -> Table | None:
+    return want if standing(firewall, want.family).there else None
+
+
+def find_map(firewall: Firewall, want: Map) -> Map | None:
+    """The map; with other types, if they are not ours."""
+    now = standing(firewall, want.family)
+    if want.name not in now.maps:
+        return None
+    return replace(want, key=("other types",)) if is_another(now, want) else want
+
+
+def is_another(now: Standing, want: Map) -> bool:
+    """Whether there is a map of that name with other types."""
+    return want.name in now.maps and now.maps[want.name] != types(want)
+
+
+def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
+    """The chain with the rules that it has; those of ours as they are meant, whatever else the kernel tells of them."""
+    now = standing(firewall, want.family)
+    if want.name not in now.hooks:
+        return None
+    maps = tuple([each for each in want.maps if find_map(firewall, each) == each])
+    entries = tuple([(where, rule) for where, rule in want.entries if is_entered(now, want, where)])
+    found = replace(want, maps=maps, entries=entries) if (maps, entries) != (want.maps, want.entries) else want
+    if is_elsewhere(now, want):
+        found = replace(found, hook=None, name=f"{want.name} at another hook")
+    if want.name == FURTHER:
+        return found
+    rules, wanted = now.rules.get(want.name, []), want.rules
+    body = [_recognised(each, wanted[place : place + 1]) for place, each in enumerate(rules)]
+    return found if tuple(body) == wanted else replace(found, body=tuple(body), kind="", mask=b"")
+
+
+def is_elsewhere(now: Standing, want: Chain) -> bool:
+    """Whether there is a chain of that name at another hook, or at none."""
+    hook = want.hook
+    return want.name in now.hooks and now.hooks[want.name] != ((HOOKS[hook.hook], hook.priority, hook.type, ACCEPT) if hook else None)
+
+
+def is_entered(now: Standing, chain: Chain, where: str) -> bool:
+    """Whether a rule of ours in *where* leads to *chain*."""
+    return any([rule.comment == f"{MARK} {chain.name}" for rule in now.rules.get(where, ())])
+
+
+def _recognised(found: Found, wanted: tuple[Rule, ...]) -> Rule:
+    """The rule that stands where *wanted* should: that one, or what it is instead."""
+    if wanted and found.comment == MARK:
+        ours, theirs = _without_repeats(wanted[0].expressions), _without_repeats(found.expressions)
+        if len(ours) == len(theirs) and all([same(one, other) for one, other in zip(ours, theirs)]):
+            return wanted[0]
+    return Rule(UNKNOWN, found.expressions)
+
+
+def _without_repeats(expressions: bytes) -> list[bytes]:
+    """The expressions one by one, without a match on the family or protocol that stands before already: nft leaves it out on reloading."""
+    members = [member for _, member in attribute_list(expressions)]
+    kept: list[bytes] = []
+    matches: set[tuple[bytes, bytes]] = set()
+    place = 0
+    while place < len(members):
+        pair = (members[place], members[place + 1] if place + 1 < len(members) else b"")
+        if _name(pair[0]) == "meta" and _name(pair[1]) == "cmp":
+            kept += () if pair in matches else pair
+            matches.add(pair)
+            place += 2
+        else:
+            kept.append(members[place])
+            place += 1
+    return kept
+
+
+def _name(expression: bytes) -> str:
+    return text(attributes(expression).get(1, b""))
+
+
+def same(ours: bytes, theirs: bytes) -> bool:
+    """Whether the kernel tells attributes as we gave them. What it adds has to be nothing but zeros: flags that are not set."""
+    wanted, found = _by_kind(ours), _by_kind(theirs)
+    for kind, members in found.items():
+        if kind not in wanted and any([any(data) for _, data in members]):
+            return False
+    for kind, members in wanted.items():
+        others = found.get(kind, [])
+        if len(others) != len(members):
+            return False
+        for (nested, data), (_, other) in zip(members, others):
+            if not (same(data, other) if nested else data == other):
+                return False
+    return True
+
+
+def _by_kind(data: bytes) -> dict[int, list[tuple[bool, bytes]]]:
+    """kind -> (nested?, value) of its attributes, in order."""
+    found: dict[int, list[tuple[bool, bytes]]] = {}
+    offset = 0
+    for kind, value in attribute_list(data):
+        flags = unpack_from("=HH", data, offset)[1]
+        found.setdefault(kind, []).append((bool(flags & NESTED), value))
+        offset += len(value) + 4 + (-len(value) % 4)
+    return found
+
+
+def jumps(rule: Found) -> str:
+    """The chain that a rule ends by jumping to, "" for none."""
+    for name, data in _expressions(rule):
+        verdict = attributes(attributes(data.get(2, b"")).get(2, b""))
+        if name == "immediate" and verdict.get(2):
+            return text(verdict[2])
+    return ""
+
+
+def lookups(rule: Found) -> list[str]:
+    """The names of the sets and maps that a rule looks up."""
+    return [text(data.get(1, b"")) for name, data in _expressions(rule) if name == "lookup"]
+
+
+def _expressions(rule: Found) -> list[tuple[str, dict[int, bytes]]]:
+    members = [attributes(member) for _, member in attribute_list(rule.expressions)]
+    return [(text(each.get(1, b"")), attributes(each.get(2, b""))) for each in members]

@@ -1,0 +1,70 @@
+"""Chains that attachments shared and nobody needs any more: deleted with the maps that they alone look up, and the rules that lead to them.
+
+Law: in use is whatever an element jumps to, and whatever looks up a map with elements in it. Looked at and deleted are one generation of
+the rule set: when anybody changes anything in between, the kernel refuses, and we look again. Loaded by GC, and by DEL of mappings that
+have chains of their own.
+"""
+
+from __future__ import annotations
+
+from core import readback, skeleton
+from core.ruleset import SHARED_CHAINS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.message import Message
+    from core.nftables import Firewall
+    from core.readback import Found, Standing
+
+ERESTART = 85
+TRIES = 5  # whoever changes rules meanwhile will have us sweep later
+
+
+def sweep(firewall: Firewall, family: str) -> list[str]:
+    """Delete the chains of *family* that nothing needs; returns their names. Raises OSError."""
+    for _ in range(TRIES):
+        firewall.standing.clear()
+        generation = firewall.generation()
+        now = readback.standing(firewall, family)
+        doomed = _unneeded(firewall, family, now)
+        if not doomed:
+            return []
+        try:
+            firewall.commit(_removal(family, now, doomed), generation=generation)
+        except OSError as error:
+            if error.errno != ERESTART:
+                raise
+        else:
+            return doomed
+    return []
+
+
+def _unneeded(firewall: Firewall, family: str, now: Standing) -> list[str]:
+    """The names of chains that no element jumps to, and no element is looked up by."""
+    found = []
+    for name in now.hooks:
+        if not name.startswith(SHARED_CHAINS):
+            continue
+        rules = now.rules.get(name, [])
+        entries = [rule for members in now.rules.values() for rule in members if readback.jumps(rule) == name]
+        by_elements = now.uses[name] - len(rules) - len(entries)
+        if not by_elements and not any([firewall.list(family, each) for each in _maps(rules)]):
+            found.append(name)
+    return found
+
+
+def _maps(rules: list[Found]) -> set[str]:
+    """The maps that rules look up and that are not always there."""
+    return {each for rule in rules for each in readback.lookups(rule) if "-" in each}
+
+
+def _removal(family: str, now: Standing, doomed: list[str]) -> list[Message]:
+    """First what leads to the chains, then the chains, then their maps."""
+    made = []
+    for where, rules in now.rules.items():
+        made += [skeleton.delete_rule(family, where, rule.handle) for rule in rules if where not in doomed and readback.jumps(rule) in doomed]
+    made += [skeleton.flush(family, name) for name in doomed if now.rules.get(name)]
+    made += [skeleton.delete_chain(family, name) for name in doomed]
+    maps = {each for name in doomed for each in _maps(now.rules.get(name, []))}
+    needed = {each for where, rules in now.rules.items() if where not in doomed for each in _maps(rules)}
+    return made + [skeleton.delete_map(family, each) for each in sorted(maps - needed)]
