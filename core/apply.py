@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
-from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError, of_kernel
-from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Elements, Plan, Route, Sysctl, Up, Veth, describe
-from core.ruleset import Chain, Table, kin
+from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, TRY_AGAIN_LATER, CNIError, of_kernel
+from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
+from core.ruleset import Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 EEXIST = 17
 UNSUPPORTED = (93, 95, 97)  # EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT: there cannot be anything to delete
 RACES = 5  # how often a chain may vanish before its element is there
-NEVER_GONE = "-"  # stands in an element's comment where no host interface tells whether its owner lives
 
 
 def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
@@ -58,9 +57,8 @@ def _finished(finish: Callable[[], T]) -> T:
 def undo(kernel: Any, created: list[object]) -> None:
     """Delete what one run created, newest first; what dies with its link needs no deletion of its own."""
     grace()
-    for record in reversed(created):
-        if not isinstance(record, DIES_WITH_LINK):
-            _quietly(kernel.delete, record)
+    for batch in _batches([record for record in reversed(created) if not isinstance(record, DIES_WITH_LINK)]):
+        _quietly(kernel.delete, *batch)
 
 
 def _quietly(work: Callable[..., object], *arguments: object) -> None:
@@ -145,58 +143,15 @@ def _create_in(kernel: Any, skeleton: list[Any], batch: list[object]) -> None:
             _heal(kernel, skeleton)
 
 
-def _create_or_replace(kernel: Any, batch: list[object]) -> None:
+def _create_or_replace(kernel: Any, batch: list[Any]) -> None:
     try:
         attempt("create", batch[0], kernel.create, *batch)
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError):
             raise
-        attempt("replace", batch[0], lambda: kernel.replace(_stale(kernel, batch), batch))
+        from core.taken import stale  # late: nearly always nothing stands in the way
 
-
-def _stale(kernel: Any, batch: list[Any]) -> list[Any]:
-    """What stands in the way of a batch and may be replaced: our own remains, or those of an attachment that is gone.
-
-    Raises CNIError naming the owner of anything else.
-    """
-    found = [(record, kernel.find(record)) for record in batch]
-    for record, taken in found:
-        if isinstance(record, Element) and taken and not may_replace(kernel, record, taken):
-            raise taken_error(record, taken)
-    stale = [taken for _, taken in found if taken]
-    for record, taken in found:
-        if isinstance(record, Element) and taken and _name(taken) == _name(record):
-            remains = kernel.elements_of(Elements(record.family, kin(record.map), _name(record)))
-            return stale + [
-                item for item in remains if all([(item.map, item.key) != (each.map, each.key) for each in stale if isinstance(each, Element)])
-            ]
-    return stale
-
-
-def taken_error(record: Element, taken: Element) -> CNIError:
-    """The error for a key that another attachment holds."""
-    is_port = "hostport" in record.map
-    what = "host port" if is_port else f"{record.map} element"
-    return CNIError(
-        PORT_TAKEN if is_port else KERNEL_REFUSED,
-        f"{what} {record.text.partition(' : ')[0]} is already taken by {_name(taken) or 'somebody else'}",
-        "choose another port, or delete that attachment first" if is_port else "its reservation was lost; delete that attachment first",
-    )
-
-
-def _name(item: Element) -> str:
-    """The owner without the witness that may stand behind it."""
-    return item.owner.partition(" ")[0]
-
-
-def may_replace(kernel: Any, record: Element, taken: Element) -> bool:
-    """Whether *taken* is our own, or its owner's host interface is no more."""
-    from core.attachment import host_ifname  # late: only when something stands in the way
-
-    owner, _, witness = taken.owner.partition(" ")
-    if owner == _name(record):
-        return True
-    return bool(owner) and witness != NEVER_GONE and not kernel.link_exists(witness or host_ifname(owner))
+        attempt("replace", batch[0], lambda: kernel.replace(stale(kernel, batch), batch))
 
 
 def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None = None) -> list[CNIError]:
@@ -206,9 +161,9 @@ def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None =
     """
     failures = []
     deleted = gone if gone is not None else []
-    for record in footprint:
+    for batch in _batches(footprint):
         try:
-            deleted.extend(attempt("delete", record, kernel.delete, record))
+            deleted.extend(attempt("delete", batch[0], kernel.delete, *batch))
         except CNIError as error:
             if getattr(error.__cause__, "errno", 0) not in UNSUPPORTED:
                 failures.append(error)

@@ -5,6 +5,7 @@ linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filt
 
 from __future__ import annotations
 
+from core.deadline import check as check_deadline
 from core.message import DUMP, Message, attribute, attributes, nest, pack
 from core.netlink import NETFILTER, Socket
 
@@ -27,10 +28,14 @@ def forget(family: int, ports: set[int]) -> int:
     netlink = Socket(NETFILTER)
     try:
         head = pack(">BBH", FAMILIES[family], 0, 0)
-        flows = [attributes(payload, 4) for _, payload in netlink.ask(Message(GET, DUMP, head + _filter(ports)))]
-        doomed = [flow for flow in flows if _target(flow) in {(UDP, port) for port in ports}]
-        messages = [Message(DELETE, 0, head + _identity(flow)) for flow in doomed]
-        return sum([1 for message in messages if netlink.exchange((message,))[0][1] is None])
+        forgotten = 0
+        for _, payload in netlink.ask(Message(GET, DUMP, head + _filter(ports))):
+            check_deadline()  # a busy host has a million flows
+            flow = attributes(payload, 4)
+            protocol, port = _target(flow)
+            if protocol == UDP and port in ports:
+                forgotten += netlink.exchange((Message(DELETE, 0, head + _identity(flow)),))[0][1] is None
+        return forgotten
     finally:
         netlink.close()
 

@@ -12,11 +12,13 @@ from core.ruleset import FURTHER, INET, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from core.kernel import Kernel
     from core.message import Message
 
+MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
@@ -66,15 +68,34 @@ def replace(kernel: Kernel, stale: list[Any], batch: list[Any]) -> None:
     _follow(kernel, stale)
 
 
-def _delete(kernel: Kernel, want: Element) -> list[Element]:
-    """Delete an element of ours, but not one that somebody else has under the same key."""
-    found = kernel.firewall.find(want)
-    if found is None or found.owner != want.owner:
-        return []
-    try:
-        return _gone(kernel, [found])
-    except FileNotFoundError:
-        return []
+def standing(kernel: Kernel, wanted: list[Element]) -> list[Element | None]:
+    """What stands under the key of each element, whoever owns it. Many are looked up in a list of their map. Raises OSError."""
+    if len(wanted) <= MOST_SINGLE:
+        return [kernel.firewall.find(item) for item in wanted]
+    maps = dict.fromkeys([(item.family, item.map) for item in wanted])
+    there = {(family, name, item.key): item for family, name in maps for item in kernel.firewall.list(family, name)}
+    return [there.get((item.family, item.map, item.key)) for item in wanted]
+
+
+def _delete(kernel: Kernel, *wanted: Element) -> list[Element]:
+    """Delete elements of ours, but none that somebody else has under the same key."""
+
+    def look() -> list[Element]:
+        found = standing(kernel, list(wanted))
+        return [there for item, there in zip(wanted, found) if there and there.owner == item.owner]
+
+    return _delete_found(kernel, look)
+
+
+def _delete_found(kernel: Kernel, look: Callable[[], list[Element]]) -> list[Element]:
+    """Delete what *look* finds, in one transaction; look again if somebody deleted some of it in between."""
+    for attempt in range(RACES):
+        try:
+            return _gone(kernel, look())
+        except FileNotFoundError:
+            if attempt == RACES - 1:
+                raise
+    return []
 
 
 def _gone(kernel: Kernel, elements: list[Element]) -> list[Element]:
@@ -108,16 +129,7 @@ def _find_elements(kernel: Kernel, want: Elements) -> Elements | None:
 
 
 def _delete_elements(kernel: Kernel, want: Elements) -> list[Element]:
-    """In one transaction; again if somebody deleted one of them in between."""
-    if not kernel.firewall.has_table(want.family):
-        return []
-    for attempt in range(RACES):
-        try:
-            return _gone(kernel, elements_of(kernel, want))
-        except FileNotFoundError:
-            if attempt == RACES - 1:
-                raise
-    return []
+    return _delete_found(kernel, lambda: elements_of(kernel, want)) if kernel.firewall.has_table(want.family) else []
 
 
 def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:

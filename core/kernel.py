@@ -96,9 +96,9 @@ class Kernel:
         creator: Callable[..., None] = CREATE.get(type(records[0]), firewall.create_shared)
         creator(self, *records)
 
-    def delete(self, record: Any) -> list[Any]:
-        """Delete by identity; absent is success. Returns what was there. Raises OSError."""
-        return DELETE[type(record)](self, record)
+    def delete(self, *records: Any) -> list[Any]:
+        """Delete by identity, of elements many at once; absent is success. Returns what was there. Raises OSError."""
+        return DELETE[type(records[0])](self, *records)
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """Replace nft elements in one transaction. Raises OSError."""
@@ -121,6 +121,10 @@ class Kernel:
             else:
                 found += firewall.owned(self, kind.family, kind.maps, network_prefix(network))
         return found
+
+    def standing(self, wanted: list[Element]) -> list[Element | None]:
+        """What stands under the key of each element. Raises OSError."""
+        return firewall.standing(self, wanted)
 
     def elements_in(self, family: str, name: str) -> list[Element]:
         """The elements of one map; none where there is no such map. Raises OSError."""
@@ -241,4 +245,4 @@ class Kernel:
 
 FIND: dict[type, Callable[[Kernel, Any], Any]] = {**links.FIND, **addressing.FIND, **firewall.FIND}
 CREATE: dict[type, Callable[..., None]] = {**links.CREATE, **addressing.CREATE, **firewall.CREATE}
-DELETE: dict[type, Callable[[Kernel, Any], list[Any]]] = {**links.DELETE, **firewall.DELETE, foreign.ContainerLink: foreign.delete_container_link}
+DELETE: dict[type, Callable[..., list[Any]]] = {**links.DELETE, **firewall.DELETE, foreign.ContainerLink: foreign.delete_container_link}

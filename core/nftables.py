@@ -6,6 +6,7 @@ Law: this module writes to tables named cniwire only. linux/netfilter/nf_tables.
 from __future__ import annotations
 
 from core import netlink
+from core.deadline import check as check_deadline
 from core.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
 from core.netlink import NETFILTER
 from core.nft import JUMP, value, verdict
@@ -24,6 +25,7 @@ NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DE
 NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM, NEWGEN, GETGEN = range(SUBSYSTEM + 9, SUBSYSTEM + 17)
 GENERATION = 1  # attribute of BATCH_BEGIN
 ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
+ENOBUFS = 105
 COMMENT = 0  # type of a comment in an element's, chain's and table's user data
 
 
@@ -53,6 +55,7 @@ def elements(kind: int, items: Iterable[Element], flags: int = 0) -> list[Messag
     """NEWSETELEM or DELSETELEM messages, one a map and at most ELEMENTS_PER_MESSAGE in each."""
     grouped: dict[tuple[str, str], list[bytes]] = {}
     for item in items:
+        check_deadline()
         body = value(1, item.key)
         if kind == NEWSETELEM:
             body += _mapped(item) + comment(6, item.owner)
@@ -110,8 +113,7 @@ class Firewall:
             error, listed = self._outcome(first, first + len(messages), question)
         except BaseException:
             if look:  # no other list can be asked for while one is half read
-                self.socket.close()
-                self.socket = netlink.Socket(NETFILTER)
+                self._renew()
             raise
         if look:
             self.marks = _marks(listed)
@@ -122,7 +124,7 @@ class Firewall:
         """The first error of a transaction whose messages have these numbers, and the answers to *question* (-1: none was asked)."""
         error, listed, open_ = None, list[bytes](), {last, question} - {-1}
         while open_:
-            for kind, flags, sequence, payload in self.socket.receive():
+            for kind, flags, sequence, payload in self._received(first):
                 if sequence == question:
                     if kind in (netlink.ERROR, netlink.DONE):
                         open_.discard(question)
@@ -133,6 +135,28 @@ class Firewall:
                     if error and sequence == first or sequence == last:
                         open_.discard(last)
         return error, listed
+
+    def _received(self, first: int) -> list[tuple[int, int, int, bytes]]:
+        """The next messages.
+
+        Each message of a large transaction that the kernel refuses is answered, and not all of that may have room; the first
+        refusal has, and is raised. A socket that was overrun drops what it is told until all has been read.
+        """
+        try:
+            return self.socket.receive()
+        except OSError as error:
+            if error.errno != ENOBUFS:
+                raise
+        refusal = None
+        while refusal is None:
+            answers = [each for each in self.socket.receive() if each[0] == netlink.ERROR and each[2] >= first]
+            refusal = next(filter(None, [netlink.failure(payload, flags) for _, flags, _, payload in answers]), None)
+        self._renew()
+        raise refusal
+
+    def _renew(self) -> None:
+        self.socket.close()
+        self.socket = netlink.Socket(NETFILTER)
 
     def generation(self) -> bytes:
         """What changes with every transaction of anybody. Raises OSError."""
@@ -191,6 +215,7 @@ def _marks(listed: list[bytes]) -> dict[str, dict[str, list[str]]]:
 
 def _decoded(family: str, name: str, payload: bytes, containing: bytes = b"") -> list[Element]:
     """The elements in one NEWSETELEM payload whose bytes contain *containing*."""
+    check_deadline()
     members = attributes(payload, 4).get(3, b"")
     return [_element(family, name, attributes(data)) for _, data in attribute_list(members) if containing in data]
 

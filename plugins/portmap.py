@@ -5,7 +5,7 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-from core import apply, foreign, result, system
+from core import apply, deadline, foreign, result, system
 from core.attachment import Attachment, owner_text
 from core.config import valid_attachments
 from core.errors import INVALID_CONFIG, CNIError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "portmap"
 VERSIONS = ALL
+SPECIFIC = "hostip_"  # what the names of maps for one host address begin with
+SERVICE_BYTES = 8  # protocol and port, at the end of every key
 KINDS = (Elements(INET, PORT_MAPS, ""),)
 
 
@@ -64,29 +66,41 @@ def _clear_overlap(kernel: Any, wanted: list[Element]) -> None:
 
     What a gone attachment left of the other kind would catch our packets, so it is deleted. Raises CNIError(PORT_TAKEN).
     """
-    specific: dict[str, list[Element]] = {}
+    found = _overlapping(kernel, wanted)
+    if not found:
+        return
+    from core import taken  # late: nearly always there is none
+
+    may_replace = taken.judge(kernel)
     dead: list[object] = []
-    for item in wanted:
-        if item.map.startswith("hostip_"):
-            twin = replace(item, map=item.map.removeprefix("hostip_"), key=item.key[-8:])
-            found = [kernel.find(twin)]
-        else:
-            name = "hostip_" + item.map
-            if name not in specific:
-                specific[name] = kernel.elements_in(INET, name)
-            found = [other for other in specific[name] if other.key[-8:] == item.key]
-        for other in found:
-            if other and not apply.may_replace(kernel, item, other):
-                raise apply.taken_error(item, other)
-            if other and other.owner.partition(" ")[0] != item.owner.partition(" ")[0]:
-                dead.append(other)
+    for item, other in found:
+        deadline.check()
+        if not may_replace(item, other):
+            raise taken.error(item, other)
+        if taken.name(other) != taken.name(item):
+            dead.append(other)
     apply.raise_all(apply.delete(kernel, dict.fromkeys(dead)))
+
+
+def _overlapping(kernel: Any, wanted: list[Element]) -> list[tuple[Element, Element]]:
+    """(element, one of the other kind for the same port), for each of these that stands."""
+    specific = [item for item in wanted if item.map.startswith(SPECIFIC)]
+    twins = [replace(item, map=item.map.removeprefix(SPECIFIC), key=item.key[-SERVICE_BYTES:]) for item in specific]
+    found = [(item, other) for item, other in zip(specific, kernel.standing(twins)) if other]
+    anywhere = {(item.map, item.key): item for item in wanted if not item.map.startswith(SPECIFIC)}
+    for name in dict.fromkeys([name for name, _ in anywhere]):
+        for other in kernel.elements_in(INET, SPECIFIC + name):
+            item = anywhere.get((name, other.key[-SERVICE_BYTES:]))
+            if item:
+                found.append((item, other))
+    return found
 
 
 def _forget_flows(kernel: Any, elements: list[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
     for item in elements:
+        deadline.check()
         if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
             ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
     for family, wanted in ports.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core import address, apply, ruleset
-from core.attachment import Attachment, hashed
+from core import address, ruleset
+from core.attachment import NEVER_GONE, Attachment, hashed
 from core.config import Section
+from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
 from core.record import Record
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
 IPTABLES_KEYS = ("markMasqBit", "externalSetMarkChain")
 LARGEST_PORT = 65535
+MOST_MAPPINGS = 5 * LARGEST_PORT  # every port of every protocol; a mistake in a range must not fill the memory
 LOOPBACK6 = bytes(15) + b"\1"
 
 
@@ -42,9 +44,8 @@ class Options(Record):
 def options(config: Section) -> Options:
     """Read and check every key. Raises CNIError."""
     _backend(config)
-    mappings = [mapping for item in config.section("runtimeConfig").sections("portMappings") for mapping in _mappings(item)]
     return Options(
-        tuple(dict.fromkeys(mappings)),
+        tuple(_all_mappings(config.section("runtimeConfig"))),
         config.boolean("snat", True),
         config.boolean("masqAll"),
         {size: _conditions(config, key) for size, key in CONDITIONS.items() if config.texts(key)},
@@ -81,6 +82,20 @@ def _conditions(config: Section, key: str) -> Rule:
         return compile_words(config.texts(key))
     except ValueError as error:
         raise CNIError(INVALID_CONFIG, f"{key}: {error}") from None
+
+
+def _all_mappings(runtime: Section) -> dict[Mapping, None]:
+    """The mappings of portMappings, each once. Raises CNIError, and Expired: there may be very many."""
+    found: dict[Mapping, None] = {}
+    count = 0
+    for item in runtime.sections("portMappings"):
+        check_deadline()
+        single = _mappings(item)
+        count += len(single)
+        if count > MOST_MAPPINGS:
+            raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: want at most {MOST_MAPPINGS} ports in all, found more")
+        found.update(dict.fromkeys(single))
+    return found
 
 
 def _mappings(item: Section) -> list[Mapping]:
@@ -122,7 +137,7 @@ def owner_comment(attachment: Attachment, prev_result: Result) -> str:
     outside = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
     if attachment.host_ifname in outside:
         return attachment.owner
-    witness = [name for name in outside if name.startswith("veth")] or [apply.NEVER_GONE]
+    witness = [name for name in outside if name.startswith("veth")] or [NEVER_GONE]
     return f"{attachment.owner} {witness[0]}"
 
 
@@ -149,6 +164,7 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
         made += Plan((chain,))
     elements = []
     for item in mappings:
+        check_deadline()
         host_ip = item.host_ip if item.host_ip and any(item.host_ip) else b""
         elements.append(ruleset.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
     made += Plan((), tuple(dict.fromkeys(elements)))
@@ -179,6 +195,7 @@ def _unique(made: Plan) -> None:
     """Refuse a host port that is asked for twice. Raises CNIError."""
     seen: dict[tuple[str, bytes], Element] = {}
     for item in made.owned:
+        check_deadline()
         if isinstance(item, Element):
             other = seen.setdefault((item.map, item.key), item)
             if other != item:

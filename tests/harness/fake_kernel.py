@@ -282,8 +282,11 @@ class FakeKernel:
         link = self.world.links[place, name]
         self.world.links[place, name] = changed(link, flags=link.flags | bit)
 
-    def delete(self, record: Any) -> list[Any]:
+    def delete(self, *records: Any) -> list[Any]:
         """As the real one: absent is success, and a link takes along what stands on it."""
+        return [gone for record in records for gone in self.delete_one(record)]
+
+    def delete_one(self, record: Any) -> list[Any]:
         self.world.calls.append(("delete", record))
         match record:
             case Elements():
@@ -358,6 +361,10 @@ class FakeKernel:
                 if owner.startswith(prefix):
                     found.append((owner, each))
         return found
+
+    def standing(self, wanted: list[Element]) -> list[Element | None]:
+        """What stands under the key of each element."""
+        return [self.find(each) for each in wanted]
 
     def elements_in(self, family: str, name: str) -> list[Element]:
         """The elements of one map."""

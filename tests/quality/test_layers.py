@@ -17,16 +17,16 @@ MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": (
 PURE = (
     *("address", "apply", "attachment", "config", "difference", "document", "errors", "expression", "healing", "message", "nft", "plan"),
     *("protocol", "record"),
-    *("result", "rules", "ruleset", "sha512", "version"),
+    *("result", "rules", "ruleset", "sha512", "taken", "version"),
 )
-# What a pure module may take from an impure one: text of addresses, and for two of them the clock of the verb. protocol also compares two
+# What a pure module may take from an impure one: text of addresses, and for three of them the clock of the verb. protocol also compares two
 # namespaces (the specification wants it before any plugin's work) and tells a traceback where debugging is asked for.
 PURE_NAMES = {
     "_socket": ("AF_INET", "AF_INET6", "inet_ntop", "inet_pton"),
     "socket": ("AF_INET", "AF_INET6", "inet_ntop", "inet_pton"),
     "core.deadline": ("Expired", "check", "grace"),
 }
-MAY_HOLD_THE_CLOCK = ("apply", "protocol")
+MAY_HOLD_THE_CLOCK = ("apply", "protocol", "taken")
 TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "select", "shutil", "socket", "subprocess", "tempfile", "time")
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
 CHEAP = (
