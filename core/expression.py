@@ -32,7 +32,7 @@ class Rule(Record):
 
 
 def expression(name: str, *data: bytes) -> bytes:
-    """One member of an expression list."""
+    """One member of an expression list; *data* in the order in which the kernel tells it, so that rules can be compared at one pass."""
     return nest(1, string(1, name), nest(2, *data))
 
 
@@ -42,7 +42,7 @@ def _register(kind: int, number: int) -> bytes:
 
 
 def meta(key: int, register: int = REG_1) -> bytes:
-    return expression("meta", _register(1, register), u32(2, key))
+    return expression("meta", u32(2, key), _register(1, register))
 
 
 def payload(base: int, offset: int, size: int, register: int = REG_1) -> bytes:

@@ -140,6 +140,8 @@ def is_entered(now: Standing, chain: Chain, where: str) -> bool:
 def _recognised(found: Found, wanted: tuple[Rule, ...]) -> Rule:
     """The rule that stands where *wanted* should: that one, or what it is instead."""
     if wanted and found.comment == MARK:
+        if same(wanted[0].expressions, found.expressions):
+            return wanted[0]
         ours, theirs = _without_repeats(wanted[0].expressions), _without_repeats(found.expressions)
         if len(ours) == len(theirs) and all([same(one, other) for one, other in zip(ours, theirs)]):
             return wanted[0]
@@ -169,30 +171,22 @@ def _name(expression: bytes) -> str:
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
-    """Whether the kernel tells attributes as we gave them. What it adds has to be nothing but zeros: flags that are not set."""
-    wanted, found = _by_kind(ours), _by_kind(theirs)
-    for kind, members in found.items():
-        if kind not in wanted and any([any(data) for _, data in members]):
-            return False
-    for kind, members in wanted.items():
-        others = found.get(kind, [])
-        if len(others) != len(members):
-            return False
-        for (nested, data), (_, other) in zip(members, others):
-            if not (same(data, other) if nested else data == other):
+    """Whether the kernel tells attributes as we gave them, in its order. What it adds has to be nothing but zeros: flags that are not set."""
+    others, place, offset = attribute_list(theirs), 0, 0
+    for kind, data in attribute_list(ours):
+        is_nested = unpack_from("=HH", ours, offset)[1] & NESTED
+        offset += len(data) + 4 + (-len(data) % 4)
+        while place < len(others) and others[place][0] != kind:
+            if any(others[place][1]):
                 return False
-    return True
-
-
-def _by_kind(data: bytes) -> dict[int, list[tuple[bool, bytes]]]:
-    """kind -> (nested?, value) of its attributes, in order."""
-    found: dict[int, list[tuple[bool, bytes]]] = {}
-    offset = 0
-    for kind, value in attribute_list(data):
-        flags = unpack_from("=HH", data, offset)[1]
-        found.setdefault(kind, []).append((bool(flags & NESTED), value))
-        offset += len(value) + 4 + (-len(value) % 4)
-    return found
+            place += 1
+        if place == len(others):
+            return False
+        other = others[place][1]
+        if data != other and not (is_nested and same(data, other)):
+            return False
+        place += 1
+    return not any([any(data) for _, data in others[place:]])
 
 
 def jumps(rule: Found) -> str:

@@ -68,7 +68,7 @@ def made(family: str) -> list[Message]:
     return [skeleton.table(TABLES[family]), *map(skeleton.new_map, maps(family)), *rules_]
 
 
-V4, V6 = ["meta 1 nfproto", "cmp 1 eq 02"], ["meta 1 nfproto", "cmp 1 eq 0a"]
+V4, V6 = ["meta nfproto 1", "cmp 1 eq 02"], ["meta nfproto 1", "cmp 1 eq 0a"]
 TRANSLATED = ["ct 1 status", "bitwise 1 1 4 20000000 00000000", "cmp 1 neq 00000000"]
 
 
@@ -81,23 +81,23 @@ def test_the_rules_of_the_inet_table() -> None:
     assert found == {
         "hostports": [
             [
-                *(*V4, destination4, "meta reg32_01 l4proto", "payload reg32_02 transport_header 2 2"),
+                *(*V4, destination4, "meta l4proto reg32_01", "payload reg32_02 transport_header 2 2"),
                 *("lookup hostip_hostports4 1 1", "nat dnat 2 1 1 reg32_01 reg32_01 map_ips+proto_specified"),
             ],
             [
-                *("meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports4 1 1"),
+                *("meta l4proto 1", "payload reg32_01 transport_header 2 2", "lookup hostports4 1 1"),
                 "nat dnat 2 1 1 reg32_01 reg32_01 map_ips+proto_specified",
             ],
             [
-                *(*V6, destination6, "meta 2 l4proto", "payload reg32_05 transport_header 2 2"),
+                *(*V6, destination6, "meta l4proto 2", "payload reg32_05 transport_header 2 2"),
                 *("lookup hostip_hostports6 1 1", "nat dnat 10 1 1 2 2 map_ips+proto_specified"),
             ],
-            ["meta 1 l4proto", "payload reg32_01 transport_header 2 2", "lookup hostports6 1 1", "nat dnat 10 1 1 2 2 map_ips+proto_specified"],
+            ["meta l4proto 1", "payload reg32_01 transport_header 2 2", "lookup hostports6 1 1", "nat dnat 10 1 1 2 2 map_ips+proto_specified"],
             ["immediate verdict jump further"],
         ],
         "loopback": [
             [
-                *("meta 1 iifname", f"cmp 1 neq {b'lo'.hex()}{'00' * 14}"),
+                *("meta iifname 1", f"cmp 1 neq {b'lo'.hex()}{'00' * 14}"),
                 *(*V4, "payload 1 network_header 16 1", "cmp 1 eq 7f", "immediate verdict nf_drop"),
             ]
         ],
@@ -146,12 +146,12 @@ def test_the_rules_of_chains() -> None:
         ("ip daddr != 10.0.0.1", [*V4, "payload 1 network_header 16 4", "cmp 1 neq 0a000001"]),
         ("ip daddr != 10.0.0.1-10.0.0.9", [*V4, "payload 1 network_header 16 4", "range 1 neq 0a000001 0a000009"]),
         ("ip6 saddr fd01::1", [*V6, "payload 1 network_header 8 16", f"cmp 1 eq {parse('fd01::1').hex()}"]),
-        ("iifname eth0", ["meta 1 iifname", f"cmp 1 eq {b'eth0'.hex()}{'00' * 12}"]),
-        ("meta iifname != veth*", ["meta 1 iifname", f"cmp 1 neq {b'veth'.hex()}"]),
-        ("meta mark 0x10", ["meta 1 mark", f"cmp 1 eq {pack('=I', 16).hex()}"]),
-        ("tcp dport 80", ["meta 1 l4proto", "cmp 1 eq 06", "payload 1 transport_header 2 2", "cmp 1 eq 0050"]),
-        ("udp sport 1-9", ["meta 1 l4proto", "cmp 1 eq 11", "payload 1 transport_header 0 2", "range 1 eq 0001 0009"]),
-        ("sctp dport != 5", ["meta 1 l4proto", "cmp 1 eq 84", "payload 1 transport_header 2 2", "cmp 1 neq 0005"]),
+        ("iifname eth0", ["meta iifname 1", f"cmp 1 eq {b'eth0'.hex()}{'00' * 12}"]),
+        ("meta iifname != veth*", ["meta iifname 1", f"cmp 1 neq {b'veth'.hex()}"]),
+        ("meta mark 0x10", ["meta mark 1", f"cmp 1 eq {pack('=I', 16).hex()}"]),
+        ("tcp dport 80", ["meta l4proto 1", "cmp 1 eq 06", "payload 1 transport_header 2 2", "cmp 1 eq 0050"]),
+        ("udp sport 1-9", ["meta l4proto 1", "cmp 1 eq 11", "payload 1 transport_header 0 2", "range 1 eq 0001 0009"]),
+        ("sctp dport != 5", ["meta l4proto 1", "cmp 1 eq 84", "payload 1 transport_header 2 2", "cmp 1 neq 0005"]),
         ("th dport 53", ["payload 1 transport_header 2 2", "cmp 1 eq 0035"]),
     ],
 )
@@ -188,8 +188,8 @@ def test_a_table_with_its_maps_and_chains() -> None:
         "NFTA_CHAIN_POLICY": 1,
     }
     assert rule["NFTA_RULE_USERDATA"] == MARK
-    pair = ["meta 1 iifname", "payload 2 ll_header 6 6", "lookup spoof_macs 1 lookup_f_inv"]
-    assert steps(rule) == ["meta 1 iifname", "lookup spoof 1", *pair, "immediate verdict nf_drop"]
+    pair = ["meta iifname 1", "payload 2 ll_header 6 6", "lookup spoof_macs 1 lookup_f_inv"]
+    assert steps(rule) == ["meta iifname 1", "lookup spoof 1", *pair, "immediate verdict nf_drop"]
 
 
 def test_the_types_of_sets() -> None:
