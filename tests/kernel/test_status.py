@@ -82,7 +82,7 @@ def test_status_of_a_switch_asks_nobody(host: Host) -> None:
 def test_status_without_nftables_is_bad_where_rules_are_wanted(host: Host) -> None:
     """1.9 STATUS: a process without the capability stands for a kernel without nftables; a mere switch needs none."""
     net = host.network(wired(host), PORTMAP)
-    drop = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin --reuid 0 --clear-groups"
+    drop = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin"
     for config, wanted in ((net.plugins[0], "1"), (net.plugins[1], "1"), ({"type": "bridge", "bridge": "br0"}, "0")):
         script = f"{drop} env CNI_COMMAND=STATUS CNI_PATH={host.plugins} {host.plugins / config['type']}; printf '\\n%s' $?"
         said = host.run(script, stdin=json.dumps(net.derived(config)))
