@@ -29,7 +29,7 @@ KEYS = {"ipMasq": True, "hairpinMode": True, "macspoofchk": True, "portIsolation
         ("host", "ip link set VETH type bridge_slave isolated off"),
         ("host", "nft delete table inet cniwire"),
         ("host", "nft delete table bridge cniwire"),
-        ("host", "sysctl --write net.ipv4.ip_forward=0"),
+        ("host", "echo 0 > /proc/sys/net/ipv4/ip_forward"),
     ],
 )
 def test_check_fails_after(host: Host, where: str, sabotage: str) -> None:
