@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from core import rtnetlink, sysctl
 from core.address import overlap
+from core.address import text as address_text
 from core.errors import GATEWAY_CONFLICT, CNIError
 from core.netlink import if_indextoname
 from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, Route, Sysctl, Up
@@ -26,7 +27,7 @@ LINK_LOCAL = 253  # scope
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
 SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
 OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
-UNREACHABLE = (2, 6, 19, 101, 113)  # ENOENT, ENXIO, ENODEV, ENETUNREACH, EHOSTUNREACH
+UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
 
 
 def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
@@ -148,19 +149,38 @@ def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
     kernel.visit(batch[0].place, write_all)
 
 
-def _way(kernel: Kernel, destination: bytes) -> str:
-    """The sysctl that lets 127.0.0.1 reach *destination*."""
-    hops = rtnetlink.route(kernel.at(HOST).ask(rtnetlink.get_route(destination))[0][1])
-    return f"net/ipv4/conf/{if_indextoname(hops[0][0])}/route_localnet"
+def _way(kernel: Kernel, want: LocalnetRouting) -> tuple[str, str]:
+    """(the sysctl that lets 127.0.0.1 reach the destination, "") or ("", why there is none). Raises OSError."""
+    try:
+        index, path = rtnetlink.route(kernel.at(HOST).ask(rtnetlink.get_route(want.destination))[0][1])[0]
+        name = if_indextoname(index)
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            return "", f"the host has no route to it ({error.strerror})"
+        raise
+    if path.gateway:
+        return "", f"it is behind the gateway {address_text(path.gateway)}"
+    if name not in want.links and kernel.need(HOST, name).kind != "veth":
+        return "", f"the host reaches it through {name}, which is none of its interfaces"
+    return f"net/ipv4/conf/{name}/route_localnet", ""
 
 
 def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | None:
-    try:
-        return want if sysctl.read(_way(kernel, want.destination)) == "1" else None
-    except OSError as error:
-        if error.errno in UNREACHABLE:
+    """Where it cannot be, nothing is missing; *kernel.notes* says so."""
+    key, obstacle = _way(kernel, want)
+    if key and sysctl.read(key) != "1":
+        if sysctl.may_write(key):
             return None
-        raise
+        obstacle = f"{key} cannot be written"
+    if obstacle:
+        kernel.notes.append(f"{address_text(want.destination)} cannot be reached from 127.0.0.1: {obstacle}")
+    return want
+
+
+def _create_localnet(kernel: Kernel, want: LocalnetRouting) -> None:
+    key, _ = _way(kernel, want)
+    if key:
+        sysctl.write(key, "1")
 
 
 FIND: dict[type, Any] = {
@@ -176,5 +196,5 @@ CREATE: dict[type, Any] = {
     Address: _create,
     Route: _create,
     Sysctl: _create_sysctl,
-    LocalnetRouting: lambda kernel, want: sysctl.write(_way(kernel, want.destination), "1"),
+    LocalnetRouting: _create_localnet,
 }

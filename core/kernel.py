@@ -38,6 +38,7 @@ class Kernel:
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
         self.firewall_socket: Firewall | None = None
+        self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Kernel:
         return self

@@ -128,9 +128,13 @@ class Route(Record):
 
 
 class LocalnetRouting(Record):
-    """route_localnet=1 on whatever host interface leads to *destination*: 127.0.0.1 may then reach it."""
+    """route_localnet=1 on the host interface behind which *destination* is: 127.0.0.1 may then reach it.
+
+    links: names of those that are the attachment's own, besides any veth. No other is touched: it may be the host's uplink.
+    """
 
     destination: bytes
+    links: tuple[str, ...] = ()
 
 
 class Element(Record):

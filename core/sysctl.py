@@ -16,6 +16,11 @@ def read(key: str) -> str:
         system.close(descriptor)
 
 
+def may_write(key: str) -> bool:
+    """Whether a setting is there and can be written: /proc/sys may be read-only."""
+    return system.access(ROOT + key, system.W_OK)
+
+
 def write(key: str, value: str) -> None:
     """Set a value. Raises OSError."""
     descriptor = system.open(ROOT + key, system.O_WRONLY | system.O_CLOEXEC)

@@ -42,6 +42,8 @@ def add(request: Request) -> Result:
         with _kernel(request) as kernel:
             _clear_overlap(kernel, [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map])
             apply.add(kernel, made, lambda: _forget_flows(kernel, list(made.owned)))
+            for note in dict.fromkeys(kernel.notes):
+                _tell(note)
     return prev_result
 
 
@@ -96,6 +98,14 @@ def _overlapping(kernel: Any, wanted: list[Element]) -> list[tuple[Element, Elem
     return found
 
 
+def _tell(words: str) -> None:
+    """A line on stderr; nobody may listen."""
+    try:
+        system.write(2, f"portmap: {words}\n".encode())
+    except OSError:
+        return
+
+
 def _forget_flows(kernel: Any, elements: list[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
@@ -109,7 +119,7 @@ def _forget_flows(kernel: Any, elements: list[object]) -> None:
         try:
             kernel.forget_flows(family, wanted)
         except OSError as error:
-            system.write(2, f"portmap: cannot flush UDP flows: {error.strerror}\n".encode())
+            _tell(f"cannot flush UDP flows: {error.strerror}")
 
 
 def check(request: Request) -> None:

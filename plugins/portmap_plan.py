@@ -132,6 +132,12 @@ def container_addresses(prev_result: Result, ifname: str) -> dict[int, address.C
     return found
 
 
+def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
+    """The names of the host's interfaces in prevResult. One called CNI_IFNAME is the container's, whose sandbox was forgotten (Azure)."""
+    names = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
+    return [name for name in names if name and name != attachment.ifname]
+
+
 def owner_comment(attachment: Attachment, prev_result: Result) -> str:
     """The owner, and behind it the host interface that tells whether it lives, where that is not the one named by the owner."""
     outside = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
@@ -148,13 +154,13 @@ def plan(wanted: Options, attachment: Attachment, prev_result: Result) -> Plan:
     for size, cidr in container_addresses(prev_result, attachment.ifname).items():
         mappings = [item for item in wanted.mappings if item.host_ip is None or len(item.host_ip) == size]
         if mappings:
-            made += _family(wanted, owner, cidr, mappings)
+            made += _family(wanted, owner, cidr, mappings, tuple(host_links(attachment, prev_result)))
     _unique(made)
     return made if made.owned else Plan()
 
 
-def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping]) -> Plan:
-    """The mappings of one family."""
+def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping], links: tuple[str, ...]) -> Plan:
+    """The mappings of one family. links: the host's interfaces of the attachment."""
     size = len(cidr.address)
     made = Plan()
     suffix = ""
@@ -171,7 +177,7 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
     if wanted.snat:
         chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(cidr)
         back = (ruleset.hairpin_any_element(cidr.address, owner),) if wanted.masquerade_all else ruleset.hairpin_elements(cidr, owner)
-        localnet = (LocalnetRouting(cidr.address),) if size == 4 else ()
+        localnet = (LocalnetRouting(cidr.address, links),) if size == 4 else ()
         made += Plan((chain, *localnet), back)
     return made
 

@@ -86,6 +86,7 @@ class FakeKernel:
         self.world = world
         self.netns = netns or None
         self.firewall = NoForeignRules()
+        self.notes: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +141,7 @@ class FakeKernel:
     def find(self, record: Any) -> Any:
         """As the real one: the record with the kernel's own values."""
         if isinstance(record, LocalnetRouting):
-            return record if self.way(record.destination) and self.key(record) in self.world.records else None
+            return record if self.way(record.destination) not in record.links or self.key(record) in self.world.records else None
         if isinstance(record, Elements):
             return record if self.elements_of(record) else None
         if self.netns is None and isinstance(record, (Address, Route)):
@@ -232,8 +233,6 @@ class FakeKernel:
                 self.need(HOST, record.link)
             case Up():
                 self.need(record.place, record.link)
-            case LocalnetRouting():
-                self.way(record.destination) or refuse(ENETUNREACH)
             case Promiscuous() | PortVlans() | Gateway():
                 self.need(HOST, record.link)
             case Address() | Route():

@@ -126,7 +126,7 @@ LAWS: dict[str, Law] = {
     "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
     "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
     "port with a condition": Law(port(8080, suffix=CONDITIONAL.name.removeprefix("hostports")), (*INET_TABLE, CONDITIONAL)),
-    "route_localnet": setting(LocalnetRouting(parse("10.1.0.2")), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))),
+    "route_localnet": setting(LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))),
 }
 ROUTED = (*WIRED, Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"))
 ROUTED6 = (*WIRED, IPV6_ON, Address("eth0", parse_cidr("fd01::2/64")), Up(CONTAINER, "eth0"))

@@ -20,7 +20,7 @@ OWNER = "net/c1/eth0"
 TCP, UDP, SCTP = b"\6\0\0\0", b"\x11\0\0\0", b"\x84\0\0\0"
 V4, V6 = "10.1.0.7/24", "fd01::7/64"
 HAIRPIN4, HAIRPIN6 = ruleset.hairpin(parse_cidr("10.1.0.0/24")), ruleset.hairpin(parse_cidr("fd01::/64"))
-LOCALNET = LocalnetRouting(parse("10.1.0.7"))
+LOCALNET = LocalnetRouting(parse("10.1.0.7"), ("br0", ATTACHMENT.host_ifname))
 
 
 def wanted(*mappings: dict[str, Any], **keys: Any) -> Options:
