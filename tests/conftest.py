@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from launcher import lab
 from tests.harness.host import Host
+from tests.harness.identity import identify
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"source": ROOT / "bin", "bundle": ROOT / "dist" / "cniwire"}
@@ -20,10 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plugins", dest="suite", default="source", metavar="source|bundle|DIR", help=text)
 
 
+def pytest_configure() -> None:
+    """In a lab, before anything runs."""
+    if lab.MARK in os.environ:
+        identify()
+
+
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Start the same pytest again inside a lab, so that plain `pytest` works; where no lab can be made, stay and skip."""
     if lab.MARK in os.environ or lab.obstacle():
         return None
+    roots = os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", f"{tempfile.gettempdir()}/cniwire-{os.getuid()}")
+    os.makedirs(roots, exist_ok=True)  # in a lab everybody is root: temporary folders are told apart by who one is outside
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         capture.stop_global_capturing()

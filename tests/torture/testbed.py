@@ -19,6 +19,7 @@ from plugins import bridge, portmap
 from tests.harness.configs import PORTMAP, mapping
 from tests.harness.configs import bridge as bridged
 from tests.harness.host import Host
+from tests.harness.identity import identify
 from tests.harness.namespace import Namespace
 from tests.harness.plugin import PATH
 from tests.torture.run import FOLDERS
@@ -71,6 +72,7 @@ class Testbed:
         self.data = folder / "networks"
         self.boots = 0
         self.mounted = False
+        identify()
         self.networks: dict[str, list[Config]] = {
             "a": [bridged(self.data, "10.1.0.0/29", bridge="br0", ipMasq=True, macspoofchk=True), PORTMAP],
             "b": [bridged(self.data, "10.2.0.0/28", "fd02::/64", bridge="br1", ipMasq=True), PORTMAP],
