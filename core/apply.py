@@ -1,7 +1,7 @@
 """Carrying out a plan: the only place that decides what is created, compared, deleted and undone.
 
 Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and nowhere else.
-A kernel is anything with find, create, delete, replace, owned and link_exists; the tests have one that is a dictionary.
+A kernel is anything with find, create, delete, replace, owned and is_gone; the tests have one that is a dictionary.
 """
 
 from __future__ import annotations

@@ -176,9 +176,10 @@ class Kernel:
         answers = self.at(place).ask_all(tuple([rtnetlink.get_link(name) for name in names]))
         self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, (replies, _) in zip(names, answers) if replies})
 
-    def link_exists(self, name: str) -> bool:
-        """Whether the host has a link of that name. Raises OSError."""
-        return self.link(HOST, name) is not None
+    def is_gone(self, comment: str) -> bool:
+        """Whether the owner in an element's *comment* is provably gone. Raises OSError."""
+        from core.witness import is_gone  # late: nearly always nothing stands in the way
+        return is_gone(self, comment)
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
         """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""

@@ -6,7 +6,6 @@ Law: what cannot be proven gone counts as alive.
 
 from __future__ import annotations
 
-from core.attachment import NEVER_GONE, host_ifname
 from core.deadline import check as check_deadline
 from core.errors import KERNEL_REFUSED, PORT_TAKEN, CNIError
 from core.plan import Element, Elements
@@ -58,16 +57,10 @@ def judge(kernel: Any) -> Callable[[Element, Element], bool]:
         if name(taken) == name(record):
             return True
         if taken.owner not in gone:
-            gone[taken.owner] = _is_gone(kernel, taken.owner)
+            gone[taken.owner] = kernel.is_gone(taken.owner)
         return gone[taken.owner]
 
     return may_replace
-
-
-def _is_gone(kernel: Any, comment: str) -> bool:
-    """Whether the host interface of an owner, or the one named behind it, is no more."""
-    owner, _, witness = comment.partition(" ")
-    return bool(owner) and witness != NEVER_GONE and not kernel.link_exists(witness or host_ifname(owner))
 
 
 def error(record: Element, taken: Element) -> CNIError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core import address, ruleset
-from core.attachment import NEVER_GONE, Attachment, hashed
+from core.attachment import Attachment, hashed
 from core.config import Section
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
@@ -138,23 +138,15 @@ def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
     return [name for name in names if name and name != attachment.ifname]
 
 
-def owner_comment(attachment: Attachment, prev_result: Result) -> str:
-    """The owner, and behind it the host interface that tells whether it lives, where that is not the one named by the owner."""
-    outside = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
-    if attachment.host_ifname in outside:
-        return attachment.owner
-    witness = [name for name in outside if name.startswith("veth")] or [NEVER_GONE]
-    return f"{attachment.owner} {witness[0]}"
-
-
-def plan(wanted: Options, attachment: Attachment, prev_result: Result) -> Plan:
-    """All that publishes the ports of one attachment."""
-    owner = owner_comment(attachment, prev_result)
+def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "") -> Plan:
+    """All that publishes the ports of one attachment. witness: what core.witness knows; CHECK does without."""
+    owner = f"{attachment.owner} {witness}".strip()
+    links = tuple(host_links(attachment, prev_result))
     made = Plan((TABLES[INET],), ())
     for size, cidr in container_addresses(prev_result, attachment.ifname).items():
         mappings = [item for item in wanted.mappings if item.host_ip is None or len(item.host_ip) == size]
         if mappings:
-            made += _family(wanted, owner, cidr, mappings, tuple(host_links(attachment, prev_result)))
+            made += _family(wanted, owner, cidr, mappings, links)
     _unique(made)
     return made if made.owned else Plan()
 

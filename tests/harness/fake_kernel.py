@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
+from core import witness
 from core.address import contains
 from core.attachment import network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
@@ -154,7 +155,8 @@ class FakeKernel:
             return next((self.seen(record, each) for each in ways if self.same_way(record, each)), None)
         if isinstance(record, Element):
             same = found and (found.data, found.chain) == (record.data, record.chain)
-            return found and changed(found, text=record.text if same else "something else")
+            owner = record.owner if found and found.owner.partition(" ")[0] == record.owner.partition(" ")[0] else found and found.owner
+            return found and changed(found, owner=owner, text=record.text if same else "something else")
         if isinstance(record, PortVlans) and not found and self.link(HOST, record.link):
             return changed(record, vlans=((1, True),))
         if isinstance(record, Address):
@@ -390,8 +392,8 @@ class FakeKernel:
     def look(self, place: str, *names: str) -> None:
         return
 
-    def link_exists(self, name: str) -> bool:
-        return self.link(HOST, name) is not None
+    def is_gone(self, comment: str) -> bool:
+        return witness.is_gone(self, comment)
 
     # -- once everything is made --------------------------------------------------------------------------------------
 

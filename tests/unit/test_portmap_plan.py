@@ -13,7 +13,7 @@ from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
 from core.rules import Map
 from core.ruleset import INET, TABLES, Chain
-from plugins.portmap_plan import Mapping, Options, container_addresses, options, owner_comment, plan
+from plugins.portmap_plan import Mapping, Options, container_addresses, host_links, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 OWNER = "net/c1/eth0"
@@ -199,19 +199,16 @@ def test_a_host_port_cannot_lead_to_two_places() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("interfaces", "comment"),
-    [
-        ([{"name": "br0"}, {"name": ATTACHMENT.host_ifname}], OWNER),
-        ([{"name": "br0"}, {"name": "veth1234abcd"}], f"{OWNER} veth1234abcd"),
-        ([{"name": "eth7"}], f"{OWNER} -"),
-        ([{"name": "veth0", "sandbox": "/netns/c1"}], f"{OWNER} -"),
-    ],
-)
-def test_the_witness_of_an_owner(interfaces: list[dict[str, str]], comment: str) -> None:
-    """P-47: behind the owner stands the host interface that tells whether it lives, unless that is ours; "-" for none."""
-    prev_result = previous(V4, interfaces=[*interfaces, {"name": "eth0", "sandbox": "/netns/c1"}])
-    assert owner_comment(ATTACHMENT, prev_result) == comment
+def test_a_witness_stands_behind_the_owner() -> None:
+    """P-47: in every element."""
+    made = plan(wanted({"hostPort": 8080, "containerPort": 80}), ATTACHMENT, previous(V4), "veth1 netns:1:2:/x")
+    assert {item.owner for item in made.owned if isinstance(item, Element)} == {f"{OWNER} veth1 netns:1:2:/x"}
+
+
+def test_which_links_are_the_hosts() -> None:
+    """Azure names the container's interface without its sandbox."""
+    interfaces = [{"name": "cbr0"}, {"name": "lxc1"}, {"name": "eth0"}, {"name": "veth0", "sandbox": "/x"}, {"mac": "02:00:00:00:00:01"}]
+    assert host_links(ATTACHMENT, previous(V4, interfaces=interfaces)) == ["cbr0", "lxc1"]
 
 
 @pytest.mark.parametrize(
