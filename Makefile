@@ -19,7 +19,7 @@ SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --
 ARGS    =
 
 .NOTPARALLEL:
-.PHONY: help run test needs test-source test-bundle lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
+.PHONY: help run test needs test-source test-bundle test-systems lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,9 @@ test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, 
 test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
 	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+
+test-systems:    ## as root: make run, bundle, install and test on fresh Debian 12, 13 and unstable, into docs/systems/; ARGS='--steps run trixie'
+	.ci/systems $(ARGS)
 
 lint: .venv/ready ## ruff, mypy --strict, layers, import budget
 	@mkdir -p $(PYTEST_DEBUG_TEMPROOT)
