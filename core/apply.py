@@ -41,6 +41,8 @@ def add(kernel: Any, plan: Plan, finish: Callable[[], T]) -> T:
             _heal(kernel, skeleton)
         return _finished(finish)
     except BaseException as error:
+        if not created and getattr(error, "same_container", False):
+            raise  # nothing was done, and the caller knows another place
         undo(kernel, [*created, *getattr(error, "under_way", ())])
         if any([isinstance(record, Chain) and record.entries for record in skeleton]):
             _quietly(kernel.sweep)  # this run may have made it, and every packet walks it

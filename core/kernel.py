@@ -127,10 +127,6 @@ class Kernel:
         """What stands under the key of each element. Raises OSError."""
         return firewall.standing(self, wanted)
 
-    def elements_in(self, family: str, name: str) -> list[Element]:
-        """The elements of one map; none where there is no such map. Raises OSError."""
-        return self.firewall.list(family, name)
-
     def elements_of(self, kind: Elements) -> list[Element]:
         """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
         return firewall.elements_of(self, kind)
@@ -179,6 +175,7 @@ class Kernel:
     def is_gone(self, comment: str) -> bool:
         """Whether the owner in an element's *comment* is provably gone. Raises OSError."""
         from core.witness import is_gone  # late: nearly always nothing stands in the way
+
         return is_gone(self, comment)
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def stale(kernel: Any, batch: list[Element]) -> list[Element]:
     """What stands in the way of a batch and may be replaced: our own remains, or those of an attachment that is gone.
 
-    Raises CNIError naming the owner of anything else.
+    Raises CNIError naming the owner of anything else; with the attribute same_container, if it is all our container's on other networks.
     """
     may_replace = judge(kernel)
+    behind: CNIError | None = None
     found: dict[tuple[str, str, bytes], Element] = {}
     remains: dict[str, Elements] = {}
     for record, taken in zip(batch, kernel.standing(batch)):
@@ -30,10 +31,15 @@ def stale(kernel: Any, batch: list[Element]) -> list[Element]:
         if taken is None:
             continue
         if not may_replace(record, taken):
-            raise error(record, taken)
+            if not is_same_container(record, taken):
+                raise error(record, taken)
+            behind = behind or error(record, taken)
+            behind.same_container = True  # type: ignore[attr-defined]
         found[_place(taken)] = taken
         if name(taken) == name(record):
             remains[record.map] = Elements(record.family, kin(record.map), name(record))
+    if behind:
+        raise behind
     for kind in dict.fromkeys(remains.values()):
         for item in kernel.elements_of(kind):
             found.setdefault(_place(item), item)
@@ -47,6 +53,11 @@ def _place(item: Element) -> tuple[str, str, bytes]:
 def name(item: Element) -> str:
     """The owner without the witness that may stand behind it."""
     return item.owner.partition(" ")[0]
+
+
+def is_same_container(one: Element, other: Element) -> bool:
+    """Whether both are ports of one container, on whatever networks."""
+    return "hostport" in one.map and one.owner.split("/")[1:2] == other.owner.split("/")[1:2]
 
 
 def judge(kernel: Any) -> Callable[[Element, Element], bool]:

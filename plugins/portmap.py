@@ -13,10 +13,11 @@ from core.plan import Element, Elements
 from core.record import replace
 from core.ruleset import INET, PORT_MAPS, PROTOCOLS
 from core.version import ALL
-from plugins.portmap_plan import Options, host_links, options, plan
+from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from core.protocol import Request
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "portmap"
 VERSIONS = ALL
-SPECIFIC = "hostip_"  # what the names of maps for one host address begin with
+MOST_LEVELS = 64  # networks of one container with the same port
 SERVICE_BYTES = 8  # protocol and port, at the end of every key
 KINDS = (Elements(INET, PORT_MAPS, ""),)
 
@@ -39,12 +40,29 @@ def add(request: Request) -> Result:
     wanted, prev_result = _configuration(request)
     if wanted.mappings:
         with _kernel(request) as kernel:
-            made = plan(wanted, request.attachment, prev_result, _witness(kernel, request.attachment, prev_result))
-            _clear_overlap(kernel, [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map])
-            apply.add(kernel, made, lambda: _forget_flows(kernel, list(made.owned)))
+            _publish(kernel, wanted, request.attachment, prev_result)
             for note in dict.fromkeys(kernel.notes):
                 _tell(note)
     return prev_result
+
+
+def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> None:
+    """On the first level of maps, or behind what another network of the same container has there; the kernel's refusal tells which is free."""
+    witness = _witness(kernel, attachment, prev_result)
+    made = plan(wanted, attachment, prev_result, witness)
+    first = [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map]
+    level = _free_level(kernel, first, whole=False)
+    while True:
+        if level > 1:
+            level = max(level, _free_level(kernel, first, whole=True))
+            made = plan(wanted, attachment, prev_result, witness, level)
+        try:
+            apply.add(kernel, made, lambda elements=made.owned: _forget_flows(kernel, elements))  # type: ignore[misc]
+            break
+        except CNIError as error:
+            if level == MOST_LEVELS or not getattr(error, "same_container", False):
+                raise
+        level += 1
 
 
 def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
@@ -73,37 +91,44 @@ def _kernel(request: Request) -> Any:
     return (request.kernel or Kernel)("")
 
 
-def _clear_overlap(kernel: Any, wanted: list[Element]) -> None:
-    """A port on every address and the same port on one address are different keys to the kernel, but one port to people.
+def _free_level(kernel: Any, wanted: list[Element], whole: bool) -> int:
+    """The level on which the *wanted* elements of the first can stand: behind what their own container has on other networks.
 
-    What a gone attachment left of the other kind would catch our packets, so it is deleted. Raises CNIError(PORT_TAKEN).
+    A port on every address and the same port on one address are different keys to the kernel, but one port to people; so are those of two levels.
+    What a gone attachment left there would catch our packets, so it is deleted. Raises CNIError(PORT_TAKEN).
+    whole: look at what has the same key on the first level, too; else the kernel will tell.
     """
-    found = _overlapping(kernel, wanted)
+    found = _overlapping(kernel, wanted, whole)
     if not found:
-        return
+        return 1
     from core import taken  # late: nearly always there is none
 
     may_replace = taken.judge(kernel)
     dead: list[object] = []
+    level = 1
     for item, other in found:
         deadline.check()
         if not may_replace(item, other):
-            raise taken.error(item, other)
-        if taken.name(other) != taken.name(item):
+            if not taken.is_same_container(item, other):
+                raise taken.error(item, other)
+            level = max(level, level_of(other.map, item.map.removeprefix(SPECIFIC)) + 1)
+        elif taken.name(other) != taken.name(item):
             dead.append(other)
     apply.raise_all(apply.delete(kernel, dict.fromkeys(dead)))
+    return level
 
 
-def _overlapping(kernel: Any, wanted: list[Element]) -> list[tuple[Element, Element]]:
-    """(element, one of the other kind for the same port), for each of these that stands."""
-    specific = [item for item in wanted if item.map.startswith(SPECIFIC)]
-    twins = [replace(item, map=item.map.removeprefix(SPECIFIC), key=item.key[-SERVICE_BYTES:]) for item in specific]
-    found = [(item, other) for item, other in zip(specific, kernel.standing(twins)) if other]
-    anywhere = {(item.map, item.key): item for item in wanted if not item.map.startswith(SPECIFIC)}
-    for name in dict.fromkeys([name for name, _ in anywhere]):
-        for other in kernel.elements_in(INET, SPECIFIC + name):
-            item = anywhere.get((name, other.key[-SERVICE_BYTES:]))
-            if item:
+def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[Element, Element]]:
+    """(element, another one for the same port), for each that stands."""
+    exact = {(item.map.removeprefix(SPECIFIC), item.key): item for item in wanted}
+    narrow = {(base, key[-SERVICE_BYTES:]): item for (base, key), item in exact.items() if len(key) > SERVICE_BYTES}
+    twins = [replace(item, map=item.map.removeprefix(SPECIFIC), key=item.key[-SERVICE_BYTES:]) for item in narrow.values()]
+    found = [(item, other) for item, other in zip(narrow.values(), kernel.standing(twins)) if other]
+    for base in dict.fromkeys([base for base, _ in exact]):
+        for other in kernel.elements_of(Elements(INET, (SPECIFIC + base, base if whole else f"{base}-"), "")):
+            service = other.key[-SERVICE_BYTES:]
+            item = exact.get((base, other.key)) or (exact if len(other.key) > SERVICE_BYTES else narrow).get((base, service))
+            if item and level_of(other.map, base):
                 found.append((item, other))
     return found
 
@@ -116,7 +141,7 @@ def _tell(words: str) -> None:
         return
 
 
-def _forget_flows(kernel: Any, elements: list[object]) -> None:
+def _forget_flows(kernel: Any, elements: Iterable[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
     for item in elements:
@@ -139,7 +164,18 @@ def check(request: Request) -> None:
     wanted, prev_result = _configuration(request)
     if wanted.mappings:
         with _kernel(request) as kernel:
-            difference.report(difference.check(kernel, plan(wanted, request.attachment, prev_result)))
+            found = difference.check(kernel, plan(wanted, request.attachment, prev_result))
+            level = _level_found(kernel, request.attachment) if found else 1
+            if level > 1:
+                found = difference.check(kernel, plan(wanted, request.attachment, prev_result, level=level))
+            difference.report(found)
+
+
+def _level_found(kernel: Any, attachment: Attachment) -> int:
+    """The level on which the attachment's ports stand; 1 where there are none."""
+    names = [item.map for item in kernel.elements_of(Elements(INET, PORT_MAPS, attachment.owner)) if "hostports" in item.map]
+    ends = [name.rpartition("-")[2] for name in names]
+    return max([int(end) for end in ends if end.isdigit() and len(end) < HASH_DIGITS], default=1)
 
 
 def delete(request: Request) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
 IPTABLES_KEYS = ("markMasqBit", "externalSetMarkChain")
+SPECIFIC = "hostip_"  # what the names of maps for one host address begin with
+HASH_DIGITS = 8  # of a condition, in the names of its maps
 LARGEST_PORT = 65535
 MOST_MAPPINGS = 5 * LARGEST_PORT  # every port of every protocol; a mistake in a range must not fill the memory
 LOOPBACK6 = bytes(15) + b"\1"
@@ -138,27 +140,30 @@ def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
     return [name for name in names if name and name != attachment.ifname]
 
 
-def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "") -> Plan:
-    """All that publishes the ports of one attachment. witness: what core.witness knows; CHECK does without."""
+def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "", level: int = 1) -> Plan:
+    """All that publishes the ports of one attachment. witness: what core.witness knows; CHECK does without.
+
+    level: which maps; those of level 2 are looked up behind those of level 1, and so on.
+    """
     owner = f"{attachment.owner} {witness}".strip()
     links = tuple(host_links(attachment, prev_result))
     made = Plan((TABLES[INET],), ())
     for size, cidr in container_addresses(prev_result, attachment.ifname).items():
         mappings = [item for item in wanted.mappings if item.host_ip is None or len(item.host_ip) == size]
         if mappings:
-            made += _family(wanted, owner, cidr, mappings, links)
+            made += _family(wanted, owner, cidr, mappings, links, level)
     _unique(made)
     return made if made.owned else Plan()
 
 
-def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping], links: tuple[str, ...]) -> Plan:
+def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping], links: tuple[str, ...], level: int) -> Plan:
     """The mappings of one family. links: the host's interfaces of the attachment."""
     size = len(cidr.address)
     made = Plan()
     suffix = ""
-    if size in wanted.conditions:
-        chain = conditional(size, wanted.conditions[size])
-        suffix = chain.name.removeprefix("hostports")
+    if size in wanted.conditions or level > 1:
+        chain = conditional(size, wanted.conditions.get(size), level)
+        suffix = chain.maps[0].name.removeprefix(f"hostports{ruleset.TAGS[size]}")
         made += Plan((chain,))
     elements = []
     for item in mappings:
@@ -174,19 +179,30 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
     return made
 
 
-def conditional(size: int, condition: Rule) -> Chain:
-    """The chain and maps of all mappings that share a condition."""
+def conditional(size: int, condition: Rule | None, level: int = 1) -> Chain:
+    """The chain and maps of all mappings that share a condition, or stand on a level behind the first, or both."""
     from core.expression import JUMP, Rule, decide  # late: as above
     from core.rules import port_maps, port_rules
 
     tag = ruleset.TAGS[size]
-    suffix = "-" + hashed(8, "", f"{tag} {condition.text}")
+    suffix = (f"-{hashed(HASH_DIGITS, '', f'{tag} {condition.text}')}" if condition else "") + (f"-{level}" if level > 1 else "")
     maps = tuple([item for item in port_maps(suffix) if tag + suffix in item.name])
     name = "ip" if size == 4 else "ip6"
     rules = [rule for rule in port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
-    guarded = tuple([Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules])
-    entry = (ruleset.FURTHER, Rule(f"jump hostports{suffix}", decide(JUMP, f"hostports{suffix}")))
-    return Chain(INET, f"hostports{suffix}", guarded, maps=maps, entries=(entry,))
+    if condition:
+        rules = [Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules]
+    chain = f"hostports{suffix}" if condition else f"hostports-{tag}{suffix}"
+    entry = (ruleset.FURTHER, Rule(f"jump {chain}", decide(JUMP, chain)))
+    return Chain(INET, chain, tuple(rules), maps=maps, entries=(entry,))
+
+
+def level_of(name: str, base: str) -> int:
+    """The level of a map for one or for any address whose first level is called *base*; 0 if it is no such map."""
+    kind, _, rest = name.removeprefix(SPECIFIC).partition(base)
+    number = rest[1:]
+    if kind or rest[:1] not in ("", "-"):
+        return 0
+    return 1 if not rest else int(number) if number.isdigit() and len(number) < HASH_DIGITS else 0
 
 
 def _unique(made: Plan) -> None:

@@ -367,10 +367,6 @@ class FakeKernel:
         """What stands under the key of each element."""
         return [self.find(each) for each in wanted]
 
-    def elements_in(self, family: str, name: str) -> list[Element]:
-        """The elements of one map."""
-        return [changed(each, text="") for each in self.world.of(Element) if (each.family, each.map) == (family, name)]
-
     def elements_of(self, kind: Elements) -> list[Element]:
         """The elements that carry an owner, or any."""
         mine = [each for each in self.world.of(Element) if each.family == kind.family and each.map.startswith(kind.maps)]
