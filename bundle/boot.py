@@ -10,16 +10,16 @@ import sys
 from _codecs import register
 from _imp import create_builtin, create_dynamic, exec_builtin, exec_dynamic
 from marshal import loads
-from posix import O_CLOEXEC, open, pread, readlink
+from posix import O_CLOEXEC, _exit, open, pread, readlink, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # From interpreter.c: our name as the caller wrote it, the bundle's folder of contents, whether the interpreter stands after its core
-    # phase, and its own functions.
-    CALLED: str
+    # From interpreter.c: our name as the caller wrote it and the path that was executed, the bundle's folder of contents, whether the
+    # interpreter stands after its core phase, and its own functions.
+    CALLED: tuple[str, str]
     CONTENTS: str
     EARLY: bool
     interpreter: Any
@@ -93,11 +93,31 @@ def lend(name: str, origin: str) -> None:
     (exec_dynamic if origin else exec_builtin)(module)
 
 
-def plugin(path: str) -> str:
-    """Which of ours is called by *path*; a link may have a name of its own. Raises OSError."""
-    while (name := path[path.rfind("/") + 1 :]) not in PLUGINS:
-        target = readlink(path)
-        path = target if target.startswith("/") else path[: path.rfind("/") + 1] + target
+def plugin() -> str:
+    """Which of ours is called. A link may have any name; a copy has to end in the name of what it was copied from (cnv-bridge)."""
+    for path in CALLED:
+        found = linked(path)
+        if found:
+            return found
+    for path in CALLED[1], CALLED[0]:
+        for name in PLUGINS:
+            if path.endswith("-" + name):
+                return name
+    shown = "".join([each if " " <= each <= "~" and each not in '"\\' else "?" for each in CALLED[1][-200:]])
+    names = ", ".join(PLUGINS)
+    msg = f"{shown}: call it by one of the names {names}, by a name that ends in one of them behind a dash, or through a link to one of them"
+    write(1, f'{{"cniVersion": "1.1.0", "code": 999, "msg": "{msg}"}}'.encode())
+    _exit(1)
+
+
+def linked(path: str) -> str:
+    """The plugin that *path* names, itself or at the end of links; "" for none."""
+    try:
+        while (name := path[path.rfind("/") + 1 :]) not in PLUGINS:
+            target = readlink(path)
+            path = target if target.startswith("/") else path[: path.rfind("/") + 1] + target
+    except (OSError, ValueError):
+        return ""
     return name
 
 
@@ -114,5 +134,5 @@ for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
 if EARLY:
     sys.meta_path.append(Cold)
-together: dict[str, Any] = loads(pread(FILE, *PLUGINS[plugin(CALLED)]))
+together: dict[str, Any] = loads(pread(FILE, *PLUGINS[plugin()]))
 exec(together.pop(""), {"__name__": "__main__"})

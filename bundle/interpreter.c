@@ -16,6 +16,7 @@
 #include <marshal.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,11 +47,19 @@ LACKED
 
 static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
 
-/* The only error that no Python code can tell. */
+/* The errors that no Python code can tell. */
+static int tell(const char *where, const char *what)
+{
+    dprintf(1, "{\"cniVersion\": \"1.1.0\", \"code\": 999, \"msg\": \"");
+    for (const char *each = where; *each; each++) /* a path may hold anything */
+        dprintf(1, "%c", *each < ' ' || *each > '~' || *each == '"' || *each == '\\' ? '?' : *each);
+    dprintf(1, "%s\"}\n", what);
+    return 1;
+}
+
 static int fail(const char *what)
 {
-    dprintf(1, "{\"cniVersion\": \"1.0.0\", \"code\": 999, \"msg\": \"%s: this bundle is damaged: install it again\"}\n", what);
-    return 1;
+    return tell(what, ": this bundle is damaged: install it again");
 }
 
 /* What core.main does for standard descriptors that are closed, before we open files ourselves: they fail as closed ones would. */
@@ -177,17 +186,20 @@ static PyObject *boot_code(void)
     return size > 0 ? PyMarshal_ReadObjectFromString(marshalled, size) : PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
 }
 
-/* Run boot.py with CALLED, our name, CONTENTS, EARLY, and our functions. Does not return unless something is broken. */
+/* Run boot.py with CALLED, the names by which we may have been called, CONTENTS, EARLY, and our functions. Does not return unless something is
+ * broken. The first name is the caller's to choose; the second is the path that the kernel was told to execute. */
 static int boot(const char *called)
 {
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    PyObject *names = Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(called), PyUnicode_DecodeFSDefault(executed ? executed : ""));
     PyObject *globals = PyDict_New(), *code = boot_code(), *module, *done;
     static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_interpreter", NULL, -1, functions, NULL, NULL, NULL, NULL};
-    if (!globals || !code || !(module = PyModule_Create(&definition)))
+    if (!names || !globals || !code || !(module = PyModule_Create(&definition)))
         return -1;
     if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
         PyDict_SetItemString(globals, "interpreter", module) < 0 ||
         PyDict_SetItemString(globals, "EARLY", STOPS_EARLY ? Py_True : Py_False) < 0 ||
-        PyDict_SetItemString(globals, "CALLED", PyUnicode_DecodeFSDefault(called)) < 0 ||
+        PyDict_SetItemString(globals, "CALLED", names) < 0 ||
         PyDict_SetItemString(globals, "CONTENTS", PyUnicode_DecodeFSDefault(contents)) < 0)
         return -1;
     done = PyEval_EvalCode(code, globals, globals);
@@ -198,13 +210,16 @@ static int boot(const char *called)
 int main(int count, char **arguments)
 {
     PyStatus status;
-    ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib");
-    if (length <= 0 || count < 1)
-        return fail("/proc/self/exe");
-    copy_data();
+    ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT);
     occupy_closed_descriptors();
+    if (length <= 0)
+        return tell("/proc/self/exe", ": cannot be read, and tells where this executable lies: is /proc mounted?");
+    copy_data();
     contents[length] = 0;
-    strcpy(strrchr(contents, '/') + 1, "lib");
+    strcpy(strrchr(contents, '/') + 1, "lib/" BOOT);
+    if (access(contents, F_OK) < 0)
+        return tell(contents, " is missing: an executable needs the folder lib beside it; copy the whole folder, or make a link to the executable");
+    *strrchr(contents, '/') = 0;
 
     signal(SIGPIPE, SIG_IGN); /* who stops listening is an error of write(2), not our death: as every Python has it */
     signal(SIGXFSZ, SIG_IGN);
@@ -216,7 +231,7 @@ int main(int count, char **arguments)
     if (_PySignal_Init(0) < 0)
         return fail("signals");
 #endif
-    if (boot(arguments[0]) < 0) {
+    if (boot(count ? arguments[0] : "") < 0) {
         PyErr_Print();
         return fail(BOOT);
     }

@@ -1,16 +1,19 @@
 """JSON in and out, with the rules of the reference's decoder and without the cost of the json package.
 
 Law: bytes in, plain values out; whatever is wrong is one CNIError with code DECODING_FAILURE. What parse lets in, render can
-put out: no surrogates, no infinity, no nesting deeper than DEPTH.
+put out: no surrogates, no nesting deeper than DEPTH, and numbers that no machine holds as the digits that they came in.
 Numbers without fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted.
 """
 
 from __future__ import annotations
 
+import sys
+
 from core.errors import DECODING_FAILURE, CNIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 PARTS: tuple[Any, Any, Any] = (None, None, None)  # how an object, a list and a string are read; the C scanner knows it itself
@@ -24,7 +27,8 @@ except ImportError:  # another Python: the public package, whose scanner has to 
     PARTS = (JSONObject, JSONArray, scanstring)
 
 WHITESPACE = " \t\n\r"
-DEPTH = 100  # levels of nesting; far more than a configuration has, and far less than would exhaust the stack
+DEPTH = 10_000  # levels of nesting, as many as the reference takes; the C scanner needs less than 2 MiB of stack for them
+INDENTED = 50  # levels that are indented: below, the margins would be most of the text
 CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
@@ -41,14 +45,31 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if value in (INFINITY, -INFINITY):
-        raise ValueError(f"number {digits[:40]} is out of range")
+INFINITY = float("inf")
+
+
+class Huge(float):
+    """A number that no float or int of ours holds: it is infinite to whoever reads it, and printed as it came."""
+
+    digits: str
+
+
+def _huge(digits: str) -> Huge:
+    value = Huge(digits)
+    value.digits = digits
     return value
 
 
-INFINITY = float("inf")
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return _huge(digits) if value in (INFINITY, -INFINITY) else value
+
+
+def _whole(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts
+        return _huge(digits)
 
 
 class _Rules:
@@ -58,7 +79,7 @@ class _Rules:
     object_hook = None
     object_pairs_hook = staticmethod(_last_wins)
     parse_float = staticmethod(_finite)
-    parse_int = int
+    parse_int = staticmethod(_whole)
     parse_constant = staticmethod(_no_constant)
     memo: dict[str, str] = {}
     parse_object, parse_array, parse_string = PARTS
@@ -73,14 +94,27 @@ def parse(data: bytes, what: str) -> Any:
     text = data.decode("utf-8", "replace")
     start = len(text) - len(text.lstrip(WHITESPACE))
     try:
-        value, end = make_scanner(_Rules)(text, start)  # type: ignore[arg-type]
+        value, end = _stacked(1, make_scanner(_Rules), text, start)  # type: ignore[arg-type]
         if text[end:].strip(WHITESPACE):
             raise ValueError("text behind the JSON document")
         if text.count("{") + text.count("[") > DEPTH and _is_deep(value):
             raise RecursionError
     except (StopIteration, SystemError, ValueError, TypeError, RecursionError) as error:
         raise CNIError(DECODING_FAILURE, f"cannot decode {what}: {_reason(text, error)}") from None
-    return _without_surrogates(value) if "\\u" in text else value
+    return _stacked(4, _without_surrogates, value) if "\\u" in text else value
+
+
+def _stacked(calls: int, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do *work*, which takes so many *calls* for each level; once more, with room for DEPTH levels, if what it works on nests deep."""
+    try:
+        return work(*arguments)
+    except RecursionError:
+        usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(calls * DEPTH + usual)
+        try:
+            return work(*arguments)
+        finally:
+            sys.setrecursionlimit(usual)
 
 
 def parse_object(data: bytes, what: str) -> dict[str, Any]:
@@ -136,26 +170,34 @@ def _string(text: str) -> str:
     return encode_basestring_ascii(_replaced(text)) if "\\ud" in encoded else encoded
 
 
-def render(value: Any, indent: int | None = None, _level: int = 0) -> str:
+def render(value: Any, indent: int | None = None) -> str:
     """Encode plain values as JSON: ASCII, compact or with *indent* spaces a level, no final newline either way.
 
     Raises TypeError for what is no JSON value, ValueError for a number that is not finite.
     """
+    text: str = _stacked(4, _render, value, indent, 0)
+    return text
+
+
+def _render(value: Any, indent: int | None, above: int) -> str:
     if isinstance(value, str):
         return _string(value)
     if value is None or isinstance(value, bool):
         return CONSTANTS[value]
     if isinstance(value, (int, float)):
+        if isinstance(value, Huge):
+            return value.digits
         if value != value or value in (INFINITY, -INFINITY):  # only NaN differs from itself
             raise ValueError(f"{value} is no JSON number")
         return repr(value)
-    level = _level + 1
+    level = above + 1
+    indent = indent if level <= INDENTED else None
     if isinstance(value, dict):
         colon = ":" if indent is None else ": "
-        items = [f"{_string(key)}{colon}{render(below, indent, level)}" for key, below in value.items()]
+        items = [f"{_string(key)}{colon}{_render(below, indent, level)}" for key, below in value.items()]
         opening, closing = "{}"
     elif isinstance(value, (list, tuple)):
-        items = [render(below, indent, level) for below in value]
+        items = [_render(below, indent, level) for below in value]
         opening, closing = "[]"
     else:
         raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from core.protocol import Plugin
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"  # ours
+REFERENCE = "1.9.1"  # the release of the Go suite whose behaviour we match; hosts ask for features by it
 
 
 def read_stdin() -> bytes:
@@ -67,9 +68,9 @@ def occupy_closed_descriptors() -> None:
 
 
 def about(plugin: Plugin) -> bytes:
-    """What a bare call tells an administrator."""
+    """What a bare call tells an administrator, and hosts that read it: one semantic version, ours its build metadata."""
     versions = ", ".join(plugin.VERSIONS)
-    return f"CNI {plugin.NAME} plugin {VERSION} (cniwire)\nCNI protocol versions supported: {versions}\n".encode()
+    return f"CNI {plugin.NAME} plugin v{REFERENCE}+cniwire.{VERSION}\nCNI protocol versions supported: {versions}\n".encode()
 
 
 def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]) -> int:

@@ -199,8 +199,11 @@ def mac_text(mac: bytes) -> str:
 
 
 def mac_parse(text: str) -> bytes:
-    """The 6 bytes of a unicast MAC, separated by : or -. Raises ValueError."""
+    """The 6 bytes of a unicast MAC, separated by : or -, or in three groups with dots. Raises ValueError."""
     parts = text.replace("-", ":").split(":")
+    groups = text.split(".")
+    if len(groups) == 3 and all([len(group) == 4 for group in groups]):
+        parts = [group[at : at + 2] for group in groups for at in (0, 2)]
     if len(parts) != 6 or not all([len(part) == 2 for part in parts]):
         raise ValueError(f"invalid MAC {text!r}")
     mac = bytes.fromhex("".join(parts))

@@ -39,7 +39,7 @@ def gate(command: str, wanted: str, supported: tuple[str, ...]) -> None:
     needed = NEEDED.get(command)
     sides = f"config is {wanted!r}, plugin supports {list(supported)}"
     if needed and not at_least(wanted, needed):
-        details = f"config is {wanted!r}, {command} needs {needed}"
+        details = "" if command == "CHECK" else f"config is {wanted!r}, {command} needs {needed}"  # the reference's words, which tests compare whole
         raise CNIError(INCOMPATIBLE_VERSION, f"config version does not allow {command}", details)
     if needed and not any(at_least(version, wanted) for version in supported):
         raise CNIError(INCOMPATIBLE_VERSION, f"plugin version does not allow {command}", sides)

@@ -79,15 +79,53 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
     assert (done.returncode, "✔" in (done.stdout + done.stderr).decode()) == (0, True)
 
 
-@pytest.mark.parametrize("missing", ["lib/cniwire.boot", "lib/cniwire.modules"])
-def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize(("missing", "advice"), [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")])
+def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, missing: str, advice: str) -> None:
     """A copy that was cut short, for example. One JSON error all the same."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     (copy / missing).unlink()
     done = subprocess.run([copy / "bridge"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
     error = json.loads(done.stdout)
-    assert (done.returncode, error["code"], "install it again" in error["msg"]) == (1, 999, True)
+    assert (done.returncode, error["code"], advice in error["msg"]) == (1, 999, True)
+
+
+@pytest.mark.parametrize(("name", "plugin"), [("cnv-bridge", "bridge"), ("buildkit-cni-host-local", "host-local"), ("my-portmap", "portmap")])
+def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(bundle: Path, tmp_path: Path, name: str, plugin: str) -> None:
+    """OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge: copies beside lib, wherever they were copied from."""
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy, symlinks=True)
+    shutil.copy(copy / "bridge", copy / name)
+    done = subprocess.run([copy / name], env={}, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith(f"CNI {plugin} plugin v")
+
+
+@pytest.mark.parametrize("name", ["whatever", 'a"b\\c', "new\nline", "bytes-\udcff", "mybridge"])
+def test_a_copy_whose_name_tells_nothing_says_how_to_call_it(bundle: Path, tmp_path: Path, name: str) -> None:
+    """One JSON error, and no traceback."""
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy, symlinks=True)
+    shutil.copy(copy / "bridge", copy / name)
+    done = subprocess.run([copy / name], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    assert (done.returncode, done.stderr, "bridge, host-local, portmap" in json.loads(done.stdout)["msg"]) == (1, b"", True)
+
+
+@pytest.mark.parametrize("folder", ["usual", 'odd "folder\\\n'])
+def test_an_executable_without_its_folder_says_what_is_missing(bundle: Path, tmp_path: Path, folder: str) -> None:
+    """What an installer does that knows single files only: cp bridge host-local portmap /host/opt/cni/bin."""
+    (tmp_path / folder).mkdir()
+    shutil.copy(bundle / "portmap", tmp_path / folder)
+    done = subprocess.run([tmp_path / folder / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    error = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, error["code"]) == (1, b"", 999)
+    assert "lib/cniwire.boot is missing" in error["msg"]
+
+
+@pytest.mark.parametrize("zeroth", ["", "x" * 5000, "/nowhere/at/all", "bytes-\udcff", "lib", "../.."])
+def test_what_the_caller_calls_us_does_not_matter(bundle: Path, zeroth: str) -> None:
+    """argv[0] is the caller's to choose; the kernel knows what it executes."""
+    done = subprocess.run([zeroth], executable=bundle / "portmap", env={}, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("CNI portmap plugin v")
 
 
 def test_the_interpreter_started_as_usual_gives_the_same_answers(bundle: Path, tmp_path: Path) -> None:

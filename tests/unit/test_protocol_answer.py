@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from core.document import DEPTH
 from core.errors import CNIError
 from core.protocol import Request, respond
 from core.version import ALL
@@ -200,9 +201,12 @@ def test_stdin_is_not_read_before_the_environment_is_in_order(command: str) -> N
 
 
 def test_a_deep_configuration_is_refused_whatever_the_interpreter_can_take() -> None:
-    """S-42: what is let in has to come out again, after the work is done."""
-    for levels in (200, sys.getrecursionlimit() * 200):
+    """S-42: what is let in has to come out again, after the work is done. As deep as the reference goes we go, and no deeper."""
+    for levels in (DEPTH, sys.getrecursionlimit() * 200):
         deep = b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}"
         code, document = answer(Stub(), environ(), deep)
         assert (code, document["code"]) == (1, 6)
-        assert document["msg"] == "cannot decode network configuration: it nests deeper than 100 levels"
+        assert document["msg"] == "cannot decode network configuration: it nests deeper than 10000 levels"
+    for levels in (200, DEPTH - 1):
+        code, output = respond(Stub(), environ(), lambda: b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}")  # noqa: B023
+        assert (code, json.loads(output or b"{}").get("code")) == (0, None)

@@ -33,7 +33,7 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSE
 @pytest.mark.parametrize("command", [*COMMANDS, "other"])
 @pytest.mark.parametrize(
     "stdin",
-    [b"", b" \n", b"{", b"{} x", b"[]", b"null", b'"n1"', b"7", b"\xff", b"\xef\xbb\xbf{}", b"{'name': 1}", b'{"name": NaN}', b'{"a": 1e999}'],
+    [b"", b" \n", b"{", b"{} x", b"[]", b"null", b'"n1"', b"7", b"\xff", b"\xef\xbb\xbf{}", b"{'name': 1}", b'{"name": NaN}'],
 )
 def test_stdin_that_is_no_json_object_is_a_decoding_failure(command: str, stdin: bytes) -> None:
     """S-42."""

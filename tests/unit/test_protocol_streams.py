@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.main import REFERENCE, VERSION
 from tests.harness.stub import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +88,7 @@ def test_a_bare_call_tells_what_it_is(plugin: Sequence[str], command: str | None
     os.close(read)
     os.close(write)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr == b"CNI stub plugin 0.1.0 (cniwire)\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    assert done.stderr.decode() == f"CNI stub plugin v{REFERENCE}+cniwire.{VERSION}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
 
 
 def test_a_bare_call_with_a_closed_stderr_does_not_crash(plugin: Sequence[str]) -> None:

@@ -80,6 +80,13 @@ def test_backends_that_there_are(backend: str | None) -> None:
     wiring.masquerade_backend(Section({"ipMasqBackend": backend}))
 
 
+@pytest.mark.parametrize("text", ["02:42:ac:11:00:09", "02-42-AC-11-00-09", "0242.ac11.0009", "0242.AC11.0009"])
+def test_a_mac_in_any_form_that_the_reference_reads(text: str) -> None:
+    """B-30 B-31"""
+    for config, args in (({"runtimeConfig": {"mac": text}}, {}), ({"args": {"cni": {"mac": text}}}, {}), ({}, {"MAC": text})):
+        assert wiring.container_mac(Section(config), args) == bytes.fromhex("0242ac110009")
+
+
 @pytest.mark.parametrize(
     ("config", "args", "words"),
     [
@@ -87,7 +94,9 @@ def test_backends_that_there_are(backend: str | None) -> None:
         ({"runtimeConfig": {"mac": "01:00:00:00:00:01"}}, {}, ["runtimeConfig.mac"]),
         ({"args": {"cni": {"mac": "00:00:00:00:00:00"}}}, {}, ["args.cni.mac"]),
         ({}, {"MAC": "horse"}, ["CNI_ARGS", "MAC", "horse"]),
-        ({}, {"MAC": "0200.0000.0001"}, ["CNI_ARGS", "MAC"]),
+        ({}, {"MAC": "0200.0000.01"}, ["CNI_ARGS", "MAC"]),
+        ({}, {"MAC": "0100.0000.0001"}, ["CNI_ARGS", "MAC"]),
+        ({}, {"MAC": "02.00.00.00.00.01"}, ["CNI_ARGS", "MAC"]),
     ],
     ids=str,
 )
