@@ -49,13 +49,10 @@ class Place:
         return Path(f"{os.path.abspath(self.destdir)}{path}" if self.destdir else path)
 
     def links(self) -> dict[str, str]:
-        """Each link outside of lib/cniwire, and its target. Within the prefix they are relative, so that the prefix can be moved."""
+        """Each link outside of lib/cniwire, and its target, absolute: the folder of a link may be a link itself."""
         current = f"{self.lib}/{CURRENT}"
         links = {f"{self.bindir}/{name}": f"{current}/{name}" for name in PLUGINS}
-        for path, target in SHARED.items():
-            whole = f"{self.prefix}/{path}"
-            links[whole] = os.path.relpath(f"{current}/{target}", os.path.dirname(whole))
-        return links
+        return {**links, **{f"{self.prefix}/{path}": f"{current}/{target}" for path, target in SHARED.items()}}
 
     def is_ours(self, path: str) -> bool:
         """Whether what stands at *path* is a link into lib/cniwire."""

@@ -61,7 +61,11 @@ def deposit(bundle: Path, lib: Path) -> str:
     fresh = lib / FRESH
     discard(fresh)  # of one that was interrupted
     try:
-        shutil.copytree(bundle, fresh, symlinks=True)
+        try:
+            shutil.copytree(bundle, fresh, symlinks=True)
+        except shutil.Error as error:
+            path, _, reason = error.args[0][0]  # of all that could not be copied, the first
+            raise Refused(f"cannot copy {path}: {reason}") from None
         for path in (fresh, *fresh.rglob("*")):
             if not path.is_symlink():  # readable by all, whoever built it under whatever umask
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

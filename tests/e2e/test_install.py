@@ -304,5 +304,31 @@ def test_places_that_cannot_be_are_refused(bundle: Path, node: Node, prefix: str
     assert node.tree() == before
 
 
+def test_a_disk_that_is_full_keeps_the_old_suite(bundle: Path, node: Node) -> None:
+    """One line, nothing left behind."""
+    small = node.folder / "usr"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "cniwire-test", small], check=True)
+    try:
+        node.install(bundle)
+        before = node.tree()
+        subprocess.run(["fallocate", "-l", "20M", small / "ballast"], check=True)
+        said = node.install(bundle, succeeds=False)
+        assert (said.count("\n"), "No space left on device" in said, "nothing was installed" in said) == (1, True, True)
+        (small / "ballast").unlink()
+        assert node.tree() == before
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_the_folder_of_a_link_may_be_a_link(bundle: Path, node: Node) -> None:
+    (node.folder / "elsewhere" / "bin").mkdir(parents=True)
+    node.prefix.mkdir()
+    (node.prefix / "bin").symlink_to(node.folder / "elsewhere" / "bin")
+    node.install(bundle)
+    done = subprocess.run([node.folder / "elsewhere" / "bin" / "cniwire", "--help"], capture_output=True)
+    assert done.returncode == 0
+
+
 def test_uninstalling_what_was_never_installed_says_so(bundle: Path, node: Node) -> None:
     assert "nothing is installed there" in node.uninstall(succeeds=False)
