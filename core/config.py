@@ -185,10 +185,11 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
 def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
     """The (container ID, ifname) that GC has to keep; None when the key is absent, which means "do nothing".
 
+    Present and null is an empty list: that is how libcni writes one when nothing is alive, here alone null does not mean absent.
     An incomplete entry is an error: what it was meant to keep would be deleted.
     Spec: section 2 "GC". Raises CNIError(INVALID_CONFIG).
     """
-    for key in VALID_ATTACHMENTS:
-        if key in config:
-            return {(item.needed("containerID"), item.needed("ifname")) for item in config.sections(key)}
+    given = {key.lower() for key in config.values}
+    for key in [key for key in VALID_ATTACHMENTS if key in config] or [key for key in VALID_ATTACHMENTS if key in given]:
+        return {(item.needed("containerID"), item.needed("ifname")) for item in config.sections(key)}
     return None

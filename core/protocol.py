@@ -95,7 +95,7 @@ def respond(
         deadline.limit(_budget(command, config))
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
-            _check_foreign_netns(environ)
+            environ = _foreign(command, environ)
         request = _request(plugin.NAME, command, config, wanted, environ, stdin, siblings or {}, kernel)
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
         if command != "ADD" or result is None:
@@ -217,17 +217,21 @@ def _check_name(config: Section) -> None:
         raise CNIError(errors.INVALID_CONFIG, "invalid characters in network name", name)
 
 
-def _check_foreign_netns(environ: Mapping[str, str]) -> None:
-    """The container's namespace must not be our own; a path that cannot be opened is somebody else's complaint.
+def _foreign(command: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, whose CNI_NETNS must not be our own namespace; a path that cannot be opened is somebody else's complaint.
 
-    The reference looks after the work is done; we look before, so that nothing has to be undone.
+    The reference looks after the work is done; we look before, so that nothing has to be undone. For DEL the container's is gone then: its
+    process has died, and the number in /proc/PID/ns/net is another's by now. Raises CNIError(INVALID_NETNS).
     """
     if environ.get("CNI_NETNS_OVERRIDE", "").lower() in ("1", "true") or not environ.get(NETNS):
-        return
+        return environ
     try:
         theirs, ours = system.stat(environ[NETNS]), system.stat("/proc/self/ns/net")
     except (OSError, ValueError):
-        return
+        return environ
     if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+        if command == "DEL":
+            return {**environ, NETNS: ""}
         complaint = f"CNI_NETNS {environ[NETNS]} is the plugin's own network namespace"
         raise CNIError(errors.INVALID_NETNS, complaint, "it has to be the container's")
+    return environ

@@ -1,9 +1,11 @@
 """bridge DEL and GC on a real kernel: what was made for the attachment is gone, whatever else is gone already."""
 
+import os
+
 import pytest
 
 from core.links import newborn_group
-from tests.harness.configs import bridge, host_local
+from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Host
 
 WIRED = ("10.1.0.0/24", "fd01::/64")
@@ -116,4 +118,22 @@ def test_gc_removes_a_veth_that_was_killed_before_it_got_its_alias(host: Host) -
     before = host.state()
     host.run(f"ip link add vethfeedc0ffee1 group {newborn_group('net')} type veth peer name x1")
     net.gc(alive)
+    assert host.state() == before
+
+
+@pytest.mark.parametrize("path", [f"/proc/{os.getpid()}/ns/net", "/proc/self/ns/net"])
+def test_del_with_a_recycled_pid_frees_what_the_container_had(host: Host, path: str) -> None:
+    """B-24: the container's process is dead, and its number is a process of the host by now. Nothing of the host's is touched."""
+    net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True), PORTMAP)
+    net.add(host.container("c1"), portMappings=[mapping(8080)])
+    net.delete(host.children[0])  # type: ignore[arg-type]
+    host.run("ip link add eth0 type veth peer name eth0peer")
+    before = host.state()
+    net.add(host.children[0], portMappings=[mapping(8080)])  # type: ignore[arg-type]
+    assert host.state() != before
+    host.children[0].close()
+    for _ in range(2):
+        for config in reversed(net.plugins):
+            answer = host.call("DEL", net.derived(config), "c1", CNI_NETNS=path)
+            assert answer.exit_code == 0, answer
     assert host.state() == before

@@ -62,6 +62,42 @@ def test_gc_with_nothing_alive_leaves_what_is_shared(host: Host) -> None:
     assert {line.split()[2] for line in gone} == {"chain", "rule"}
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"cni.dev/valid-attachments": None, "cni.dev/attachments": None},
+        {"cni.dev/valid-attachments": None},
+        {"cni.dev/attachments": None},
+        {"CNI.dev/Valid-Attachments": None},
+    ],
+    ids=str,
+)
+def test_gc_with_null_is_gc_with_an_empty_list(host: Host, keys: dict[str, None]) -> None:
+    """What libcni sends, and CRI-O with it after a reboot, when nothing is alive: a nil slice. In every plugin and in IPAM."""
+    net = chain(host)
+    add(net, "c1", "c2")
+    assert lines_of(host, "c1/eth0", "c2/eth0")
+    for config in net.plugins:
+        assert host.call("GC", {**net.derived(config), **keys}) == Answer(0, None, "")
+    assert not lines_of(host, "c1/eth0", "c2/eth0")
+    alone = host.network({"type": "host-local", "ipam": net.plugins[0]["ipam"]})
+    alone.add(host.children[0])  # type: ignore[arg-type]
+    assert host.call("GC", {**alone.derived(alone.plugins[0]), **keys}) == Answer(0, None, "")
+    assert not lines_of(host, "c1/eth0")
+
+
+def test_gc_takes_the_list_before_the_null(host: Host) -> None:
+    """One of the two names is null, the other is not: somebody is alive."""
+    net = chain(host)
+    add(net, "c1", "c2")
+    alive, names = [{"containerID": "c1", "ifname": "eth0"}], ("cni.dev/valid-attachments", "cni.dev/attachments")
+    for keys in (dict(zip(names, (None, alive), strict=True)), dict(zip(names, (alive, None), strict=True))):
+        for config in net.plugins:
+            assert host.call("GC", {**net.derived(config), **keys}) == Answer(0, None, "")
+        assert lines_of(host, "c1/eth0")
+        assert not lines_of(host, "c2/eth0")
+
+
 def test_gc_spares_other_networks(host: Host) -> None:
     """Even one whose name begins alike, on the same bridge and in the same table."""
     net, other = chain(host), chain(host, "net2", ("10.2.0.0/24",), bridge="br1")

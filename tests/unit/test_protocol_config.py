@@ -153,14 +153,21 @@ def test_a_plugin_with_a_version_that_cannot_be_compared_is_a_decoding_failure(c
     assert error(Stub(versions=["0.1.0", "adsfsadf"]), environ(command))["code"] == 6
 
 
-@pytest.mark.parametrize("command", ["ADD", "DEL"])
-def test_our_own_netns_is_refused_before_the_handler_runs(command: str, tmp_path: Path) -> None:
+def test_our_own_netns_is_refused_before_the_handler_runs(tmp_path: Path) -> None:
     """S-48."""
     link = tmp_path / "netns"
     link.symlink_to("/proc/self/ns/net")
     for path in ("/proc/self/ns/net", f"/proc/{os.getpid()}/ns/net", str(link)):
-        found = error(Stub(), environ(command, CNI_NETNS=path))
+        found = error(Stub(), environ("ADD", CNI_NETNS=path))
         assert (found["code"], found["msg"]) == (8, f"CNI_NETNS {path} is the plugin's own network namespace")
+
+
+def test_del_takes_our_own_netns_as_one_that_is_gone() -> None:
+    """S-48: code 8 would be told at every retry, and what the container had would stay. Delegates are told the same."""
+    stub = Stub()
+    assert answer(stub, environ("DEL", CNI_NETNS=f"/proc/{os.getpid()}/ns/net")) == (0, None)
+    ((_, request),) = stub.calls
+    assert (request.attachment.netns, request.environ["CNI_NETNS"]) == ("", "")
 
 
 @pytest.mark.parametrize("command", ["ADD", "DEL"])
