@@ -5,7 +5,7 @@
     tcp|udp|sctp|th sport|dport       [==|!=]   PORT or PORT-PORT
     meta mark, mark                   [==|!=]   NUMBER
 
-Several matches may follow one another; all have to hold. Pure.
+Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` stands for any of several (!=: for none of them). Pure.
 """
 
 from __future__ import annotations
@@ -32,27 +32,72 @@ from core.message import pack
 from core.ruleset import PROTOCOLS
 
 OPERATORS = {"==": EQ, "!=": NEQ}
+MOST_WAYS = 64
+SIDES = {"-s": "saddr", "--source": "saddr", "--src": "saddr", "-d": "daddr", "--destination": "daddr", "--dst": "daddr"}
 SIZES = {"ip": 4, "ip6": 16}
 PORT_FIELDS = {"sport": 0, "dport": 2}
 
 
+class Choice(Rule):
+    """A match of any of several: nft has no sets without a name that would be worth theirs, so each becomes a rule."""
+
+    text: str
+    expressions: bytes
+    alternatives: tuple[Rule, ...] = ()
+
+
 def compile_words(words: list[str]) -> Rule:
     """The matches of *words* as one Rule without a verdict. Raises ValueError naming the word that is not understood."""
-    tokens = " ".join(words).split()
+    tokens = " ".join(words).replace("{", " { ").replace("}", " } ").split()
     if not tokens:
         raise ValueError("want a match, found nothing")
-    texts, expressions = [], b""
+    texts, ways = list[str](), [Rule("", b"")]
     while tokens:
+        if tokens[0] in ("iif", "oif"):
+            raise ValueError(f"want iifname and the name of an interface, found {' '.join(tokens[:2])!r}")
         size = 1 if tokens[0] in ("iifname", "mark") else 2
         field, rest = tokens[:size], tokens[size:]
         operator = rest.pop(0) if rest[:1] and rest[0] in OPERATORS else "=="
         if not rest:
             raise ValueError(f"want a value behind {' '.join(tokens)!r}")
-        text, match = _match(field, OPERATORS[operator], rest[0])
-        texts.append(text.replace(" VALUE ", " != " if operator == "!=" else " "))
-        expressions += match
-        tokens = rest[1:]
-    return Rule(" ".join(texts), expressions)
+        values, tokens = _values(rest)
+        found = dict([_match(field, OPERATORS[operator], value) for value in values])
+        sign = " != " if operator == "!=" else " "
+        text, _, _ = next(iter(found)).partition(" VALUE ")
+        shown = [each.partition(" VALUE ")[2] for each in found]
+        texts.append(f"{text}{sign}{shown[0] if len(shown) == 1 else '{ ' + ', '.join(shown) + ' }'}")
+        matches = [Rule(each.replace(" VALUE ", sign), match) for each, match in found.items()]
+        if operator == "!=":
+            matches = [Rule(" ".join([each.text for each in matches]), b"".join([each.expressions for each in matches]))]
+        ways = [Rule(f"{way.text} {each.text}".strip(), way.expressions + each.expressions) for way in ways for each in matches]
+        if len(ways) > MOST_WAYS:
+            raise ValueError(f"want at most {MOST_WAYS} combinations of values, found {len(ways)}")
+    text = " ".join(texts)
+    return Rule(text, ways[0].expressions) if len(ways) == 1 else Choice(text, b"", tuple(ways))
+
+
+def _values(tokens: list[str]) -> tuple[list[str], list[str]]:
+    """The value that *tokens* begin with, or those in its braces; and what follows."""
+    if tokens[0] != "{":
+        return tokens[:1], tokens[1:]
+    if "}" not in tokens:
+        raise ValueError(f"want a closing }} behind {' '.join(tokens)!r}")
+    end = tokens.index("}")
+    return [value.strip() for value in " ".join(tokens[1:end]).split(",")], tokens[end + 1 :]
+
+
+def from_iptables(words: list[str], size: int) -> list[str]:
+    """The nft words for iptables' [!] -s|-d NET[,NET...]. Raises ValueError for any other."""
+    tokens, found = " ".join(words).split(), list[str]()
+    while tokens:
+        operator = "!=" if tokens[0] == "!" else "=="
+        field, nets, *rest = tokens[operator == "!=" :] if len(tokens) > 1 + (operator == "!=") else ("", "")
+        if field not in SIDES:
+            raise ValueError(f"want -s or -d and a network, found {' '.join(tokens)!r}")
+        found += ["ip" if size == 4 else "ip6", SIDES[field], operator, "{", *nets.split(), "}"]
+        tokens = rest
+    compile_words(found)
+    return found
 
 
 def _match(field: list[str], operator: int, value: str) -> tuple[str, bytes]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOPBACK, LOCALHOST = Cidr(b"\x7f\0\0\0", 8), Cidr(b"\x7f\0\0\1", 32)
+LOCALHOST6 = Cidr(bytes(15) + b"\1", 128)
 MULTICAST = {4: Cidr(b"\xe0\0\0\0", 4), 16: Cidr(b"\xff" + bytes(15), 8)}
 ADDRESS_TYPES = {4: "ipv4_addr", 16: "ipv6_addr"}
 
@@ -121,13 +122,14 @@ def _inet_maps() -> tuple[Map, ...]:
 def _inet_chains() -> tuple[Chain, ...]:
     local = (Rule("fib daddr type local jump hostports", local_destination() + decide(JUMP, "hostports")),)
     further = Rule(f"jump {FURTHER}", decide(JUMP, FURTHER))
+    own = Rule("ip6 daddr ::1 return", in_network(LOCALHOST6, False) + decide(RETURN))  # the kernel lets no answer back to ::1
     martian = meta(IIFNAME) + compare(b"lo".ljust(16, b"\0"), NEQ) + in_network(LOOPBACK, source=False) + decide(DROP)
     return (
         Chain(INET, "loopback", (Rule('iifname != "lo" ip daddr 127.0.0.0/8 drop', martian),), Hook("filter", "prerouting", -300)),
         Chain(INET, FURTHER),
         Chain(INET, "hostports", (*port_rules(), further)),
         Chain(INET, "prerouting", local, Hook("nat", "prerouting", -100)),
-        Chain(INET, "output", local, Hook("nat", "output", -100)),
+        Chain(INET, "output", (own, *local), Hook("nat", "output", -100)),
         Chain(INET, "postrouting", _by_address("hairpin", False) + _by_address("masquerade", True), Hook("nat", "postrouting", 100)),
     )
 

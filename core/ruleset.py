@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from core.rules import Hook, Map
 
 TABLE = "cniwire"
-MARK = "v2"  # of the rules as they are now; a test holds it to them
+MARK = "v3"  # of the rules as they are now; a test holds it to them
 INET, BRIDGE = "inet", "bridge"
 FURTHER = "further"  # the chain with the entries of chains that only some attachments need; its rules are theirs
 SIZES = {  # how many rules the chains have that are always there
-    INET: {"loopback": 1, "hostports": 5, "prerouting": 1, "output": 1, "postrouting": 4},
+    INET: {"loopback": 1, "hostports": 5, "prerouting": 1, "output": 2, "postrouting": 4},
     BRIDGE: {"prerouting": 1, "input": 1},
 }
 OUTSIDE, HAIRPIN, ANYBODY = "outside", "hairpin", "anybody"

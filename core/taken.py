@@ -6,6 +6,8 @@ Law: what cannot be proven gone counts as alive.
 
 from __future__ import annotations
 
+from core.address import Cidr
+from core.address import network as network_of
 from core.deadline import check as check_deadline
 from core.errors import KERNEL_REFUSED, PORT_TAKEN, CNIError
 from core.plan import Element, Elements
@@ -76,10 +78,17 @@ def judge(kernel: Any) -> Callable[[Element, Element], bool]:
 
 def error(record: Element, taken: Element) -> CNIError:
     """The error for a key that another attachment holds."""
-    is_port = "hostport" in record.map
-    what = "host port" if is_port else f"{record.map} element"
-    return CNIError(
-        PORT_TAKEN if is_port else KERNEL_REFUSED,
-        f"{what} {record.text.partition(' : ')[0]} is already taken by {name(taken) or 'somebody else'}",
-        "choose another port, or delete that attachment first" if is_port else "its reservation was lost; delete that attachment first",
-    )
+    key, holder = record.text.partition(" : ")[0], name(taken) or "somebody else"
+    if "hostport" in record.map:
+        return CNIError(PORT_TAKEN, f"host port {key} is already taken by {holder}", "choose another port, or delete that attachment first")
+    network, ours = holder.partition("/")[0], record.owner.partition("/")[0]
+    remedy = "its reservation was lost; delete that attachment first"
+    if network != ours and taken.owner:
+        remedy = f"networks {ours} and {network} have the same addresses{_subnet(taken)}, and nothing was lost; give one of them another subnet"
+    return CNIError(KERNEL_REFUSED, f"{record.map} element {key} is already taken by {holder}", remedy)
+
+
+def _subnet(taken: Element) -> str:
+    """The network of a container's address, as the name of the chain for its prefix tells it."""
+    length = taken.chain.rpartition("-")[2]
+    return f" ({network_of(Cidr(taken.key, int(length)))})" if length.isdigit() and len(taken.key) in (4, 16) else ""

@@ -38,6 +38,8 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
 def add(request: Request) -> Result:
     """Publish the ports and answer with prevResult as it came."""
     wanted, prev_result = _configuration(request)
+    if wanted.without_loopback6:
+        _tell("hostIP ::1 is left out: the kernel lets no answer back to it; 127.0.0.1 works")
     if wanted.mappings:
         with _kernel(request) as kernel:
             _publish(kernel, wanted, request.attachment, prev_result)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from core.result import Result
 
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
-IPTABLES_KEYS = ("markMasqBit", "externalSetMarkChain")
 SPECIFIC = "hostip_"  # what the names of maps for one host address begin with
 HASH_DIGITS = 8  # of a condition, in the names of its maps
 LARGEST_PORT = 65535
@@ -35,27 +34,37 @@ class Mapping(Record):
 
 
 class Options(Record):
-    """The keys of the configuration, checked; conditions: bytes of an address -> compiled words."""
+    """The keys of the configuration, checked; conditions: bytes of an address -> compiled words.
+
+    without_loopback6: mappings of ::1 were left out, since the kernel lets no answer back to it.
+    """
 
     mappings: tuple[Mapping, ...]
     snat: bool
     masquerade_all: bool
     conditions: dict[int, Rule]
+    without_loopback6: bool = False
 
 
 def options(config: Section) -> Options:
     """Read and check every key. Raises CNIError."""
-    _backend(config)
+    found = _all_mappings(config.section("runtimeConfig"))
+    _backend(config, bool(found))
+    mappings = [each for each in found if each.host_ip != LOOPBACK6]
     return Options(
-        tuple(_all_mappings(config.section("runtimeConfig"))),
+        tuple(mappings),
         config.boolean("snat", True),
         config.boolean("masqAll"),
-        {size: _conditions(config, key) for size, key in CONDITIONS.items() if config.texts(key)},
+        {size: _conditions(config, size, key) for size, key in CONDITIONS.items() if config.texts(key) and found},
+        len(mappings) < len(found),
     )
 
 
-def _backend(config: Section) -> None:
-    """Refuse what the nftables backend does not have, naming every key."""
+def _backend(config: Section, needed: bool) -> None:
+    """Refuse what the nftables backend does not have, naming every key; where there are mappings, or it would change nothing.
+
+    externalSetMarkChain says how iptables masquerades, which nft does by itself; so does markMasqBit, and with nft chosen nobody looks at it.
+    """
     backend = config.text("backend")
     if backend not in ("", "nftables", "iptables"):
         raise config.wrong("backend", '"nftables"')
@@ -63,9 +72,12 @@ def _backend(config: Section) -> None:
         raise CNIError(INVALID_CONFIG, "markMasqBit contradicts externalSetMarkChain", "choose one of them")
     config.integer("markMasqBit", 0, 31)
     offending = ['backend: "iptables"'] if backend == "iptables" else []
-    offending += [f"{key}: {config.get(key)}" for key in IPTABLES_KEYS if config.get(key) not in (None, "")]
-    offending += [f"{key}: {config.texts(key)}" for key in CONDITIONS.values() if _is_iptables_style(config.texts(key))]
-    if offending:
+    if backend != "nftables" and config.get("markMasqBit") is not None:
+        offending.append(f"markMasqBit: {config.get('markMasqBit')}")
+    for size, key in CONDITIONS.items():
+        if _is_iptables_style(config.texts(key)) and not _translated(config.texts(key), size):
+            offending.append(f"{key}: {config.texts(key)}")
+    if offending and needed:
         found = "; ".join(offending)
         raise CNIError(UNSUPPORTED_FIELD, f"{found}: the iptables backend is not supported yet", 'use backend "nftables" and nft words')
 
@@ -74,14 +86,25 @@ def _is_iptables_style(words: list[str]) -> bool:
     return bool(words) and words[0].startswith(("-", "!"))
 
 
-def _conditions(config: Section, key: str) -> Rule:
-    other = "ip6" if key == CONDITIONS[4] else "ip"
+def _translated(words: list[str], size: int) -> list[str]:
+    """The nft words for iptables' matches on addresses; empty for any other."""
+    from core.condition import from_iptables  # late: as below
+
+    try:
+        return from_iptables(words, size)
+    except ValueError:
+        return []
+
+
+def _conditions(config: Section, size: int, key: str) -> Rule:
+    other = "ip6" if size == 4 else "ip"
     if other in " ".join(config.texts(key)).split():
         raise config.wrong(key, f"matches without {other}, which would never hold")
     from core.condition import compile_words  # late: conditions are rare
 
+    words = config.texts(key)
     try:
-        return compile_words(config.texts(key))
+        return compile_words(_translated(words, size) if _is_iptables_style(words) else words)
     except ValueError as error:
         raise CNIError(INVALID_CONFIG, f"{key}: {error}") from None
 
@@ -106,15 +129,13 @@ def _mappings(item: Section) -> list[Mapping]:
         if key not in item:
             raise item.wrong(key, f"a port from 1 to {LARGEST_PORT}")
     host_port, container_port = item.integer("hostPort", 1, LARGEST_PORT), item.integer("containerPort", 1, LARGEST_PORT)
-    count, first = item.integer("range", 1, LARGEST_PORT, default=1), max(host_port, container_port)
+    count, first = item.integer("range", 0, LARGEST_PORT) or 1, max(host_port, container_port)
     if first + count - 1 > LARGEST_PORT:
         raise item.wrong("range", f"at most {LARGEST_PORT + 1 - first} ports from {first} on")
     protocol = item.text("protocol").lower() or "tcp"
     if protocol not in PROTOCOLS:
         raise item.wrong("protocol", ", ".join(PROTOCOLS))
     host_ip = item.address("hostIP")
-    if host_ip == LOOPBACK6:
-        raise item.wrong("hostIP", "another address (the kernel does not translate packets to ::1; 127.0.0.1 works)")
     return [Mapping(protocol, host_port + step, container_port + step, host_ip) for step in range(count)]
 
 
@@ -190,7 +211,8 @@ def conditional(size: int, condition: Rule | None, level: int = 1) -> Chain:
     name = "ip" if size == 4 else "ip6"
     rules = [rule for rule in port_rules(suffix) if rule.text.startswith(f"dnat {name} ")]
     if condition:
-        rules = [Rule(f"{condition.text} {rule.text}", condition.expressions + rule.expressions) for rule in rules]
+        ways = getattr(condition, "alternatives", (condition,))
+        rules = [Rule(f"{way.text} {rule.text}", way.expressions + rule.expressions) for way in ways for rule in rules]
     chain = f"hostports{suffix}" if condition else f"hostports-{tag}{suffix}"
     entry = (ruleset.FURTHER, Rule(f"jump {chain}", decide(JUMP, chain)))
     return Chain(INET, chain, tuple(rules), maps=maps, entries=(entry,))

@@ -1,5 +1,6 @@
 """Ports published on 127.0.0.1: from the host itself, and from nowhere else; and where the host cannot reach the container from there."""
 
+import time
 from typing import Any
 
 import pytest
@@ -47,6 +48,33 @@ def test_only_the_host_reaches_its_127_0_0_1(host: Host, host_ip: str) -> None:
         assert ask(host, "127.0.0.1", 9999).server == "host"
         for space in (outside, neighbour):
             assert [port for port in (8080, 9999) if not unreachable(space, "127.0.0.1", port)] == []
+
+
+def test_a_connection_to_the_host_s_loopback6_is_refused_at_once(host: Host) -> None:
+    """So that whoever asks for localhost falls back to 127.0.0.1; and hostIP ::1 does not stop a container."""
+    container = host.container()
+    net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True), PORTMAP)
+    result = host.network(net.plugins[0]).add(container)
+    config = net.derived(PORTMAP, result, {"portMappings": [mapping(8080), mapping(8081, hostIP="::1")]})
+    answer = host.call("ADD", config, container)
+    assert (answer.exit_code, "::1" in answer.stderr, len(answer.stderr.splitlines())) == (0, True, 1)
+    assert host.call("CHECK", config, container).exit_code == 0
+    with Server(container, 80):
+        for port in (8080, 8081):
+            began = time.monotonic()
+            with pytest.raises(ConnectionRefusedError):
+                ask(host, "::1", port)
+            assert time.monotonic() - began < 0.5
+        assert ask(host, "127.0.0.1", 8080).server == "c1"
+        assert ask(host, "fd01::1", 8080).server == "c1"
+
+
+def test_only_the_mappings_of_loopback6_is_nothing_to_do(host: Host) -> None:
+    container = host.container()
+    net = host.network(PORTMAP)
+    result = {"cniVersion": "1.1.0", "interfaces": [], "ips": [{"address": "fd01::2/64"}]}
+    config = net.derived(PORTMAP, result, {"portMappings": [mapping(8080, hostIP="::1")]})
+    assert [host.call(command, config, container).exit_code for command in ("ADD", "CHECK", "DEL")] == [0, 0, 0]
 
 
 def chained(host: Host, container: Container, command: str = "ADD", **previous: Any) -> tuple[Network, Answer]:

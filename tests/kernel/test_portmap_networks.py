@@ -122,6 +122,17 @@ def test_an_add_again_and_a_restart_in_another_order(host: Host) -> None:
     assert leads_to(host, container).startswith("10.2.0.")
 
 
+def test_two_networks_with_one_subnet_are_told_so(host: Host) -> None:
+    """Podman's and containerd's defaults are the same subnet: no reservation is lost then."""
+    nets = [host.network(bridge(host.data, "10.1.0.0/24", bridge=f"br{n}", ipMasq=True), name=f"net{n}") for n in (1, 2)]
+    nets[0].add(host.container("c1"))
+    with pytest.raises(PluginError) as refused:
+        nets[1].add(host.container("c2"))
+    text = f"{refused.value.msg}; {refused.value.details}"
+    said = ("net1/c1/eth0", "networks net2 and net1 have the same addresses (10.1.0.0/24)", "nothing was lost")
+    assert [words for words in said if words not in text] == []
+
+
 def test_all_networks_at_once(host: Host) -> None:
     """As go-cni attaches: the kernel decides who is first."""
     host.outside()

@@ -227,6 +227,10 @@ def test_a_port_elsewhere_is_not_ours(host: Host) -> None:
         ({"conditionsV4": ["ip", "saddr", "192.0.2.2"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["ip", "saddr", "!=", "192.0.2.3"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["ip", "saddr", "192.0.2.2/32"], "backend": "nftables"}, "192.0.2.2", "192.0.2.3"),
+        ({"conditionsV4": ["ip", "saddr", "{ 192.0.2.2,", "10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
+        ({"conditionsV4": ["ip saddr != { 192.0.2.3, 10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
+        ({"conditionsV4": ["-s", "192.0.2.2,10.0.0.0/8"]}, "192.0.2.2", "192.0.2.3"),
+        ({"conditionsV4": ["!", "-s", "192.0.2.3/32"], "externalSetMarkChain": "KUBE-MARK-MASQ"}, "192.0.2.2", "192.0.2.3"),
     ],
     ids=str,
 )

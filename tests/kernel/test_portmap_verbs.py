@@ -58,7 +58,6 @@ def test_add_needs_a_previous_result(host: Host) -> None:
         ({}, [mapping(8080, 0)], ["containerPort", "0"]),  # P-4
         ({}, [mapping(8080, -1)], ["containerPort", "-1"]),  # P-4
         ({}, [mapping(8080, 65536)], ["containerPort", "65536"]),  # P-4
-        ({}, [mapping(8080, range=0)], ["range", "0"]),
         ({}, [mapping(65530, 80, range=10)], ["65530", "10"]),
         ({}, [mapping(80, 65530, range=10)], ["65530", "10"]),
         ({}, [mapping(8080, protocol="icmp")], ["protocol", "icmp"]),
@@ -68,9 +67,8 @@ def test_add_needs_a_previous_result(host: Host) -> None:
         ({}, [{"hostPort": "80", "containerPort": 80}], ["hostPort"]),
         ({"backend": "ebtables"}, [mapping(8080)], ["backend", "ebtables"]),
         ({"backend": "iptables"}, [mapping(8080)], ["backend", "iptables"]),
-        ({"backend": "nftables", "conditionsV4": ["-s", "1.2.3.4"]}, [mapping(8080)], ["conditionsV4"]),  # P-9
-        ({"backend": "nftables", "conditionsV6": ["!", "-s", "::1"]}, [mapping(8080)], ["conditionsV6"]),  # P-9
-        ({"backend": "nftables", "externalSetMarkChain": "KUBE"}, [mapping(8080)], ["externalSetMarkChain"]),  # P-9
+        ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, [mapping(8080)], ["conditionsV4"]),  # P-9
+        ({"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]}, [mapping(8080)], ["conditionsV6"]),  # P-9
         ({"externalSetMarkChain": "KUBE", "markMasqBit": 5}, [mapping(8080)], ["externalSetMarkChain", "markMasqBit"]),  # P-11
         ({"markMasqBit": 32}, [mapping(8080)], ["markMasqBit", "32"]),  # P-11
         ({"markMasqBit": -1}, [mapping(8080)], ["markMasqBit", "-1"]),  # P-11

@@ -8,7 +8,7 @@ from tests.harness.host import Host
 
 SPOOF_CHECK = """
     table bridge cniwire {
-        comment "cniwire v2: CNI plugins"
+        comment "cniwire v3: CNI plugins"
         set spoof_macs {
             type ifname . ether_addr
             elements = { "VETH" . MAC comment "net/c1/eth0" }
@@ -19,17 +19,17 @@ SPOOF_CHECK = """
         }
         chain prerouting {
             type filter hook prerouting priority dstnat; policy accept;
-            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v2"
+            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v3"
         }
         chain input {
             type filter hook input priority -300; policy accept;
-            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v2"
+            iifname @spoof iifname . ether saddr != @spoof_macs drop comment "v3"
         }
     }
 """
 PORTS_AND_MASQUERADE = """
     table inet cniwire {
-        comment "cniwire v2: CNI plugins"
+        comment "cniwire v3: CNI plugins"
         map hostports4 {
             type inet_proto . inet_service : ipv4_addr . inet_service
             elements = { tcp . 8080 comment "net/c1/eth0" : 10.1.0.2 . 80 }
@@ -74,40 +74,41 @@ PORTS_AND_MASQUERADE = """
         }
         chain loopback {
             type filter hook prerouting priority raw; policy accept;
-            iifname != "lo" ip daddr 127.0.0.0/8 drop comment "v2"
+            iifname != "lo" ip daddr 127.0.0.0/8 drop comment "v3"
         }
         chain further {
         }
         chain hostports {
-            dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4 comment "v2"
-            dnat ip to meta l4proto . th dport map @hostports4 comment "v2"
-            dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostip_hostports6 comment "v2"
-            dnat ip6 to meta l4proto . th dport map @hostports6 comment "v2"
-            jump further comment "v2"
+            dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4 comment "v3"
+            dnat ip to meta l4proto . th dport map @hostports4 comment "v3"
+            dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostip_hostports6 comment "v3"
+            dnat ip6 to meta l4proto . th dport map @hostports6 comment "v3"
+            jump further comment "v3"
         }
         chain prerouting {
             type nat hook prerouting priority dstnat; policy accept;
-            fib daddr type local jump hostports comment "v2"
+            fib daddr type local jump hostports comment "v3"
         }
         chain output {
             type nat hook output priority -100; policy accept;
-            fib daddr type local jump hostports comment "v2"
+            ip6 daddr ::1 return comment "v3"
+            fib daddr type local jump hostports comment "v3"
         }
         chain postrouting {
             type nat hook postrouting priority srcnat; policy accept;
-            ct status dnat ip daddr vmap @hairpin4 comment "v2"
-            ct status dnat ip6 daddr vmap @hairpin6 comment "v2"
-            ip saddr vmap @masquerade4 comment "v2"
-            ip6 saddr vmap @masquerade6 comment "v2"
+            ct status dnat ip daddr vmap @hairpin4 comment "v3"
+            ct status dnat ip6 daddr vmap @hairpin6 comment "v3"
+            ip saddr vmap @masquerade4 comment "v3"
+            ip6 saddr vmap @masquerade6 comment "v3"
         }
         chain outside4-24 {
-            ip saddr . ip daddr & 255.255.255.0 @inside4 return comment "v2"
-            ip daddr 224.0.0.0/4 return comment "v2"
-            masquerade comment "v2"
+            ip saddr . ip daddr & 255.255.255.0 @inside4 return comment "v3"
+            ip daddr 224.0.0.0/4 return comment "v3"
+            masquerade comment "v3"
         }
         chain hairpin4-24 {
-            ip daddr . ip saddr & 255.255.255.0 @near4 masquerade comment "v2"
-            ip saddr 127.0.0.1 masquerade comment "v2"
+            ip daddr . ip saddr & 255.255.255.0 @near4 masquerade comment "v3"
+            ip saddr 127.0.0.1 masquerade comment "v3"
         }
     }
 """

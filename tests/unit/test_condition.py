@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.condition import compile_words
+from core.condition import Choice, compile_words, from_iptables
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from core.condition import compile_words
         (["tcp dport 080"], "tcp dport 80"),
         (["tcp dport 80-80"], "tcp dport 80"),
         (["th sport != 1-65535"], "th sport != 1-65535"),
+        (["ip saddr { 192.0.2.0/24, 10.0.0.0/8 }"], "ip saddr { 192.0.2.0/24, 10.0.0.0/8 }"),
+        (["ip", "saddr", "{", "192.0.2.0/24,", "10.0.0.5/8", "}"], "ip saddr { 192.0.2.0/24, 10.0.0.0/8 }"),
+        (["ip6 saddr != {fd01::/64,fd02::1}"], "ip6 saddr != { fd01::/64, fd02::1 }"),
+        (["ip saddr {10.0.0.1}"], "ip saddr 10.0.0.1"),
+        (["tcp dport { 80, 443, 080 } iifname eth0"], 'tcp dport { 80, 443 } iifname "eth0"'),
         (["ip saddr 10.0.0.0/8 tcp dport", "80", "iifname eth0"], 'ip saddr 10.0.0.0/8 tcp dport 80 iifname "eth0"'),
     ],
 )
@@ -62,7 +67,13 @@ def test_words_are_understood(words: list[str], text: str) -> None:
         (["tcp dport ５"], "５"),
         (["tcp dport 1_0"], "1_0"),
         (["tcp flags syn"], "tcp flags"),
-        (["tcp dport { 80, 443 }"], "'{'"),
+        (["tcp dport { 80, 443"], "want a closing }"),
+        (["tcp dport { }"], "found ''"),
+        (["ip saddr { 10.0.0.1,, 10.0.0.2 }"], "''"),
+        (["ip saddr {10.0.0.1,", "fd01::1}"], "want an IPv4 address, found 'fd01::1'"),
+        (["tcp dport { " + ", ".join(str(number) for number in range(1, 66)) + " }"], "at most 64"),
+        (["iif up0"], "want iifname and the name of an interface, found 'iif up0'"),
+        (["oif", "up0"], "want iifname"),
         (["mark 4294967296"], "4294967296"),
         (["mark 0x"], "0x"),
         (["mark +1"], "+1"),
@@ -80,8 +91,36 @@ def test_what_is_not_understood_is_named(words: list[str], complaint: str) -> No
     assert complaint in str(refused.value)
 
 
+def test_a_set_is_one_way_for_each_value_and_a_negated_one_is_a_single_way() -> None:
+    one, other = compile_words(["ip saddr 10.0.0.0/8"]), compile_words(["ip saddr 192.0.2.1"])
+    both = compile_words(["ip saddr { 10.0.0.0/8, 192.0.2.1 }"])
+    assert isinstance(both, Choice)
+    assert both.alternatives == (one, other)
+    neither = compile_words(["ip saddr != { 10.0.0.0/8, 192.0.2.1 }"])
+    assert neither.expressions == b"".join(compile_words([f"ip saddr != {each}"]).expressions for each in ("10.0.0.0/8", "192.0.2.1"))
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "text"),
+    [
+        (["-d", "192.0.2.1/32"], 4, "ip daddr 192.0.2.1"),
+        (["!", "-d", "10.0.0.0/8"], 4, "ip daddr != 10.0.0.0/8"),
+        (["-s 10.0.0.0/8,192.0.2.0/24 ! -d 198.51.100.7"], 4, "ip saddr { 10.0.0.0/8, 192.0.2.0/24 } ip daddr != 198.51.100.7"),
+        (["--source", "fd01::/64"], 16, "ip6 saddr fd01::/64"),
+    ],
+)
+def test_iptables_matches_on_addresses_are_translated(words: list[str], size: int, text: str) -> None:
+    assert compile_words(from_iptables(words, size)).text == text
+
+
+@pytest.mark.parametrize("words", ["-m set --match-set x src", "-s", "!", "! -d", "-s fd01::1", "-s 10/8", "-i eth0"])
+def test_other_iptables_matches_are_not(words: str) -> None:
+    with pytest.raises(ValueError, match=r"want|invalid"):
+        from_iptables([words], 4)
+
+
 tokens = st.sampled_from(
-    ["ip", "ip6", "saddr", "daddr", "iifname", "meta", "mark", "tcp", "udp", "th", "dport", "sport", "==", "!=", "80", "1-2", "10.0.0.1", "fd01::/8"]
+    ["ip", "ip6", "saddr", "daddr", "iifname", "meta", "mark", "tcp", "th", "dport", *"{,}", *["==", "!=", "80", "1-2", "10.0.0.1", "fd01::/8"]]
 )
 
 

@@ -234,8 +234,8 @@ def test_which_address_is_the_containers(ips: list[dict[str, Any]], expected: li
     [
         ({"backend": "iptables"}, UNSUPPORTED_FIELD, ["backend", "iptables"]),  # P-5
         ({"backend": "horse"}, INVALID_CONFIG, ["backend", "horse"]),
-        ({"backend": "nftables", "conditionsV4": ["-s", "1.2.3.4"]}, UNSUPPORTED_FIELD, ["conditionsV4", "1.2.3.4"]),
-        ({"conditionsV6": ["!", "-s"], "externalSetMarkChain": "KUBE"}, UNSUPPORTED_FIELD, ["conditionsV6", "externalSetMarkChain", "KUBE"]),
+        ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, UNSUPPORTED_FIELD, ["conditionsV4", "-m"]),
+        ({"conditionsV6": ["!", "-s"], "markMasqBit": 5}, UNSUPPORTED_FIELD, ["conditionsV6", "markMasqBit", "5"]),
         ({"markMasqBit": 5}, UNSUPPORTED_FIELD, ["markMasqBit", "5"]),
         ({"markMasqBit": 5, "externalSetMarkChain": "KUBE"}, INVALID_CONFIG, ["markMasqBit", "externalSetMarkChain"]),  # P-11
         ({"markMasqBit": -1}, INVALID_CONFIG, ["markMasqBit", "-1"]),  # P-11
@@ -251,7 +251,7 @@ def test_which_address_is_the_containers(ips: list[dict[str, Any]], expected: li
 def test_keys_that_are_refused(keys: dict[str, Any], code: int, words: list[str]) -> None:
     """P-8 P-9 P-11: each offending key is named."""
     with pytest.raises(CNIError) as refused:
-        wanted(**keys)
+        wanted({"hostPort": 1, "containerPort": 1}, **keys)
     assert refused.value.code == code
     assert [word for word in words if word not in refused.value.msg] == []
 
@@ -280,6 +280,44 @@ def test_mappings_that_are_refused(mapping: dict[str, Any], words: list[str]) ->
         wanted(mapping)
     assert refused.value.code == INVALID_CONFIG
     assert [word for word in words if word not in refused.value.msg] == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"backend": "iptables"},
+        {"markMasqBit": 13},
+        {"externalSetMarkChain": "KUBE-MARK-MASQ"},
+        {"conditionsV4": ["-m", "set", "--match-set", "x", "src"]},
+        {"conditionsV4": ["-d", "192.0.2.1/32"]},
+    ],
+    ids=str,
+)
+def test_keys_that_would_change_nothing_are_not_looked_at(keys: dict[str, Any]) -> None:
+    assert wanted(**keys) == Options((), True, False, {})
+
+
+@pytest.mark.parametrize("keys", [{"externalSetMarkChain": "KUBE-MARK-MASQ"}, {"backend": "nftables", "markMasqBit": 13}], ids=str)
+def test_keys_of_iptables_that_nft_has_no_use_for(keys: dict[str, Any]) -> None:
+    assert wanted({"hostPort": 1, "containerPort": 2}, **keys) == wanted({"hostPort": 1, "containerPort": 2})
+
+
+def test_iptables_networks_are_conditions() -> None:
+    mapping = {"hostPort": 1, "containerPort": 2}
+    assert wanted(mapping, conditionsV4=["!", "-d", "10.0.0.0/8"]) == wanted(mapping, conditionsV4=["ip", "daddr", "!=", "10.0.0.0/8"])
+
+
+def test_loopback6_is_left_out_and_said() -> None:
+    made = wanted({"hostPort": 1, "containerPort": 2, "hostIP": "::1"}, {"hostPort": 1, "containerPort": 2, "range": 0})
+    assert (made.mappings, made.without_loopback6) == ((Mapping("tcp", 1, 2, None),), True)
+
+
+def test_a_set_of_addresses_is_a_rule_for_each() -> None:
+    made = planned(wanted({"hostPort": 1, "containerPort": 2}, conditionsV4=["ip saddr { 10.0.0.0/8, 192.0.2.1 }"]), V4)
+    chain = made.shared[1]
+    assert isinstance(chain, Chain)
+    starts = [rule.text.partition(" dnat")[0] for rule in chain.rules]
+    assert starts == ["ip saddr 10.0.0.0/8"] * 2 + ["ip saddr 192.0.2.1"] * 2
 
 
 def test_options_as_parsed() -> None:
