@@ -165,3 +165,20 @@ def test_a_network_that_podman_makes_itself_works(podman: Podman, host: Host) ->
     assert "10.88.9." in podman("exec", "web", "ip", "address", "show", "eth0")
     assert ask_http(host, "127.0.0.1", 8080, "/index.html") == "hello"
     podman("rm", "--force", "--time", "0", "web")
+
+
+def test_a_container_on_two_networks_publishes_its_port_on_both(podman: Podman, host: Host) -> None:
+    """Podman hands the same portMappings to every network; the port answers until the last one is left."""
+    second = chain(host.data)
+    second[0] |= {"bridge": "cni8", "ipam": {"type": "host-local", "dataDir": str(host.data), "ranges": [[{"subnet": "10.88.8.0/24"}]]}}
+    conflist = {"cniVersion": "1.0.0", "name": "other", "plugins": second}
+    (podman.folder / "net.d" / "20-other.conflist").write_text(json.dumps(conflist))
+    podman.run("web", "--network", "wired,other", "--publish", "8080:80", command="httpd -f -p 80 -h /")
+    assert ask_http(host, "127.0.0.1", 8080, "/index.html") == "hello"
+    podman("network", "disconnect", "wired", "web")
+    assert ask_http(host, "127.0.0.1", 8080, "/index.html") == "hello"
+    podman("network", "connect", "wired", "web")
+    podman("network", "disconnect", "other", "web")
+    assert ask_http(host, "127.0.0.1", 8080, "/index.html") == "hello"
+    podman("rm", "--force", "--time", "0", "web")
+    assert "8080" not in host.run("nft list ruleset")
