@@ -137,22 +137,27 @@ class Firewall:
         return error, listed
 
     def _received(self, first: int) -> list[tuple[int, int, int, bytes]]:
-        """The next messages.
+        """The next messages. Raises OSError.
 
         Each message of a large transaction that the kernel refuses is answered, and not all of that may have room; the first
-        refusal has, and is raised. A socket that was overrun drops what it is told until all has been read.
+        refusal has, and is raised. All of it was said before send() returned, so there is nothing to wait for: where no refusal
+        was, an answer is lost, and the transaction may have been carried out.
         """
         try:
             return self.socket.receive()
         except OSError as error:
             if error.errno != ENOBUFS:
                 raise
-        refusal = None
-        while refusal is None:
-            answers = [each for each in self.socket.receive() if each[0] == netlink.ERROR and each[2] >= first]
-            refusal = next(filter(None, [netlink.failure(payload, flags) for _, flags, _, payload in answers]), None)
+            lost, refusal = error, None
+        self.socket.socket.setblocking(False)
+        try:
+            while refusal is None:
+                answers = [each for each in self.socket.receive() if each[0] == netlink.ERROR and each[2] >= first]
+                refusal = next(filter(None, [netlink.failure(payload, flags) for _, flags, _, payload in answers]), None)
+        except BlockingIOError:
+            pass
         self._renew()
-        raise refusal
+        raise refusal or lost
 
     def _renew(self) -> None:
         self.socket.close()
