@@ -20,6 +20,7 @@ else:
             from core.sha512 import sha512
 
 NEVER_GONE = "-"  # stands behind the owner in an element's comment where no host interface tells whether he lives
+CANDIDATES = 4  # names that a host veth may have
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
 
 
@@ -47,13 +48,14 @@ def owner_text(network: str, container_id: str, ifname: str) -> str:
 class Attachment(Record):
     """One interface of one container on one network.
 
-    netns: the path as the runtime gave it, "" when it gave none.
+    netns: the path as the runtime gave it, "" when it gave none. port: the name of its host veth, "" for the first of those that it may have.
     """
 
     network: str
     container_id: str
     ifname: str
     netns: str = ""
+    port: str = ""
 
     @property
     def owner(self) -> str:
@@ -62,13 +64,23 @@ class Attachment(Record):
 
     @property
     def host_ifname(self) -> str:
-        """The host veth: `veth` + 11 hex digits of the owner's hash."""
-        return host_ifname(self.owner)
+        """The name of the host veth."""
+        return self.port or host_ifname(self.owner)
+
+    @property
+    def comment(self) -> str:
+        """The owner, and behind it the host veth as the witness that it lives, unless it has the name that goes without saying."""
+        return f"{self.owner} {self.port}" if self.port not in ("", host_ifname(self.owner)) else self.owner
 
 
 def host_ifname(owner: str) -> str:
-    """The name of the host veth of an owner; 15 characters."""
+    """The name that the host veth of an owner usually has: `veth` + 11 hex digits of the owner's hash."""
     return hashed(15, "veth", owner)
+
+
+def host_ifnames(owner: str) -> tuple[str, ...]:
+    """All names that the host veth of an owner may have, in the order in which they are tried: 44 bits may be somebody else's, too."""
+    return host_ifname(owner), *[hashed(15, "veth", f"{owner} {number}") for number in range(1, CANDIDATES)]
 
 
 def network_prefix(network: str) -> str:

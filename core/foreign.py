@@ -6,7 +6,7 @@ tables of its own; iptables-nft keeps the chains where the netfilter socket reac
 
 from __future__ import annotations
 
-from core.attachment import Attachment, hashed, host_ifname
+from core.attachment import Attachment, hashed, host_ifnames
 from core.errors import KERNEL_REFUSED, CNIError
 from core.message import DUMP, Message, attribute, attribute_list, attributes, string, text
 from core.netlink import NOTHING_THERE
@@ -148,4 +148,4 @@ def _owner(kernel: Any, there: Any) -> str:
     except OSError:  # it is in another namespace
         return ""
     other = rtnetlink.link(replies[0][1])
-    return other.alias if other.peer == there.index and other.name == host_ifname(other.alias) else ""
+    return other.alias if other.peer == there.index and other.name in host_ifnames(other.alias) else ""

@@ -167,8 +167,7 @@ class Kernel:
 
     def look(self, place: str, *names: str) -> None:
         """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
-        for name in names:
-            self.forget_link(place, name)
+        self.links = {where: link for where, link in self.links.items() if where[0] != place or where[1] not in names}
         answers = self.at(place).ask_all(tuple([rtnetlink.get_link(name) for name in names]))
         self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, (replies, _) in zip(names, answers) if replies})
 
@@ -177,6 +176,10 @@ class Kernel:
         from core.witness import is_gone  # late: nearly always nothing stands in the way
 
         return is_gone(self, comment)
+
+    def port_of(self, owner: str) -> tuple[str, str]:
+        """The name of an owner's host veth; and the first for one that is free; "" for none. Raises OSError."""
+        return links.port_of(self, owner)
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
         """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""
@@ -228,8 +231,8 @@ class Kernel:
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
         """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
 
-        Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now
-        that the port forwards. A packet socket of ours would do as well, but its close waits for an RCU grace period.
+        Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now that the port
+        forwards. A packet socket would do as well, but its close waits for an RCU grace period.
         """
         index = self.need(HOST, bridge).index
         self.at(HOST).exchange(tuple([rtnetlink.del_neighbour(index, address) for address in addresses]))

@@ -6,7 +6,7 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 from __future__ import annotations
 
 from core import rtnetlink, system
-from core.attachment import hashed, network_prefix
+from core.attachment import hashed, host_ifnames, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.message import head
 from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Up, Veth, VlanGateway
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.kernel import Kernel
+    from core.rtnetlink import Link
 
 ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
 
@@ -81,8 +82,41 @@ def _create_veth(kernel: Kernel, want: Veth) -> None:
     try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
         kernel.at(HOST).do(rtnetlink.set_alias(want.name, want.owner))
     except OSError:  # one record, all or nothing
-        delete_link(kernel, want.name)
+        delete_veth(kernel, want)
         raise
+
+
+def is_of(link: Link, owner: str) -> bool:
+    """Whether a host veth carries the mark of *owner*: its alias; or none yet, where it was born in the group of the owner's network."""
+    return link.alias == owner or (not link.alias and link.kind == "veth" and link.group == newborn_group(owner.partition("/")[0]))
+
+
+def port_of(kernel: Kernel, owner: str) -> tuple[str, str]:
+    """The name of an owner's host veth, "" for none; and the first of the names that it may have which is free, "" for none. Raises OSError."""
+    names = host_ifnames(owner)
+    kernel.look(HOST, *names)
+    found = {name: kernel.links.get((HOST, name)) for name in names}
+    mine = [name for name, link in found.items() if link and is_of(link, owner)]
+    return (mine or [""])[0], ([name for name in names if not found[name]] or [""])[0]
+
+
+def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
+    """Delete the host veth that is the owner's, by its index: under a name that it may have there can be somebody else's. Raises OSError."""
+    names = tuple(dict.fromkeys([want.name, *host_ifnames(want.owner)]))
+    kernel.look(HOST, *names)
+    links = [kernel.links.get((HOST, name)) for name in names]
+    gone = []
+    for link in [link for link in links if link and is_of(link, want.owner)]:
+        try:
+            kernel.at(HOST).do(rtnetlink.del_link(index=link.index))
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            continue
+        finally:
+            kernel.forget_link(HOST, link.name)
+        gone.append(link.name)
+    return gone
 
 
 def _create_port(kernel: Kernel, want: Port) -> None:
@@ -156,13 +190,16 @@ def newborn_group(network: str) -> int:
 
 
 def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
-    """(owner, Veth) of every host veth of a network, by its alias; owner "" of one that was never finished. Raises OSError."""
+    """(owner, Veth) of every host veth of a network, by its alias; owner "" of one that was never finished. Raises OSError.
+
+    Its Veth then names the network alone, which is_of knows it by.
+    """
     prefix = network_prefix(network)
     group = newborn_group(prefix[:-1])
     found = [rtnetlink.link(payload) for _, payload in kernel.at(HOST).ask(rtnetlink.list_links())]
     veths = [link for link in found if link.kind == "veth"]
     mine = [link for link in veths if link.alias.startswith(prefix) or (not link.alias and link.group == group and link.name.startswith("veth"))]
-    return [(link.alias, Veth(link.name, "", link.alias)) for link in mine]
+    return [(link.alias, Veth(link.name, "", link.alias or prefix)) for link in mine]
 
 
 FIND: dict[type, Any] = {
@@ -183,7 +220,7 @@ CREATE: dict[type, Any] = {
     PortVlans: _create_port_vlans,
 }
 DELETE: dict[type, Any] = {
-    Veth: lambda kernel, want: delete_link(kernel, want.name),
+    Veth: delete_veth,
     Bridge: lambda kernel, want: delete_link(kernel, want.name),
     VlanGateway: lambda kernel, want: delete_link(kernel, want.name),
 }

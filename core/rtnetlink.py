@@ -134,9 +134,9 @@ def set_mac(name: str, mac: bytes) -> Message:
     return Message(SETLINK, 0, ifinfo() + string(3, name) + attribute(1, mac))
 
 
-def del_link(name: str) -> Message:
-    """Delete a link by name."""
-    return Message(DELLINK, 0, ifinfo() + string(3, name))
+def del_link(name: str = "", index: int = 0) -> Message:
+    """Delete a link by name or by index."""
+    return Message(DELLINK, 0, ifinfo(index) + (string(3, name) if name else b""))
 
 
 def new_address(index: int, cidr: Cidr, nodad: bool) -> Message:

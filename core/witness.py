@@ -11,7 +11,7 @@ Law: what cannot be proven gone counts as alive. Rules in nft do not outlive a b
 from __future__ import annotations
 
 from core import system
-from core.attachment import NEVER_GONE, host_ifname
+from core.attachment import NEVER_GONE, host_ifname, host_ifnames
 from core.plan import HOST
 
 TYPE_CHECKING = False
@@ -56,7 +56,13 @@ def is_gone(kernel: Any, comment: str) -> bool:
         return False
     link, _, place = f" {rest}".partition(f" {NETNS}")
     link = link.strip() or (host_ifname(owner) if not rest else "")
-    return bool(link) and kernel.link(HOST, link) is None or bool(place) and _is_unlinked(place)
+    return bool(link) and _is_no_more(kernel, link, owner) or bool(place) and _is_unlinked(place)
+
+
+def _is_no_more(kernel: Any, name: str, owner: str) -> bool:
+    """Whether a host interface is gone; under a name of our making there may be another attachment's by now."""
+    link = kernel.link(HOST, name)
+    return link is None or (name in host_ifnames(owner) and link.alias not in ("", owner))
 
 
 def _is_unlinked(place: str) -> bool:

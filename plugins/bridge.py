@@ -6,7 +6,7 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 from __future__ import annotations
 
 from core import apply, delegate, foreign, result, system, wiring
-from core.attachment import Attachment, owner_text
+from core.attachment import Attachment, host_ifnames, owner_text
 from core.config import valid_attachments
 from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
@@ -43,7 +43,7 @@ def add(request: Request) -> Result:
         result.convertible([], request.version)
     attachment = request.attachment
     with _kernel(request) as kernel:
-        _refuse_second(kernel, attachment)
+        attachment = _placed(kernel, attachment)
         ipam = delegate.call(request, "ADD") if wanted.layer3 else result.parse(None, request.version)
         try:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
@@ -51,7 +51,7 @@ def add(request: Request) -> Result:
             answer = wanted.complete(ipam)
             mac = wanted.mac or bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
             made = plan(wanted, attachment, answer, mac)
-            return apply.add(kernel, made, lambda: _finish(kernel, request, wanted, answer, mac))
+            return apply.add(kernel, made, lambda: _finish(kernel, replace(request, attachment=attachment), wanted, answer, mac))
         except BaseException:
             if wanted.layer3:
                 delegate.release(request)
@@ -68,12 +68,17 @@ def _kernel(request: Request) -> Any:
         raise CNIError(INVALID_NETNS, str(error.strerror)) from None
 
 
-def _refuse_second(kernel: Any, attachment: Attachment) -> None:
-    """Refuse an attachment that is there before IPAM is asked, whose DEL on failure would take the first one's address."""
+def _placed(kernel: Any, attachment: Attachment) -> Attachment:
+    """The attachment with a name for its host veth. One that is there is refused before IPAM is asked, whose DEL would take its address."""
     if kernel.link(CONTAINER, attachment.ifname):
         raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}")
-    if kernel.link(HOST, attachment.host_ifname):
-        raise CNIError(INTERFACE_EXISTS, f"{attachment.owner} is attached already ({attachment.host_ifname} exists)", "call DEL first")
+    there, free = kernel.port_of(attachment.owner)
+    if there:
+        raise CNIError(INTERFACE_EXISTS, f"{attachment.owner} is attached already ({there} exists)", "call DEL first")
+    if not free:
+        taken = ", ".join(host_ifnames(attachment.owner))
+        raise CNIError(INTERFACE_EXISTS, f"the names that the host veth of {attachment.owner} may have are taken: {taken}", "rename or remove one")
+    return replace(attachment, port=free)
 
 
 def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
@@ -117,10 +122,11 @@ def check(request: Request) -> None:
             raise CNIError(INVALID_CONFIG, "prevResult: CHECK needs it")
         inside = wiring.container_interface(prev_result, attachment.ifname, attachment.netns)
         mac = _mac(inside)
+        names = [str(item.get("name")) for item in prev_result["interfaces"] if "sandbox" not in item]
+        attachment = replace(attachment, port=next((name for name in host_ifnames(attachment.owner) if name in names), ""))
         made = plan(replace(wanted, mtu=0), attachment, wanted.own(prev_result), mac)  # a later plugin may have changed the MTU
-        names = [item.get("name") for item in prev_result["interfaces"] if "sandbox" not in item]
-        if attachment.host_ifname not in names:
-            made = foreign.plan(made, str(names[1]) if len(names) > 1 else "")
+        if not attachment.port:
+            made = foreign.plan(made, names[1] if len(names) > 1 else "")
         difference.report(_bridge_differences(kernel, wanted, prev_result) + difference.check(kernel, made))
 
 

@@ -183,9 +183,9 @@ def _rules(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) 
     """What the packet filter does for the attachment: spoof check and masquerade."""
     made = Plan()
     if wanted.spoof_check:
-        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.owner))
+        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.comment))
     if wanted.layer3 and wanted.masquerade:
-        made += wiring.masquerade(answer, attachment.owner)
+        made += wiring.masquerade(answer, attachment.comment)
     return made
 
 

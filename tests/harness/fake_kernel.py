@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 
 from core import witness
 from core.address import contains
-from core.attachment import network_prefix
+from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.foreign import ContainerLink
 from core.links import vlan_port
@@ -294,7 +294,11 @@ class FakeKernel:
                 return [gone for each in self.elements_of(record) for gone in self.delete(each)]
             case ContainerLink():
                 return self.delete_link(CONTAINER, record.ifname)
-            case Bridge() | Veth() | VlanGateway():
+            case Veth():
+                names = [name for place, name in self.world.links if place == HOST and name in (record.name, *host_ifnames(record.owner))]
+                mine = [name for name in names if self.world.links[HOST, name].alias in (record.owner, "")]
+                return [gone for name in mine for gone in self.delete_link(HOST, name)]
+            case Bridge() | VlanGateway():
                 return self.delete_link(HOST, record.name)
             case Element():
                 found = self.world.records.get(self.key(record))
@@ -381,6 +385,11 @@ class FakeKernel:
 
     def need(self, place: str, name: str) -> Link:
         return self.link(place, name) or refuse(ENODEV)
+
+    def port_of(self, owner: str) -> tuple[str, str]:
+        found = {name: self.link(HOST, name) for name in host_ifnames(owner)}
+        mine = [name for name, link in found.items() if link and link.alias == owner]
+        return (mine or [""])[0], ([name for name, link in found.items() if not link] or [""])[0]
 
     def forget_link(self, place: str, name: str) -> None:
         return

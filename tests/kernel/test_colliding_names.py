@@ -1,0 +1,145 @@
+"""Names of host veths are 44 bits of a hash: what is under a name that is ours may be somebody else's, and stays theirs."""
+
+import pytest
+
+from core.attachment import host_ifnames
+from core.links import newborn_group
+from tests.harness.configs import PORTMAP, bridge, mapping
+from tests.harness.host import Host
+from tests.harness.network import Network
+from tests.harness.plugin import PluginError
+
+ONE, OTHER = "c379037", "c4946829"  # on network net, with eth0, both have veth3886a2e176d as their first name
+PORTS = {ONE: [mapping(8001)], OTHER: [mapping(8002)]}
+
+
+def chain(host: Host, **keys: object) -> Network:
+    return host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True, **keys), PORTMAP)
+
+
+def owned(host: Host, name: str) -> list[str]:
+    """What there is of an attachment, in links, rules and files."""
+    return [line for line in sorted(host.state()) if f"/{name}" in line or repr(f"{name}\r\neth0") in line]
+
+
+def test_they_do_collide() -> None:
+    assert host_ifnames(f"net/{ONE}/eth0")[0] == host_ifnames(f"net/{OTHER}/eth0")[0] == "veth3886a2e176d"
+    assert len({*host_ifnames(f"net/{ONE}/eth0"), *host_ifnames(f"net/{OTHER}/eth0")}) == 7
+
+
+@pytest.mark.parametrize("names", [(ONE, OTHER), (OTHER, ONE)])
+def test_two_whose_names_collide_live_side_by_side(host: Host, names: tuple[str, str]) -> None:
+    """Both pass CHECK, either may go first, and nothing stays."""
+    net = chain(host)
+    net.add(host.container("c0"), portMappings=[mapping(8000)])
+    before = host.state()
+    containers = [host.container(name) for name in names]
+    for container in containers:
+        net.add(container, portMappings=PORTS[container.name])
+    for container in containers:
+        net.check(container, portMappings=PORTS[container.name])
+        with pytest.raises(PluginError) as refused:
+            net.add(container, "eth0", portMappings=PORTS[container.name])
+        assert refused.value.code == 102
+    kept = owned(host, names[1])
+    net.delete(containers[0])
+    assert owned(host, names[1]) == kept
+    net.check(containers[1], portMappings=PORTS[names[1]])
+    net.delete(containers[1])
+    assert host.state() == before
+
+
+def test_del_of_an_attachment_that_never_was_leaves_the_other(host: Host) -> None:
+    """Also after a refused ADD, with and without a namespace, by DEL and by GC."""
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one, portMappings=PORTS[ONE])
+    before = host.state()
+    for container in (other, OTHER):
+        net.delete(container)
+        assert host.state() == before
+    broken = host.network({**net.plugins[0], "mtu": 70000}, PORTMAP)
+    with pytest.raises(PluginError):
+        broken.add(other)
+    net.delete(other)
+    assert host.state() == before
+    net.gc(one)
+    assert owned(host, ONE) == [line for line in sorted(before) if f"/{ONE}" in line or repr(f"{ONE}\r\neth0") in line]
+
+
+def test_an_add_that_fails_takes_back_its_own_link_alone(host: Host) -> None:
+    """Rolled back once everything is made: the port of the second is taken by the first."""
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one, portMappings=PORTS[ONE])
+    before = host.state(one)
+    conflicting = chain(host, isGateway=True)
+    conflicting.plugins = [{**net.plugins[0], "ipam": {**net.plugins[0]["ipam"], "routes": [{"dst": "10.9.0.0/16", "gw": "192.0.2.77"}]}}, PORTMAP]
+    with pytest.raises(PluginError):
+        conflicting.add(other)
+    assert host.state(one) == before
+
+
+def test_gc_collects_the_one_and_not_the_other(host: Host) -> None:
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one, portMappings=PORTS[ONE])
+    net.add(other, portMappings=PORTS[OTHER])
+    kept = owned(host, OTHER)
+    net.gc(other)
+    assert owned(host, ONE) == []
+    assert owned(host, OTHER) == kept
+    net.check(other, portMappings=PORTS[OTHER])
+
+
+@pytest.mark.parametrize("alias", ["", "somebody/elses/eth0"])
+def test_a_link_of_somebody_else_keeps_its_name(host: Host, alias: str) -> None:
+    """Made by hand, or another attachment's; nothing that we are called for takes it away."""
+    first = host_ifnames(f"net/{ONE}/eth0")[0]
+    host.run(f"ip link add {first} type veth peer name x0" + (f" && ip link set {first} alias {alias}" if alias else ""))
+    net, one, other = chain(host), host.container(ONE), host.container("c0")
+    net.add(other, portMappings=[mapping(8000)])
+    before = host.state()
+    net.add(one, portMappings=PORTS[ONE])
+    net.check(one, portMappings=PORTS[ONE])
+    net.delete(one)
+    net.delete(one)
+    assert host.state() == before
+    net.add(one)
+    net.gc(other)
+    assert first in host.links()
+    assert owned(host, ONE) == []
+
+
+def test_when_all_names_are_taken_add_says_so_and_makes_nothing(host: Host) -> None:
+    for number, name in enumerate(host_ifnames(f"net/{ONE}/eth0")):
+        host.run(f"ip link add {name} type veth peer name x{number}")
+    net, one = chain(host), host.container(ONE)
+    before = host.state(one)
+    with pytest.raises(PluginError, match=r"names that the host veth of net/c379037/eth0 may have are taken: veth3886a2e176d, veth") as refused:
+        net.add(one)
+    assert (refused.value.code, host.state(one)) == (102, before)
+    net.delete(one)
+    assert host.state(one) == before
+
+
+def test_what_a_killed_add_left_without_its_alias_is_found_under_any_name(host: Host) -> None:
+    """It was born in its network's link group."""
+    first, second, *_ = host_ifnames(f"net/{ONE}/eth0")
+    host.run(f"ip link add {first} type veth peer name x0")
+    host.run(f"ip link add {second} group {newborn_group('net')} type veth peer name x1")
+    chain(host).delete(ONE)
+    assert first in host.links()
+    assert second not in host.links()
+
+
+def test_a_port_whose_holder_died_is_taken_over_though_another_has_its_links_name(host: Host) -> None:
+    """The name proves nothing by itself: the link there is another attachment's."""
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one, portMappings=PORTS[ONE])
+    one.close()
+    net.add(other, portMappings=PORTS[OTHER])
+    third = host.container("c3")
+    net.add(third, portMappings=PORTS[ONE])
+    net.check(third, portMappings=PORTS[ONE])
