@@ -160,7 +160,7 @@ def _way(kernel: Kernel, want: LocalnetRouting) -> tuple[str, str]:
         raise
     if path.gateway:
         return "", f"it is behind the gateway {address_text(path.gateway)}"
-    if name not in want.links and kernel.need(HOST, name).kind != "veth":
+    if name not in want.links and kernel.need(HOST, name).kind not in ("veth", *["bridge"] * want.bridges):
         return "", f"the host reaches it through {name}, which is none of its interfaces"
     return f"net/ipv4/conf/{name}/route_localnet", ""
 

@@ -8,7 +8,7 @@ from core.config import Section
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
-from core.record import Record
+from core.record import Record, replace
 from core.ruleset import INET, PROTOCOLS, TABLES, Chain
 
 TYPE_CHECKING = False
@@ -167,18 +167,18 @@ def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: 
     level: which maps; those of level 2 are looked up behind those of level 1, and so on.
     """
     owner = f"{attachment.owner} {witness}".strip()
-    links = tuple(host_links(attachment, prev_result))
+    localnet = LocalnetRouting(b"", tuple(host_links(attachment, prev_result)), not prev_result["interfaces"])
     made = Plan((TABLES[INET],), ())
     for size, cidr in container_addresses(prev_result, attachment.ifname).items():
         mappings = [item for item in wanted.mappings if item.host_ip is None or len(item.host_ip) == size]
         if mappings:
-            made += _family(wanted, owner, cidr, mappings, links, level)
+            made += _family(wanted, owner, cidr, mappings, localnet, level)
     _unique(made)
     return made if made.owned else Plan()
 
 
-def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping], links: tuple[str, ...], level: int) -> Plan:
-    """The mappings of one family. links: the host's interfaces of the attachment."""
+def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapping], localnet: LocalnetRouting, level: int) -> Plan:
+    """The mappings of one family. localnet: without its destination."""
     size = len(cidr.address)
     made = Plan()
     suffix = ""
@@ -195,8 +195,8 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
     if wanted.snat:
         chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(cidr)
         back = (ruleset.hairpin_any_element(cidr.address, owner),) if wanted.masquerade_all else ruleset.hairpin_elements(cidr, owner)
-        localnet = (LocalnetRouting(cidr.address, links),) if size == 4 else ()
-        made += Plan((chain, *localnet), back)
+        routing = (replace(localnet, destination=cidr.address),) if size == 4 else ()
+        made += Plan((chain, *routing), back)
     return made
 
 

@@ -104,6 +104,16 @@ def test_without_a_way_of_its_own_the_mapping_works_without_loopback(host: Host,
     assert (answer.exit_code, answer.stderr) == (0, "")
 
 
+def test_a_result_that_names_no_interfaces_leaves_bridges_to_be_its_own(host: Host) -> None:
+    """Before 0.3.0. The other way round, a bridge that a result does not name beside others is not."""
+    container = host.container()
+    host.run("ip link add br0 up type bridge && ip address add 10.9.0.1/24 dev br0")
+    cases: list[tuple[dict[str, Any], str]] = [({}, "0"), ({"interfaces": []}, "1")]
+    for previous, expected in cases:
+        assert chained(host, container, "ADD", **previous)[1].exit_code == 0
+        assert host.sysctl("net/ipv4/conf/br0/route_localnet") == expected
+
+
 @pytest.mark.parametrize("previous", [{}, {"interfaces": [{"name": "eth0"}]}, {"interfaces": []}])
 def test_a_veth_is_the_attachment_s_own_whoever_names_it(host: Host, previous: dict[str, Any]) -> None:
     """As behind Calico or Cilium: a route to the host's end, which no prevResult names."""

@@ -34,7 +34,7 @@ PORTS = (("tcp", 8080), ("tcp", 8081), ("udp", 8080))
 TAKEN, REFUSED, EXHAUSTED, UNAVAILABLE, NOT_AVAILABLE = 105, 104, 103, 102, 50
 GO_IS_HERE = (GO / "bridge").exists()
 STEPS: Counter[str] = Counter()
-EVENTS = ("ports published", "port taken", "port taken over", "range full", "address reclaimed", "name taken", "still reserved")
+EVENTS = ("ports published", "port taken", "port taken over", "port shared", "range full", "address reclaimed", "name taken", "still reserved")
 MET: Counter[str] = Counter()  # which of them happened to ADDs
 LONG = 5000  # of so many calls asked for, or more, some have to meet each of them
 EXECUTABLES = [FOLDERS["source"]]
@@ -48,6 +48,11 @@ port_lists = some_ports | st.just(())
 most_pairs = st.sets(pairs, max_size=2).map(lambda lost: {*PAIRS} - lost)
 hows = st.sampled_from(("in process", "in process", "in process", "executed"))
 indexes = st.integers(0, 63)
+
+
+def level_of(name: str) -> int:
+    """The level of a map of host ports."""
+    return int(name.partition("-")[2] or 1)
 
 
 class Alive(NamedTuple):
@@ -118,19 +123,23 @@ class Model(RuleBasedStateMachine):
 
     def holders(self, ports: Ports) -> set[Attachment]:
         """Who has one of these host ports."""
-        wanted = {f"{protocol} {port}" for protocol, port in ports}
-        return {at for at, held in self.elements.items() for name, key, _ in held if name.startswith("hostports") and key in wanted}
+        return {at for at in self.elements if self.port_maps(at, ports)}
 
-    def rules_of(self, at: Attachment, addresses: list[str], ports: Ports) -> Elements:
-        """The elements that ADD makes."""
-        made = set()
+    def port_maps(self, at: Attachment, ports: Ports) -> list[str]:
+        """The maps in which an attachment has one of these host ports."""
+        wanted = {f"{protocol} {port}" for protocol, port in ports}
+        return [name for name, key, _ in self.elements[at] if name.startswith("hostports") and key in wanted]
+
+    def rules_of(self, at: Attachment, addresses: list[str], ports: Ports, level: int = 1) -> Elements:
+        """The elements that ADD makes; on a *level* behind the first, if the container has the ports on another network already."""
+        made, suffix = set(), f"-{level}" if level > 1 else ""
         for address in addresses:
             tag = "6" if ":" in address else "4"
             if at.network in ("a", "b"):
                 made |= {(f"masquerade{tag}", address, at.owner), (f"inside{tag}", f"{address} {network_of(address)}", at.owner)}
             if ports:
                 made |= {(f"hairpin{tag}", address, at.owner), (f"near{tag}", f"{address} {network_of(address)}", at.owner)}
-            made |= {(f"hostports{tag}", f"{protocol} {port}", at.owner) for protocol, port in ports}
+            made |= {(f"hostports{tag}{suffix}", f"{protocol} {port}", at.owner) for protocol, port in ports}
         if at.network == "a":
             made |= {(name, Owner(*at).host_ifname, at.owner) for name in ("spoof", "spoof_macs")}
         return frozenset(made)
@@ -192,17 +201,19 @@ class Model(RuleBasedStateMachine):
         config = self.bed.request(at, 1, ports, prevResult=alive.result)
         code, document = self.bed.call("ADD", at, config, str(self.bed.container(at.container).path), how)
         holders = self.holders(ports)
-        if any(other in self.alive for other in holders):
+        if any(other in self.alive and other.container != at.container for other in holders):
             assert code == 1, (code, document)
             assert document["code"] == TAKEN, document
             MET["port taken"] += 1
             return  # the container stays without ports, until somebody deletes it
         assert code == 0, (code, document)
         assert document == alive.result
-        MET["port taken over" if holders else "ports published"] += 1
-        made = self.rules_of(at, addresses, ports)
-        taken = {(name, key) for name, key, _ in made}
-        self.elements = {other: frozenset(each for each in held if each[:2] not in taken) for other, held in self.elements.items()}
+        shared = [level_of(name) for other in holders & self.alive.keys() for name in self.port_maps(other, ports)]
+        MET["port shared" if shared else "port taken over" if holders else "ports published"] += 1
+        made = self.rules_of(at, addresses, ports, 1 + max(shared, default=0))
+        taken = {(name.partition("-")[0], key) for name, key, _ in made}
+        for other in self.elements.keys() - self.alive.keys():
+            self.elements[other] = frozenset(each for each in self.elements[other] if (each[0].partition("-")[0], each[1]) not in taken)
         self.elements[at] = made
         self.alive[at] = alive._replace(ports=ports)
 

@@ -190,7 +190,8 @@ class Testbed:
                 words = key["concat"] if isinstance(key, dict) else [key]
                 words = words[: 1 if item[kind]["name"] == "spoof_macs" else None]  # MACs are drawn
                 elements.add((item[kind]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0]))
-                filled.add("hostports-" + item[kind]["name"].partition("-")[2])
+                base, _, suffix = item[kind]["name"].partition("-")
+                filled.add(f"hostports-{base[-1]}-{suffix}" if len(suffix) < 8 else f"hostports-{suffix}")  # a level's, or a condition's
             name = item.get("chain", {}).get("name", "")
             if name.startswith("hostports-"):
                 chains.add(name)
