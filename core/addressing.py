@@ -5,7 +5,7 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 
 from __future__ import annotations
 
-from core import rtnetlink, sysctl
+from core import rtnetlink, sysctl, system
 from core.address import overlap
 from core.address import text as address_text
 from core.errors import GATEWAY_CONFLICT, CNIError
@@ -35,21 +35,26 @@ def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
 
 
 def _find_gateway(kernel: Kernel, want: Gateway) -> Gateway | None:
-    return want if kernel.link(HOST, want.link) and want.cidr in _gateways(kernel, want.link) else None
+    """None also on a link without a MAC of its own, as a bridge is that has lost its last port: nobody could answer from there."""
+    found = kernel.link(HOST, want.link)
+    return want if found and any(found.mac) and want.cidr in _gateways(kernel, want.link) else None
 
 
 def _create_gateway(kernel: Kernel, want: Gateway) -> None:
-    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays."""
-    found = kernel.need(HOST, want.link)
-    other = [cidr for cidr in _gateways(kernel, want.link) if cidr != want.cidr and _conflict(cidr, want.cidr)]
+    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays; one that has none gets one."""
+    found, present = kernel.need(HOST, want.link), _gateways(kernel, want.link)
+    other = [cidr for cidr in present if cidr != want.cidr and _conflict(cidr, want.cidr)]
     if other and not want.force:
         raise CNIError(
             GATEWAY_CONFLICT,
             f"{want.link} already has an IP address different from {want.cidr}: {', '.join([str(cidr) for cidr in other])}",
             f"remove it (ip address del {other[0]} dev {want.link}) once no container uses its network, or set forceAddress",
         )
-    changes = [rtnetlink.del_address(found.index, cidr) for cidr in other] + [rtnetlink.new_address(found.index, want.cidr, nodad=True)]
-    kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac))
+    changes = [rtnetlink.del_address(found.index, cidr) for cidr in other]
+    if any(found.mac) or want.cidr not in present:
+        changes.append(rtnetlink.new_address(found.index, want.cidr, nodad=True))
+    kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
+    kernel.forget_link(HOST, want.link)
     if not kernel.can_be_asked_for(HOST, want.link, [want.cidr.address]):
         raise TimeoutError(110, f"{want.link} does not hear who looks for {want.cidr}")
 

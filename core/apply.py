@@ -177,7 +177,7 @@ def gc(kernel: Any, network: str, kinds: Iterable[object], valid: set[str], gone
     try:
         owned = kernel.owned(network, kinds)
     except OSError as error:
-        return [CNIError(KERNEL_REFUSED, f"cannot list what network {network} owns: {error.strerror}")]
+        return [CNIError(of_kernel(error.errno), f"cannot list what network {network} owns: {error.strerror}")]
     failures = delete(kernel, [record for owner, record in owned if owner not in valid], gone)
     try:
         kernel.sweep()

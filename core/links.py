@@ -9,9 +9,9 @@ from core import rtnetlink, system
 from core.attachment import hashed, host_ifnames, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.message import head
-from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Up, Veth, VlanGateway
+from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Station, Up, Veth, VlanGateway
 from core.record import replace
-from core.rtnetlink import IFF_PROMISC
+from core.rtnetlink import IFF_PROMISC, IFF_UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
 
 
 def _create_bridge(kernel: Kernel, want: Bridge) -> None:
-    mac = bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
+    mac = system.drawn_mac()
     kernel.at(HOST).do(rtnetlink.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
 
 
@@ -56,14 +56,16 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
     host, inside = kernel.link(HOST, want.name), kernel.link(CONTAINER, want.ifname)
     if host is None or inside is None or host.kind != "veth" or host.peer != inside.index or inside.peer != host.index:
         return None
-    return Veth(host.name, inside.name, host.alias, inside.mtu if want.mtu else 0, inside.mac if want.mac else b"", host.up)
+    up = host.up or (want.held and not host.master)  # it has not come up yet
+    return Veth(host.name, inside.name, host.alias, inside.mtu if want.mtu else 0, inside.mac if want.mac else b"", up, want.held)
 
 
 def _find_port(kernel: Kernel, want: Port) -> Port | None:
     found = kernel.link(HOST, want.link)
     if found is None or not found.master:
         return None
-    return Port(want.link, _master(kernel, found.master, want.bridge), found.port.get(4) == b"\1", found.port.get(33) == b"\1")
+    hairpin, learning, isolated = [found.port.get(kind) == b"\1" for kind in (4, 8, 33)]
+    return Port(want.link, _master(kernel, found.master, want.bridge), hairpin, isolated, learning)
 
 
 def _master(kernel: Kernel, index: int, likely: str) -> str:
@@ -76,7 +78,8 @@ def _master(kernel: Kernel, index: int, likely: str) -> str:
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
     group = newborn_group(want.owner.partition("/")[0])
-    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group))
+    flags = 0 if want.held else IFF_UP
+    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group, flags))
     kernel.forget_link(HOST, want.name)
     kernel.forget_link(CONTAINER, want.ifname)
     try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
@@ -121,8 +124,24 @@ def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
 
 def _create_port(kernel: Kernel, want: Port) -> None:
     master = kernel.need(HOST, want.bridge).index
-    kernel.at(HOST).do(rtnetlink.set_master(want.link, master), rtnetlink.set_port(want.link, want.hairpin, want.isolated))
+    flags = rtnetlink.set_port(want.link, want.hairpin, want.isolated, want.learning)
+    kernel.at(HOST).do(rtnetlink.set_master(want.link, master), flags, rtnetlink.set_flags(want.link, IFF_UP, IFF_UP))
     kernel.forget_link(HOST, want.link)
+
+
+def _find_station(kernel: Kernel, want: Station) -> Station | None:
+    port = kernel.link(HOST, want.port)
+    if port is None or not port.master:
+        return None
+    from core import vlan  # late: only CHECK of a port that does not learn
+
+    return want if (port.index, want.mac) in [vlan.station(payload) for _, payload in kernel.at(HOST).ask(vlan.stations(port.master))] else None
+
+
+def _create_station(kernel: Kernel, want: Station) -> None:
+    from core import vlan  # late: only for a port that does not learn
+
+    kernel.at(HOST).do(vlan.new_station(kernel.need(HOST, want.port).index, want.mac))
 
 
 def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
@@ -208,6 +227,7 @@ FIND: dict[type, Any] = {
     Promiscuous: _find_promiscuous,
     Veth: _find_veth,
     Port: _find_port,
+    Station: _find_station,
     VlanGateway: _find_vlan_gateway,
     PortVlans: _find_port_vlans,
 }
@@ -216,6 +236,7 @@ CREATE: dict[type, Any] = {
     Promiscuous: _create_promiscuous,
     Veth: _create_veth,
     Port: _create_port,
+    Station: _create_station,
     VlanGateway: _create_vlan_gateway,
     PortVlans: _create_port_vlans,
 }

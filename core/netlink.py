@@ -71,9 +71,9 @@ class Socket:
             waiting, interrupted = set(range(first, first + len(messages))), False
             while waiting:
                 for kind, flags, sequence, payload in self.receive():
-                    interrupted |= bool(flags & DUMP_INTERRUPTED)
                     if sequence not in waiting:
-                        continue
+                        continue  # of an earlier request, whose list is nobody's any more
+                    interrupted |= bool(flags & DUMP_INTERRUPTED)
                     if kind in (ERROR, DONE):
                         outcome[sequence - first] = (outcome[sequence - first][0], failure(payload, flags, kind))
                         waiting.discard(sequence)

@@ -78,7 +78,7 @@ class VlanGateway(Record):
 class Veth(Record):
     """A pair: *name* in the host, alias *owner*; *ifname* in the container.
 
-    mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws.
+    mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws. held: not up before it is a port.
     """
 
     name: str
@@ -87,15 +87,27 @@ class Veth(Record):
     mtu: int = 0
     mac: bytes = b""
     up: bool = True
+    held: bool = False
 
 
 class Port(Record):
-    """A host link as a port of *bridge*, with its flags."""
+    """A host link as a port of *bridge*, with its flags; it comes up with them, if it was not up before.
+
+    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, somebody has to tell it.
+    """
 
     link: str
     bridge: str
     hairpin: bool = False
     isolated: bool = False
+    learning: bool = True
+
+
+class Station(Record):
+    """A MAC behind a bridge port that does not learn."""
+
+    port: str
+    mac: bytes
 
 
 class PortVlans(Record):
@@ -163,7 +175,7 @@ class Elements(Record):
 
 
 SETTINGS = (Sysctl, PortVlans)  # they always have a value: ensuring one means writing it where it differs
-DIES_WITH_LINK = (Port, Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
+DIES_WITH_LINK = (Port, Station, Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
 
 
 def describe(value: object) -> str:

@@ -98,13 +98,13 @@ def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message
     return Message(NEWLINK, CREATE | EXCL, ifinfo() + attrs)
 
 
-def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, group: int = 0) -> Message:
-    """Create a pair: *name* here, up, in *group* and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
+def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, group: int = 0, flags: int = IFF_UP) -> Message:
+    """Create a pair: *name* here, with *flags*, in *group* and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
     size = number(4, mtu) if mtu else b""
     born = ifinfo() + string(3, peer) + size + (attribute(1, mac) if mac else b"")
     born += number(28, netns) if netns is not None else b""
     info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
-    here = ifinfo(0, IFF_UP, IFF_UP) + string(3, name) + size + (number(10, master) if master else b"") + (number(27, group) if group else b"")
+    here = ifinfo(0, flags, flags) + string(3, name) + size + (number(10, master) if master else b"") + (number(27, group) if group else b"")
     return Message(NEWLINK, CREATE | EXCL, here + info)
 
 
@@ -118,9 +118,9 @@ def set_master(name: str, master: int) -> Message:
     return Message(SETLINK, 0, ifinfo() + string(3, name) + number(10, master))
 
 
-def set_port(name: str, hairpin: bool, isolated: bool) -> Message:
-    """Write hairpin and isolation of a bridge port."""
-    port = nest(5, number(4, int(hairpin), size=1), number(33, int(isolated), size=1))
+def set_port(name: str, hairpin: bool, isolated: bool, learning: bool) -> Message:
+    """Write hairpin, isolation and learning of a bridge port."""
+    port = nest(5, *[number(kind, int(value), size=1) for kind, value in ((4, hairpin), (8, learning), (33, isolated))])
     return Message(NEWLINK, 0, ifinfo() + string(3, name) + nest(18, string(4, "bridge"), port))
 
 

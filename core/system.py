@@ -63,3 +63,9 @@ def same_file(one: str | int, other: str | int) -> bool:
     """Whether two paths or descriptors lead to the same file. Raises OSError."""
     first, second = stat(one), stat(other)
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def drawn_mac() -> bytes:
+    """A MAC of one interface, locally administered, from the system's random source."""
+    drawn = urandom(6)  # noqa: F405
+    return bytes([drawn[0] & 0xFC | 2]) + drawn[1:]

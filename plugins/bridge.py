@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 NAME = "bridge"
 VERSIONS = ALL
-KINDS = (Elements(INET, MASQUERADE_MAPS, ""), Elements(BRIDGE, SPOOF_MAPS, ""), Veth)
+# In the order of deletion, here and below: whoever is checked may send until the link is gone, so the check goes behind it.
+KINDS = (Elements(INET, MASQUERADE_MAPS, ""), Veth, Elements(BRIDGE, SPOOF_MAPS, ""))
 
 
 def footprint(attachment: Attachment) -> tuple[object, ...]:
     """The identities of all that plan().owned makes, for DEL: known without prevResult or namespace."""
     return (
         Elements(INET, MASQUERADE_MAPS, attachment.owner),
-        Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
         Veth(attachment.host_ifname, attachment.ifname, attachment.owner),
+        Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
     )
 
 
@@ -49,7 +50,7 @@ def add(request: Request) -> Result:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
             answer = wanted.complete(ipam)
-            mac = wanted.mac or bytes([system.urandom(1)[0] & 0xFC | 2]) + system.urandom(5)
+            mac = wanted.mac or system.drawn_mac()
             made = plan(wanted, attachment, answer, mac)
             return apply.add(kernel, made, lambda: _finish(kernel, replace(request, attachment=attachment), wanted, answer, mac))
         except BaseException:
@@ -143,6 +144,8 @@ def _bridge_differences(kernel: Any, wanted: Options, prev_result: Result) -> li
     link = kernel.link(HOST, wanted.bridge)
     if not listed:
         return [f"want the bridge {wanted.bridge} in prevResult, found none"]
+    if link and not any(link.mac):
+        return [f"want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"]
     if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
         return [f"want the bridge {wanted.bridge} with MAC {listed[0].get('mac')}, found {mac_text(link.mac)}"]
     return []

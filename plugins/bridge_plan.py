@@ -6,7 +6,7 @@ from core import address, ruleset, wiring
 from core.attachment import Attachment, hashed
 from core.config import Section, cni_args
 from core.errors import INVALID_CONFIG, CNIError
-from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, Port, PortVlans, Promiscuous, Sysctl, Up, Veth, VlanGateway
+from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
 from core.record import Record
 from core.result import dns
 
@@ -166,27 +166,27 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
     shared += [Up(HOST, wanted.bridge)]
-    pair = Veth(port, ifname, attachment.owner, wanted.mtu, mac)
-    wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated),))
+    pair = Veth(port, ifname, attachment.owner, wanted.mtu, mac, held=wanted.spoof_check)
+    wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated, not wanted.spoof_check),))
     if wanted.vlans:
         wired += Plan((), (PortVlans(port, wanted.vlans, wanted.keep_default_vlan),))
-    made = Plan(tuple(shared), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
+    if wanted.spoof_check:  # a bridge learns from frames to group 0e before any rule sees them
+        wired += Plan((), (Station(port, mac),))
+    made = Plan(tuple(shared)) + _spoof_check(wanted, attachment, mac)
+    made += Plan((), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
     gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
-    rules = _rules(wanted, attachment, answer, mac)
+    rules = wiring.masquerade(answer, attachment.comment) if wanted.layer3 and wanted.masquerade else Plan()
     container = _container(wanted, ifname, answer)
     if _comes_up_unheard(wanted, answer):
         return made + gateway + container + rules + wired
     return made + wired + gateway + rules + container
 
 
-def _rules(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
-    """What the packet filter does for the attachment: spoof check and masquerade."""
-    made = Plan()
-    if wanted.spoof_check:
-        made += Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.comment))
-    if wanted.layer3 and wanted.masquerade:
-        made += wiring.masquerade(answer, attachment.comment)
-    return made
+def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
+    """It stands before there is a port, and falls after it: no frame passes in between."""
+    if not wanted.spoof_check:
+        return Plan()
+    return Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.comment))
 
 
 def _container(wanted: Options, ifname: str, answer: Result) -> Plan:

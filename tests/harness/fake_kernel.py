@@ -26,6 +26,7 @@ from core.plan import (
     PortVlans,
     Promiscuous,
     Route,
+    Station,
     Sysctl,
     Up,
     Veth,
@@ -40,7 +41,7 @@ ENOENT, EEXIST, ENODEV, ENETUNREACH = 2, 17, 19, 101
 TABLE_MAIN = 254
 Key = tuple[Any, ...]
 LINKS = (Bridge, Veth, VlanGateway)
-SETTINGS = (Port, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
+SETTINGS = (Port, Station, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
 
 
 def refuse(number: int) -> NoReturn:
@@ -114,6 +115,8 @@ class FakeKernel:
                 return ("port", record.link)
             case PortVlans():
                 return ("vlans", record.link)
+            case Station():
+                return ("station", record.port, record.mac)
             case Gateway():
                 return ("address", HOST, record.link, record.cidr)
             case Address():
@@ -175,7 +178,7 @@ class FakeKernel:
                 return None
             if self.world.pairs[HOST, record.name] != (self.netns, record.ifname):
                 return None
-            return changed(found, mtu=inside.mtu if record.mtu else 0, mac=inside.mac if record.mac else b"", up=link.up)
+            return changed(found, mtu=inside.mtu if record.mtu else 0, mac=inside.mac if record.mac else b"", up=link.up, held=record.held)
         return record if link else None
 
     def same_way(self, want: Route, found: Route) -> bool:
@@ -237,6 +240,8 @@ class FakeKernel:
                 self.need(record.place, record.link)
             case Promiscuous() | PortVlans() | Gateway():
                 self.need(HOST, record.link)
+            case Station():
+                ("port", record.port) in self.world.records or refuse(ENODEV)
             case Address() | Route():
                 self.need(CONTAINER, record.link)
             case Sysctl():
@@ -327,7 +332,7 @@ class FakeKernel:
             return (key[1], key[2]) in gone
         if key[0] == "sysctl":
             return any((key[1], part) in gone for part in key[2].split("/"))
-        return key[0] in ("port", "vlans", "promiscuous") and (HOST, key[1]) in gone
+        return key[0] in ("port", "vlans", "promiscuous", "station") and (HOST, key[1]) in gone
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """As the real one: all of it or nothing."""

@@ -80,3 +80,36 @@ def test_a_failure_after_force_puts_the_old_gateway_back(host: Host, force: bool
     with pytest.raises(PluginError):
         host.network(bridge(host.data, "10.2.0.0/24", forceAddress=force), name="net2").add(container)
     assert host.state(container) == before
+
+
+WITHOUT_MAC = (
+    "ip link add br0 type bridge && ip link set br0 up && ip link add x0 type veth peer name x1"
+    " && ip link set x0 master br0 up && ip link delete x0"
+)
+NO_MAC = "ip link set br0 address 00:00:00:00:00:00"
+
+
+@pytest.mark.parametrize("left", ["", NO_MAC, f"ip address add 10.1.0.1/24 dev br0 && {NO_MAC}"])
+def test_a_bridge_that_has_lost_its_mac_gets_one(host: Host, left: str) -> None:
+    """Its last port went, and with it its MAC. Pinned as it was, the gateway would never answer; whether we pinned it or somebody else."""
+    host.run(WITHOUT_MAC)
+    if left:
+        host.run(left)
+    assert host.ip("link show br0")[0]["address"] == "00:00:00:00:00:00"
+    net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    result = net.add(container)
+    mac = host.ip("link show br0")[0]["address"]
+    assert mac != "00:00:00:00:00:00"
+    assert result["interfaces"][0]["mac"] == mac
+    assert ping(container, "10.1.0.1") is not None
+    net.check(container)
+
+
+def test_check_tells_of_a_bridge_without_a_mac(host: Host) -> None:
+    net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    result = net.add(container)
+    result["interfaces"][0]["mac"] = "00:00:00:00:00:00"
+    host.run(f"ip link delete br0 && {WITHOUT_MAC}")
+    answer = host.call("CHECK", {**net.derived(net.plugins[0]), "prevResult": result}, container)
+    assert answer.exit_code == 1
+    assert "want the bridge br0 with a MAC of its own" in answer.output["msg"] + answer.output.get("details", "")

@@ -27,6 +27,7 @@ from core.plan import (
     PortVlans,
     Promiscuous,
     Route,
+    Station,
     Sysctl,
     Up,
     Veth,
@@ -93,7 +94,8 @@ LAWS: dict[str, Law] = {
     "veth with everything": Law(Veth(PORT, "eth0", OWNER, 1400, MAC)),
     "veth with an odd name": Law(Veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)),
     "port of a bridge": setting(Port(PORT, "br0"), WIRED),
-    "port of a bridge with its flags": setting(Port(PORT, "br0", True, True), WIRED),
+    "port of a bridge with its flags": setting(Port(PORT, "br0", True, True, False), WIRED),
+    "station behind a port": setting(Station(PORT, MAC), (*WIRED, Port(PORT, "br0", learning=False))),
     "VLAN gateway": Law(VlanGateway("br0.100", "br0", 100), BASE),
     "VLANs of a port": setting(
         PortVlans(PORT, ((100, True), (101, False))), (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")), needs=FILTERING

@@ -22,11 +22,13 @@ from core.plan import (
     PortVlans,
     Promiscuous,
     Route,
+    Station,
     Sysctl,
     Up,
     Veth,
     VlanGateway,
 )
+from core.record import replace
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
@@ -310,14 +312,14 @@ def vlan_port(pair: VlanGateway) -> str:
 
 
 def test_the_spoof_check() -> None:
-    """B-45: the port's name is checked, and may come with the container's MAC."""
+    """B-45: before there is a port, its name is checked, and may come with the container's MAC."""
     key = PORT.encode() + b"\0"
     assert planned(wanted(macspoofchk=True)) == Plan(
         shared=(*BARE_SHARED, ruleset.TABLES["bridge"]),
         owned=(
-            *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT),
             Element("bridge", "spoof_macs", key + MAC + b"\0\0", b"", "", OWNER, f'"{PORT}" . {MAC.hex(":")}'),
             Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"'),
+            *(replace(BARE_VETH, held=True), PORT_ACCEPT_RA, replace(BARE_PORT, learning=False), Station(PORT, MAC)),
             *(NO_DAD, UP, *NOTIFY),
         ),
     )

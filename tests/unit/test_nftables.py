@@ -435,3 +435,18 @@ def test_well_framed_rubbish_raises_nothing_but_os_error(messages: list[tuple[in
 
 def test_nests_are_marked_and_strings_end_in_nul() -> None:
     assert nest(1, string(2, "ab")) == b"\x0c\0\1\x80\7\0\2\0ab\0\0"
+
+
+def test_the_news_of_an_interrupted_list_that_nobody_waits_for_repeats_no_request() -> None:
+    """A message of an earlier list, left in the socket, says NLM_F_DUMP_INTR; the request behind it has gone out, and goes out once."""
+    sent: list[list[tuple[int, int, int]]] = []
+
+    def answer(data: bytes) -> list[bytes]:
+        sent.append(sequences(data))
+        return [datagram((16, 0x10, 1, b"")), datagram(acknowledgement(sent[-1][-1][2]))]
+
+    wire = Wire(answer)
+    firewall = on(wire)
+    firewall.socket.sequence = 7
+    firewall.socket.do(Message(16, 0, b""))
+    assert len(sent) == 1

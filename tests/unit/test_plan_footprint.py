@@ -10,7 +10,7 @@ from core import address, apply, difference, result
 from core.attachment import Attachment
 from core.config import Section
 from core.errors import CNIError
-from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Sysctl, Up, Veth, describe
+from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
 from plugins import bridge, bridge_plan, portmap, portmap_plan
 from tests.harness.fake_kernel import World
 
@@ -86,6 +86,8 @@ def covered(record: object, footprint: tuple[object, ...], attachment: Attachmen
             return record.place == CONTAINER and record.link in ends
         case Address() | Route() | Port() | PortVlans():
             return record.link in ends
+        case Station():
+            return record.port in ends
     return False
 
 

@@ -66,12 +66,15 @@ def test_a_link_gets_its_alias_and_its_master() -> None:
 @pytest.mark.parametrize("hairpin", [False, True])
 @pytest.mark.parametrize("isolated", [False, True])
 def test_a_port(hairpin: bool, isolated: bool) -> None:
-    """B-48 B-49: both flags are always written."""
-    assert read(rtnetlink.set_port("veth0", hairpin, isolated)) == {
+    """B-48 B-49: all flags are always written."""
+    assert read(rtnetlink.set_port("veth0", hairpin, isolated, not hairpin)) == {
         "IFLA_IFNAME": "veth0",
         "IFLA_LINKINFO": {
             "IFLA_INFO_SLAVE_KIND": "bridge",
-            "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_ISOLATED": int(isolated)},
+            "IFLA_INFO_SLAVE_DATA": {
+                "IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_LEARNING": int(not hairpin),
+                "IFLA_BRPORT_ISOLATED": int(isolated),
+            },
         },
     }
 
