@@ -113,8 +113,9 @@ def test_run_publishes_ports_until_it_is_told_to_stop(cniwire: Cniwire) -> None:
 
 
 def test_a_run_that_was_killed_is_cleaned_up_by_gc(cniwire: Cniwire) -> None:
-    """SIGKILL takes the command with it; gc finds the rest."""
+    """SIGKILL takes the command with it; gc finds the rest, and what is shared and nobody needs any more."""
     cniwire("run", "demo", "-p", "8080:80", "--", "true")
+    cniwire("gc")
     before = cniwire.host.state()
     with cniwire.popen("run", "demo", "-p", "8080:80", "--", "sh", "-c", "echo ready; exec sleep 60") as process:
         waiting(process)
