@@ -73,7 +73,8 @@ def _start(seconds: int) -> None:
 
 def chosen(given: str) -> int:
     """The budget that the environment asks for, in seconds; BUDGET_S when it says nothing of use."""
-    return int(given) if given.isascii() and given.isdigit() and 0 < int(given) <= LONGEST_S else BUDGET_S
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_S))  # more digits may be more than Python converts
+    return int(given) if is_number and 0 < int(given) <= LONGEST_S else BUDGET_S
 
 
 def _ring(number: int, _: object) -> None:

@@ -10,7 +10,7 @@ from core import address, deadline, errors, result, system, version
 from core.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
-from ipam.directory import failure, make
+from ipam.directory import CONTENT_LIMIT, failure, make
 from ipam.store import Store, View
 
 TYPE_CHECKING = False
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 NAME = "host-local"
 VERSIONS = version.ALL
+NAME_MAX, ENAMETOOLONG = 255, 36  # of a directory's name; its errno
 TRIES = 3  # an address may turn out to be taken by somebody who does not use the lock
 
 
 def add(request: Request) -> Result:
     """Reserve one address of each range set."""
     want = settings.parse(request)
+    _check_sizes(request)
     try:
         make(want.directory)
         with Store(want.directory) as store:
@@ -38,6 +40,18 @@ def add(request: Request) -> Result:
         raise failure(want.directory, error) from None
     ips = [{"address": f"{address.text(packed)}/{member.subnet.prefix_len}", "gateway": address.text(member.gateway)} for packed, member in chosen]
     return {"ips": ips, "routes": list(want.routes), "dns": want.dns}
+
+
+def _check_sizes(request: Request) -> None:
+    """Refuse what cannot be kept whole: a reservation is a directory's file with so many bytes. Raises CNIError."""
+    attachment = request.attachment
+    size, network = len(reservation.contents(attachment.container_id, attachment.ifname)[0]), len(attachment.network)
+    if size > CONTENT_LIMIT:
+        most = CONTENT_LIMIT - size + len(attachment.container_id)
+        msg = f"CNI_CONTAINERID: want at most {most} characters, found {len(attachment.container_id)}"
+        raise CNIError(errors.INVALID_ENVIRONMENT, msg, "more are not read back from a reservation")
+    if network > NAME_MAX:
+        raise CNIError(errors.INVALID_CONFIG, f"name: want at most {NAME_MAX} characters, found {network}", "a directory is called so")
 
 
 def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
@@ -132,6 +146,8 @@ def delete(request: Request) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
+        if error.errno == ENAMETOOLONG:  # so ADD never made it
+            return
         raise failure(path, error, errors.TRY_AGAIN_LATER) from None
     if failures:
         raise failure(path, failures[0], errors.TRY_AGAIN_LATER)
@@ -179,6 +195,8 @@ def collect(request: Request) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            return
         raise failure(path, error) from None
     if failures:
         raise CNIError(errors.STORE_FAILED, "; ".join([failure(path, error).msg for error in failures]))

@@ -20,7 +20,8 @@ def acquire(directory: str) -> int:
     """
     path = system.join(directory, FILE)
     while True:
-        descriptor = system.open(path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC, MODE)
+        # Without waiting: a FIFO of that name would keep us until somebody writes to it, whatever the budget says.
+        descriptor = system.open(path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK, MODE)
         try:
             _lock(descriptor, path)
             if _still_there(descriptor, path):

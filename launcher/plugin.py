@@ -120,7 +120,7 @@ def error_of(code: int, stdout: bytes, stderr: bytes) -> CNIError:
     try:
         values = document.parse_object(stdout, "its error")
         return CNIError(int(values.get("code", INTERNAL)), str(values.get("msg", "")), str(values.get("details", "")))
-    except (CNIError, TypeError, ValueError) as error:
+    except (CNIError, TypeError, ValueError, OverflowError) as error:
         shown = stdout.decode(errors="replace").strip()
         return CNIError(INTERNAL, f"it printed no valid error: {shown[:500]!r}", str(error))
 

@@ -37,7 +37,7 @@ def span(text: str, part: str) -> tuple[int, int]:
     """First port and number of ports of "80" or "80-89". Raises UsageFailure."""
     low, dash, high = part.partition("-")
     numbers = [low, high] if dash else [low]
-    if not all(number.isascii() and number.isdigit() and 1 <= int(number) <= 65535 for number in numbers):
+    if not all(number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535 for number in numbers):
         raise wrong(text, f"ports from 1 to 65535 instead of {part!r}")
     first, last = int(numbers[0]), int(numbers[-1])
     if last < first:

@@ -49,7 +49,7 @@ def _derive(text: str) -> Target:
         raise UsageFailure("target: want the name of a namespace, a pid or a path, found nothing")
     if "/" in text:
         return _at_path(os.path.abspath(text))
-    if text.isascii() and text.isdigit() and not os.path.exists(netns.path_of(text)):
+    if text.isascii() and text.isdigit() and len(text) <= 10 and not os.path.exists(netns.path_of(text)):
         return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
     return Target(text, netns.path_of(text))
 

@@ -8,7 +8,17 @@ from __future__ import annotations
 from core import apply, delegate, foreign, result, system, wiring
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.config import valid_attachments
-from core.errors import CHECK_FAILED, DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, NOT_AVAILABLE, CNIError
+from core.errors import (
+    CHECK_FAILED,
+    DELEGATE_FAILED,
+    INTERFACE_EXISTS,
+    INVALID_CONFIG,
+    INVALID_ENVIRONMENT,
+    INVALID_NETNS,
+    KERNEL_REFUSED,
+    NOT_AVAILABLE,
+    CNIError,
+)
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
 from core.record import replace
 from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS
@@ -71,6 +81,8 @@ def _kernel(request: Request) -> Any:
 
 def _placed(kernel: Any, attachment: Attachment) -> Attachment:
     """The attachment with a name for its host veth. One that is there is refused before IPAM is asked, whose DEL would take its address."""
+    if "%" in attachment.ifname:
+        raise CNIError(INVALID_ENVIRONMENT, f"invalid CNI_IFNAME {attachment.ifname!r}: the kernel would take it as a pattern for a name")
     if kernel.link(CONTAINER, attachment.ifname):
         raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}")
     there, free = kernel.port_of(attachment.owner)

@@ -119,7 +119,7 @@ def _bridge_name(config: Section) -> str:
     from core.protocol import ifname_complaint  # loaded already; named here for the one rule on interface names
 
     name = config.text("bridge") or "cni0"
-    complaint = ifname_complaint(name)
+    complaint = ifname_complaint(name) or ("the kernel would take it as a pattern and make another one each time" if "%" in name else "")
     if complaint:
         raise CNIError(INVALID_CONFIG, f"bridge: want the name of an interface, found {name!r}: {complaint}")
     return name

@@ -239,3 +239,19 @@ def fill(folder: Path) -> None:
                 file.write(bytes(4096))
     except OSError:
         pass
+
+
+def test_names_that_the_kernel_takes_as_patterns_are_refused(host: Host) -> None:
+    """br%d would be another bridge at each try, and eth%d an interface that nobody finds again. The DEL that follows succeeds."""
+    container = host.container()
+    before = host.state(container)
+    net = host.network(bridge(host.data, "10.1.0.0/24", bridge="br%d"))
+    with pytest.raises(PluginError, match=r"bridge: .*br%d") as refused:
+        net.add(container)
+    assert refused.value.code == 7
+    net.delete(container)
+    net = host.network(bridge(host.data, "10.1.0.0/24"))
+    answer = host.call("ADD", net.derived(net.plugins[0]), container, ifname="eth%d")
+    assert (answer.exit_code, answer.output["code"], "eth%d" in answer.output["msg"]) == (1, 4, True)
+    assert host.call("DEL", net.derived(net.plugins[0]), container, ifname="eth%d").exit_code == 0
+    assert host.state(container) == before

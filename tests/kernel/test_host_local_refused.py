@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -241,3 +242,57 @@ def test_what_is_printed_is_one_document(small: Ipam) -> None:
     answer = small.call("ADD", runtimeConfig={"ips": ["10.7.0.2"]})
     assert told(answer)[0] == UNAVAILABLE
     json.dumps(answer.output)
+
+
+def test_a_container_id_that_a_reservation_cannot_hold(small: Ipam) -> None:
+    """4,096 bytes are read back; one more, and CHECK and DEL would not find it. The DEL that follows a refused ADD succeeds."""
+    most = 4096 - len("\r\neth0")
+    small.add("c" * most)
+    small.check(None, "c" * most)
+    small.delete("c" * most)
+    assert small.reserved() == {}
+    code, msg = told(small.call("ADD", "c" * (most + 1)))
+    assert (code, msg) == (4, f"CNI_CONTAINERID: want at most {most} characters, found {most + 1}")
+    small.delete("c" * (most + 1))
+    assert small.reserved() == {}
+
+
+@pytest.mark.parametrize(("command", "code"), [("ADD", 7), ("DEL", 0), ("GC", 0)])
+def test_a_network_whose_name_no_directory_can_have(small: Ipam, command: str, code: int) -> None:
+    """No retry can help, so it is not code 11."""
+    keys: dict[str, Any] = {"cni.dev/valid-attachments": []} if command == "GC" else {}
+    answer = small.call(command, "c1", name="n" * 256, **keys)
+    assert (answer.exit_code, answer.output and answer.output["code"]) == ((1, code) if code else (0, None))
+    if code:
+        assert answer.output["msg"] == "name: want at most 255 characters, found 256"
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link to nothing", "device"])
+def test_a_lock_that_is_something_else(small: Ipam, kind: str) -> None:
+    """Nobody waits for it beyond the budget: it serves as a lock, or is told."""
+    small.folder.mkdir(parents=True)
+    lock = small.folder / "lock"
+    if kind == "fifo":
+        os.mkfifo(lock)
+    elif kind == "directory":
+        lock.mkdir()
+    elif kind == "device":
+        lock.symlink_to("/dev/null")
+    else:
+        lock.symlink_to("/nowhere/at/all")
+    started = time.monotonic()
+    answer = small.call("ADD", "c1")
+    assert time.monotonic() - started < 10
+    if answer.exit_code:
+        assert str(lock) in answer.output["msg"] or str(small.folder) in answer.output["msg"]
+        assert small.reserved() == {}
+    else:
+        small.delete("c1")
+
+
+@pytest.mark.parametrize("variable", ["CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT"])
+@pytest.mark.parametrize("value", ["9" * 5000, "-1", "0", "1e3", " 5", "\u0665"])
+def test_a_budget_that_is_none_is_the_usual_one(small: Ipam, variable: str, value: str) -> None:
+    """More digits than Python converts, among others."""
+    small.variables[variable] = value
+    small.add("c1")
