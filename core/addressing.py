@@ -9,8 +9,9 @@ from core import rtnetlink, sysctl, system
 from core.address import overlap
 from core.address import text as address_text
 from core.errors import GATEWAY_CONFLICT, CNIError
+from core.message import head
 from core.netlink import if_indextoname
-from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, Route, Sysctl, Up
+from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, NoAdvertisements, Route, Sysctl, Up
 from core.record import replace
 from core.rtnetlink import IFF_UP, Path
 
@@ -26,8 +27,35 @@ LINK_LOCAL = 253  # scope
 # A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
 SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
+ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
+RTPROT_RA = 9
 OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
 UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
+
+
+def teaches_routes(kernel: Kernel, name: str) -> bool:
+    """Whether the host has its IPv6 default route from router advertisements that came in by a link. Raises OSError."""
+    link = kernel.link(HOST, name)
+    replies = kernel.at(HOST).ask(rtnetlink.list_routes(rtnetlink.AF_INET6)) if link else []
+    learnt = [payload for _, payload in replies if head("=BBBBBB", payload)[1::4] == (0, RTPROT_RA)]
+    return any([index == link.index for payload in learnt for index, _ in rtnetlink.route(payload)]) if link else False
+
+
+def _find_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> NoAdvertisements | None:
+    if kernel.link(HOST, want.link) is None:
+        return None
+    if _value(ACCEPT_RA.format(want.link)) in ("0", ""):  # there may be no IPv6 at all
+        return want
+    return want if teaches_routes(kernel, want.link) else None
+
+
+def _create_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> None:
+    kernel.need(HOST, want.link)
+    try:
+        sysctl.write(ACCEPT_RA.format(want.link), "0")
+    except OSError as error:
+        if error.errno not in OUT_OF_REACH:
+            raise
 
 
 def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
@@ -93,7 +121,7 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
 
 def _message(kernel: Kernel, want: Any) -> Message:
     if isinstance(want, Up):
-        return rtnetlink.set_flags(want.link, IFF_UP, IFF_UP)
+        return rtnetlink.set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
     index = kernel.need(CONTAINER, want.link).index
     return rtnetlink.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else rtnetlink.new_route(index, _path(want))
 
@@ -102,7 +130,7 @@ def _create(kernel: Kernel, *batch: Any) -> None:
     """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
     place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
     if place == HOST:
-        _prepare(batch[0].link)
+        _prepare(kernel, batch[0].link)
     outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
     for want, (_, failure) in zip(batch, outcome):
         if failure:
@@ -113,11 +141,15 @@ def _create(kernel: Kernel, *batch: Any) -> None:
             kernel.remember_up(place, want.link)
 
 
-def _prepare(link: str) -> None:
-    """Write the settings of a host link that is about to come up for the first time, whoever created it. Raises OSError.
+def _prepare(kernel: Kernel, link: str) -> None:
+    """Write the settings of a host link of ours that is about to come up for the first time. Raises OSError.
 
-    Nobody comes back to them once it is up, so only what will never be possible is passed over.
+    A bridge of ours was born in a link group, which it leaves when it comes up; any other bridge that is down is somebody else's. Nobody
+    comes back to the settings once the link is up, so only what will never be possible is passed over.
     """
+    there = kernel.link(HOST, link)
+    if there and there.kind == "bridge" and there.group != rtnetlink.NEWBORN_BRIDGE:
+        return
     for key, value in SETTINGS_OF_HOST_LINKS:
         try:
             sysctl.write(f"net/ipv6/conf/{link}/{key}", value)
@@ -189,6 +221,7 @@ def _create_localnet(kernel: Kernel, want: LocalnetRouting) -> None:
 
 
 FIND: dict[type, Any] = {
+    NoAdvertisements: _find_no_advertisements,
     Gateway: _find_gateway,
     Address: _find_address,
     Route: _find_route,
@@ -196,6 +229,7 @@ FIND: dict[type, Any] = {
     LocalnetRouting: _find_localnet,
 }
 CREATE: dict[type, Any] = {
+    NoAdvertisements: _create_no_advertisements,
     Gateway: _create_gateway,
     Up: _create,
     Address: _create,

@@ -89,13 +89,11 @@ class Kernel:
 
     def find(self, record: Any) -> Any:
         """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
-        finder: Callable[[Kernel, Any], Any] = FIND.get(type(record), firewall.find_shared)
-        return finder(self, record)
+        return FIND.get(type(record), firewall.find_shared)(self, record)
 
     def create(self, *records: Any) -> None:
         """Create the records of one batch exclusively. Raises OSError; its attribute record names the one refused."""
-        creator: Callable[..., None] = CREATE.get(type(records[0]), firewall.create_shared)
-        creator(self, *records)
+        CREATE.get(type(records[0]), firewall.create_shared)(self, *records)  # type: ignore[no-untyped-call]
 
     def delete(self, *records: Any) -> list[Any]:
         """Delete by identity, of elements many at once; absent is success. Returns what was there. Raises OSError."""
@@ -178,8 +176,10 @@ class Kernel:
         return is_gone(self, comment)
 
     def port_of(self, owner: str) -> tuple[str, str]:
-        """The name of an owner's host veth; and the first for one that is free; "" for none. Raises OSError."""
         return links.port_of(self, owner)
+
+    def teaches_routes(self, name: str) -> bool:
+        return addressing.teaches_routes(self, name)
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
         """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""

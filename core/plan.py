@@ -46,6 +46,12 @@ class Promiscuous(Record):
     link: str
 
 
+class NoAdvertisements(Record):
+    """The host takes no IPv6 routes from whoever is behind *link*, unless it has its own default route from there."""
+
+    link: str
+
+
 class Gateway(Record):
     """A gateway address on a bridge or VLAN gateway; the link's MAC is pinned with it.
 

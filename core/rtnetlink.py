@@ -15,7 +15,7 @@ IFF_UP, IFF_PROMISC = 0x1, 0x100
 AF_INET, AF_INET6 = 2, 10
 SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 OPERSTATE_UP = 6
-VETH_INFO_PEER = 1
+VETH_INFO_PEER, NEWBORN_BRIDGE = 1, 0x0C41B41D  # the latter is a link group: of bridges of ours that have not been up yet
 PERMANENT, NODAD = 0x80, 0x02  # IFA_F_*
 TENTATIVE, DADFAILED = 0x40, 0x08
 TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST = 254, 3, 0, 253, 1
@@ -94,7 +94,7 @@ def link(payload: bytes) -> Link:
 def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message:
     """Create a bridge; a MAC given at birth stays, whatever ports come and go."""
     data = [nest(2, number(7, 1, size=1))] if vlan_filtering else []
-    attrs = string(3, name) + (number(4, mtu) if mtu else b"") + attribute(1, mac) + nest(18, string(1, "bridge"), *data)
+    attrs = string(3, name) + (number(4, mtu) if mtu else b"") + attribute(1, mac) + number(27, NEWBORN_BRIDGE) + nest(18, string(1, "bridge"), *data)
     return Message(NEWLINK, CREATE | EXCL, ifinfo() + attrs)
 
 
@@ -124,9 +124,9 @@ def set_port(name: str, hairpin: bool, isolated: bool, learning: bool) -> Messag
     return Message(NEWLINK, 0, ifinfo() + string(3, name) + nest(18, string(4, "bridge"), port))
 
 
-def set_flags(name: str, flags: int, change: int) -> Message:
-    """Switch interface flags such as IFF_UP."""
-    return Message(SETLINK, 0, ifinfo(0, flags, change) + string(3, name))
+def set_flags(name: str, flags: int, change: int, grown: bool = False) -> Message:
+    """Switch interface flags such as IFF_UP. grown: the link leaves the group that it was born in."""
+    return Message(SETLINK, 0, ifinfo(0, flags, change) + string(3, name) + (number(27, 0) if grown else b""))
 
 
 def set_mac(name: str, mac: bytes) -> Message:

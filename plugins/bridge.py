@@ -221,6 +221,9 @@ def status(request: Request) -> None:
             raise CNIError(NOT_AVAILABLE, f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link")
         if wanted.masquerade or wanted.spoof_check:
             kernel.probe_firewall()
+        if link and kernel.teaches_routes(wanted.bridge):
+            told = f"bridge: the host has its IPv6 default route from {wanted.bridge}, and so believes the router advertisements of containers, too"
+            system.write(2, f"{told}; give it a static route and set accept_ra to 0\n".encode())
     if wanted.layer3:
         _ipam_status(request)
 

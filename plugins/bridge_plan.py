@@ -6,7 +6,7 @@ from core import address, ruleset, wiring
 from core.attachment import Attachment, hashed
 from core.config import Section, cni_args
 from core.errors import INVALID_CONFIG, CNIError
-from core.plan import CONTAINER, HOST, Bridge, Gateway, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
+from core.plan import CONTAINER, HOST, Bridge, Gateway, NoAdvertisements, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
 from core.record import Record
 from core.result import dns
 
@@ -165,7 +165,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     port, ifname = attachment.host_ifname, attachment.ifname
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
-    shared += [Up(HOST, wanted.bridge)]
+    shared += [Up(HOST, wanted.bridge), NoAdvertisements(wanted.bridge)]
     pair = Veth(port, ifname, attachment.owner, wanted.mtu, mac, held=wanted.spoof_check)
     wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated, not wanted.spoof_check),))
     if wanted.vlans:

@@ -22,6 +22,7 @@ from core.plan import (
     Elements,
     Gateway,
     LocalnetRouting,
+    NoAdvertisements,
     Port,
     PortVlans,
     Promiscuous,
@@ -41,7 +42,7 @@ ENOENT, EEXIST, ENODEV, ENETUNREACH = 2, 17, 19, 101
 TABLE_MAIN = 254
 Key = tuple[Any, ...]
 LINKS = (Bridge, Veth, VlanGateway)
-SETTINGS = (Port, Station, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
+SETTINGS = (NoAdvertisements, Port, Station, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
 
 
 def refuse(number: int) -> NoReturn:
@@ -107,6 +108,8 @@ class FakeKernel:
                 return ("up", self.place(record.place), record.link)
             case Promiscuous():
                 return ("promiscuous", record.link)
+            case NoAdvertisements():
+                return ("advertisements", record.link)
             case Sysctl():
                 return ("sysctl", self.place(record.place), record.key)
             case LocalnetRouting():
@@ -238,7 +241,7 @@ class FakeKernel:
                 self.need(HOST, record.link)
             case Up():
                 self.need(record.place, record.link)
-            case Promiscuous() | PortVlans() | Gateway():
+            case Promiscuous() | PortVlans() | Gateway() | NoAdvertisements():
                 self.need(HOST, record.link)
             case Station():
                 ("port", record.port) in self.world.records or refuse(ENODEV)
@@ -332,7 +335,7 @@ class FakeKernel:
             return (key[1], key[2]) in gone
         if key[0] == "sysctl":
             return any((key[1], part) in gone for part in key[2].split("/"))
-        return key[0] in ("port", "vlans", "promiscuous", "station") and (HOST, key[1]) in gone
+        return key[0] in ("port", "vlans", "promiscuous", "station", "advertisements") and (HOST, key[1]) in gone
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """As the real one: all of it or nothing."""
@@ -395,6 +398,9 @@ class FakeKernel:
         found = {name: self.link(HOST, name) for name in host_ifnames(owner)}
         mine = [name for name, link in found.items() if link and link.alias == owner]
         return (mine or [""])[0], ([name for name, link in found.items() if not link] or [""])[0]
+
+    def teaches_routes(self, name: str) -> bool:
+        return False
 
     def forget_link(self, place: str, name: str) -> None:
         return

@@ -9,10 +9,11 @@ import pytest
 
 from core import netns, sysctl
 from core.protocol import respond
+from core.rtnetlink import NEWBORN_BRIDGE
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
-from tests.harness.plugin import PATH
+from tests.harness.plugin import PATH, PluginError
 
 
 def test_gc_finds_the_other_half_of_a_spoof_check(host: Host) -> None:
@@ -28,10 +29,40 @@ def test_gc_finds_the_other_half_of_a_spoof_check(host: Host) -> None:
 
 
 def test_a_bridge_that_a_killed_add_left_without_its_settings_gets_them(host: Host) -> None:
-    host.run("ip link add br0 type bridge")
+    """Told by the link group that it was born in, and leaves when it is up."""
+    host.run(f"ip link add br0 group {NEWBORN_BRIDGE} type bridge")
     host.network(bridge(host.data, "10.1.0.0/24")).add(host.container())
     assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "0"
     assert host.sysctl("net/ipv6/conf/br0/accept_dad") == "0"
+    assert host.ip("link show br0")[0]["group"] == "default"
+
+
+@pytest.mark.parametrize("state", ["down", "up"])
+def test_a_bridge_of_somebody_else_keeps_its_settings(host: Host, state: str) -> None:
+    """DECISIONS 5; but the host takes no routes from containers, unless it has its own from there."""
+    settings = "net.ipv6.conf.br0.accept_dad=1 net.ipv6.conf.br0.accept_ra=1"
+    host.run(f"ip link add br0 type bridge && sysctl --quiet --write {settings} && ip link set br0 {state}")
+    net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    net.add(container)
+    assert host.sysctl("net/ipv6/conf/br0/accept_dad") == "1"
+    assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "0"
+    net.check(container)
+    host.run("sysctl --quiet --write net.ipv6.conf.br0.accept_ra=1")
+    with pytest.raises(PluginError, match=r"NoAdvertisements\(br0\)"):
+        net.check(container)
+
+
+def test_a_bridge_that_is_the_hosts_own_uplink_still_hears_its_router(host: Host) -> None:
+    """Its default route came by an advertisement; STATUS tells of it, and what it means."""
+    host.run("ip link add br0 type bridge && ip link set br0 up && ip -6 route add default via fe80::1 dev br0 proto ra")
+    net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
+    net.add(container)
+    assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "1"
+    net.check(container)
+    answer = host.call("STATUS", net.derived(net.plugins[0]))
+    assert (answer.exit_code, "router advertisements" in answer.stderr) == (0, True)
+    quiet = host.network(bridge(host.data, "10.2.0.0/24", bridge="br1"))
+    assert host.call("STATUS", quiet.derived(quiet.plugins[0])).stderr == ""
 
 
 @pytest.mark.parametrize(("number", "expected"), [(errno.EMFILE, 1), (errno.EIO, 1), (errno.ENOENT, 0), (errno.EROFS, 0), (errno.EPERM, 0)])

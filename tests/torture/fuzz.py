@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from core import delegate
-from core.plan import HOST, Bridge, Gateway, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
+from core.plan import HOST, Bridge, Gateway, NoAdvertisements, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
 from core.protocol import respond
 from core.rules import Map
 from core.ruleset import Chain, Table
@@ -34,7 +34,7 @@ from tests.torture.wire import Recorder, Wire, Wired
 MS_RDONLY, MS_REMOUNT = 1, 32
 PLUGINS: dict[str, Any] = {"bridge": bridge, "portmap": portmap, "host-local": host_local}
 VERBS = ("ADD", "ADD", "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
-SHARED = (Bridge, Gateway, Promiscuous, PortVlans, VlanGateway, Table)  # stays after a failed ADD: others may use it by now
+SHARED = (Bridge, Gateway, NoAdvertisements, Promiscuous, PortVlans, VlanGateway, Table)  # stays after a failed ADD: others may use it by now
 HIDDEN = ("lock", ".index")
 GOING_ON = ("DEL", "GC")  # they do what they can, and then report
 UNFORESEEN = 999

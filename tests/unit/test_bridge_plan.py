@@ -17,6 +17,7 @@ from core.plan import (
     Bridge,
     Element,
     Gateway,
+    NoAdvertisements,
     Plan,
     Port,
     PortVlans,
@@ -48,7 +49,7 @@ LO_IPV6 = Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False
 IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1"))
 UP = Up(CONTAINER, "eth0")
 DEFAULT4, DEFAULT6 = parse_cidr("0.0.0.0/0"), parse_cidr("::/0")
-BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"))
+BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"), NoAdvertisements("br0"))
 BARE_VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 BARE_PORT = Port(PORT, "br0")
 
@@ -88,7 +89,7 @@ def test_the_default_bridge_is_cni0() -> None:
 def test_flags_of_bridge_and_port() -> None:
     """B-29 B-49 B-64: promiscuous bridge, isolated port, MTU on bridge and pair."""
     assert planned(wanted(promiscMode=True, portIsolation=True, mtu=1400)) == Plan(
-        shared=(Bridge("br0", mtu=1400), Promiscuous("br0"), Up(HOST, "br0")),
+        shared=(Bridge("br0", mtu=1400), Promiscuous("br0"), Up(HOST, "br0"), NoAdvertisements("br0")),
         owned=(Veth(PORT, "eth0", OWNER, mtu=1400, mac=MAC), PORT_ACCEPT_RA, Port(PORT, "br0", isolated=True), NO_DAD, UP, *NOTIFY),
     )
 
@@ -119,7 +120,7 @@ def test_a_container_interface_that_stays_down() -> None:
 def test_vlans_of_the_port(keys: dict[str, Any], vlans: tuple[tuple[int, bool], ...], keep: bool) -> None:
     """B-9 B-10 B-11 B-12 B-15: access, trunk with native 1, access and trunk, the port's default removed or kept."""
     assert planned(wanted(**keys)) == Plan(
-        shared=(Bridge("br0", vlan_filtering=True), Up(HOST, "br0")),
+        shared=(Bridge("br0", vlan_filtering=True), Up(HOST, "br0"), NoAdvertisements("br0")),
         owned=(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, PortVlans(PORT, vlans, keep), NO_DAD, UP, *NOTIFY),
     )
 
@@ -295,7 +296,7 @@ def test_the_gateway_of_a_vlan(keep: bool) -> None:
     assert gateway_link(wished) == "br0.100"
     assert planned(wished, answer("10.1.0.7/24")) == Plan(
         shared=(
-            *(Bridge("br0", vlan_filtering=True), Up(HOST, "br0")),
+            *(Bridge("br0", vlan_filtering=True), Up(HOST, "br0"), NoAdvertisements("br0")),
             *(pair, PortVlans(vlan_port(pair), ((100, True),))),
             *(Up(HOST, "br0.100"), Gateway("br0.100", parse_cidr("10.1.0.1/24")), FORWARD4),
         ),

@@ -27,11 +27,13 @@ def test_a_bridge() -> None:
         "IFLA_IFNAME": "br0",
         "IFLA_MTU": 1400,
         "IFLA_ADDRESS": MAC_TEXT,
+        "IFLA_GROUP": rtnetlink.NEWBORN_BRIDGE,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge", "IFLA_INFO_DATA": {"IFLA_BR_VLAN_FILTERING": 1}},
     }
     assert read(rtnetlink.new_bridge("br0", 0, MAC, False)) == {
         "IFLA_IFNAME": "br0",
         "IFLA_ADDRESS": MAC_TEXT,
+        "IFLA_GROUP": rtnetlink.NEWBORN_BRIDGE,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
     }
 
