@@ -111,9 +111,10 @@ def _reclaimed(store: Store, packed: bytes, content: bytes) -> bool:
 
 
 def _next(store: Store, request: Request, one: RangeSet, number: int, owned: list[bytes]) -> Choice:
-    """The next address of a range set, after a second ADD was ruled out."""
+    """The next address of a range set, after a second ADD was ruled out; what the container had before a reboot is taken back."""
     for packed in owned:
-        if ranges.find(one, packed):
+        content = store.entry(packed) if ranges.find(one, packed) else None
+        if content is not None and not _reclaimed(store, packed, content):
             container_id = request.attachment.container_id
             raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
     found = store.first_free(one, number)

@@ -272,12 +272,28 @@ def test_nothing_is_taken_during_the_same_boot(small: Ipam) -> None:
     assert small.files() == before
 
 
-def test_nothing_is_taken_whose_namespace_is_there(small: Ipam, boot: Any, tmp_path: Path) -> None:
-    """H-57."""
+def test_what_died_with_the_last_boot_is_taken_whatever_has_its_path_by_now(small: Ipam, boot: Any, tmp_path: Path) -> None:
+    """H-57: no namespace outlives a boot; a unit has made one of that name again, or a process has that number."""
     (tmp_path / "netns").touch()
     fill(small, f"{tmp_path}/netns")
-    boot()
     assert refused(small.add, "new")[0] == EXHAUSTED
+    boot()
+    assert small.add("new") == ["10.7.0.2/29"]
+
+
+def test_the_same_container_starts_again_after_a_reboot(small: Ipam, boot: Any) -> None:
+    """Podman keeps the ID; its old reservation is provably dead, be the range full or not. A living one is no second time refused."""
+    fill(small, "/run/netns/gone")
+    small.delete("c4")
+    assert refused(small.add, "c2")[0] == UNAVAILABLE
+    boot()
+    answer = small.call("ADD", "c2")
+    assert answer.exit_code == 0, answer
+    assert "reclaimed" in answer.stderr
+    assert list(small.reserved().values()).count("c2\r\neth0") == 1
+    assert refused(small.add, "c2")[0] == UNAVAILABLE
+    small.delete("c2")
+    assert "c2\r\neth0" not in small.reserved().values()
 
 
 def test_nothing_is_taken_that_others_made(small: Ipam, boot: Any) -> None:

@@ -112,7 +112,7 @@ class Model(RuleBasedStateMachine):
 
     def is_dead(self, one: Reservation) -> bool:
         """Whether an ADD that finds the range full may take it."""
-        return not one.content or bool(one.netns and one.boot != self.bed.boots and not Path(one.netns).exists())
+        return not one.content or bool(one.netns and one.boot != self.bed.boots)
 
     def held(self, network: str) -> list[tuple[str, str]]:
         """The files of a network's first range set."""
@@ -169,6 +169,10 @@ class Model(RuleBasedStateMachine):
         """Hold the first plugin's answer to the model, then go on with the chain."""
         code, document = answer
         name_taken = any(other[1:] == at[1:] for other in self.alive)
+        if not name_taken and self.reserved(at) and all(self.is_dead(self.files[where]) for where in self.reserved(at)):
+            MET["own address reclaimed"] += 1
+            for where in self.reserved(at):
+                del self.files[where]
         if name_taken or self.reserved(at):
             assert code == 1, (code, document)
             assert document["code"] in ((UNAVAILABLE,) if name_taken else (REFUSED,)), document
