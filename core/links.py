@@ -107,18 +107,15 @@ def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
     """Delete the host veth that is the owner's, by its index: under a name that it may have there can be somebody else's. Raises OSError."""
     names = tuple(dict.fromkeys([want.name, *host_ifnames(want.owner)]))
     kernel.look(HOST, *names)
-    links = [kernel.links.get((HOST, name)) for name in names]
     gone = []
-    for link in [link for link in links if link and is_of(link, want.owner)]:
+    for link in [link for name in names if (link := kernel.links.get((HOST, name))) and is_of(link, want.owner)]:
         try:
             kernel.at(HOST).do(rtnetlink.del_link(index=link.index))
+            gone.append(link.name)
         except OSError as error:
             if error.errno not in ABSENT:
                 raise
-            continue
-        finally:
-            kernel.forget_link(HOST, link.name)
-        gone.append(link.name)
+        kernel.forget_link(HOST, link.name)
     return gone
 
 
@@ -149,8 +146,14 @@ def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
 
 
 def _create_vlan_gateway(kernel: Kernel, want: VlanGateway) -> None:
-    bridge = kernel.need(HOST, want.bridge)
-    kernel.at(HOST).do(rtnetlink.new_veth(vlan_port(want), want.name, None, bridge.index, want.mtu or bridge.mtu, b""))
+    """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
+    bridge, port = kernel.need(HOST, want.bridge), vlan_port(want)
+    kernel.at(HOST).do(rtnetlink.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
+    try:  # not in one send, as with every pair
+        kernel.at(HOST).do(rtnetlink.set_master(port, bridge.index), rtnetlink.set_flags(port, IFF_UP, IFF_UP))
+    except OSError:
+        delete_link(kernel, want.name)
+        raise
 
 
 def vlan_port(gateway: VlanGateway) -> str:

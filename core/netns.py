@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OURS = "/proc/self/ns/net"
 CLONE_NEWNET = 0x40000000
+STRANDED = '{"cniVersion": "1.1.0", "code": 11, "msg": "cannot return from the container\'s namespace: REASON", "details": "DEL, then try again"}'
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
 
 
@@ -57,15 +58,20 @@ def visit(descriptor: int, errand: Callable[[], T]) -> T:
 
 
 def _return(home: int) -> None:
-    """Leave the container's namespace; tried again, as whoever has to stay can undo nothing: memory may be short for a moment."""
-    for last in (False, False, True):
+    """Leave the container's namespace; tried again, as memory may be short for a moment.
+
+    Whoever cannot leave ends here: what he undid would be the container's, and what he made on the host stays until DEL.
+    """
+    reason = ""
+    for _ in range(3):
         try:
             _setns(home)
-        except OSError:
-            if last:
-                raise
+        except OSError as error:
+            reason = error.strerror or ""
         else:
             return
+    system.write(1, STRANDED.replace("REASON", reason).encode())
+    system._exit(1)
 
 
 def _setns(descriptor: int) -> None:

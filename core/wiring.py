@@ -70,12 +70,14 @@ def announcements(ifname: str, families: set[int]) -> tuple[Sysctl, ...]:
 
 
 def routes(ifname: str, result: Result) -> tuple[Route, ...]:
-    """The result's routes, each once; one without gateway goes through the first gateway of its family."""
+    """The result's routes, each once; one without gateway goes through the first gateway of its family. Raises CNIError(INVALID_CONFIG)."""
     first = gateways(result)
     made = []
     for item in result["routes"]:
         dst = address.network(address.parse_cidr(item["dst"]))
         own = address.parse(item["gw"]) if "gw" in item else b""
+        if own and len(own) != len(dst.address):
+            raise CNIError(INVALID_CONFIG, f"routes: gw {item['gw']} is not of the family of dst {item['dst']}")
         gateway = own or (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
         attributes = (item.get("priority", 0), item.get("mtu", 0), item.get("advmss", 0))
         made.append(Route(ifname, dst, gateway, item.get("table"), item.get("scope"), *attributes))

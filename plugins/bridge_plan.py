@@ -215,6 +215,9 @@ def _gateway(wanted: Options, answer: Result) -> Plan:
         link = pair.name
         shared += [pair, PortVlans(hashed(15, "veth", pair.name), ((wanted.vlan, True),)), Up(HOST, link)]
     for item in answer["ips"]:
-        cidr = address.Cidr(address.parse(item["gateway"]), address.parse_cidr(item["address"]).prefix_len)
+        own, gateway = address.parse_cidr(item["address"]), address.parse(item["gateway"])
+        if len(gateway) != len(own.address):
+            raise CNIError(INVALID_CONFIG, f"ips: gateway {item['gateway']} is not of the family of address {item['address']}")
+        cidr = address.Cidr(gateway, own.prefix_len)
         shared.append(Gateway(link, cidr, wanted.force_address))
     return Plan((*dict.fromkeys(shared), *wiring.forwarding(answer)))

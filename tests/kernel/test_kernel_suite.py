@@ -14,6 +14,7 @@ from core.condition import compile_words
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, INVALID_NETNS, CNIError
 from core.foreign import ContainerLink
 from core.kernel import Kernel
+from core.links import vlan_port
 from core.plan import (
     CONTAINER,
     HOST,
@@ -481,3 +482,15 @@ def test_a_veth_whose_port_cannot_be_set_leaves_nothing(host: Host) -> None:
             kernel.create(replace(VETH, owner="x" * 300))
     with Kernel("") as kernel:
         assert kernel.link(HOST, PORT) is None
+
+
+def test_the_pair_of_a_vlans_gateway(host: Host) -> None:
+    """The bridge's end has the lower index by one, is up and a port; the gateway's end waits for its settings."""
+    with Kernel("") as kernel:
+        for record in (*BASE, VlanGateway("br0.100", "br0", 100)):
+            kernel.create(record)
+        gateway, port = kernel.need(HOST, "br0.100"), kernel.need(HOST, vlan_port(VlanGateway("br0.100", "br0", 100)))
+        assert (gateway.peer, port.peer, gateway.index - port.index) == (port.index, gateway.index, 1)
+        assert (gateway.up, port.up, port.master, gateway.master) == (False, True, kernel.need(HOST, "br0").index, 0)
+    with Kernel("") as kernel, pytest.raises(FileExistsError):
+        kernel.create(VlanGateway("br0.100", "br0", 100))

@@ -3,6 +3,8 @@
 import _socket
 import errno
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
 from tests.harness.plugin import PATH, PluginError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_gc_finds_the_other_half_of_a_spoof_check(host: Host) -> None:
@@ -161,3 +165,47 @@ def test_whoever_cannot_leave_the_container_at_once_tries_again(host: Host, monk
     assert code == 0, output
     assert len(moves) > 6
     assert host.links() == ["br0", host.veth("net/c1/eth0")]
+
+
+def test_whoever_cannot_leave_the_container_at_all_ends_there(host: Host) -> None:
+    """One JSON error, exit 1, and nothing is done in the wrong namespace; DEL clears up what was made before."""
+    network, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True)), host.container()
+    network.add(host.container("c0"))
+    before = host.state(container)
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from core import netns
+from core.main import main
+from plugins import bridge
+enter, moves = netns._setns, []
+def failing(descriptor):
+    moves.append(descriptor)
+    if len(moves) > 1:
+        raise OSError(12, "Cannot allocate memory")
+    enter(descriptor)
+netns._setns = failing
+main(bridge, {"host-local": "ipam.host_local"})
+"""
+    variables = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(host.plugins), "PATH": PATH}
+    command = [sys.executable, "-I", "-c", code, str(ROOT)]
+    stdin = json.dumps(network.derived(network.plugins[0]))
+    done = subprocess.run(command, env={**variables, "CNI_COMMAND": "ADD"}, input=stdin, capture_output=True, text=True)
+    error = json.loads(done.stdout)
+    assert (done.returncode, error["code"], "Cannot allocate memory" in error["msg"]) == (1, 11, True)
+    network.delete(container)
+    assert host.state(container) == before
+
+
+def test_gateways_and_routes_of_another_family_are_refused_before_anything_is_made(host: Host) -> None:
+    container = host.container()
+    before = host.state(container)
+    for ipam in (
+        {"ranges": [[{"subnet": "10.1.0.0/24", "gateway": "fd01::1"}]]},
+        {"ranges": [[{"subnet": "10.1.0.0/24"}]], "routes": [{"dst": "10.9.0.0/16", "gw": "fd01::1"}]},
+    ):
+        config = bridge(isGateway=True, ipam={"type": "host-local", "dataDir": str(host.data), **ipam})
+        with pytest.raises(PluginError, match=r"is not of the family of") as refused:
+            host.network(config).add(container)
+        assert refused.value.code == 7
+        assert host.state(container) == before
