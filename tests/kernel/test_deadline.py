@@ -215,13 +215,14 @@ def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(host: Host, moments:
     before = host.state(container)
     began = time.monotonic()
     host.call("STATUS", request(network, container, "STATUS"))
-    shortest = time.monotonic() - began
+    reach = 1.8 * (time.monotonic() - began)
     ends = []
     for _ in range(25):
         running = Running(host, "ADD", request(network, container, "ADD"), container)
-        time.sleep(shortest * (0.3 + 1.5 * next(moments)))
+        time.sleep(reach * (0.15 + 0.85 * next(moments)))
         running.signal(signal.SIGTERM)
         ends.append(settle(host, network, container, running.answer(), before))
+        reach *= 0.8 if ends[-1] == "made" else 1.1  # a busy machine may have been slower, or faster, when it was first asked
     assert "undone" in ends or "killed" in ends
 
 
