@@ -18,7 +18,7 @@ OPERSTATE_UP = 6
 VETH_INFO_PEER, NEWBORN_BRIDGE = 1, 0x0C41B41D  # the latter is a link group: of bridges of ours that have not been up yet
 PERMANENT, NODAD = 0x80, 0x02  # IFA_F_*
 TENTATIVE, DADFAILED = 0x40, 0x08
-TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST = 254, 3, 0, 253, 1
+TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST, LOOKUP_TABLE = 254, 3, 0, 253, 1, 0x1000
 
 
 class Link(Record):
@@ -215,10 +215,10 @@ def list_routes(address_family: int) -> Message:
     return Message(GETROUTE, DUMP, pack("=BBBBBBBBI", address_family, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
-def get_route(destination: bytes) -> Message:
-    """Ask how a packet to *destination* would leave."""
-    head = pack("=BBBBBBBBI", family(destination), len(destination) * 8, 0, 0, 0, 0, 0, 0, 0)
-    return Message(GETROUTE, 0, head + attribute(1, destination))
+def get_route(destination: bytes, source: bytes = b"") -> Message:
+    """Ask how a packet to *destination* would leave, and by which table, which IPv6 tells unasked."""
+    head = pack("=BBBBBBBBI", family(destination), len(destination) * 8, len(source) * 8, 0, 0, 0, 0, 0, LOOKUP_TABLE if len(destination) == 4 else 0)
+    return Message(GETROUTE, 0, head + attribute(1, destination) + (attribute(2, source) if source else b""))
 
 
 def route(payload: bytes) -> list[tuple[int, Path]]:

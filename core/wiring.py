@@ -123,3 +123,21 @@ def container_interface(prev_result: Result, ifname: str, netns: str) -> dict[st
         if item.get("name") == ifname and item.get("sandbox") == netns:
             return dict(item)
     raise CNIError(CHECK_FAILED, f"prevResult lists no interface {ifname} with sandbox {netns}")
+
+
+def of_interface(prev_result: Result, ifname: str, netns: str) -> Result:
+    """*prev_result* with the addresses of one interface of the container alone, and without routes through the networks of others.
+
+    A later plugin of the chain may have merged its own interfaces in. An address that names no interface of the list counts for ours.
+    """
+    others = [at for at, item in enumerate(prev_result["interfaces"]) if (item.get("name"), item.get("sandbox")) != (ifname, netns)]
+    ips = [item for item in prev_result["ips"] if item.get("interface") not in others]
+    ours = cidrs({"ips": ips})
+    further = [cidr for cidr in cidrs(prev_result) if cidr not in ours]
+    routes = [item for item in prev_result["routes"] if _within(ours, item) or not _within(further, item)]
+    return {**prev_result, "ips": ips, "routes": routes}
+
+
+def _within(networks: list[address.Cidr], route: dict[str, Any]) -> bool:
+    """Whether the gateway of a route is in one of *networks*."""
+    return "gw" in route and any([address.contains(cidr, address.parse(route["gw"])) for cidr in networks])

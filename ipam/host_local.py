@@ -155,28 +155,18 @@ def delete(request: Request) -> None:
 
 
 def check(request: Request) -> None:
-    """Compare the addresses of prevResult with the reservations; without any, there has to be a reservation at all."""
+    """Compare the addresses of prevResult with the reservations."""
+    from ipam.comparison import differences  # late: CHECK only
+
     want = settings.parse(request)
     prev = result.parse_prev(request.config, request.version) or {}
     listed = [address.parse_cidr(item["address"]).address for item in prev.get("ips", [])]
-    ours = [packed for packed in listed if any([ranges.find(one, packed) for one in want.sets])]
-    contents = reservation.contents(request.attachment.container_id, request.attachment.ifname)
-    wanted = contents[0].decode("utf-8", "replace")
     try:
-        with View(want.directory) as view:
-            entries = [(packed, view.entry(packed)) for packed in ours]
-            owned = bool(ours) or bool(view.owned(request.attachment)[1])
-    except (FileNotFoundError, NotADirectoryError):
-        entries, owned = [(packed, None) for packed in ours], bool(ours)
+        found = differences(want, request.attachment, listed)
     except OSError as error:
         raise failure(want.directory, error) from None
-    differences = [] if owned else [f"{want.directory}: want a reservation of {wanted!r}, found none"]
-    for packed, content in entries:
-        if content not in contents:
-            found = "none" if content is None else repr(content.decode("utf-8", "replace"))
-            differences.append(f"{want.directory}/{address.text(packed)}: want a reservation of {wanted!r}, found {found}")
-    if differences:
-        raise CNIError(errors.CHECK_FAILED, "; ".join(differences))
+    if found:
+        raise CNIError(errors.CHECK_FAILED, "; ".join(found))
 
 
 def collect(request: Request) -> None:

@@ -123,7 +123,7 @@ def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str
 
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
-    from core import difference  # late: CHECK only
+    from core import difference, egress  # late: CHECK only
 
     wanted = options(request.config, request.args)
     attachment = request.attachment
@@ -137,10 +137,14 @@ def check(request: Request) -> None:
         mac = _mac(inside)
         names = [str(item.get("name")) for item in prev_result["interfaces"] if "sandbox" not in item]
         attachment = replace(attachment, port=next((name for name in host_ifnames(attachment.owner) if name in names), ""))
-        made = plan(replace(wanted, mtu=0), attachment, wanted.own(prev_result), mac)  # a later plugin may have changed the MTU
+        own = wiring.of_interface(prev_result, attachment.ifname, attachment.netns)
+        made = plan(replace(wanted, mtu=0), attachment, wanted.given(own), mac)  # a later plugin may have changed the MTU
         if not attachment.port:
             made = foreign.plan(made, names[1] if len(names) > 1 else "")
-        difference.report(_bridge_differences(kernel, wanted, prev_result) + difference.check(kernel, made))
+        differences = _bridge_differences(kernel, wanted, prev_result) + difference.check(kernel, made)
+        if wanted.layer3:
+            differences += egress.differences(kernel, attachment.ifname, prev_result, wiring.cidrs(own))
+        difference.report(differences)
 
 
 def _mac(interface: dict[str, Any]) -> bytes:

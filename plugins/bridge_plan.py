@@ -55,6 +55,11 @@ class Options(Record):
             answer["routes"] += self._default_routes(answer)
         return answer if self.dns is None else {**answer, "dns": self.dns}
 
+    def given(self, own: Result) -> Result:
+        """Of a prevResult what ADD was given: where the bridge is the gateway, every address of ours got one, and a later plugin's may have none."""
+        marked = [item for item in own["ips"] if "gateway" in item]
+        return self.own({**own, "ips": marked if self.is_gateway and marked else own["ips"]})
+
     def own(self, source: Result) -> Result:
         """*source* with the container's interface index and, for a gateway bridge, a gateway at each address."""
         ips = []

@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
-from core import witness
-from core.address import contains
+from core import rtnetlink, witness
+from core.address import Cidr, contains
 from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.foreign import ContainerLink
 from core.links import vlan_port
+from core.message import Message
 from core.plan import (
     CONTAINER,
     HOST,
@@ -34,7 +35,7 @@ from core.plan import (
     VlanGateway,
 )
 from core.record import replace as changed
-from core.rtnetlink import IFF_PROMISC, IFF_UP, OPERSTATE_UP, Link
+from core.rtnetlink import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
 from core.rules import Map
 from core.ruleset import SHARED_CHAINS, Chain, Table
 
@@ -402,6 +403,13 @@ class FakeKernel:
     def teaches_routes(self, name: str) -> bool:
         return False
 
+    def addresses(self, place: str, name: str) -> list[tuple[Cidr, int, int]]:
+        self.need(place, name)
+        return [(key[3], 0, PERMANENT) for key in self.world.records if key[:3] == ("address", self.place(place), name)]
+
+    def at(self, place: str) -> "Ways":
+        return Ways(self)
+
     def forget_link(self, place: str, name: str) -> None:
         return
 
@@ -438,6 +446,22 @@ class FakeKernel:
         if isinstance(wanted, BaseException):
             raise wanted
         return wanted
+
+
+class Ways:
+    """A container's rtnetlink socket that knows of routes, and answers in the kernel's words: a route is told as it is made."""
+
+    def __init__(self, kernel: FakeKernel) -> None:
+        self.kernel = kernel
+
+    def ask(self, message: Message) -> list[tuple[int, bytes]]:
+        family, prefix_len = message.payload[:2]
+        wanted = [each for key, each in self.kernel.world.records.items() if key[:2] == ("route", self.kernel.netns)]
+        wanted = [each for each in wanted if rtnetlink.family(each.dst.address) == family and not (prefix_len and each.dst.prefix_len)]
+        if prefix_len and not wanted:
+            refuse(ENETUNREACH)
+        paths = [(self.kernel.need(CONTAINER, each.link).index, rtnetlink.Path(each.dst, each.gateway, each.table)) for each in wanted]
+        return [(rtnetlink.NEWROUTE, rtnetlink.new_route(index, path).payload) for index, path in paths]
 
 
 class NoForeignRules:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.harness.configs import bridge
-from tests.harness.host import Host
+from tests.harness.host import Container, Host
+from tests.harness.network import Network, Result
 from tests.harness.plugin import PluginError
 
 KEYS = {"ipMasq": True, "hairpinMode": True, "macspoofchk": True, "portIsolation": True}
@@ -80,14 +81,106 @@ def test_check_fails_when_the_reservation_is_gone(host: Host) -> None:
 
 
 def test_check_tolerates_what_others_add_and_change(host: Host) -> None:
-    """B-43: more addresses, routes and links are nobody's mistake, and the MTU is for later plugins to change."""
-    net = host.network(bridge(host.data, "10.1.0.0/24", mtu=1450))
+    """B-43: routes and links are nobody's mistake, nor are addresses that expire; and the MTU is for later plugins to change."""
+    net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", mtu=1450))
     container = host.container()
     net.add(container)
-    container.run("ip address add 10.7.7.7/32 dev eth0 && ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge")
-    container.run("ip link set eth0 mtu 1400")
+    container.run("ip address add 10.7.7.7/32 dev eth0 valid_lft 600 preferred_lft 600 && ip address add 10.7.7.8/32 dev eth0 scope link")
+    container.run("ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x")
+    container.run("ip link set eth0 mtu 1400 && ip route add default via 10.6.0.1 dev x metric 50")
     host.run("ip address add 10.9.0.1/24 dev br0")
     net.check(container)
+
+
+def _check_with(net: Network, container: Container, result: Result) -> None:
+    net.results[container.name, "eth0"] = result
+    net.check(container)
+
+
+DETOURS = {
+    "a second address": "ip address add 10.7.7.7/32 dev eth0",
+    "a second IPv6 address": "ip address add fd01::77/64 dev eth0 nodad",
+    "another default route": "ip route replace default via 10.1.0.99 dev eth0",
+    "a default route besides": "ip route add default via 10.1.0.99 dev eth0 metric 50",
+    "a better IPv6 default route": "ip -6 route add default via fd01::99 dev eth0 metric 1",
+    "two halves": "ip route add 0.0.0.0/1 via 10.1.0.99 && ip route add 128.0.0.0/1 via 10.1.0.99",
+    "the upper half": "ip route add 128.0.0.0/1 via 10.1.0.99",
+    "the lower half": "ip route add 0.0.0.0/1 via 10.1.0.99",
+    "a half that is a black hole": "ip route add blackhole 128.0.0.0/1",
+    "a policy rule": "ip route add default via 10.1.0.99 table 99 && ip rule add from 10.1.0.2 lookup 99 priority 9",
+    "an IPv6 policy rule": "ip -6 route add default via fd01::99 table 99 && ip -6 rule add from fd01::2 lookup 99 priority 9",
+    "a rule for all": "ip route add default via 10.1.0.99 table 99 && ip rule add lookup 99 priority 9",
+    "a rule to another interface": "ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x"
+    " && ip route add default via 10.6.0.1 table 99 && ip rule add lookup 99 priority 9",
+    "a prohibition": "ip rule add from 10.1.0.2 prohibit priority 9",
+    "an IPv6 black hole": "ip -6 rule add from fd01::2 blackhole priority 9",
+}
+
+
+@pytest.mark.parametrize("sabotage", DETOURS.values(), ids=DETOURS)
+def test_check_sees_where_the_container_really_speaks(host: Host, sabotage: str) -> None:
+    """An address that prevResult does not know, and every way by which packets leave for elsewhere; undone, all is well."""
+    net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64"))
+    container = host.container()
+    net.add(container)
+    net.check(container)
+    container.run(sabotage)
+    before = host.state(container)
+    with pytest.raises(PluginError) as failed:
+        net.check(container)
+    assert failed.value.code == 101
+    assert "want " in failed.value.msg
+    assert "found " in failed.value.msg
+    assert host.state(container) == before
+
+
+def test_check_follows_a_later_plugin_that_moves_the_routes_to_a_table_of_their_own(host: Host) -> None:
+    """As sbr does; and as route-override does, whose result names another gateway."""
+    net = host.network(bridge(host.data, "10.1.0.0/24"))
+    container = host.container()
+    answer = net.add(container)
+    container.run("ip route add 10.1.0.0/24 dev eth0 table 100 && ip route add default via 10.1.0.1 table 100 && ip route delete default")
+    container.run("ip rule add from 10.1.0.2 lookup 100")
+    net.check(container)
+    container.run("ip route replace default via 10.1.0.254 table 100")
+    with pytest.raises(PluginError):
+        net.check(container)
+    answer["routes"] = [{"dst": "0.0.0.0/0", "gw": "10.1.0.254"}]
+    _check_with(net, container, answer)
+
+
+def test_check_leaves_alone_what_a_later_plugin_told_in_its_result(host: Host) -> None:
+    """A second address on our interface, which IPAM never reserved; an interface of its own, with address and default route."""
+    net = host.network(bridge(host.data, "10.9.0.0/24", ipMasq=True))
+    container = host.container()
+    answer = net.add(container)
+    container.run("ip address add 10.9.0.200/24 dev eth0")
+    answer["ips"].append({"interface": 2, "address": "10.9.0.200/24"})
+    _check_with(net, container, answer)
+    container.run("ip link add v4if0 type bridge && ip link set v4if0 up && ip address add 169.254.172.5/22 dev v4if0")
+    answer["interfaces"].append({"name": "v4if0", "mac": "02:00:00:00:00:05", "sandbox": str(container.path)})
+    answer["ips"].append({"interface": 3, "address": "169.254.172.5/22"})
+    answer["routes"].append({"dst": "10.77.0.0/16", "gw": "169.254.172.1"})
+    container.run("ip route add 10.77.0.0/16 via 169.254.172.1")
+    _check_with(net, container, answer)
+
+
+def test_check_does_not_believe_a_later_plugin_everything(host: Host) -> None:
+    """What prevResult names and is not there, an address that somebody else has reserved, our own that only others could vouch for."""
+    net = host.network(bridge(host.data, "10.9.0.0/24"))
+    container, other = host.container(), host.container("c2")
+    answer = net.add(container)
+    net.add(other)
+    missing = {**answer, "ips": [*answer["ips"], {"interface": 2, "address": "10.9.0.200/24"}]}
+    with pytest.raises(PluginError, match="10.9.0.200"):
+        _check_with(net, container, missing)
+    container.run("ip address add 10.9.0.3/24 dev eth0")
+    with pytest.raises(PluginError, match="10.9.0.3"):
+        _check_with(net, container, {**answer, "ips": [*answer["ips"], {"interface": 2, "address": "10.9.0.3/24"}]})
+    container.run("ip address delete 10.9.0.3/24 dev eth0")
+    elsewhere = {**answer, "ips": [{**each, "interface": 0} for each in answer["ips"]]}
+    with pytest.raises(PluginError, match="eth0"):
+        _check_with(net, container, elsewhere)
 
 
 def test_status_is_that_of_ipam(host: Host) -> None:

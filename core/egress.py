@@ -1,0 +1,91 @@
+"""Under which addresses a container speaks, and which way its packets leave: what nobody told in prevResult is a difference.
+
+CHECK only. A later plugin of the chain may add addresses and routes, move ours to a table of their own (sbr) or put the link into
+a VRF; it tells the first two in its result, and none of these leads elsewhere. What leaves by another interface's route in the main table is
+another network's affair.
+"""
+
+from __future__ import annotations
+
+from core import address, rtnetlink, wiring
+from core.plan import CONTAINER
+from core.rtnetlink import PERMANENT, TABLE_MAIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.address import Cidr
+    from core.result import Result
+    from core.rtnetlink import Link, Path
+
+GLOBAL = (0, 200)  # scopes: the whole world, a site
+RTPROT_RA = 9
+# Nothing is sent there; the kernel is asked for the way. In either half of the address space, as two routes of /1 together outdo a default route.
+FAR = {4: ("1.0.0.1", "65.0.0.1", "192.0.2.1", "198.51.100.1"), 16: ("2001:db8::1", "2600::1", "8000::1", "c000::1")}
+
+
+def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> list[str]:
+    """What the container's side has that *result* does not know; *ours*: the addresses of this interface in it. Raises OSError."""
+    link = kernel.link(CONTAINER, ifname)
+    if link is None:
+        return []  # which CHECK has told already
+    present = [(cidr, scope, flags) for cidr, scope, flags in kernel.addresses(CONTAINER, ifname)]
+    known = wiring.cidrs(result)
+    told = [] if ours else [f"want an address of {ifname} in prevResult, found none"]
+    told += [f"want {cidr} on {ifname}, found nothing" for cidr in ours if cidr not in [each for each, _, _ in present]]
+    for cidr, scope, flags in present:
+        if cidr not in known and scope in GLOBAL and flags & PERMANENT:
+            told.append(f"want on {ifname} only the addresses of prevResult, found {cidr} as well")
+    if told or link.master:
+        return told
+    for size in (4, 16):
+        wanted = [path for path in wiring.routes(ifname, result) if not path.dst.prefix_len and len(path.dst.address) == size]
+        gateways = {path.gateway for path in wanted if path.table in (None, 0, TABLE_MAIN)}
+        sources = [cidr.address for cidr in ours if len(cidr.address) == size]
+        if gateways and sources:
+            told += _detours(kernel, link, gateways, sources[0], _covered(result, size))
+    return told
+
+
+def _covered(result: Result, size: int) -> list[Cidr]:
+    """The destinations to which the container is told a way of its own."""
+    listed = [*[item["address"] for item in result["ips"]], *[item["dst"] for item in result["routes"]]]
+    return [cidr for cidr in [address.parse_cidr(text) for text in listed] if cidr.prefix_len and len(cidr.address) == size]
+
+
+def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, covered: list[Cidr]) -> list[str]:
+    """Default routes that nobody told, and where packets from *source* really go. Raises OSError."""
+    socket = kernel.at(CONTAINER)
+    replies = [payload for _, payload in socket.ask(rtnetlink.list_routes(rtnetlink.family(source))) if payload[1] == 0]
+    paths = [(path, payload[5]) for payload in replies for index, path in rtnetlink.route(payload) if index == link.index]
+    in_main = [(path.gateway, protocol) for path, protocol in paths if path.table == TABLE_MAIN]
+    if not paths:
+        return []  # which CHECK has told already
+    want = f"want packets from {address.text(source)} to leave by {link.name} through {' or '.join([_shown(each) for each in sorted(gateways)])}"
+    right = gateways | {gateway for gateway, protocol in in_main if protocol == RTPROT_RA}
+    told = [f"{want}, found another default route through {_shown(gateway)}" for gateway, _ in in_main if gateway not in right]
+    far = [address.parse(text) for text in FAR[len(source)]]
+    for destination in [each for each in far if not any([address.contains(cidr, each) for cidr in covered])]:
+        found = _detour(socket, link, right, destination, source)
+        if found and not told:
+            told.append(f"{want}, found that those to {address.text(destination)} {found}")
+    return told
+
+
+def _detour(socket: Any, link: Link, gateways: set[bytes], destination: bytes, source: bytes) -> str:
+    try:
+        index, path = rtnetlink.route(socket.ask(rtnetlink.get_route(destination, source))[0][1])[0]
+    except OSError as error:
+        return f"cannot leave ({error.strerror})"
+    if index != link.index:
+        return "" if path.table == TABLE_MAIN else f"leave by another interface, by table {path.table}"
+    return "" if path.gateway in gateways else f"go through {_shown(path.gateway)}{_by(path)}"
+
+
+def _by(path: Path) -> str:
+    return "" if path.table == TABLE_MAIN else f", by table {path.table}"
+
+
+def _shown(gateway: bytes) -> str:
+    return address.text(gateway) if gateway else "no gateway"

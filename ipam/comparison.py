@@ -1,0 +1,42 @@
+"""host-local's CHECK: the addresses of prevResult, and who has them reserved. Spec: section 2 "CHECK"."""
+
+from __future__ import annotations
+
+from core import address
+from ipam import ranges, reservation
+from ipam.store import View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.attachment import Attachment
+    from ipam.settings import Settings
+
+
+def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> list[str]:
+    """What is wrong: of each range set one of the *listed* addresses is reserved for the attachment, and none for anybody else.
+
+    Further ones that nobody reserved were added by a later plugin of the chain. With none listed at all there has to be a reservation.
+    Raises OSError.
+    """
+    sets = [[packed for packed in listed if ranges.find(one, packed)] for one in want.sets]
+    contents = reservation.contents(attachment.container_id, attachment.ifname)
+    found: dict[bytes, bytes | None] = {}
+    owned = any(sets)
+    try:
+        with View(want.directory) as view:
+            found = {packed: view.entry(packed) for one in sets for packed in one}
+            owned = owned or bool(view.owned(attachment)[1])
+    except (FileNotFoundError, NotADirectoryError):  # nothing was ever reserved there
+        pass
+    wanted = f"want a reservation of {contents[0].decode('utf-8', 'replace')!r}, found"
+    told = [] if owned else [f"{want.directory}: {wanted} none"]
+    for one in sets:
+        missing = [packed for packed in one if found.get(packed) not in contents]
+        if len(missing) < len(one):
+            missing = [packed for packed in missing if found.get(packed) is not None]
+        told += [f"{want.directory}/{address.text(packed)}: {wanted} {_text(found.get(packed))}" for packed in missing]
+    return told
+
+
+def _text(content: bytes | None) -> str:
+    return "none" if content is None else repr(content.decode("utf-8", "replace"))
