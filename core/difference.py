@@ -15,22 +15,37 @@ if TYPE_CHECKING:
 
     from core.plan import Plan
 
+FOLLOWS = "  "  # before what is missing because something else is
+
 
 def check(kernel: Any, plan: Plan) -> list[str]:
-    """Every difference between the plan and the kernel, `want ..., found ...`. Raises CNIError if the kernel cannot tell."""
-    differences = []
+    """Every difference between the plan and the kernel, `eth0 is gone: want ..., found ...`. Raises CNIError if the kernel cannot tell.
+
+    In the order of work, so that the cause comes before what follows from it; a line about the latter is indented.
+    """
+    differences, gone = list[str](), set[object]()
     for record in [member for each in plan.shared + plan.owned for member in getattr(each, "members", (each,))]:
         if isinstance(record, Sysctl) and not record.required:
             continue  # whoever comes later in the chain may set it otherwise
         found = attempt("find", record, kernel.find, record)
-        if found is None:
-            differences.append(f"want {describe(record)}, found nothing")
-        elif found != record:
-            differences.append(f"want {describe(record)}, found {describe(found)}")
+        if found != record:
+            differences.append(_told(record, found, gone))
     return differences
 
 
+def _told(record: Any, found: Any, gone: set[object]) -> str:
+    """One difference; *gone*, the names that went with earlier ones, is added to."""
+    from core import words  # late: only where there is a difference
+
+    if found is not None:
+        return f"{words.changed(record, found)}: want {describe(record)}, found {describe(found)}"
+    follows = FOLLOWS if gone & words.names(record) else ""
+    gone |= words.borne(record)
+    return f"{follows}{words.missing(record)}: want {describe(record)}, found nothing"
+
+
 def report(differences: list[str]) -> None:
-    """Raise CNIError(CHECK_FAILED) with all differences, if there are any."""
+    """Raise CNIError(CHECK_FAILED) with all differences, if there are any; a line of details for each behind the first."""
     if differences:
-        raise CNIError(CHECK_FAILED, f"{len(differences)} difference(s) from what ADD made: {differences[0]}", "; ".join(differences[1:]))
+        count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+        raise CNIError(CHECK_FAILED, f"{count} from what ADD made: {differences[0]}", "\n".join(differences[1:]))

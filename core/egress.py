@@ -33,7 +33,7 @@ def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> l
     present = [(cidr, scope, flags) for cidr, scope, flags in kernel.addresses(CONTAINER, ifname)]
     known = wiring.cidrs(result)
     told = [] if ours else [f"want an address of {ifname} in prevResult, found none"]
-    told += [f"want {cidr} on {ifname}, found nothing" for cidr in ours if cidr not in [each for each, _, _ in present]]
+    told += [f"{ifname} has no address {cidr}: want {cidr}, found nothing" for cidr in ours if cidr not in [each for each, _, _ in present]]
     for cidr, scope, flags in present:
         if cidr not in known and scope in GLOBAL and flags & PERMANENT:
             told.append(f"want on {ifname} only the addresses of prevResult, found {cidr} as well")

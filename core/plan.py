@@ -3,7 +3,7 @@
 Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
 `owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC. The order of the
 list is the order of work; only shared nft tables and chains wait until an element cannot do without them. Pure: no
-record knows how it is made, core.kernel does.
+record knows how it is made, core.kernel does. absent: what CHECK says of one that is missing; bears: fields whose names go with it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Plan(Record):
 class Bridge(Record):
     """A bridge in the host namespace, born with a MAC that stays. mtu: 0 for the kernel's default, used at creation only."""
 
+    absent = "bridge {name} is gone"
+    bears = ("name",)
     name: str
     mtu: int = 0
     vlan_filtering: bool = False
@@ -36,6 +38,7 @@ class Bridge(Record):
 class Up(Record):
     """The administrative state of a link."""
 
+    absent = "{link} is down"
     place: str
     link: str
 
@@ -43,12 +46,14 @@ class Up(Record):
 class Promiscuous(Record):
     """A host link that takes every frame; never switched off."""
 
+    absent = "{link} is not promiscuous"
     link: str
 
 
 class NoAdvertisements(Record):
     """The host takes no IPv6 routes from whoever is behind *link*, unless it has its own default route from there."""
 
+    absent = "the host believes router advertisements on {link}"
     link: str
 
 
@@ -58,6 +63,7 @@ class Gateway(Record):
     force: replace a conflicting address instead of refusing.
     """
 
+    absent = "{link} has lost the gateway address {cidr}"
     link: str
     cidr: Cidr
     force: bool = False
@@ -66,6 +72,7 @@ class Gateway(Record):
 class Sysctl(Record):
     """A setting below /proc/sys, in the namespace of *place*. required: whether a failure to write it is one."""
 
+    absent = "{key} is not {value}"
     place: str
     key: str
     value: str
@@ -75,6 +82,7 @@ class Sysctl(Record):
 class VlanGateway(Record):
     """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
 
+    absent = "{name}, the gateway of VLAN {vlan}, is gone"
     name: str
     bridge: str
     vlan: int
@@ -87,6 +95,8 @@ class Veth(Record):
     mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws. held: not up before it is a port.
     """
 
+    absent = "{ifname} is gone"
+    bears = ("name", "ifname")
     name: str
     ifname: str
     owner: str
@@ -102,6 +112,8 @@ class Port(Record):
     learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, somebody has to tell it.
     """
 
+    absent = "{link} is no port of {bridge} any more"
+    bears = ("link",)
     link: str
     bridge: str
     hairpin: bool = False
@@ -112,6 +124,7 @@ class Port(Record):
 class Station(Record):
     """A MAC behind a bridge port that does not learn."""
 
+    absent = "{port} does not know who is behind it"
     port: str
     mac: bytes
 
@@ -119,6 +132,7 @@ class Station(Record):
 class PortVlans(Record):
     """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
 
+    absent = "{link} has lost its VLANs"
     link: str
     vlans: tuple[tuple[int, bool], ...]
     keep_default: bool = False
@@ -127,6 +141,7 @@ class PortVlans(Record):
 class Address(Record):
     """An address of the container. detect: with IPv6 duplicate address detection."""
 
+    absent = "{link} has no address {cidr}"
     link: str
     cidr: Cidr
     detect: bool = False
@@ -135,6 +150,7 @@ class Address(Record):
 class Route(Record):
     """A route of the container; gateway is packed, b"" for none; None and 0 mean unset."""
 
+    absent = "{link} has no route to {dst} via {gateway}"
     link: str
     dst: Cidr
     gateway: bytes = b""
@@ -152,6 +168,7 @@ class LocalnetRouting(Record):
     bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at all.
     """
 
+    absent = "127.0.0.1 does not reach {destination}"
     destination: bytes
     links: tuple[str, ...] = ()
     bridges: bool = False
@@ -163,6 +180,7 @@ class Element(Record):
     data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
     """
 
+    absent = "nft map {map} has lost {text}"
     family: str
     map: str
     key: bytes

@@ -50,6 +50,8 @@ ADDRESS_TYPES = {4: "ipv4_addr", 16: "ipv6_addr"}
 class Map(Record):
     """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict); without data it is a set."""
 
+    absent = "nft map {name} is missing"
+    bears = ("name",)
     family: str
     name: str
     key: tuple[str, ...]

@@ -52,6 +52,8 @@ class Chain(Record):
     It is healed where it differs. One that only some attachments need is deleted by GC once none does.
     """
 
+    absent = "nft chain {name} is missing"
+    bears = ("name",)
     family: str
     name: str
     body: tuple[Rule, ...] = ()
@@ -89,6 +91,8 @@ class Chain(Record):
 class Table(Record):
     """One of our tables; what is always in it are its members, which are worked out only when they have to be made or compared."""
 
+    absent = "nft table {family} cniwire is missing"
+    bears = ("family",)
     family: str
 
     @property

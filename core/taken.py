@@ -80,7 +80,9 @@ def error(record: Element, taken: Element) -> CNIError:
     """The error for a key that another attachment holds."""
     key, holder = record.text.partition(" : ")[0], name(taken) or "somebody else"
     if "hostport" in record.map:
-        return CNIError(PORT_TAKEN, f"host port {key} is already taken by {holder}", "choose another port, or delete that attachment first")
+        from core.words import port  # late: only where a port is taken
+
+        return CNIError(PORT_TAKEN, f"host port {port(key)} is already taken by {holder}", "choose another port, or delete that attachment first")
     network, ours = holder.partition("/")[0], record.owner.partition("/")[0]
     remedy = "its reservation was lost; delete that attachment first"
     if network != ours and taken.owner:

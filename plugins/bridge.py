@@ -161,9 +161,10 @@ def _bridge_differences(kernel: Any, wanted: Options, prev_result: Result) -> li
     if not listed:
         return [f"want the bridge {wanted.bridge} in prevResult, found none"]
     if link and not any(link.mac):
-        return [f"want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"]
+        return [f"the bridge {wanted.bridge} has no MAC: want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"]
     if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
-        return [f"want the bridge {wanted.bridge} with MAC {listed[0].get('mac')}, found {mac_text(link.mac)}"]
+        found = mac_text(link.mac)
+        return [f"the bridge {wanted.bridge} has MAC {found}: want {listed[0].get('mac')}, found {found}"]
     return []
 
 

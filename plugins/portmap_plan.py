@@ -235,4 +235,6 @@ def _unique(made: Plan) -> None:
         if isinstance(item, Element):
             other = seen.setdefault((item.map, item.key), item)
             if other != item:
-                raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: {other.text} contradicts {item.text}")
+                from core.words import port  # late: only where two contradict each other
+
+                raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: {port(other.text)} contradicts {port(item.text)}")

@@ -11,40 +11,43 @@ KEYS = {"ipMasq": True, "hairpinMode": True, "macspoofchk": True, "portIsolation
 
 
 @pytest.mark.parametrize(
-    ("where", "sabotage"),
+    ("where", "sabotage", "told"),
     [
-        ("container", "ip link set eth0 down"),
-        ("container", "ip link delete eth0"),
-        ("container", "ip link set eth0 address 02:00:00:00:00:99"),
-        ("container", "ip address delete 10.1.0.2/24 dev eth0"),
-        ("container", "ip address delete fd01::2/64 dev eth0"),
-        ("container", "ip route delete default"),
-        ("container", "ip -6 route delete default"),
-        ("host", "ip link delete br0"),
-        ("host", "ip link set br0 address 02:00:00:00:00:99"),
-        ("host", "ip address delete 10.1.0.1/24 dev br0"),
-        ("host", "ip address delete fd01::1/64 dev br0"),
-        ("host", "ip link set VETH nomaster"),
-        ("host", "ip link set VETH down"),
-        ("host", "ip link set VETH type bridge_slave hairpin off"),
-        ("host", "ip link set VETH type bridge_slave isolated off"),
-        ("host", "nft delete table inet cniwire"),
-        ("host", "nft delete table bridge cniwire"),
-        ("host", "echo 0 > /proc/sys/net/ipv4/ip_forward"),
+        ("container", "ip link set eth0 down", ["eth0 is down", "eth0 has no default route via 10.1.0.1", "eth0 has no default route via fd01::1"]),
+        ("container", "ip link delete eth0", ["eth0 is gone"]),
+        ("container", "ip link set eth0 address 02:00:00:00:00:99", ["eth0: mac is 02:00:00:00:00:99, not MAC"]),
+        ("container", "ip address delete 10.1.0.2/24 dev eth0", ["eth0 has no address 10.1.0.2/24", "eth0 has no default route via 10.1.0.1"]),
+        ("container", "ip address delete fd01::2/64 dev eth0", ["eth0 has no address fd01::2/64"]),
+        ("container", "ip route delete default", ["eth0 has no default route via 10.1.0.1"]),
+        ("container", "ip -6 route delete default", ["eth0 has no default route via fd01::1"]),
+        ("host", "ip link delete br0", ["bridge br0 is gone"]),
+        ("host", "ip link set br0 address 02:00:00:00:00:99", ["the bridge br0 has MAC 02:00:00:00:00:99"]),
+        ("host", "ip address delete 10.1.0.1/24 dev br0", ["br0 has lost the gateway address 10.1.0.1/24"]),
+        ("host", "ip address delete fd01::1/64 dev br0", ["br0 has lost the gateway address fd01::1/64"]),
+        ("host", "ip link set VETH nomaster", ["VETH is no port of br0 any more"]),
+        ("host", "ip link set VETH down", ["eth0: not up"]),
+        ("host", "ip link set VETH type bridge_slave hairpin off", ["VETH: not hairpin"]),
+        ("host", "ip link set VETH type bridge_slave isolated off", ["VETH: not isolated"]),
+        ("host", "nft delete table inet cniwire", ["nft table inet cniwire is missing"]),
+        ("host", "nft delete table bridge cniwire", ["nft table bridge cniwire is missing"]),
+        ("host", "echo 0 > /proc/sys/net/ipv4/ip_forward", ["net/ipv4/ip_forward is 0, not 1"]),
     ],
 )
-def test_check_fails_after(host: Host, where: str, sabotage: str) -> None:
-    """B-43: and after ADD it had passed."""
+def test_check_fails_after(host: Host, where: str, sabotage: str, told: list[str]) -> None:
+    """B-43: and after ADD it had passed. The cause comes first, in a person's words, one line each; what only follows from it is indented."""
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", **KEYS))
     container = host.container()
-    net.add(container)
+    mac = str(net.add(container)["interfaces"][-1]["mac"])
     net.check(container)
-    space = container if where == "container" else host
-    space.run(sabotage.replace("VETH", host.veth("net/c1/eth0")))
+    space, veth = (container if where == "container" else host), host.veth("net/c1/eth0")
+    space.run(sabotage.replace("VETH", veth))
     before = host.state(container)
-    with pytest.raises(PluginError):
+    with pytest.raises(PluginError) as failed:
         net.check(container)
     assert host.state(container) == before
+    first = failed.value.msg.partition(" from what ADD made: ")[2]
+    causes = [line.partition(": want ")[0] for line in [first, *failed.value.details.splitlines()] if not line.startswith(" ")]
+    assert list(dict.fromkeys(causes)) == [text.replace("VETH", veth).replace("not MAC", f"not {mac}") for text in told]
 
 
 def test_check_names_all_that_is_wrong(host: Host) -> None:

@@ -16,7 +16,7 @@ MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": (
 # Bytes and records in, bytes and records out.
 PURE = (
     *("address", "apply", "attachment", "config", "difference", "document", "errors", "expression", "healing", "message", "nft", "plan"),
-    *("protocol", "record"),
+    *("protocol", "record", "words"),
     *("result", "rules", "ruleset", "sha512", "taken", "version"),
 )
 # What a pure module may take from an impure one: text of addresses, and for three of them the clock of the verb. protocol also compares two

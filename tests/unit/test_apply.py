@@ -197,7 +197,7 @@ def test_a_port_of_a_living_attachment_is_refused_with_its_owners_name() -> None
     World.kernel(world, "/netns/c2").create(Veth(host_ifname(OTHER), "eth0", OTHER))
     state = world.state()
     error = refused(lambda: apply.add(made, Plan((), (port(1, OWNER), port(8080, OWNER))), lambda: None))
-    assert (error.code, error.msg) == (PORT_TAKEN, "host port tcp . 8080 is already taken by net/c2/eth0")
+    assert (error.code, error.msg) == (PORT_TAKEN, "host port 8080/tcp is already taken by net/c2/eth0")
     assert world.state() == state
 
 
@@ -216,7 +216,7 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
     world = World()
     made = published(world, port(8080, owner))
     error = refused(lambda: apply.add(made, Plan((), (port(8080, OWNER),)), lambda: None))
-    assert (error.code, error.msg) == (PORT_TAKEN, f"host port tcp . 8080 is already taken by {'net/c2/eth0' if owner else 'somebody else'}")
+    assert (error.code, error.msg) == (PORT_TAKEN, f"host port 8080/tcp is already taken by {'net/c2/eth0' if owner else 'somebody else'}")
 
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
@@ -269,10 +269,10 @@ def test_check_reports_every_difference_in_order() -> None:
     del world.records[made.key(UP)]
     world.links[HOST, VETH.name] = replace(world.links[HOST, VETH.name], flags=0)
     assert difference.check(made, PLAN) == [
-        "want Up(host, br0), found nothing",
-        f"want {describe(VETH)}, found {describe(replace(VETH, up=False))}",
-        f"want {describe(MASQUERADE)}, found nothing",
-        f"want {describe(ROUTE)}, found nothing",
+        "br0 is down: want Up(host, br0), found nothing",
+        f"eth0: not up: want {describe(VETH)}, found {describe(replace(VETH, up=False))}",
+        f"nft map masquerade4 has lost {MASQUERADE.text}: want {describe(MASQUERADE)}, found nothing",
+        f"eth0 has no default route via 10.1.0.1: want {describe(ROUTE)}, found nothing",
     ]
 
 
@@ -297,8 +297,8 @@ def test_report_raises_all_differences_as_one_error() -> None:
     error = refused(lambda: difference.report(["want a, found b", "want c, found d", "want e, found f"]))
     assert (error.code, error.msg, error.details) == (
         CHECK_FAILED,
-        "3 difference(s) from what ADD made: want a, found b",
-        "want c, found d; want e, found f",
+        "3 differences from what ADD made: want a, found b",
+        "want c, found d\nwant e, found f",
     )
 
 

@@ -207,5 +207,5 @@ def test_a_taken_port_is_refused_by_its_owners_name_and_nothing_is_published(tmp
     second["runtimeConfig"] = {"portMappings": [mapping(1), mapping(8080), mapping(9000)]}
     state = bench.state()
     error = refused(bench.world, "ADD", second, "c2")
-    assert (error["code"], "tcp . 8080" in error["msg"], "net/c1/eth0" in error["msg"]) == (PORT_TAKEN, True, True)
+    assert (error["code"], "8080/tcp" in error["msg"], "net/c1/eth0" in error["msg"]) == (PORT_TAKEN, True, True)
     assert bench.state() == state

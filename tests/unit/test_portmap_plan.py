@@ -195,7 +195,7 @@ def test_a_host_port_cannot_lead_to_two_places() -> None:
         planned(wanted({"hostPort": 1, "containerPort": 2}, {"hostPort": 1, "containerPort": 3}), V4)
     assert (refused.value.code, refused.value.msg) == (
         INVALID_CONFIG,
-        "runtimeConfig.portMappings: tcp . 1 : 10.1.0.7 . 2 contradicts tcp . 1 : 10.1.0.7 . 3",
+        "runtimeConfig.portMappings: 1/tcp to 10.1.0.7:2 contradicts 1/tcp to 10.1.0.7:3",
     )
 
 
