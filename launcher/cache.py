@@ -1,10 +1,13 @@
 """The result cache: one file per attachment, in the format and under the names that libcni uses.
 
 It is what DEL, CHECK and GC know of an earlier ADD, also of one that another runtime did. Directory 0700, files 0600.
+Law: what other runtimes put there may be anything. A file that names an attachment is believed to that extent, whatever else is wrong
+with it; anything that is no such file is passed over, and never waited for.
 """
 
 import base64
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +15,11 @@ from typing import Any
 
 from core import document, result
 from core.errors import CNIError
+from launcher import answers
 from launcher.failures import PRIVILEGE, Failure
 
 KIND = "cniCacheV1"
+LARGEST = 1 << 24  # bytes that are read of a file; the most that one attachment can ask for is a fraction of it
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Cached:
-    """One file of the cache: the request, the configuration list (bytes) and the result (document) of an ADD."""
+    """One file of the cache: the request, the configuration list (bytes) and the result (document) of an ADD.
+
+    written: when, in seconds since the epoch; 0 when nobody knows.
+    """
 
     network: str
     request: Request
     config: bytes
     result: Mapping[str, Any]
     path: str = ""
+    written: float = field(default=0.0, compare=False)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,21 +58,23 @@ class Cached:
 
 
 class Cache:
-    """The files of `<directory>/results`."""
+    """The files of `<directory>/results`. Those of *others*, such as Multus's, are read as well, and written only to forget what is gone."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *others: str) -> None:
         self.results = os.path.join(directory, "results")
+        self.folders = [self.results, *(os.path.join(other, "results") for other in others)]
 
     def path(self, network: str, request: Request) -> str:
-        """Where an attachment is kept. Raises Failure without network, container ID or ifname."""
+        """Where an attachment is kept, or would be. Raises Failure without network, container ID or ifname."""
         if not (network and request.container_id and request.ifname):
             found = f"found {network!r}, {request.container_id!r} and {request.ifname!r}"
             raise Failure(f"a cached attachment needs network, container ID and interface name; {found}")
-        return os.path.join(self.results, f"{network}-{request.container_id}-{request.ifname}")
+        paths = [os.path.join(folder, f"{network}-{request.container_id}-{request.ifname}") for folder in self.folders]
+        return next((path for path in paths if os.path.lexists(path)), paths[0])
 
     def write(self, network: str, request: Request, config: bytes, outcome: Mapping[str, Any]) -> None:
         """Keep a successful ADD; the file is complete or absent, even after a power cut. Raises Failure."""
-        path = self.path(network, request)
+        path = os.path.join(self.results, os.path.basename(self.path(network, request)))
         values = {
             "kind": KIND,
             "containerId": request.container_id,
@@ -105,8 +116,7 @@ class Cache:
         """What is kept of an attachment, None when nothing is. Raises Failure for a file of another kind or broken."""
         path = self.path(network, request)
         try:
-            with open(path, "rb") as file:
-                return decode(file.read(), path)
+            return decode(*content(path), path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -119,8 +129,7 @@ class Cache:
         """
         path = self.path(network, request)
         try:
-            with open(path, "rb") as file:
-                values = document.parse_object(file.read(), f"the result cache {path}")
+            values = document.parse_object(content(path)[0], f"the result cache {path}")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -131,21 +140,36 @@ class Cache:
         return in_version(kept, version, f"the cached result {path}")
 
     def attachments(self, container_id: str = "") -> list[Cached]:
-        """Every readable attachment in the cache, sorted by file name; of one container if *container_id* is given. Raises Failure."""
-        try:
-            names = sorted(name for name in os.listdir(self.results) if not name.startswith("."))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise Failure(f"cannot read the result cache {self.results}: {error.strerror}", hint=PRIVILEGE) from None
-        found = []
-        for name in names:
+        """Every readable attachment, by folder and file name, each once; of one container if *container_id* is given. Raises Failure."""
+        found: dict[tuple[str, str, str], Cached] = {}
+        for path in (path for folder in self.folders for path in paths_in(folder)):
             try:
-                with open(os.path.join(self.results, name), "rb") as file:
-                    found.append(decode(file.read(), file.name))
+                cached = decode(*content(path), path)
             except (OSError, CNIError):
                 continue  # not ours to judge: libcni passes over such files too
-        return [cached for cached in found if container_id in ("", cached.request.container_id)]
+            found.setdefault((cached.network, *cached.key), cached)
+        return [cached for cached in found.values() if container_id in ("", cached.request.container_id)]
+
+
+def paths_in(folder: str) -> list[str]:
+    """The files of a folder, sorted by name; none when there is no folder. Raises Failure."""
+    try:
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        hint = PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --cache-dir"
+        raise Failure(f"cannot read the result cache {folder}: {error.strerror}", hint=hint) from None
+
+
+def content(path: str) -> tuple[bytes, float]:
+    """What a regular file holds, and when it was written. A FIFO or device is neither waited for nor read. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+            raise OSError(None, f"want a regular file of at most {LARGEST >> 20} MiB")
+        return file.read(), status.st_mtime
 
 
 def in_version(kept: Any, version: str, what: str) -> dict[str, Any]:
@@ -160,19 +184,31 @@ def in_version(kept: Any, version: str, what: str) -> dict[str, Any]:
     return result.render(parsed, version)
 
 
-def decode(data: bytes, path: str) -> Cached:
-    """One cache file. Raises Failure when it is of another kind, CNIError when it is no JSON."""
+def decode(data: bytes, written: float, path: str) -> Cached:
+    """One cache file. Raises Failure when it is of another kind or names no attachment, CNIError when it is no JSON."""
     values = document.parse_object(data, f"the result cache {path}")
     if values.get("kind") != KIND:
         raise Failure(f"the result cache {path} is of the wrong kind: want {KIND}, found {values.get('kind')!r}")
+    network, container_id, ifname = (values.get(key) for key in ("networkName", "containerId", "ifName"))
+    if not all(isinstance(name, str) and name for name in (network, container_id, ifname)):
+        raise Failure(f"the result cache {path} is damaged: it names no network, container or interface")
     try:
         args = tuple((str(key), str(value)) for key, value in values.get("cniArgs") or [])
         config = base64.b64decode(values.get("config") or "", validate=True)
         capability_args = dict(values.get("capabilityArgs") or {})
-        request = Request(values["containerId"], values["ifName"], values.get("netns") or "", args, capability_args)
         outcome = dict(values.get("result") or {})
-    except (KeyError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise Failure(f"the result cache {path} is damaged: {error!r}") from None
-    if not (values.get("networkName") and request.container_id and request.ifname):
-        raise Failure(f"the result cache {path} is damaged: it names no network, container or interface")
-    return Cached(values["networkName"], request, config, outcome, path)
+    request = Request(str(container_id), str(ifname), namespace_path(values, outcome), args, capability_args)
+    return Cached(str(network), request, config, outcome, path, written)
+
+
+def namespace_path(values: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:
+    """The namespace's path, "" where the file does not tell.
+
+    libcni writes the key netns since its version 1.2. Podman's and older ones do not; there the result's interfaces say their sandbox.
+    """
+    inside = answers.interfaces(outcome)
+    inside.sort(key=lambda item: item["name"] != values.get("ifName"))
+    paths = [answers.text(values.get("netns")), *(item["sandbox"] for item in inside if item["sandbox"].startswith("/"))]
+    return next((path for path in paths if path and "\0" not in path), "")

@@ -51,7 +51,7 @@ _cniwire() {{
         esac
     done
     case "${{COMP_WORDS[COMP_CWORD - 1]}}" in
-    --conf-dir | --plugin-dir | --cache-dir) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --conf-dir | --plugin-dir | --cache-dir | --read-cache) COMPREPLY=($(compgen -d -- "$word")); return ;;
     esac
     case "$command" in
         "") words="{" ".join(table)} --help" ;;

@@ -58,7 +58,7 @@ def perform(options: argparse.Namespace) -> int:
         "ls": drawing.ls,
     }
     terminal = Terminal(options.json, options.verbose)
-    runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir), options.timeout, terminal)
+    runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
     signals.stop_by_exception()
     try:
         return commands[options.action](Session(options.conf_dir, runtime, terminal), options)

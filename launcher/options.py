@@ -70,6 +70,8 @@ def _global_options(parser: Any, again: bool = False) -> None:
     where = "plugin executables, may be repeated (default: $CNI_PATH, or those that came with cniwire and /opt/cni/bin)"
     option("--plugin-dir", metavar="DIR", action="append", help=where)
     option("--cache-dir", metavar="DIR", default=CACHE_DIR, help=f"holds the result cache (default: {CACHE_DIR})")
+    also = "another runtime's, read as well: Multus keeps its own in /var/lib/cni/multus; may be repeated"
+    option("--read-cache", metavar="DIR", action="append", default=[], help=also)
     option("--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT, help=f"for one verb over all plugins (default: {TIMEOUT:g})")
     option("--json", action="store_true", default=False, help="print one JSON document for programs")
     option("--verbose", action="store_true", default=False, help="show every call of a plugin: variables, input, output, time")

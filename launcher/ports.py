@@ -1,6 +1,7 @@
 """Published ports: `[hostIP:]hostPort[-hostPort]:containerPort[-containerPort][/protocol]` to the capability portMappings."""
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
 from launcher.failures import UsageFailure
@@ -58,10 +59,11 @@ def wrong(text: str, want: str) -> UsageFailure:
     return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
 
 
-def shown(mapping: dict[str, Any]) -> str:
-    """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`."""
-    count = int(mapping.get("range") or 1) - 1
-    host, container = (f"{first}-{first + count}" if count else str(first) for first in (mapping.get("hostPort", 0), mapping.get("containerPort", 0)))
+def shown(mapping: Mapping[str, Any]) -> str:
+    """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`. It may come from another runtime, and hold anything."""
+    first, last, count = (mapping.get(key) for key in ("hostPort", "containerPort", "range"))
+    further = count - 1 if isinstance(count, int) and 1 < count <= 65535 else 0
+    host, container = (f"{port}-{port + further}" if further and isinstance(port, int) else str(port or 0)[:20] for port in (first, last))
     host_ip = str(mapping.get("hostIP") or "")
     prefix = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" if host_ip else ""
     return f"{prefix}{host}→{container}/{mapping.get('protocol') or 'tcp'}"

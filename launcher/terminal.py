@@ -3,7 +3,6 @@
 Law: with --json stdout carries exactly one JSON document, and stderr nothing but warnings and traces.
 """
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
 
+from core.document import render
 from launcher.failures import Several
 from launcher.plugin import Call
 
@@ -77,7 +77,7 @@ class Terminal:
     def failure(self, failure: Exception, on_stdout: bool = True) -> None:
         """What went wrong and what to do about it; as JSON it stands where a result would."""
         if self.as_json:
-            print(json.dumps(described(failure), indent=4), file=sys.stdout if on_stdout else sys.stderr)
+            print(render(described(failure), 4), file=sys.stdout if on_stdout else sys.stderr)
             return
         for one in failure.failures if isinstance(failure, Several) else [failure]:
             details, hint = getattr(one, "details", ""), getattr(one, "hint", "")
@@ -89,7 +89,7 @@ class Terminal:
     def result(self, document: Any) -> None:
         """The JSON document of --json; without it nothing."""
         if self.as_json:
-            print(json.dumps(document, indent=4))
+            print(render(document, 4))
 
 
 def described(failure: Exception) -> dict[str, Any]:

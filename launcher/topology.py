@@ -6,7 +6,7 @@ The result cache says what was attached; links and addresses are read from the k
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from launcher import conflist, netns, target
+from launcher import answers, conflist, netns, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
@@ -109,8 +109,7 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
     request = cached.request
     link = inside.get(request.ifname)
     reason = target.gone(cached)
-    interfaces = cached.result.get("interfaces") or []
-    outside = [item["name"] for item in interfaces if not item.get("sandbox")]
+    outside = [item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]]
     bridge = next((name for name in outside if host.get(name, {}).get("kind") == "bridge"), "")
     port = next((name for name in outside if host.get(name, {}).get("kind") == "veth"), "")
     expected = [name for name in outside if name not in host]
@@ -134,7 +133,7 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
         "addresses": link["addresses"] if link else [],
         "port": port,
         "bridge": bridge,
-        "portMappings": request.capability_args.get("portMappings") or [],
+        "portMappings": answers.mappings(request.capability_args),
     }
     return {key: value for key, value in values.items() if value or key == "addresses"}
 

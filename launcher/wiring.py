@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from core.errors import CNIError
-from launcher import conflist, netns, ports, signals
+from launcher import answers, conflist, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, UsageFailure
@@ -154,24 +154,17 @@ def who(cached: Cached) -> str:
 
 def summary(cached: Cached) -> str:
     """One line of markup about an attachment: who, where, addresses, ports."""
-    found = "  ".join(addresses(cached.result)) or "no address"
-    mappings = "  ".join(ports.shown(mapping) for mapping in cached.request.capability_args.get("portMappings", []))
+    found = "  ".join(answers.addresses(cached.result)) or "no address"
+    mappings = "  ".join(ports.shown(mapping) for mapping in answers.mappings(cached.request.capability_args))
     return f"{who(cached)} is on {escape(cached.network)}: [cyan]{found}[/]" + (f"  published [magenta]{mappings}[/]" if mappings else "")
-
-
-def addresses(outcome: Mapping[str, Any]) -> list[str]:
-    """The addresses of a result document of any version."""
-    old = [outcome[key]["ip"] for key in ("ip4", "ip6") if isinstance(outcome.get(key), dict)]
-    return old + [item["address"] for item in outcome.get("ips") or []]
 
 
 def resolv_conf(attachments: Iterable[Cached]) -> str:
     """The resolv.conf that the results ask for, "" when they ask for nothing."""
     lines = []
-    for dns in [cached.result.get("dns") or {} for cached in attachments]:
-        lines += [f"nameserver {server}" for server in dns.get("nameservers") or []]
-        lines += [f"domain {dns['domain']}"] if dns.get("domain") else []
-        lines += [f"{key} {' '.join(dns[key])}" for key in ("search", "options") if dns.get(key)]
+    for dns in [answers.dns(cached.result) for cached in attachments]:
+        lines += [f"nameserver {server}" for server in dns["nameservers"]]
+        lines += [f"{key} {' '.join(dns[key])}" for key in ("domain", "search", "options") if dns[key]]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -183,7 +176,7 @@ def document(cached: Cached) -> dict[str, Any]:
         "containerID": request.container_id,
         "ifname": request.ifname,
         "netns": request.netns,
-        "portMappings": request.capability_args.get("portMappings", []),
+        "portMappings": answers.mappings(request.capability_args),
         "result": dict(cached.result),
     }
     return {key: value for key, value in values.items() if value}

@@ -11,13 +11,14 @@ from rich.console import Console
 from core.attachment import owner_text
 from core.errors import CNIError
 from launcher import orphans
+from launcher.answers import addresses
 from launcher.cache import Cached, Request
 from launcher.conflist import Network, parse_list
 from launcher.drawing import draw
 from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
 from launcher.target import Target
 from launcher.terminal import Terminal
-from launcher.wiring import Wishes, addresses, document, requests, resolv_conf, summary
+from launcher.wiring import Wishes, document, requests, resolv_conf, summary
 
 PLACE = Target("web", "/run/netns/web")
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}

@@ -1,0 +1,42 @@
+"""What a result says, for people and for the launcher's own use: read leniently, because files of others may hold anything. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def interfaces(outcome: Mapping[str, Any]) -> list[dict[str, str]]:
+    """name, mac and sandbox of each interface; "" where a key is missing or no text."""
+    return [{key: text(item.get(key)) for key in ("name", "mac", "sandbox")} for item in objects(outcome.get("interfaces"))]
+
+
+def addresses(outcome: Mapping[str, Any]) -> list[str]:
+    """The addresses of a result document of any version."""
+    old = [text(item.get("ip")) for item in objects([outcome.get(key) for key in ("ip4", "ip6")])]
+    return [found for found in [*old, *(text(item.get("address")) for item in objects(outcome.get("ips")))] if found]
+
+
+def dns(outcome: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What it asks of resolv.conf: nameservers, domain (one at most), search, options."""
+    asked = outcome.get("dns")
+    asked = asked if isinstance(asked, dict) else {}
+    return {key: texts([asked.get(key)] if key == "domain" else asked.get(key)) for key in ("nameservers", "domain", "search", "options")}
+
+
+def mappings(capability_args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The published ports."""
+    return objects(capability_args.get("portMappings"))
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in what should be a list of them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in what should be a list of them."""
+    return [item for item in value if isinstance(item, str) and item] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """*value* if it is text, else ""."""
+    return value if isinstance(value, str) else ""
