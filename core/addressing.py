@@ -24,12 +24,9 @@ if TYPE_CHECKING:
     from core.message import Message
 
 LINK_LOCAL = 253  # scope
-# A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
-# detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
-SETTINGS_OF_HOST_LINKS = (("accept_ra", "0"), ("accept_dad", "0"))
 ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
 RTPROT_RA = 9
-OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
+EROFS, TOLD_IF_READ_ONLY = 30, ("keep_addr_on_down",)  # the addresses go when the link is set down; the rest nobody misses
 UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
 
 
@@ -42,9 +39,14 @@ def teaches_routes(kernel: Kernel, name: str) -> bool:
 
 
 def _find_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> NoAdvertisements | None:
+    """Where it cannot be, nothing is missing; *kernel.notes* says so."""
     if kernel.link(HOST, want.link) is None:
         return None
-    if _value(ACCEPT_RA.format(want.link)) in ("0", ""):  # there may be no IPv6 at all
+    key = ACCEPT_RA.format(want.link)
+    if sysctl.value(key) in ("0", ""):  # there may be no IPv6 at all
+        return want
+    if not sysctl.may_write(key):
+        kernel.notes.append(f"{key} cannot be written: the host may believe the router advertisements of containers")
         return want
     return want if teaches_routes(kernel, want.link) else None
 
@@ -54,7 +56,7 @@ def _create_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> None:
     try:
         sysctl.write(ACCEPT_RA.format(want.link), "0")
     except OSError as error:
-        if error.errno not in OUT_OF_REACH:
+        if error.errno not in sysctl.OUT_OF_REACH:
             raise
 
 
@@ -81,7 +83,12 @@ def _create_gateway(kernel: Kernel, want: Gateway) -> None:
     changes = [rtnetlink.del_address(found.index, cidr) for cidr in other]
     if any(found.mac) or want.cidr not in present:
         changes.append(rtnetlink.new_address(found.index, want.cidr, nodad=True))
-    kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
+    try:
+        kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
+    except PermissionError as error:
+        if len(want.cidr.address) == 16 and sysctl.value(f"net/ipv6/conf/{want.link}/disable_ipv6") == "1":
+            error.strerror = f"{error.strerror}; write 0 to net/ipv6/conf/{want.link}/disable_ipv6, as the bridge is not one of cniwire's making"
+        raise
     kernel.forget_link(HOST, want.link)
     if not kernel.can_be_asked_for(HOST, want.link, [want.cidr.address]):
         raise TimeoutError(110, f"{want.link} does not hear who looks for {want.cidr}")
@@ -130,7 +137,9 @@ def _create(kernel: Kernel, *batch: Any) -> None:
     """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
     place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
     if place == HOST:
-        _prepare(kernel, batch[0].link)
+        from core.newborn import prepare  # late: nearly always the bridge is up
+
+        prepare(kernel, batch[0])
     outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
     for want, (_, failure) in zip(batch, outcome):
         if failure:
@@ -141,23 +150,6 @@ def _create(kernel: Kernel, *batch: Any) -> None:
             kernel.remember_up(place, want.link)
 
 
-def _prepare(kernel: Kernel, link: str) -> None:
-    """Write the settings of a host link of ours that is about to come up for the first time. Raises OSError.
-
-    A bridge of ours was born in a link group, which it leaves when it comes up; any other bridge that is down is somebody else's. Nobody
-    comes back to the settings once the link is up, so only what will never be possible is passed over.
-    """
-    there = kernel.link(HOST, link)
-    if there and there.kind == "bridge" and there.group != rtnetlink.NEWBORN_BRIDGE:
-        return
-    for key, value in SETTINGS_OF_HOST_LINKS:
-        try:
-            sysctl.write(f"net/ipv6/conf/{link}/{key}", value)
-        except OSError as error:
-            if error.errno not in OUT_OF_REACH:
-                raise
-
-
 def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
     try:
         value = kernel.visit(want.place, lambda: sysctl.read(want.key))
@@ -166,22 +158,21 @@ def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
     return replace(want, value=value)
 
 
-def _value(key: str) -> str:
-    try:
-        return sysctl.read(key)
-    except OSError:
-        return ""
-
-
 def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
+    """Write settings of one place. What is only convenient may fail; *kernel.notes* says so where /proc/sys is read-only."""
+
     def write_all() -> None:
         for want in batch:
             try:
                 sysctl.write(want.key, want.value)
             except OSError as error:
-                if want.required and _value(want.key) != want.value:  # /proc/sys may be read-only
+                if sysctl.value(want.key) == want.value:  # /proc/sys may be read-only
+                    continue
+                if want.required:
                     error.record = want  # type: ignore[attr-defined]
                     raise
+                if error.errno == EROFS and want.key.endswith(TOLD_IF_READ_ONLY):
+                    kernel.notes.append(f"/proc/sys is read-only: {want.key} stays as it is")
 
     kernel.visit(batch[0].place, write_all)
 

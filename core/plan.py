@@ -36,11 +36,12 @@ class Bridge(Record):
 
 
 class Up(Record):
-    """The administrative state of a link."""
+    """The administrative state of a link. ipv6: one of ours in the host speaks IPv6, even where new links do not."""
 
     absent = "{link} is down"
     place: str
     link: str
+    ipv6: bool = False
 
 
 class Promiscuous(Record):
@@ -239,8 +240,7 @@ def mac_text(mac: bytes) -> str:
 def mac_parse(text: str) -> bytes:
     """The 6 bytes of a unicast MAC, separated by : or -, or in three groups with dots. Raises ValueError."""
     parts = text.replace("-", ":").split(":")
-    groups = text.split(".")
-    if len(groups) == 3 and all([len(group) == 4 for group in groups]):
+    if len(groups := text.split(".")) == 3 and all([len(group) == 4 for group in groups]):
         parts = [group[at : at + 2] for group in groups for at in (0, 2)]
     if len(parts) != 6 or not all([len(part) == 2 for part in parts]):
         raise ValueError(f"invalid MAC {text!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core import system
 
 ROOT = "/proc/sys/"
+OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
 
 
 def read(key: str) -> str:
@@ -14,6 +15,14 @@ def read(key: str) -> str:
         return system.read(descriptor, 4096).decode("ascii", "replace").strip()
     finally:
         system.close(descriptor)
+
+
+def value(key: str) -> str:
+    """As read, "" where it cannot be read."""
+    try:
+        return read(key)
+    except OSError:
+        return ""
 
 
 def may_write(key: str) -> bool:

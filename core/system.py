@@ -69,3 +69,12 @@ def drawn_mac() -> bytes:
     """A MAC of one interface, locally administered, from the system's random source."""
     drawn = urandom(6)  # noqa: F405
     return bytes([drawn[0] & 0xFC | 2]) + drawn[1:]
+
+
+def tell(plugin: str, words: str) -> None:
+    """A line on standard error, where somebody may read it at a terminal: what cannot be printed is escaped. Nobody may listen."""
+    shown = "".join([each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode() for each in words])
+    try:
+        write(2, f"{plugin}: {shown}\n".encode())  # noqa: F405
+    except OSError:
+        return

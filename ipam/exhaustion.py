@@ -21,7 +21,7 @@ def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
         return False
     names = ", ".join([_who(packed, content) for packed, content in sorted(dead)[:SHOWN]])
     more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
-    system.write(2, f"host-local: reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}\n".encode())
+    system.tell("host-local", f"reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}")
     return True
 
 

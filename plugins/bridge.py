@@ -62,7 +62,10 @@ def add(request: Request) -> Result:
             answer = wanted.complete(ipam)
             mac = wanted.mac or system.drawn_mac()
             made = plan(wanted, attachment, answer, mac)
-            return apply.add(kernel, made, lambda: _finish(kernel, replace(request, attachment=attachment), wanted, answer, mac))
+            finished = apply.add(kernel, made, lambda: _finish(kernel, replace(request, attachment=attachment), wanted, answer, mac))
+            for note in dict.fromkeys(kernel.notes):
+                system.tell(NAME, note)
+            return finished
         except BaseException:
             if wanted.layer3:
                 delegate.release(request)
@@ -227,8 +230,8 @@ def status(request: Request) -> None:
         if wanted.masquerade or wanted.spoof_check:
             kernel.probe_firewall()
         if link and kernel.teaches_routes(wanted.bridge):
-            told = f"bridge: the host has its IPv6 default route from {wanted.bridge}, and so believes the router advertisements of containers, too"
-            system.write(2, f"{told}; give it a static route and set accept_ra to 0\n".encode())
+            told = f"the host has its IPv6 default route from {wanted.bridge}, and so believes the router advertisements of containers, too"
+            system.tell(NAME, f"{told}; give it a static route and set accept_ra to 0")
     if wanted.layer3:
         _ipam_status(request)
 

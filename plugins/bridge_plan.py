@@ -170,7 +170,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     port, ifname = attachment.host_ifname, attachment.ifname
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
-    shared += [Up(HOST, wanted.bridge), NoAdvertisements(wanted.bridge)]
+    shared += [Up(HOST, wanted.bridge, _speaks_ipv6(wanted, answer)), NoAdvertisements(wanted.bridge)]
     pair = Veth(port, ifname, attachment.owner, wanted.mtu, mac, held=wanted.spoof_check)
     wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated, not wanted.spoof_check),))
     if wanted.vlans:
@@ -185,6 +185,11 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     if _comes_up_unheard(wanted, answer):
         return made + gateway + container + rules + wired
     return made + wired + gateway + rules + container
+
+
+def _speaks_ipv6(wanted: Options, answer: Result) -> bool:
+    """Whether the host has an IPv6 address on the bridge or its VLAN's gateway."""
+    return wanted.layer3 and wanted.is_gateway and any([len(cidr.address) == 16 for cidr in wiring.cidrs(answer)])
 
 
 def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
@@ -218,7 +223,7 @@ def _gateway(wanted: Options, answer: Result) -> Plan:
     if wanted.vlan:
         pair = vlan_gateway(wanted)
         link = pair.name
-        shared += [pair, PortVlans(hashed(15, "veth", pair.name), ((wanted.vlan, True),)), Up(HOST, link)]
+        shared += [pair, PortVlans(hashed(15, "veth", pair.name), ((wanted.vlan, True),)), Up(HOST, link, _speaks_ipv6(wanted, answer))]
     for item in answer["ips"]:
         own, gateway = address.parse_cidr(item["address"]), address.parse(item["gateway"])
         if len(gateway) != len(own.address):

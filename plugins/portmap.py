@@ -39,12 +39,12 @@ def add(request: Request) -> Result:
     """Publish the ports and answer with prevResult as it came."""
     wanted, prev_result = _configuration(request)
     if wanted.without_loopback6:
-        _tell("hostIP ::1 is left out: the kernel lets no answer back to it; 127.0.0.1 works")
+        system.tell(NAME, "hostIP ::1 is left out: the kernel lets no answer back to it; 127.0.0.1 works")
     if wanted.mappings:
         with _kernel(request) as kernel:
             _publish(kernel, wanted, request.attachment, prev_result)
             for note in dict.fromkeys(kernel.notes):
-                _tell(note)
+                system.tell(NAME, note)
     return prev_result
 
 
@@ -135,14 +135,6 @@ def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[
     return found
 
 
-def _tell(words: str) -> None:
-    """A line on stderr; nobody may listen."""
-    try:
-        system.write(2, f"portmap: {words}\n".encode())
-    except OSError:
-        return
-
-
 def _forget_flows(kernel: Any, elements: Iterable[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
@@ -156,7 +148,7 @@ def _forget_flows(kernel: Any, elements: Iterable[object]) -> None:
         try:
             kernel.forget_flows(family, wanted)
         except OSError as error:
-            _tell(f"cannot flush UDP flows: {error.strerror}")
+            system.tell(NAME, f"cannot flush UDP flows: {error.strerror}")
 
 
 def check(request: Request) -> None:

@@ -107,6 +107,16 @@ class Host(Namespace):
         fake.chmod(0o755)
         return folder
 
+    def restricted(self, setup: str) -> Path:
+        """Return a folder of the plugins under test on a host whose mounts differ: shell commands, run in a mount namespace of each call's own."""
+        folder = self.folder / "restricted"
+        folder.mkdir()
+        for name in ("bridge", "host-local", "portmap"):
+            wrapper = folder / name
+            wrapper.write_text(f"#!/bin/sh\nexec unshare --mount /bin/sh -ec '{setup}; exec {self.plugins}/{name}'\n")
+            wrapper.chmod(0o755)
+        return folder
+
     def veth(self, owner: str) -> str:
         """Return the name of the host's end of the attachment *owner*, `network/containerID/ifname`. Raises StopIteration."""
         return next(str(link["ifname"]) for link in self.ip("link show") if link.get("ifalias") == owner)

@@ -46,10 +46,11 @@ DAD = (
 NOTIFY4 = (Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False),)
 NOTIFY = (*NOTIFY4, Sysctl(CONTAINER, "net/ipv6/conf/eth0/ndisc_notify", "1", required=False))
 LO_IPV6 = Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False)
-IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1"))
+IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1", required=False))
 UP = Up(CONTAINER, "eth0")
 DEFAULT4, DEFAULT6 = parse_cidr("0.0.0.0/0"), parse_cidr("::/0")
 BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"), NoAdvertisements("br0"))
+BARE_SHARED6 = (Bridge("br0"), Up(HOST, "br0", ipv6=True), NoAdvertisements("br0"))
 BARE_VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 BARE_PORT = Port(PORT, "br0")
 
@@ -208,7 +209,7 @@ def test_ipv4_with_a_default_gateway() -> None:
 def test_ipv6_with_a_default_gateway() -> None:
     """B-4 B-16 B-17: IPv6 is switched on in the container, and its addresses survive link down."""
     assert planned(wanted(**ipam(isDefaultGateway=True)), answer("fd01::7/64")) == Plan(
-        shared=(*BARE_SHARED, Gateway("br0", parse_cidr("fd01::1/64")), FORWARD6, LO_IPV6),
+        shared=(*BARE_SHARED6, Gateway("br0", parse_cidr("fd01::1/64")), FORWARD6, LO_IPV6),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, *IPV6),
             *(Address("eth0", parse_cidr("fd01::7/64")), UP, Route("eth0", DEFAULT6, parse("fd01::1")), *NOTIFY),
@@ -221,7 +222,7 @@ def test_dual_stack_several_ranges_and_a_forced_gateway() -> None:
     wished = wanted(**ipam(isDefaultGateway=True, forceAddress=True))
     assert planned(wished, answer("10.1.0.7/24", "fd01::7/64", "fd02::7/64")) == Plan(
         shared=(
-            *BARE_SHARED,
+            *BARE_SHARED6,
             *[Gateway("br0", parse_cidr(each), force=True) for each in ("10.1.0.1/24", "fd01::1/64", "fd02::1/64")],
             *(FORWARD4, FORWARD6, LO_IPV6),
         ),
