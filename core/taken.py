@@ -11,7 +11,7 @@ from core.address import network as network_of
 from core.deadline import check as check_deadline
 from core.errors import KERNEL_REFUSED, PORT_TAKEN, CNIError
 from core.plan import Element, Elements
-from core.ruleset import kin
+from core.ruleset import SPOOF_MAPS, kin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def stale(kernel: Any, batch: list[Element]) -> list[Element]:
     may_replace = judge(kernel)
     behind: CNIError | None = None
     found: dict[tuple[str, str, bytes], Element] = {}
-    remains: dict[str, Elements] = {}
+    remains: dict[tuple[str, str], Elements] = {}
     for record, taken in zip(batch, kernel.standing(batch)):
         check_deadline()
         if taken is None:
@@ -38,8 +38,8 @@ def stale(kernel: Any, batch: list[Element]) -> list[Element]:
             behind = behind or error(record, taken)
             behind.same_container = True  # type: ignore[attr-defined]
         found[_place(taken)] = taken
-        if name(taken) == name(record):
-            remains[record.map] = Elements(record.family, kin(record.map), name(record))
+        if name(taken) == name(record) or record.map in SPOOF_MAPS:  # under the name of a link, somebody else's MACs would pass
+            remains[record.map, name(taken)] = Elements(record.family, kin(record.map), name(taken))
     if behind:
         raise behind
     for kind in dict.fromkeys(remains.values()):

@@ -143,3 +143,18 @@ def test_a_port_whose_holder_died_is_taken_over_though_another_has_its_links_nam
     third = host.container("c3")
     net.add(third, portMappings=PORTS[ONE])
     net.check(third, portMappings=PORTS[ONE])
+
+
+def test_who_comes_behind_a_dead_one_of_the_same_name_may_not_use_its_mac(host: Host) -> None:
+    """What the spoof check allowed the dead one goes with it, before its DEL."""
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one)
+    port = host.veth(f"net/{ONE}/eth0")
+    host.run(f"ip link delete {port}")
+    mac = next(each["mac"] for each in net.add(other)["interfaces"] if each["name"] == "eth0")
+    allowed = [line for line in host.state() if "spoof_macs" in line and port in line]
+    assert len(allowed) == 1
+    assert mac in allowed[0]
+    net.delete(one)
+    net.check(other)

@@ -1,8 +1,9 @@
 """`make torture-model`: a Hypothesis state machine calls plugins on a real kernel and knows what must be there after every step.
 
 Several networks, containers and interfaces; ports that collide, ranges that fill up; DEL and GC with whatever a runtime may have
-lost; containers that die, nodes that reboot, rules that are flushed, reservations that are torn; calls at once; and the Go plugins
-on one of the networks. Links, addresses, nft elements and reservations are compared, and each verb's answer.
+lost; containers that die, nodes that reboot, rules that are flushed or edited, reservations that are torn; interfaces that have a name
+that ours would have; calls at once; and the Go plugins on one of the networks. Links, addresses, nft elements and reservations are
+compared, and each verb's answer.
 """
 
 import argparse
@@ -23,20 +24,33 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from core.attachment import Attachment as Owner
+from core.attachment import host_ifnames
 from launcher import lab
 from tests.torture.run import FOLDERS
 from tests.torture.testbed import GO, Answer, Attachment, Testbed, Truth
 
 NETWORKS = ("a", "b", "m")
-PAIRS = [(container, ifname) for container in ("c0", "c1", "c2", "c3") for ifname in ("eth0", "eth1")]
+COLLIDING = ("k607397", "k4574048")  # the host veths of their eth0 on network a would have one name
+PAIRS = [(container, ifname) for container in ("c0", "c1", *COLLIDING) for ifname in ("eth0", "eth1")]
 SIZES = {"a": 5, "b": 13, "m": 29}  # addresses of the first range set
 PORTS = (("tcp", 8080), ("tcp", 8081), ("udp", 8080))
 TAKEN, REFUSED, EXHAUSTED, UNAVAILABLE, NOT_AVAILABLE = 105, 104, 103, 102, 50
 GO_IS_HERE = (GO / "bridge").exists()
 STEPS: Counter[str] = Counter()
-EVENTS = ("ports published", "port taken", "port taken over", "port shared", "range full", "address reclaimed", "name taken", "still reserved")
+EVENTS = (
+    *("ports published", "port taken", "port taken over", "port shared", "range full", "address reclaimed", "own address reclaimed"),
+    *("name taken", "still reserved", "another host name", "every host name taken", "rules healed"),
+)
+INET, BRIDGE = "inet cniwire", "bridge cniwire"
+# What somebody does to our shared rules; each as one transaction, so that it is done or not.
+EDITS = tuple(
+    (table, f"{edit} {table} {chain}{rest}")
+    for table, chain in (*[(INET, name) for name in ("prerouting", "postrouting", "output", "hostports")], (BRIDGE, "prerouting"), (BRIDGE, "input"))
+    for edit, rest in (("flush chain", ""), ("insert rule", " accept"), ("insert rule", " counter return"))
+)
 MET: Counter[str] = Counter()  # which of them happened to ADDs
 LONG = 5000  # of so many calls asked for, or more, some have to meet each of them
+TABLES = {"a": {INET, BRIDGE}, "b": {INET}, "m": set[str]()}
 EXECUTABLES = [FOLDERS["source"]]
 Ports = tuple[tuple[str, int], ...]
 Elements = frozenset[tuple[str, str, str]]
@@ -73,7 +87,10 @@ class Reservation(NamedTuple):
 
 
 class Model(RuleBasedStateMachine):
-    """alive: what has its link; elements: by attachment, also of dead ones; files: (network, address) -> reservation."""
+    """alive: what has its link; elements: by attachment, also of dead ones; files: (network, address) -> reservation.
+
+    ports: the host veth of each attachment; squatters: links that have a name of one; edited: tables whose rules are not as we made them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +99,9 @@ class Model(RuleBasedStateMachine):
         self.alive: dict[Attachment, Alive] = {}
         self.elements: dict[Attachment, Elements] = {}
         self.files: dict[tuple[str, str], Reservation] = {}
+        self.ports: dict[Attachment, str] = {}
+        self.squatters: set[str] = set()
+        self.edited: set[str] = set()
 
     def teardown(self) -> None:
         """In the end everybody is deleted, however little is known of them."""
@@ -141,7 +161,7 @@ class Model(RuleBasedStateMachine):
                 made |= {(f"hairpin{tag}", address, at.owner), (f"near{tag}", f"{address} {network_of(address)}", at.owner)}
             made |= {(f"hostports{tag}{suffix}", f"{protocol} {port}", at.owner) for protocol, port in ports}
         if at.network == "a":
-            made |= {(name, Owner(*at).host_ifname, at.owner) for name in ("spoof", "spoof_macs")}
+            made |= {(name, self.ports[at], at.owner) for name in ("spoof", "spoof_macs")}
         return frozenset(made)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
@@ -173,6 +193,12 @@ class Model(RuleBasedStateMachine):
             MET["own address reclaimed"] += 1
             for where in self.reserved(at):
                 del self.files[where]
+        free = self.free_names(at)
+        if how != "go" and not name_taken and not free:
+            assert code == 1, (code, document)
+            assert document["code"] == UNAVAILABLE, document
+            MET["every host name taken"] += 1
+            return
         if name_taken or self.reserved(at):
             assert code == 1, (code, document)
             assert document["code"] in ((UNAVAILABLE,) if name_taken else (REFUSED,)), document
@@ -195,9 +221,26 @@ class Model(RuleBasedStateMachine):
             assert (at.network, address) not in self.files, f"{address} was taken"
             self.files[at.network, address] = Reservation(at.content, netns if how != "go" else "", self.bed.boots)
         self.alive[at] = Alive(document, (), how)
+        self.ports[at] = document["interfaces"][1]["name"]
+        if how != "go":
+            assert self.ports[at] in free, (self.ports[at], free)
+            MET["another host name"] += self.ports[at] != Owner(*at).host_ifname
+            self.healed(at.network)
+        for other in self.elements.keys() - self.alive.keys():  # whoever was behind a link of this name
+            self.elements[other] = frozenset(each for each in self.elements[other] if at.network != "a" or each[1] != self.ports[at])
         self.elements[at] = self.rules_of(at, addresses, ())
         if ports:
             self.publish(at, addresses, ports, how)
+
+    def free_names(self, at: Attachment) -> list[str]:
+        """The names that the host veth of an attachment may get."""
+        taken = self.squatters | {self.ports[other] for other in self.alive}
+        return [name for name in host_ifnames(at.owner) if name not in taken]
+
+    def healed(self, network: str) -> None:
+        """An ADD succeeded that needs the tables of its network."""
+        MET["rules healed"] += bool(self.edited & TABLES[network])
+        self.edited -= TABLES[network]
 
     def publish(self, at: Attachment, addresses: list[str], ports: Ports, how: str) -> None:
         """portmap's part of ADD: a port of somebody alive is refused, one of the dead is taken over."""
@@ -212,6 +255,7 @@ class Model(RuleBasedStateMachine):
             return  # the container stays without ports, until somebody deletes it
         assert code == 0, (code, document)
         assert document == alive.result
+        self.edited -= {INET}
         shared = [level_of(name) for other in holders & self.alive.keys() for name in self.port_maps(other, ports)]
         MET["port shared" if shared else "port taken over" if holders else "ports published"] += 1
         made = self.rules_of(at, addresses, ports, 1 + max(shared, default=0))
@@ -269,7 +313,9 @@ class Model(RuleBasedStateMachine):
             for number in range(len(self.bed.networks[at.network])):
                 config = self.bed.request(at, number, alive.ports, prevResult=alive.result)
                 code, document = self.bed.call("CHECK", at, config, str(self.bed.container(at.container).path), how)
-                wanted = 0 if alive.whole or (number == 1 and not alive.ports) else 1
+                needed = (TABLES[at.network], {INET} if alive.ports else set())[number]
+                missing = not alive.whole and not (number == 1 and not alive.ports)
+                wanted = int(missing or bool(needed & self.edited))
                 assert code == wanted, (code, document)
 
     @rule(which=indexes, how=hows, netns=st.sampled_from(("its own", "", "/nowhere")), known=st.booleans(), mapped=st.booleans())
@@ -291,9 +337,19 @@ class Model(RuleBasedStateMachine):
     @rule(network=st.sampled_from(NETWORKS), keep=st.sets(pairs) | most_pairs, how=hows)
     def collect(self, network: str, keep: set[tuple[str, str]], how: str) -> None:
         """GC of one network; what the Go plugins made there is alive, as only they know its link."""
-        STEPS["GC"] += 1
         valid = keep | {at[1:] for at, alive in self.alive.items() if alive.how == "go"}
-        keys = {"cni.dev/valid-attachments": [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)]}
+        self.collected(network, valid, [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)], how)
+
+    @rule(network=st.sampled_from(NETWORKS), really=st.integers(0, 2), how=hows)
+    def collect_all(self, network: str, really: int, how: str) -> None:
+        """As libcni writes a list in which nobody is."""
+        if not really and not any(alive.how == "go" for alive in self.alive.values()):
+            STEPS["GC with null"] += 1
+            self.collected(network, set(), None, how)
+
+    def collected(self, network: str, valid: set[tuple[str, str]], sent: object, how: str) -> None:
+        STEPS["GC"] += 1
+        keys = {"cni.dev/valid-attachments": sent}
         at = Attachment(network, "", "")
         for number in range(len(self.bed.networks[network])):
             answer = self.bed.call("GC", at, self.bed.request(at, number, (), **keys), "", how)
@@ -372,6 +428,7 @@ class Model(RuleBasedStateMachine):
         self.bed.stop()
         self.bed.start()
         self.alive, self.elements = {}, {}
+        self.squatters, self.edited = set(), set()
         self.crowd(chosen, (), how)
 
     @rule(really=st.integers(0, 3))
@@ -380,8 +437,33 @@ class Model(RuleBasedStateMachine):
             return
         STEPS["flush"] += 1
         self.bed.host.run("nft flush ruleset")
+        self.edited.clear()
         self.alive = {at: alive._replace(whole=alive.whole and not self.elements.get(at)) for at, alive in self.alive.items()}
         self.elements = {}
+
+    @rule(edit=st.sampled_from(EDITS))
+    def the_rules_are_edited(self, edit: tuple[str, str]) -> None:
+        """By somebody who does not know us: nothing of ours is deleted that has a name, but what it does is another thing."""
+        table, command = edit
+        self.bed.host.run(f"nft '{command}' 2>/dev/null && touch {self.folder}/edited || true")
+        if (self.folder / "edited").exists():
+            (self.folder / "edited").unlink()
+            STEPS["edit of rules"] += 1
+            self.edited.add(table)
+
+    @rule(at=attachments, names=st.integers(0, 3), really=st.booleans(), how=hows)
+    def somebody_has_the_name(self, at: Attachment, names: int, really: bool, how: str) -> None:
+        """Of a host veth that is about to be made, or all that it may have; and lets go of them later."""
+        if not really:
+            for name in self.squatters:
+                self.bed.host.run(f"ip link delete {name}")
+            self.squatters.clear()
+            return
+        STEPS["squatter"] += 1
+        for name in self.free_names(at)[: 4 if names == 0 else 1]:
+            self.bed.host.run(f"ip link add {name} type bridge")
+            self.squatters.add(name)
+        self.add(at, (), how)
 
     @rule(network=st.sampled_from(NETWORKS), host=st.integers(2, 6))
     def a_file_is_torn(self, network: str, host: int) -> None:
@@ -400,6 +482,7 @@ class Model(RuleBasedStateMachine):
         truth = self.bed.truth()
         elements = {element for held in self.elements.values() for element in held}
         same("links", truth.links, {at.owner for at, alive in self.alive.items() if alive.how != "go"})
+        same("links of others", {name for name in self.bed.host.links() if name in self.squatters}, self.squatters)
         same("links of the Go plugins", len(truth.others), sum(alive.how == "go" for alive in self.alive.values()))
         same("elements", truth.elements, elements)
         same("chains that nobody needs", truth.chains, frozenset())
