@@ -28,14 +28,18 @@ def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> 
             owned = owned or bool(view.owned(attachment)[1])
     except (FileNotFoundError, NotADirectoryError):  # nothing was ever reserved there
         pass
-    wanted = f"want a reservation of {contents[0].decode('utf-8', 'replace')!r}, found"
-    told = [] if owned else [f"{want.directory}: {wanted} none"]
+    wanted = f"want a reservation of {contents[0].decode('utf-8', 'replace')!r} in {want.directory}, found"
+    told = [] if owned else [f"no address is reserved for the container: {wanted} none"]
     for one in sets:
         missing = [packed for packed in one if found.get(packed) not in contents]
         if len(missing) < len(one):
             missing = [packed for packed in missing if found.get(packed) is not None]
-        told += [f"{want.directory}/{address.text(packed)}: {wanted} {_text(found.get(packed))}" for packed in missing]
+        told += [f"{address.text(packed)} {_plain(found.get(packed))}: {wanted} {_text(found.get(packed))}" for packed in missing]
     return told
+
+
+def _plain(content: bytes | None) -> str:
+    return "is not reserved any more" if content is None else "is reserved for somebody else"
 
 
 def _text(content: bytes | None) -> str:

@@ -166,7 +166,9 @@ def check(request: Request) -> None:
     except OSError as error:
         raise failure(want.directory, error) from None
     if found:
-        raise CNIError(errors.CHECK_FAILED, "; ".join(found))
+        from core.difference import report  # late: only where there is a difference
+
+        report(found)
 
 
 def collect(request: Request) -> None:

@@ -67,7 +67,7 @@ def forget_gone(session: Session, name: str) -> None:
     """DEL what an earlier container of that name left behind, after a reboot for example. Raises Several."""
     leftovers = [cached for cached in session.cache.attachments(name) if target.gone(cached)]
     if leftovers:
-        session.terminal.note(f"an earlier {escape(name)} was never taken down")
+        session.terminal.note(f"an earlier {escape(session.short(name))} was never taken down")
         failures = disconnect(session, leftovers)
         if failures:
             raise Several(failures)
@@ -124,16 +124,17 @@ def up(session: Session, options: argparse.Namespace) -> int:
 def down(session: Session, options: argparse.Namespace) -> int:
     """Unwire and remove named namespaces; one whose DEL fails stays for another try, unless forced."""
     failures: list[CNIError] = []
-    for name in options.names:
+    for name in map(session.meant, options.names):
         attached = session.cache.attachments(name)
         refused = disconnect(session, attached)
         failures += refused
         if refused and not options.force:
-            session.terminal.warn(f"namespace {name} stays, so that `cniwire down {name}` can be tried again (--force removes it)")
+            shown = session.short(name)
+            session.terminal.warn(f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)")
         elif not netns.remove(name) and not attached:
             failures.append(Failure(f"no namespace and no attachment is called {name!r}", hint="`cniwire ls` shows what there is"))
         else:
-            session.terminal.done(f"[bold]{escape(name)}[/] is down")
+            session.terminal.done(f"[bold]{escape(session.short(name))}[/] is down")
     return finish(session, failures, {"down": list(options.names)})
 
 
@@ -141,7 +142,7 @@ def execute(session: Session, options: argparse.Namespace) -> int:
     """Run a command in a namespace that is there already: become it."""
     command = options.command or [os.environ.get("SHELL") or "/bin/sh"]
     try:
-        place = target.resolve(options.target)
+        place = target.resolve(options.target, known=session.cache.attachments)
     except CNIError as error:
         session.terminal.failure(error, on_stdout=False)
         return NOT_RUN
@@ -151,7 +152,7 @@ def execute(session: Session, options: argparse.Namespace) -> int:
 def attach(session: Session, options: argparse.Namespace) -> int:
     """Wire a namespace that somebody else made."""
     chosen = networks(session, options.network)
-    place = target.resolve(options.target, options.id)
+    place = target.resolve(options.target, options.id, session.cache.attachments)
     taken = [] if options.ifname else interface_names(place.netns)
     attached = connect(session, requests(chosen, place, wishes(options), taken))
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
@@ -160,8 +161,8 @@ def attach(session: Session, options: argparse.Namespace) -> int:
 
 def detach(session: Session, options: argparse.Namespace) -> int:
     """Take a namespace off networks: what the cache knows, else a plain DEL of eth0, which is harmless."""
-    place = target.derive(options.target)
-    container_id = options.id or place.container_id
+    place = target.derive(options.target, session.cache.attachments)
+    container_id = session.meant(options.id) or place.container_id
     failures: list[CNIError] = []
     for network in networks(session, options.network) if options.network != "all" else [None]:
         known = [

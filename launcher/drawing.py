@@ -4,14 +4,16 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from launcher import topology
 from launcher.ports import shown
+from launcher.terminal import ENDLESS
 from launcher.wiring import Session
 
 
@@ -21,19 +23,28 @@ def ls(session: Session, options: argparse.Namespace) -> int:
     if session.terminal.as_json:
         session.terminal.result(picture)
     else:
-        session.terminal.out.print(draw(picture, session.conf_dir))
+        session.terminal.show(draw(abridged(session, picture), session.conf_dir))
     return 0
 
 
+def abridged(session: Session, picture: Mapping[str, Any]) -> dict[str, Any]:
+    """The picture with every container ID as short as it may be."""
+    networks = []
+    for network in picture["networks"]:
+        attachments = [{**item, "containerID": session.short(item["containerID"])} for item in network.get("attachments", [])]
+        networks.append({**network, **({"attachments": attachments} if attachments else {})})
+    return {**picture, "networks": networks}
+
+
 def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
-    """Table and drawing of the values that topology.read returns."""
+    """Table and drawing of the values that topology.read returns; the table only where it fits, as the drawing says the same."""
     networks = picture["networks"]
     if not networks:
         empty = f"no network is configured in {conf_dir}, and nothing is wired"
         return Group(empty, *unwired(picture))
     parts: list[RenderableType] = []
     if any(network.get("attachments") for network in networks):
-        parts += [table(networks), ""]
+        parts += [IfItFits(table(networks))]
     return Group(*parts, *[tree(network) for network in networks], *unwired(picture))
 
 
@@ -43,21 +54,35 @@ def unwired(picture: Mapping[str, Any]) -> list[RenderableType]:
     return [f"[dim]namespaces without a network: {escape(', '.join(names))}[/]"] if names else []
 
 
+class IfItFits:
+    """A table and an empty line; nothing where a word of it would have to be broken."""
+
+    def __init__(self, grid: Table) -> None:
+        self.grid = grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
+            yield self.grid
+            yield ""
+
+
 def table(networks: list[Mapping[str, Any]]) -> Table:
-    """One row per attachment."""
+    """One row per attachment; a column for pods where there are any."""
+    rows = [(network["name"], item) for network in networks for item in network.get("attachments", [])]
+    has_pods = any("pod" in item for _, item in rows)
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("CONTAINER", "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
+    for title in ("CONTAINER", *(["POD"] if has_pods else []), "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
         grid.add_column(title, overflow="fold")
-    for network in networks:
-        for item in network.get("attachments", []):
-            grid.add_row(
-                Text(item["containerID"]),
-                Text(item["ifname"]),
-                Text(network["name"]),
-                Text("\n".join(item["addresses"]) or "-"),
-                Text("\n".join(map(shown, item.get("portMappings", []))) or "-"),
-                state(item),
-            )
+    for name, item in rows:
+        grid.add_row(
+            Text(item["containerID"]),
+            *([Text(item.get("pod") or "-")] if has_pods else []),
+            Text(item["ifname"]),
+            Text(name),
+            Text("\n".join(item["addresses"]) or "-"),
+            Text("\n".join(map(shown, item.get("portMappings", []))) or "-"),
+            state(item),
+        )
     return grid
 
 
@@ -105,6 +130,8 @@ def attachment_line(item: Mapping[str, Any]) -> Text:
     if item.get("port"):
         line.append(f"{item['port']} ── ", style="blue")
     line.append(item["containerID"], style="bold").append(f"/{item['ifname']}")
+    if item.get("pod"):
+        line.append(f"  ({item['pod']})", style="dim")
     for address in item["addresses"]:
         line.append(f"  {address}", style="cyan")
     for mapping in item.get("portMappings", []):

@@ -16,6 +16,7 @@ SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit codes are in `cniwire --help`."""
+    complete_streams()
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # its command is its own business
         return enter_lab(argv[1:])
@@ -28,6 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(script(command_line.parser(), options.shell))
         return 0
     return perform(options)
+
+
+def complete_streams() -> None:
+    """Put /dev/null where stdin, stdout or stderr is closed: else the next file or socket would get its number, and our messages."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for name, handle in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(handle, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def enter_lab(command: Sequence[str]) -> int:
@@ -57,11 +68,11 @@ def perform(options: argparse.Namespace) -> int:
         "status": upkeep.status,
         "ls": drawing.ls,
     }
-    terminal = Terminal(options.json, options.verbose)
+    terminal = Terminal(options.json, options.verbose, findings=options.action in ("check", "gc", "status"))
     runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
     signals.stop_by_exception()
     try:
-        return commands[options.action](Session(options.conf_dir, runtime, terminal), options)
+        return commands[options.action](Session(options.conf_dir, runtime, terminal, options.wide), options)
     except CNIError as error:
         terminal.failure(error)
         return getattr(error, "status", FAILED)

@@ -73,6 +73,7 @@ def _global_options(parser: Any, again: bool = False) -> None:
     also = "another runtime's, read as well: Multus keeps its own in /var/lib/cni/multus; may be repeated"
     option("--read-cache", metavar="DIR", action="append", default=[], help=also)
     option("--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT, help=f"for one verb over all plugins (default: {TIMEOUT:g})")
+    option("--wide", action="store_true", default=False, help="show long container IDs whole")
     option("--json", action="store_true", default=False, help="print one JSON document for programs")
     option("--verbose", action="store_true", default=False, help="show every call of a plugin: variables, input, output, time")
 

@@ -7,9 +7,10 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from launcher import netns
+from launcher import identifiers, netns
 from launcher.cache import Cached
 from launcher.failures import PRIVILEGE, Failure, UsageFailure
 
@@ -24,12 +25,13 @@ class Target:
     netns: str
 
 
-def resolve(text: str, container_id: str = "") -> Target:
-    """The target that *text* means: a name in /run/netns, a pid, or a path.
+def resolve(text: str, container_id: str = "", known: Callable[[], list[Cached]] = list) -> Target:
+    """The target that *text* means: a name in /run/netns, a pid, a path, or the ID (or the beginning of a long one) of a container.
 
-    container_id: overrides the derived one. Raises Failure when there is no such namespace, or when it is our own.
+    container_id: overrides the derived one. known: gives the attachments in the cache, which tell where a container's namespace is.
+    Raises Failure when there is no such namespace, or when it is our own.
     """
-    target = _derive(text)
+    target = _derive(text, known)
     found = netns.identity(target.netns)
     if found is None:
         raise Failure(*_missing(text, target.netns))
@@ -38,29 +40,40 @@ def resolve(text: str, container_id: str = "") -> Target:
     return Target(container_id, target.netns) if container_id else target
 
 
-def derive(text: str) -> Target:
+def derive(text: str, known: Callable[[], list[Cached]] = list) -> Target:
     """As resolve, for a target that may be gone: its path is then "", its container ID still right if that can be known."""
-    target = _derive(text)
+    target = _derive(text, known)
     return target if netns.identity(target.netns) else Target(target.container_id, "")
 
 
-def _derive(text: str) -> Target:
+def _derive(text: str, known: Callable[[], list[Cached]]) -> Target:
     if not text:
         raise UsageFailure("target: want the name of a namespace, a pid or a path, found nothing")
     if "/" in text:
-        return _at_path(os.path.abspath(text))
+        return _at_path(os.path.abspath(text), known)
     if text.isascii() and text.isdigit() and len(text) <= 10 and not os.path.exists(netns.path_of(text)):
         return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
-    return Target(text, netns.path_of(text))
+    return _named(text, known)
 
 
-def _at_path(path: str) -> Target:
+def _named(text: str, known: Callable[[], list[Cached]]) -> Target:
+    """A named namespace; where there is none, the one of the container that *text* means."""
+    path = netns.path_of(text)
+    if os.path.lexists(path):
+        return Target(text, path)
+    attached = known()
+    container_id = identifiers.meant(text, [cached.request.container_id for cached in attached])
+    paths = [cached.request.netns for cached in attached if cached.request.container_id == container_id]
+    return Target(container_id, next(filter(None, paths), path))
+
+
+def _at_path(path: str, known: Callable[[], list[Cached]]) -> Target:
     folder, name = os.path.split(path)
     if os.path.realpath(folder) == os.path.realpath(netns.DIRECTORY):
         return Target(name, netns.path_of(name))
     process = re.fullmatch(r"/proc/(\d+)/ns/net", path)
     if process:
-        return _derive(process[1])
+        return _derive(process[1], known)
     return Target("netns-" + hashlib.sha512(path.encode()).hexdigest()[:20], path)
 
 

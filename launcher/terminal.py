@@ -1,31 +1,36 @@
 """What a person or a program sees: progress and messages on stderr, results on stdout.
 
-Law: with --json stdout carries exactly one JSON document, and stderr nothing but warnings and traces.
+Laws: with --json stdout carries exactly one JSON document, and stderr nothing but warnings and traces. Lines are wrapped at the width
+of a terminal, and where there is none neither wrapped nor cut.
 """
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from core.document import render
 from launcher.failures import Several
 from launcher.plugin import Call
 
+ENDLESS = 1_000_000  # columns
+
 
 class Terminal:
     """Messages, progress and results. Also the observer of plugin calls."""
 
-    def __init__(self, as_json: bool = False, verbose: bool = False) -> None:
+    def __init__(self, as_json: bool = False, verbose: bool = False, findings: bool = False) -> None:
+        """findings: what is said of each step is what the command is asked for, and so a result."""
         self.as_json = as_json
         self.verbose = verbose
-        self.out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.out, self.err = console(), console(stderr=True)
+        self.steps = self.out if findings else self.err
         self._status: Status | None = None
 
     def calling(self, verb: str, plugin_type: str, environ: Mapping[str, str]) -> None:
@@ -45,7 +50,7 @@ class Terminal:
         parts = [("stdin", call.stdin), ("stdout", call.stdout), ("stderr", call.stderr)]
         texts = [f"  {name}: {text.decode(errors='replace').strip()}" for name, text in parts if text.strip()]
         title = f"[bold]{call.verb}[/] {escape(call.path)}  [dim]{call.seconds * 1000:.1f} ms, {ending}[/]"
-        self.err.print(title, "[dim]" + escape("\n".join([f"  {variables}", *texts])) + "[/]", sep="\n")
+        self.err.print(title, "[dim]" + escape("\n".join([f"  {variables}", *texts])) + "[/]", sep="\n", soft_wrap=True)
 
     def settle(self) -> None:
         """Take the progress line away."""
@@ -65,14 +70,42 @@ class Terminal:
         """Something worth knowing."""
         self._say(" ", text)
 
+    def wrong(self, text: str, lines: Sequence[str] = (), hint: str = "") -> None:
+        """Something was found that is not as it should be. *text* and *lines* are markup, *hint* is plain."""
+        self._say("[bold red]✘[/]", text)
+        for line in lines:
+            self._say(" ", line)
+        if hint:
+            self._say(" ", f"[cyan]→ {escape(hint)}[/]")
+
     def _say(self, sign: str, text: str, seconds: float | None = None) -> None:
         if not self.as_json:
             took = f"  [dim]{seconds * 1000:.0f} ms[/]" if seconds is not None else ""
-            self.err.print(f"{sign} {text}{took}")
+            self._line(self.steps, sign, text + took)
+
+    def _line(self, where: Console, sign: str, text: str) -> None:
+        """A sign and markup; where it has to be wrapped, further lines begin below the first one's text."""
+        if where.soft_wrap:
+            where.print(f"{sign} {text}")
+            return
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(width=1)
+        grid.add_column(overflow="fold")
+        grid.add_row(sign, text)
+        where.print(grid)
+
+    def show(self, what: RenderableType) -> None:
+        """A table or drawing; without the blanks that fill it up where it goes to a file."""
+        if not self.out.soft_wrap:
+            self.out.print(what)
+            return
+        with self.out.capture() as captured:
+            self.out.print(what)
+        print("\n".join(line.rstrip() for line in captured.get().split("\n")), end="")
 
     def warn(self, text: str) -> None:
         """Something that did not stop the work. *text* is plain."""
-        self.err.print(f"[yellow]![/] {escape(text)}")
+        self._line(self.err, "[yellow]![/]", escape(text))
 
     def failure(self, failure: Exception, on_stdout: bool = True) -> None:
         """What went wrong and what to do about it; as JSON it stands where a result would."""
@@ -81,15 +114,24 @@ class Terminal:
             return
         for one in failure.failures if isinstance(failure, Several) else [failure]:
             details, hint = getattr(one, "details", ""), getattr(one, "hint", "")
-            self.err.print(f"[bold red]✘[/] {escape(getattr(one, 'msg', str(one)))}")
-            for style, sign, text in (("dim", "", details), ("cyan", "→ ", hint)):
-                if text:
-                    self.err.print(f"  [{style}]{sign}{escape(text)}[/]")
+            self._line(self.err, "[bold red]✘[/]", escape(getattr(one, "msg", str(one))))
+            for line in details.splitlines():
+                self._line(self.err, " ", f"[dim]{escape(line)}[/]")
+            if hint:
+                self._line(self.err, " ", f"[cyan]→ {escape(hint)}[/]")
 
     def result(self, document: Any) -> None:
         """The JSON document of --json; without it nothing."""
         if self.as_json:
             print(render(document, 4))
+
+
+def console(stderr: bool = False) -> Console:
+    """A console for stdout or stderr: as wide as a terminal, or without any width."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=ENDLESS)
 
 
 def described(failure: Exception) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The result cache says what was attached; links and addresses are read from the k
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from launcher import answers, conflist, netns, target
+from launcher import answers, conflist, identifiers, netns, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
@@ -127,6 +127,7 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
         "containerID": request.container_id,
         "ifname": request.ifname,
         "netns": request.netns,
+        "pod": identifiers.pod(request),
         "state": state,
         "why": reason,
         "mac": link["mac"] if link else "",

@@ -1,32 +1,33 @@
 """The commands that look after what is wired: check, gc, status."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.markup import escape
 
 from core.errors import CNIError
-from launcher import conflist, netns, target
+from launcher import conflist, findings, netns, target
 from launcher.cache import Cached
 from launcher.conflist import Network
-from launcher.containers import finish
-from launcher.failures import ConfigFailure, Failure, MissingDirectory, Unsupported
+from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported
 from launcher.orphans import orphans
 from launcher.terminal import Stopwatch, described
-from launcher.wiring import Session, network_of, report_warnings, who
+from launcher.wiring import Session, network_of, report_warnings
 
 
 def check(session: Session, options: argparse.Namespace) -> int:
     """CHECK attachments: all in the cache, or those of some containers or of one network."""
+    names = [session.meant(name) for name in options.names]
     chosen = [
         cached
         for cached in session.cache.attachments()
-        if (not options.names or cached.request.container_id in options.names) and options.network in ("", cached.network)
+        if (not names or cached.request.container_id in names) and options.network in ("", cached.network)
     ]
-    missing = set(options.names) - {cached.request.container_id for cached in chosen}
+    missing = set(names) - {cached.request.container_id for cached in chosen}
     failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint="`cniwire ls` shows what is") for name in sorted(missing)]
     rows: list[dict[str, Any]] = []
+    told: list[CNIError] = []
     for cached in chosen:
         outcome, error = check_one(session, cached)
         rows.append(
@@ -38,11 +39,22 @@ def check(session: Session, options: argparse.Namespace) -> int:
             }
         )
         if error:
-            failures.append(Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code))
+            told.append(Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code))
             rows[-1]["error"] = described(error)
+            show_difference(session, cached, error)
     if not chosen and not missing:
         session.terminal.note("nothing is attached")
-    return finish_with(session, failures, {"attachments": rows})
+    return finish_with(session, failures, {"attachments": rows}, told)
+
+
+def show_difference(session: Session, cached: Cached, error: CNIError) -> None:
+    """What CHECK found, a line for each cause."""
+    who, told = f"{session.who(cached.request)} on {escape(cached.network)}", findings.differences(error)
+    if told:
+        session.terminal.wrong(f"{who} is not as it was made", findings.lines(told, session.terminal.verbose))
+    else:
+        details = [f"[dim]{escape(line)}[/]" for line in error.details.splitlines()]
+        session.terminal.wrong(f"{who}: {escape(error.msg)}", details, getattr(error, "hint", ""))
 
 
 def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
@@ -50,11 +62,11 @@ def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
     watch = Stopwatch()
     try:
         if session.runtime.check(network_of(session, cached), cached.request):
-            session.terminal.done(f"{who(cached)} on {escape(cached.network)} is as it was made", watch.seconds)
+            session.terminal.done(f"{session.who(cached.request)} on {escape(cached.network)} is as it was made", watch.seconds)
             return "ok", None
-        session.terminal.skipped(f"{who(cached)}: network {escape(cached.network)} has disableCheck")
+        session.terminal.skipped(f"{session.who(cached.request)}: network {escape(cached.network)} has disableCheck")
     except Unsupported as unsupported:
-        session.terminal.skipped(f"{who(cached)}: {escape(unsupported.msg)}")
+        session.terminal.skipped(f"{session.who(cached.request)}: {escape(unsupported.msg)}")
     except CNIError as error:
         return "failed", error
     finally:
@@ -62,17 +74,20 @@ def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
     return "skipped", None
 
 
-def finish_with(session: Session, failures: list[CNIError], outcome: dict[str, Any]) -> int:
-    """As finish, but with --json the outcome tells of the failures itself."""
-    if failures and session.terminal.as_json:
-        session.terminal.result({**outcome, "errors": [described(failure) for failure in failures]})
-        return max(getattr(failure, "status", 1) for failure in failures)
-    return finish(session, failures, outcome)
+def finish_with(session: Session, failures: list[CNIError], outcome: dict[str, Any], told: Sequence[CNIError] = ()) -> int:
+    """Show *failures*; those in *told*, which are what the command was asked to find, have been shown. With --json the outcome tells of both."""
+    everything = [*failures, *told]
+    if session.terminal.as_json:
+        errors = {"errors": [described(failure) for failure in everything]} if everything else {}
+        session.terminal.result({**outcome, **errors})
+    elif failures:
+        session.terminal.failure(Several(failures))
+    return max((getattr(failure, "status", FAILED) for failure in everything), default=0)
 
 
 def status(session: Session, options: argparse.Namespace) -> int:
     """Whether networks could serve an ADD now: plugins there, versions right, STATUS."""
-    failures: list[CNIError] = []
+    told: list[CNIError] = []
     rows: list[dict[str, Any]] = []
     for reference, network in listed(session, options.networks):
         watch = Stopwatch()
@@ -86,10 +101,13 @@ def status(session: Session, options: argparse.Namespace) -> int:
             session.terminal.done(f"[bold]{escape(network.name)}[/] {what}  [dim]{escape(plugins)}[/]", watch.seconds)
             rows.append({"network": network.name, "ready": True, "asked": asked})
         except CNIError as error:
-            failures.append(error)
+            told.append(error)
             rows.append({"network": reference, "ready": False, "error": described(error)})
+            for one in error.failures if isinstance(error, Several) else [error]:
+                text = one.msg if reference in one.msg else f"{reference}: {one.msg}"
+                session.terminal.wrong(escape(text), [f"[dim]{escape(line)}[/]" for line in one.details.splitlines()], getattr(one, "hint", ""))
         report_warnings(session)
-    return finish_with(session, failures, {"networks": rows})
+    return finish_with(session, [], {"networks": rows}, told)
 
 
 def listed(session: Session, references: Iterable[str]) -> list[tuple[str, Network | ConfigFailure]]:
@@ -114,15 +132,16 @@ def gc(session: Session, options: argparse.Namespace) -> int:
     report = []
     for network in gc_networks(session, options.networks, failures):
         known = attached(session, network)
-        stale = {cached.key: reason for cached in known if (reason := target.gone(cached))}
+        gone = [(cached, reason) for cached in known if (reason := target.gone(cached))]
+        stale = [cached.key for cached, _ in gone]
         valid = [cached.key for cached in known if cached.key not in stale]
         lost = orphans(network, [*valid, *stale])
         report.append({"network": network.name, "valid": named(valid), "stale": named(stale), "orphans": lost})
         word = "would remove" if options.dry_run else "removing"
-        for (container_id, ifname), reason in stale.items():
-            session.terminal.note(f"{word} [bold]{escape(container_id)}[/]/{escape(ifname)} from {escape(network.name)}: {escape(reason)}")
+        for cached, reason in gone:
+            session.terminal.note(f"{word} {session.who(cached.request)} from {escape(network.name)}: {escape(reason)}")
         for item in lost:
-            session.terminal.note(f"{word} {escape(item)}, which no attachment on {escape(network.name)} claims")
+            session.terminal.note(f"{word} {escape(session.abridged(item))}, which no attachment on {escape(network.name)} claims")
         if not options.dry_run:
             collect(session, network, valid, [cached.key for cached in known if not target.reachable(cached)], failures)
     abandoned = [name for name in netns.names() if target.owner_gone(name)]

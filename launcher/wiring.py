@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from core.errors import CNIError
-from launcher import answers, conflist, netns, ports, signals
+from launcher import answers, conflist, identifiers, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, UsageFailure
@@ -26,11 +26,35 @@ class Session:
     conf_dir: str
     runtime: Runtime
     terminal: Terminal
+    wide: bool = False  # long container IDs are shown whole
 
     @property
     def cache(self) -> Cache:
         """The runtime's result cache."""
         return self.runtime.cache
+
+    def known(self) -> list[str]:
+        """The container IDs in the cache."""
+        return [cached.request.container_id for cached in self.cache.attachments()]
+
+    def meant(self, text: str) -> str:
+        """The container ID that a person means by it, or by its beginning. Raises Failure."""
+        return identifiers.meant(text, self.known())
+
+    def short(self, container_id: str) -> str:
+        """What to show for a container ID."""
+        if self.wide or not identifiers.LONG.fullmatch(container_id):
+            return container_id
+        return identifiers.shortened([*self.known(), container_id])[container_id]
+
+    def abridged(self, text: str) -> str:
+        """*text* with every long container ID in it as short as it may be."""
+        return identifiers.LONG.sub(lambda found: self.short(found[0]), text)
+
+    def who(self, request: Request) -> str:
+        """`container/ifname` as markup, with the pod of Kubernetes that it is."""
+        pod = identifiers.pod(request)
+        return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,7 @@ def connect(session: Session, pairs: Iterable[tuple[Network, Request]]) -> list[
             watch = Stopwatch()
             outcome = session.runtime.add(network, request)
             attached.append(Cached(network.name, request, b"", outcome))
-            session.terminal.done(summary(attached[-1]), watch.seconds)
+            session.terminal.done(summary(attached[-1], session.who(request)), watch.seconds)
             report_warnings(session)
     except BaseException:
         session.terminal.settle()
@@ -103,8 +127,8 @@ def refuse_second(session: Session, network: Network, request: Request) -> None:
     if known and gone(known):
         session.runtime.delete(network, replace(known.request, netns=reachable(known)))
     elif known:
-        hint = f"`cniwire detach {network.name} {request.container_id}` takes it off"
-        raise Failure(f"{request.container_id}/{request.ifname} is attached to {network.name} already", hint=hint)
+        hint = f"`cniwire detach {network.name} {session.short(request.container_id)}` takes it off"
+        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network.name} already", hint=hint)
 
 
 def quietly_delete(session: Session, network: Network, request: Request) -> None:
@@ -112,7 +136,7 @@ def quietly_delete(session: Session, network: Network, request: Request) -> None
     try:
         session.runtime.delete(network, request)
     except CNIError as error:
-        session.terminal.warn(f"while undoing {request.container_id}/{request.ifname} on {network.name}: {error}")
+        session.terminal.warn(f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {error}")
 
 
 def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError]:
@@ -123,7 +147,7 @@ def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError
         request = replace(cached.request, netns=reachable(cached))
         try:
             session.runtime.delete(network_of(session, cached), request)
-            session.terminal.done(f"{who(cached)} is off {escape(cached.network)}", watch.seconds)
+            session.terminal.done(f"{session.who(cached.request)} is off {escape(cached.network)}", watch.seconds)
         except CNIError as error:
             failures.append(error)
         report_warnings(session)
@@ -147,16 +171,11 @@ def report_warnings(session: Session) -> None:
     session.runtime.warnings.clear()
 
 
-def who(cached: Cached) -> str:
-    """`container/ifname` as markup."""
-    return f"[bold]{escape(cached.request.container_id)}[/]/{escape(cached.request.ifname)}"
-
-
-def summary(cached: Cached) -> str:
-    """One line of markup about an attachment: who, where, addresses, ports."""
+def summary(cached: Cached, who: str) -> str:
+    """One line of markup about an attachment: *who* it is (markup), where, addresses, ports."""
     found = "  ".join(answers.addresses(cached.result)) or "no address"
     mappings = "  ".join(ports.shown(mapping) for mapping in answers.mappings(cached.request.capability_args))
-    return f"{who(cached)} is on {escape(cached.network)}: [cyan]{found}[/]" + (f"  published [magenta]{mappings}[/]" if mappings else "")
+    return f"{who} is on {escape(cached.network)}: [cyan]{found}[/]" + (f"  published [magenta]{mappings}[/]" if mappings else "")
 
 
 def resolv_conf(attachments: Iterable[Cached]) -> str:
@@ -176,6 +195,7 @@ def document(cached: Cached) -> dict[str, Any]:
         "containerID": request.container_id,
         "ifname": request.ifname,
         "netns": request.netns,
+        "pod": identifiers.pod(request),
         "portMappings": answers.mappings(request.capability_args),
         "result": dict(cached.result),
     }

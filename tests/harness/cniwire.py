@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.harness.host import Host
 from tests.harness.plugin import PATH
+from tests.harness.screen import Screen, screen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COUNTER = itertools.count()
@@ -47,10 +48,14 @@ class Cniwire:
 
     def popen(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
         """Start the command with stdout and stderr piped."""
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}  # a plain python3 first
         pipe = subprocess.PIPE
-        settings = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True, "env": environ, **settings}
+        settings = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True, "env": self.environ(), **settings}
         return subprocess.Popen([*self.start, *self.options, *arguments], **settings)
+
+    @staticmethod
+    def environ() -> dict[str, str]:
+        """The environment of the command."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}  # a plain python3 first
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         """Run the command and return its stdout, or stderr if it is expected to fail. Raises AssertionError on another exit code."""
@@ -65,6 +70,11 @@ class Cniwire:
             stdout, stderr = process.communicate(timeout=60)
         assert process.returncode == status, f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
         return json.loads(stdout)
+
+    def at_terminal(self, columns: int, *arguments: str, **environ: str) -> Screen:
+        """Run the command at a terminal of that width; 0 is one that does not tell its size."""
+        plain = {key: value for key, value in self.environ().items() if key not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")}
+        return screen([*self.start, *self.options, *arguments], columns, plain | environ)
 
     @property
     def cached(self) -> list[str]:

@@ -12,6 +12,7 @@ from tests.harness.ipam import Ipam
 from tests.harness.plugin import PluginError
 
 NOT_AVAILABLE, CHECK_FAILED, UNAVAILABLE, EXHAUSTED = 50, 101, 104, 103
+ONE = "1 difference from what ADD made: "
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -43,17 +44,17 @@ def test_check_after_add_and_after_del(small: Ipam) -> None:
     small.check(None)
     assert traces(small.data) == before
     small.delete()
-    missing = "want a reservation of 'c1\\r\\neth0', found none"
-    assert refused(small.check, result) == (CHECK_FAILED, f"{small.folder}/10.7.0.2: {missing}")
-    assert refused(small.check, None) == (CHECK_FAILED, f"{small.folder}: {missing}")
+    missing = f"want a reservation of 'c1\\r\\neth0' in {small.folder}, found none"
+    assert refused(small.check, result) == (CHECK_FAILED, f"{ONE}10.7.0.2 is not reserved any more: {missing}")
+    assert refused(small.check, None) == (CHECK_FAILED, f"{ONE}no address is reserved for the container: {missing}")
 
 
 def test_check_makes_no_directory(small: Ipam) -> None:
     """H-12."""
-    missing = "want a reservation of 'c1\\r\\neth0', found none"
-    assert refused(small.check, None) == (CHECK_FAILED, f"{small.folder}: {missing}")
+    missing = f"want a reservation of 'c1\\r\\neth0' in {small.folder}, found none"
+    assert refused(small.check, None) == (CHECK_FAILED, f"{ONE}no address is reserved for the container: {missing}")
     prev = {"cniVersion": "1.1.0", "ips": [{"address": "10.7.0.2/29"}]}
-    assert refused(small.check, prev) == (CHECK_FAILED, f"{small.folder}/10.7.0.2: {missing}")
+    assert refused(small.check, prev) == (CHECK_FAILED, f"{ONE}10.7.0.2 is not reserved any more: {missing}")
     assert not small.data.exists()
 
 
@@ -61,7 +62,7 @@ def test_check_notices_a_foreign_owner(small: Ipam) -> None:
     """H-13."""
     result = small.good("ADD")
     small.put("10.7.0.2", "c2\r\neth0")
-    said = f"{small.folder}/10.7.0.2: want a reservation of 'c1\\r\\neth0', found 'c2\\r\\neth0'"
+    said = f"{ONE}10.7.0.2 is reserved for somebody else: want a reservation of 'c1\\r\\neth0' in {small.folder}, found 'c2\\r\\neth0'"
     assert refused(small.check, result) == (CHECK_FAILED, said)
 
 
@@ -71,8 +72,14 @@ def test_check_reports_every_difference(plugins: Path, tmp_path: Path) -> None:
     result = ipam.good("ADD")
     (ipam.folder / "10.7.0.2").unlink()
     ipam.put("fd00::2", "")
-    want = "want a reservation of 'c1\\r\\neth0', found"
-    assert refused(ipam.check, result) == (CHECK_FAILED, f"{ipam.folder}/10.7.0.2: {want} none; {ipam.folder}/fd00::2: {want} ''")
+    want = f"want a reservation of 'c1\\r\\neth0' in {ipam.folder}, found"
+    with pytest.raises(PluginError) as caught:
+        ipam.check(result)
+    assert (caught.value.code, caught.value.msg) == (
+        CHECK_FAILED,
+        f"2 differences from what ADD made: 10.7.0.2 is not reserved any more: {want} none",
+    )
+    assert caught.value.details == f"fd00::2 is reserved for somebody else: {want} ''"
 
 
 def test_check_asks_only_for_addresses_of_its_ranges(small: Ipam) -> None:

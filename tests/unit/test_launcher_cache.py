@@ -260,7 +260,7 @@ def test_a_file_that_names_an_attachment_is_one_whatever_else_it_says(tmp_path: 
     (found,) = Cache(str(tmp_path)).attachments()
     assert found.key == ("c1", "eth0")
     assert found.request.netns == ""
-    assert "no address" in summary(found)
+    assert "no address" in summary(found, "web/eth0")
     assert attachment(found, {}, {})["state"] == "unreadable"
     assert resolv_conf([found]) == ""
     assert document(found)["containerID"] == "c1"

@@ -80,8 +80,8 @@ def test_resolv_conf_says_what_the_results_ask_for() -> None:
 
 def test_an_attachment_is_described() -> None:
     item = cached({"ips": [{"address": "10.0.0.2/8"}]}, portMappings=[MAPPING])
-    assert summary(item) == "[bold]web[/]/eth0 is on demo: [cyan]10.0.0.2/8[/]  published [magenta]8080→80/tcp[/]"
-    assert summary(cached({})) == "[bold]web[/]/eth0 is on demo: [cyan]no address[/]"
+    assert summary(item, "[bold]web[/]/eth0") == "[bold]web[/]/eth0 is on demo: [cyan]10.0.0.2/8[/]  published [magenta]8080→80/tcp[/]"
+    assert summary(cached({}), "[bold]web[/]/eth0") == "[bold]web[/]/eth0 is on demo: [cyan]no address[/]"
     assert document(item) == {
         "network": "demo",
         "containerID": "web",

@@ -1,0 +1,30 @@
+"""What CHECK found, for a person: each cause in words, without the records that a report of a fault needs.
+
+Our plugins put the words first and indent what only follows from the line above; what any other plugin says is shown as it is.
+"""
+
+import re
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from core.errors import CHECK_FAILED, CNIError
+
+DIFFERENCES = re.compile(r"\d+ differences? from what ADD made: (.*)", re.DOTALL)
+RECORD = ": want "  # what stands behind it is for whoever knows the plan
+
+
+def differences(error: CNIError) -> list[str]:
+    """The lines of a CHECK that failed, as the plugin wrote them; none where it said something else."""
+    found = DIFFERENCES.search(error.msg) if error.code == CHECK_FAILED else None
+    return [found[1], *error.details.splitlines()] if found else []
+
+
+def lines(told: Sequence[str], verbose: bool) -> list[str]:
+    """Markup for each cause and a count of what follows; with *verbose* everything, records included."""
+    if verbose:
+        return [escape(line) for line in told]
+    causes = dict.fromkeys(line.partition(RECORD)[0] for line in told if not line.startswith(" "))
+    further = sum(line.startswith(" ") for line in told)
+    counted = f"[dim]{further} more follow{'s' if further == 1 else ''} from that; --verbose shows all[/]"
+    return [*map(escape, causes), *([counted] if further else [])]
