@@ -8,6 +8,7 @@ from __future__ import annotations
 from core import deadline, system
 from core.errors import CNIError
 from core.protocol import respond
+from core.version import SUITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from core.protocol import Plugin
 
-VERSION = "0.2.0"  # ours
 REFERENCE = "1.9.1"  # the release of the Go suite whose behaviour we match; hosts ask for features by it
 
 
@@ -70,7 +70,7 @@ def occupy_closed_descriptors() -> None:
 def about(plugin: Plugin) -> bytes:
     """What a bare call tells an administrator, and hosts that read it: one semantic version, ours its build metadata."""
     versions = ", ".join(plugin.VERSIONS)
-    return f"CNI {plugin.NAME} plugin v{REFERENCE}+cniwire.{VERSION}\nCNI protocol versions supported: {versions}\n".encode()
+    return f"CNI {plugin.NAME} plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: {versions}\n".encode()
 
 
 def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]) -> int:

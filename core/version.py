@@ -1,9 +1,10 @@
-"""Versions of the specification: which there are, how they compare, which belong together. Pure."""
+"""Versions of the specification: which there are, how they compare, which belong together; and our own. Pure."""
 
 from __future__ import annotations
 
 from core.errors import DECODING_FAILURE, INCOMPATIBLE_VERSION, CNIError
 
+SUITE = "0.2.0"  # ours
 ALL = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 NEWEST = ALL[-1]
 FAMILIES = {"0.1.0": 0, "0.2.0": 0, "0.3.0": 1, "0.3.1": 1, "0.4.0": 1, "1.0.0": 2, "1.1.0": 2}  # equal result shapes

@@ -27,6 +27,16 @@ def ls(session: Session, options: argparse.Namespace) -> int:
     return 0
 
 
+def ps(session: Session, options: argparse.Namespace) -> int:
+    """List what is wired: the table alone; with --json, the same as ls."""
+    picture = topology.read(session, options.networks)
+    if session.terminal.as_json:
+        session.terminal.result(picture)
+    else:
+        session.terminal.show(TableOrCards(table(abridged(session, picture)["networks"])))
+    return 0
+
+
 def abridged(session: Session, picture: Mapping[str, Any]) -> dict[str, Any]:
     """The picture with every container ID as short as it may be."""
     networks = []
@@ -64,6 +74,23 @@ class IfItFits:
         if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
             yield self.grid
             yield ""
+
+
+class TableOrCards:
+    """A table; where a word of it would have to be broken, a line for each of its values."""
+
+    def __init__(self, grid: Table) -> None:
+        self.grid = grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
+            yield self.grid
+            return
+        columns = [(str(column.header), [cell for cell in column.cells if isinstance(cell, Text)]) for column in self.grid.columns]
+        for row in range(self.grid.row_count):
+            for number, (title, cells) in enumerate(columns):
+                if cells[row].plain != "-":
+                    yield Text.assemble("  " if number else "", (f"{title.lower()} " if number else "", "dim"), cells[row])
 
 
 def table(networks: list[Mapping[str, Any]]) -> Table:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from signal import Signals
 
 from core.errors import CNIError
+from core.version import ALL, NEWEST, SUITE
 from launcher import options as command_line
+from launcher.commands import COMMANDS
 from launcher.failures import FAILED, PRIVILEGE, Failure, Interrupted
+from launcher.usage import nearest_command, refuse
 
 COMPANIONS = ("host-local", "portmap")  # where these two are, our plugins are
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
@@ -23,12 +26,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.parse(argv)
     if options.action == "lab":
         return enter_lab(options.command)
-    if options.action == "completion":
-        from launcher.completion import script  # only here
-
-        print(script(command_line.parser(), options.shell))
-        return 0
+    if options.action in TOLD:
+        return TOLD[options.action](options)
     return perform(options)
+
+
+def show_help(options: argparse.Namespace) -> int:
+    """`help`, `help COMMAND`, or no command at all."""
+    if options.topic and options.topic not in COMMANDS:
+        refuse("help", f"there is no command {options.topic!r}", nearest_command(options.topic))
+    if options.topic:
+        command_line.parser().parse_args([options.topic, "--help"])
+    print(command_line.parser().format_help(), end="")
+    return 0
+
+
+def show_version(options: argparse.Namespace) -> int:
+    """Ours, and the protocol's."""
+    print(f"cniwire {SUITE}, CNI {ALL[0]} to {NEWEST}")
+    return 0
+
+
+def show_completion(options: argparse.Namespace) -> int:
+    """A script for a shell."""
+    from launcher.completion import script  # only here
+
+    print(script(command_line.parser(), options.shell))
+    return 0
+
+
+TOLD = {"help": show_help, "version": show_version, "completion": show_completion}  # what needs no plugins
 
 
 def complete_streams() -> None:
@@ -67,6 +94,7 @@ def perform(options: argparse.Namespace) -> int:
         "gc": upkeep.gc,
         "status": upkeep.status,
         "ls": drawing.ls,
+        "ps": drawing.ps,
     }
     terminal = Terminal(options.json, options.verbose, findings=options.action in ("check", "gc", "status"))
     runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)

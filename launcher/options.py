@@ -1,38 +1,25 @@
-"""The command line: every option, its help and its examples, in one parser."""
+"""The command line: from words to options."""
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from launcher import ports
-from launcher.failures import EXIT_CODES, Failure
+from launcher import help as pages
+from launcher import usage
+from launcher.commands import COMMANDS, seconds
 
 CONF_DIR, CACHE_DIR, TIMEOUT = "/etc/cni/net.d", "/var/lib/cni", 60.0
-NETWORK = "name of a network in the configuration directory, or a .conflist file; several with commas between"
-TARGET = "name of a namespace, pid of a process, or path of a namespace"
-COMMAND = "command to run, behind --; default: a shell"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole parser. Each command's options have `command` set to its name."""
-    top = _Parser(
-        prog="cniwire",
-        description="Wire network namespaces with CNI plugins, as a container runtime does.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXAMPLES + "\n\n" + EXIT_CODES,
-    )
+    """The whole parser. Each command's options have `action` set to its name."""
+    top = _Parser(prog="cniwire")
+    top.add_argument("--version", action="store_true", help="show the version")
     _global_options(top)
-    commands = top.add_subparsers(dest="action", metavar="COMMAND", required=True, parser_class=_Parser)
-    for name, (text, arguments, examples) in COMMANDS.items():
-        sub = commands.add_parser(
-            name,
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    commands = top.add_subparsers(dest="action", metavar="COMMAND", parser_class=_Parser)
+    for name, (text, arguments, _) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text)
         for flags, settings in arguments:
             sub.add_argument(*flags, **settings)
         if name != "completion":
@@ -41,21 +28,44 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    """Its pages and complaints are ours."""
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False)
 
+    def format_help(self) -> str:
+        """The page of a command, or the overview."""
+        return pages.page(self.prog.partition(" ")[2], self)
+
+    def error(self, message: str) -> NoReturn:
+        """One line and a pointer, on stderr. Exits with 2."""
+        usage.refuse(*usage.complaint(self.prog.partition(" ")[2], message))
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line; the command to run is what stands behind the first `--`."""
+    """The options of a command line; the command to run is what stands behind the first `--`. Exits with 2 where they make no sense."""
     before, behind = list(argv), None
     if "--" in before:
         cut = before.index("--")
         before, behind = before[:cut], before[cut + 1 :]
-    options = parser().parse_args(before)
+    options, rest = parser().parse_known_args(before)
+    if options.version or not options.action:
+        return _without_command(options, rest)
+    if behind is not None and not hasattr(options, "command"):
+        usage.refuse(options.action, f"{options.action} takes no command behind --")
+    wrong = usage.misunderstood(options, before, rest, behind is not None)
+    if wrong:
+        usage.refuse(options.action, *wrong)
     if behind is not None:
-        if not hasattr(options, "command"):
-            parser().error(f"{options.action} takes no command behind --")
         options.command = [*options.command, *behind]
+    return options
+
+
+def _without_command(options: argparse.Namespace, rest: Sequence[str]) -> argparse.Namespace:
+    """--version, or nothing at all, which asks for the overview."""
+    if rest:
+        usage.refuse("", *usage.unknown_option("", rest[0]))
+    options.action, options.topic = "version" if options.version else "help", ""
     return options
 
 
@@ -76,160 +86,3 @@ def _global_options(parser: Any, again: bool = False) -> None:
     option("--wide", action="store_true", default=False, help="show long container IDs whole")
     option("--json", action="store_true", default=False, help="print one JSON document for programs")
     option("--verbose", action="store_true", default=False, help="show every call of a plugin: variables, input, output, time")
-
-
-def seconds(text: str) -> float:
-    """A positive number of seconds. Raises argparse.ArgumentTypeError."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"want a positive number of seconds, found {text!r}")
-    return value
-
-
-def mapping(text: str) -> dict[str, Any]:
-    """A published port. Raises argparse.ArgumentTypeError."""
-    try:
-        return ports.parse(text)
-    except Failure as failure:
-        raise argparse.ArgumentTypeError(f"{failure.msg}; {failure.hint}") from None
-
-
-def pair(text: str) -> tuple[str, str]:
-    """KEY=VALUE for CNI_ARGS. Raises argparse.ArgumentTypeError."""
-    key, equals, value = text.partition("=")
-    if not key or not equals or "=" in value or ";" in text:
-        raise argparse.ArgumentTypeError(f"want KEY=VALUE without further = and ;, found {text!r}")
-    return key, value
-
-
-def values(text: str) -> dict[str, Any]:
-    """A JSON object of values by capability. Raises argparse.ArgumentTypeError."""
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"want a JSON object: {error}") from None
-    if not isinstance(found, dict):
-        raise argparse.ArgumentTypeError(f"want a JSON object, found {text!r}")
-    return found
-
-
-Argument = tuple[tuple[str, ...], dict[str, Any]]
-
-_NETWORK: Argument = (("network",), {"metavar": "NETWORK", "help": NETWORK})
-_TARGET: Argument = (("target",), {"metavar": "TARGET", "help": TARGET})
-_NAMES: Argument = (("names",), {"metavar": "NAME", "nargs": "+", "help": "name of a namespace in /run/netns"})
-_ID: Argument = (("--id",), {"metavar": "ID", "default": "", "help": "container ID (default: made from the target)"})
-_IFNAME: Argument = (
-    ("--ifname",),
-    {"metavar": "NAME", "default": "", "help": "interface in the namespace (default: the first free ethN)"},
-)
-_PUBLISH: Argument = (
-    ("-p", "--publish"),
-    {
-        "metavar": "PORTS",
-        "type": mapping,
-        "action": "append",
-        "default": [],
-        "help": "[hostIP:]8080:80[/udp], [hostIP:]8000-8009:80-89",
-    },
-)
-_ARG: Argument = (
-    ("--arg",),
-    {"metavar": "KEY=VALUE", "type": pair, "action": "append", "default": [], "help": "a pair for CNI_ARGS, may be repeated"},
-)
-_CAPABILITY: Argument = (
-    ("--capability",),
-    {
-        "metavar": "JSON",
-        "type": values,
-        "default": None,
-        "help": 'runtimeConfig by capability, such as \'{"mac": "02:00:00:00:00:01"}\'',
-    },
-)
-_WISHES = [_IFNAME, _PUBLISH, _ARG, _CAPABILITY]
-_COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})
-_REST: Argument = (("command",), {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"})
-_NETWORKS: Argument = (("networks",), {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"})
-
-COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
-    "run": (
-        "run a command in a new wired namespace, and remove both when it ends",
-        [
-            _NETWORK,
-            (("--name",), {"metavar": "NAME", "default": "", "help": "name of the namespace and container ID"}),
-            *_WISHES,
-            _COMMAND,
-        ],
-        ["cniwire run demo -- ip address", "cniwire run demo -p 8080:80 -p 5353:53/udp -- python3 -m http.server 80"],
-    ),
-    "up": (
-        "make named namespaces that stay, and wire each",
-        [_NETWORK, _NAMES, *_WISHES],
-        ["cniwire up demo web db", "cniwire up demo,backend web -p 127.0.0.1:8080:80", "ip netns exec web ip address"],
-    ),
-    "down": (
-        "unwire and remove named namespaces",
-        [_NAMES, (("--force",), {"action": "store_true", "help": "remove the namespace even if a plugin refuses"})],
-        ["cniwire down web db"],
-    ),
-    "exec": (
-        "run a command in a namespace that is there",
-        [_TARGET, _REST],
-        ["cniwire exec web ping -c 1 10.77.0.1", "cniwire exec web"],
-    ),
-    "attach": (
-        "wire a namespace that somebody else made: of a process, Docker, LXC, `ip netns`, `unshare`",
-        [_NETWORK, _TARGET, _ID, *_WISHES],
-        [
-            "cniwire attach demo 4711",
-            "cniwire attach demo $(docker inspect -f '{{.State.Pid}}' box) --ifname cni0",
-            "cniwire attach demo /run/netns/lab",
-        ],
-    ),
-    "detach": (
-        "take a namespace off a network, or off `all`",
-        [_NETWORK, _TARGET, _ID, _IFNAME],
-        ["cniwire detach demo 4711", "cniwire detach all web"],
-    ),
-    "check": (
-        "compare what is wired with what was made",
-        [
-            (("names",), {"metavar": "NAME", "nargs": "*", "default": [], "help": "container IDs (default: all)"}),
-            (("--network",), {"metavar": "NETWORK", "default": "", "help": "only attachments on this network"}),
-        ],
-        ["cniwire check", "cniwire check web --network demo"],
-    ),
-    "gc": (
-        "remove what no living container owns any more",
-        [_NETWORKS, (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"})],
-        ["cniwire gc --dry-run", "cniwire gc demo"],
-    ),
-    "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
-    "ls": (
-        "list and draw what is wired",
-        [_NETWORKS],
-        ["cniwire ls", "cniwire ls demo --json"],
-    ),
-    "lab": (
-        "run a shell or command in a private fake host, where everything works without root and touches nothing",
-        [_COMMAND],
-        ["cniwire lab", "cniwire lab -- cniwire run conf/10-bridge.conflist -- ip address"],
-    ),
-    "completion": (
-        "print a completion script for a shell",
-        [(("shell",), {"choices": ["bash", "zsh", "fish"], "help": "the shell"})],
-        ["source <(cniwire completion bash)", "cniwire completion fish > ~/.config/fish/completions/cniwire.fish"],
-    ),
-}
-
-EXAMPLES = """\
-examples:
-  cniwire lab                                   a private fake host to try everything in, without root
-  cniwire run demo -p 8080:80 -- python3 -m http.server 80
-  cniwire up demo web db && cniwire exec web ping -c 1 10.77.0.3
-  cniwire ls                                    what is wired, as a table and a drawing
-  cniwire attach demo 4711                      wire the namespace of process 4711
-  cniwire down web db && cniwire gc --dry-run"""

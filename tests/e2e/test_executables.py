@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.main import REFERENCE, VERSION
+from core.main import REFERENCE
+from core.version import SUITE
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN_NAMES = ("bridge", "host-local", "portmap")
@@ -54,7 +55,7 @@ def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
     """Nomad takes the first word that is a semantic version; nerdctl takes all that stands behind the plugin's name."""
     said = banner(plugins / name)
     words = [word for word in said.split() if re.match(r"v?\d+\.\d+\.\d+", word)]
-    assert words[0] == f"v{REFERENCE}+cniwire.{VERSION}"
+    assert words[0] == f"v{REFERENCE}+cniwire.{SUITE}"
     whole = said.splitlines()[0].removeprefix(f"CNI {name} plugin ")
     semantic = r"v(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
     found = re.fullmatch(semantic, whole)
@@ -63,4 +64,4 @@ def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
 
 
 def test_one_version_is_told_everywhere() -> None:
-    assert f'\nversion = "{VERSION}"\n' in (ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{SUITE}"\n' in (ROOT / "pyproject.toml").read_text()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from core.main import VERSION
+from core.version import SUITE
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/plugin"))
 INTERPRETER = {"PATH": os.environ["PATH"]}
@@ -28,7 +28,7 @@ def content(path: Path, folder: Path) -> bytes:
     """What a file of the case says, empty when there is none."""
     if not path.exists():
         return b""
-    return path.read_bytes().replace(b"$TMP", os.fsencode(folder)).replace(b"$VERSION", VERSION.encode())
+    return path.read_bytes().replace(b"$TMP", os.fsencode(folder)).replace(b"$VERSION", SUITE.encode())
 
 
 def files(folder: Path) -> dict[str, bytes]:

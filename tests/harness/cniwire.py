@@ -71,10 +71,10 @@ class Cniwire:
         assert process.returncode == status, f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
         return json.loads(stdout)
 
-    def at_terminal(self, columns: int, *arguments: str, **environ: str) -> Screen:
-        """Run the command at a terminal of that width; 0 is one that does not tell its size."""
+    def at_terminal(self, columns: int, *arguments: str, bare: bool = False, **environ: str) -> Screen:
+        """Run the command at a terminal of that width; 0 is one that does not tell its size. bare: without any further option."""
         plain = {key: value for key, value in self.environ().items() if key not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")}
-        return screen([*self.start, *self.options, *arguments], columns, plain | environ)
+        return screen([*self.start, *([] if bare else self.options), *arguments], columns, plain | environ)
 
     @property
     def cached(self) -> list[str]:

@@ -1,16 +1,19 @@
 """The command line."""
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from launcher import main as command
+from launcher.commands import COMMANDS
 from launcher.completion import script
-from launcher.options import COMMANDS, parse, parser
+from launcher.options import parse, parser
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -78,10 +81,28 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("", "required: COMMAND"),
-        ("fly", "invalid choice: 'fly'"),
-        ("run", "required: NETWORK"),
-        ("up demo", "required: NAME"),
+        ("fly", "cniwire: there is no command 'fly'\n  → `cniwire --help` shows the commands"),
+        ("rnu demo", "there is no command 'rnu'\n  → did you mean `cniwire run`?"),
+        ("rm web", "there is no command 'rm'\n  → did you mean `cniwire down`?"),
+        ("run", "cniwire run: NETWORK is missing\n  → `cniwire run --help` shows how it is used"),
+        ("up", "cniwire up: NETWORK and NAME are missing"),
+        ("up demo", "cniwire up: NAME is missing"),
+        ("up demo a --pubish 80:80", "cniwire up: there is no option --pubish\n  → did you mean --publish?"),
+        ("--jsno ls", "there is no option --jsno\n  → did you mean --json?"),
+        ("--jsno", "cniwire: there is no option --jsno\n  → did you mean --json?"),
+        ("run demo ls -la", "cniwire run: a command stands behind `--`\n  → cniwire run demo -- ls -la"),
+        ("run demo ls --json", "→ cniwire run demo -- ls --json"),
+        ("run demo ls -t", "→ cniwire run demo -- ls -t"),
+        ("run demo ping -i 1 ls", "→ cniwire run demo -- ping -i 1 ls"),
+        ("run demo -la", "there is no option -la"),
+        ("run -d demo", "there is no option -d\n  → run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays"),
+        ("run -itd demo sh", "there is no option -d"),
+        ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
+        ("run --network=demo sh", "there is no option --network\n  → the network comes first: `cniwire run NETWORK`"),
+        ("run demo -e A=1 env", "there is no option -e\n  → the command has your environment"),
+        ("completion tcsh", "cniwire completion: shell: want one of bash, zsh, fish, found tcsh"),
+        ("completion bash zsh", "'zsh' is one word too many"),
+        ("up demo a --arg", "cniwire up: --arg: expected one argument"),
         ("up demo a -p 80", "want a host port and a container port"),
         ("up demo a --arg x", "want KEY=VALUE"),
         ("up demo a --arg x=1;y=2", "want KEY=VALUE"),
@@ -90,25 +111,74 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--timeout 0 ls", "want a positive number of seconds"),
         ("--timeout soon ls", "want a positive number of seconds"),
         ("ls -- x", "ls takes no command behind --"),
-        ("ls --js", "unrecognized arguments: --js"),
+        ("ls --js", "there is no option --js"),
     ],
 )
 def test_a_line_that_makes_no_sense_ends_with_2(capsys: pytest.CaptureFixture[str], line: str, complaint: str) -> None:
     assert complaint in refused(capsys, *line.split())
 
 
+def test_usage_errors_are_a_line_and_a_pointer(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in ("fly", "run", "up demo", "ls --js", "up demo a -p 80"):
+        text = refused(capsys, *line.split())
+        first, pointer = text.splitlines()
+        assert (first.startswith("cniwire"), pointer.startswith("  → ")) == (True, True)
+
+
+def test_what_docker_users_type_out_of_habit_is_understood() -> None:
+    """A command here always has your terminal, and a container of `run` never stays."""
+    for line in ("run --rm -it demo", "run -i -t --rm demo", "run demo --rm", "run -it demo -- sh -c x", "run demo ls"):
+        assert parse(line.split()).network == "demo"
+    assert parse(["exec", "-it", "web", "ls", "-it"]).command == ["ls", "-it"]
+    assert parse(["ps", "-a"]).action == "ps"
+
+
+def test_a_command_of_one_word_may_stand_without_the_dashes() -> None:
+    assert parse(["run", "demo", "ls"]).command == ["ls"]
+    assert parse(["run", "-p", "80:80", "demo", "ls", "x"]).command == ["ls", "x"]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What a command prints that ends with 0."""
+    try:
+        code = command.main(argv)
+    except SystemExit as caught:
+        code = int(caught.code or 0)
+    assert code == 0
+    return capsys.readouterr().out
+
+
 def test_help_shows_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command.main(["--help"])
-    text = capsys.readouterr().out
-    assert caught.value.code == 0
+    text = printed(capsys, "--help")
     assert "examples:\n  cniwire lab" in text
     assert "exit codes:\n  0 " in text
     for name, (_, _, examples) in COMMANDS.items():
-        assert f"    {name} " in text
-        with pytest.raises(SystemExit):
-            parse([name, "--help"])
-        assert examples[0] in capsys.readouterr().out
+        assert f"\n  {name} " in text
+        assert examples[0] in printed(capsys, name, "--help")
+
+
+def test_every_way_to_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing at all shows what there is."""
+    overview = printed(capsys, "--help")
+    assert [printed(capsys, *argv) for argv in ((), ("-h",), ("help",))] == [overview] * 3
+    assert printed(capsys, "help", "run") == printed(capsys, "run", "--help") == printed(capsys, "run", "-h")
+    with pytest.raises(SystemExit) as caught:
+        command.main(["help", "rnu"])
+    assert caught.value.code == 2
+    assert "did you mean `cniwire run`?" in capsys.readouterr().err
+
+
+def test_every_option_has_its_line_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, (_, arguments, _) in COMMANDS.items():
+        text = printed(capsys, "help", name)
+        for flags, settings in arguments:
+            visible = settings.get("help") != argparse.SUPPRESS
+            assert all((flag in text) == visible for flag in flags if flag.startswith("-") and len(flag) > 2), (name, flags)
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    assert printed(capsys, "--version") == f"cniwire {project['version']}, CNI 0.1.0 to 1.1.0\n"
 
 
 def test_every_example_in_the_help_is_accepted() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.main import REFERENCE, VERSION
+from core.main import REFERENCE
+from core.version import SUITE
 from tests.harness.stub import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +89,7 @@ def test_a_bare_call_tells_what_it_is(plugin: Sequence[str], command: str | None
     os.close(read)
     os.close(write)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr.decode() == f"CNI stub plugin v{REFERENCE}+cniwire.{VERSION}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    assert done.stderr.decode() == f"CNI stub plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
 
 
 def test_a_bare_call_with_a_closed_stderr_does_not_crash(plugin: Sequence[str]) -> None:

@@ -1,0 +1,175 @@
+"""The commands of `cniwire`: what each takes, what it is for, and examples."""
+
+import argparse
+import json
+from typing import Any
+
+from launcher import ports
+from launcher.failures import Failure
+
+NETWORK = "name of a network in the configuration directory, or a .conflist file; several with commas between"
+TARGET = "name of a namespace, pid of a process, path of a namespace, or ID of a container"
+COMMAND = "command to run, behind --; default: a shell"
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds. Raises argparse.ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"want a positive number of seconds, found {text!r}")
+    return value
+
+
+def mapping(text: str) -> dict[str, Any]:
+    """A published port. Raises argparse.ArgumentTypeError."""
+    try:
+        return ports.parse(text)
+    except Failure as failure:
+        raise argparse.ArgumentTypeError(f"{failure.msg}; {failure.hint}") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """KEY=VALUE for CNI_ARGS. Raises argparse.ArgumentTypeError."""
+    key, equals, value = text.partition("=")
+    if not key or not equals or "=" in value or ";" in text:
+        raise argparse.ArgumentTypeError(f"want KEY=VALUE without further = and ;, found {text!r}")
+    return key, value
+
+
+def values(text: str) -> dict[str, Any]:
+    """A JSON object of values by capability. Raises argparse.ArgumentTypeError."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"want a JSON object: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"want a JSON object, found {text!r}")
+    return found
+
+
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+_NETWORK: Argument = (("network",), {"metavar": "NETWORK", "help": NETWORK})
+_TARGET: Argument = (("target",), {"metavar": "TARGET", "help": TARGET})
+_NAMES: Argument = (("names",), {"metavar": "NAME", "nargs": "+", "help": "name of a namespace in /run/netns"})
+_ID: Argument = (("--id",), {"metavar": "ID", "default": "", "help": "container ID (default: made from the target)"})
+_IFNAME: Argument = (
+    ("--ifname",),
+    {"metavar": "NAME", "default": "", "help": "interface in the namespace (default: the first free ethN)"},
+)
+_PUBLISH: Argument = (
+    ("-p", "--publish"),
+    {
+        "metavar": "PORTS",
+        "type": mapping,
+        "action": "append",
+        "default": [],
+        "help": "[hostIP:]8080:80[/udp], [hostIP:]8000-8009:80-89",
+    },
+)
+_ARG: Argument = (
+    ("--arg",),
+    {"metavar": "KEY=VALUE", "type": pair, "action": "append", "default": [], "help": "a pair for CNI_ARGS, may be repeated"},
+)
+_CAPABILITY: Argument = (
+    ("--capability",),
+    {
+        "metavar": "JSON",
+        "type": values,
+        "default": None,
+        "help": 'runtimeConfig by capability, such as \'{"mac": "02:00:00:00:00:01"}\'',
+    },
+)
+_WISHES = [_IFNAME, _PUBLISH, _ARG, _CAPABILITY]
+_SILENT: dict[str, Any] = {"action": "store_true", "help": argparse.SUPPRESS}
+_LIKE_DOCKER: list[Argument] = [(("-i", "--interactive"), _SILENT), (("-t", "--tty"), _SILENT), (("-d", "--detach"), _SILENT)]
+_COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})
+_REST: Argument = (("command",), {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"})
+_NETWORKS: Argument = (("networks",), {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"})
+
+COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
+    "run": (
+        "run a command in a new container, and remove the container when it ends",
+        [
+            _NETWORK,
+            (("--name",), {"metavar": "NAME", "default": "", "help": "name of the namespace and container ID"}),
+            *_WISHES,
+            *_LIKE_DOCKER,
+            (("--rm",), _SILENT),
+            _COMMAND,
+        ],
+        ["cniwire run demo -- ip address", "cniwire run demo -p 8080:80 -p 5353:53/udp -- python3 -m http.server 80"],
+    ),
+    "up": (
+        "make containers that stay, and wire each",
+        [_NETWORK, _NAMES, *_WISHES],
+        ["cniwire up demo web db", "cniwire up demo,backend web -p 127.0.0.1:8080:80", "ip netns exec web ip address"],
+    ),
+    "down": (
+        "unwire and remove containers",
+        [_NAMES, (("--force",), {"action": "store_true", "help": "remove the namespace even if a plugin refuses"})],
+        ["cniwire down web db"],
+    ),
+    "exec": (
+        "run a command in a container that is there",
+        [*_LIKE_DOCKER, _TARGET, _REST],
+        ["cniwire exec web ping -c 1 10.77.0.1", "cniwire exec web"],
+    ),
+    "attach": (
+        "wire what somebody else made: a process, a namespace of Docker, LXC, `ip netns`",
+        [_NETWORK, _TARGET, _ID, *_WISHES],
+        [
+            "cniwire attach demo 4711",
+            "cniwire attach demo $(docker inspect -f '{{.State.Pid}}' box) --ifname cni0",
+            "cniwire attach demo /run/netns/lab",
+        ],
+    ),
+    "detach": (
+        "take a container off a network, or off `all`",
+        [_NETWORK, _TARGET, _ID, _IFNAME],
+        ["cniwire detach demo 4711", "cniwire detach all web"],
+    ),
+    "check": (
+        "compare what is wired with what was made",
+        [
+            (("names",), {"metavar": "NAME", "nargs": "*", "default": [], "help": "container IDs (default: all)"}),
+            (("--network",), {"metavar": "NETWORK", "default": "", "help": "only attachments on this network"}),
+        ],
+        ["cniwire check", "cniwire check web --network demo"],
+    ),
+    "gc": (
+        "remove what no living container owns any more",
+        [_NETWORKS, (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"})],
+        ["cniwire gc --dry-run", "cniwire gc demo"],
+    ),
+    "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
+    "ls": ("list and draw what is wired", [_NETWORKS], ["cniwire ls", "cniwire ls demo --json"]),
+    "ps": ("list what is wired", [_NETWORKS, (("-a", "--all"), _SILENT)], ["cniwire ps", "cniwire ps demo --wide"]),
+    "lab": (
+        "run a shell or a command in a private fake host: no root needed, nothing touched",
+        [_COMMAND],
+        ["cniwire lab", "cniwire lab -- cniwire run conf/10-bridge.conflist -- ip address"],
+    ),
+    "completion": (
+        "print a completion script for a shell",
+        [(("shell",), {"choices": ["bash", "zsh", "fish"], "help": "the shell"})],
+        ["source <(cniwire completion bash)", "cniwire completion fish > ~/.config/fish/completions/cniwire.fish"],
+    ),
+    "help": (
+        "show this page, or the one of a command",
+        [(("topic",), {"metavar": "COMMAND", "nargs": "?", "default": "", "help": "the command"})],
+        ["cniwire help run"],
+    ),
+}
+
+# The commands as the overview shows them, each with what comes nearest to it in Docker.
+GROUPS = {
+    "containers": {"run": "docker run --rm", "up": "docker run -d", "exec": "docker exec", "down": "docker rm -f"},
+    "containers that are there already": {"attach": "docker network connect", "detach": "docker network disconnect"},
+    "look": {"ls": "", "ps": "docker ps", "check": "", "status": ""},
+    "keep in order": {"gc": "docker system prune"},
+    "more": {"lab": "", "completion": "", "help": ""},
+}
