@@ -11,7 +11,7 @@ from core import result, system
 from core.config import Section
 from core.deadline import grace
 from core.document import parse, render
-from core.errors import ADDRESS_UNAVAILABLE, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONTENTS = getattr(sys, "_MEIPASS", "")  # the bundle's folder of modules, beside which its executables lie; "" in a checkout
 EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
 MOST_CODE = 2**32 - 1
+UNTOUCHED = (ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)  # our own plugin chose, and had reserved nothing yet
 
 
 def find(plugin_type: str, search_path: str) -> str:
@@ -53,7 +54,8 @@ def call(request: Request, command: str) -> Result | None:
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
     After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
-    But our own plugin refuses a second ADD that raced with the first before it reserves anything: DEL would free the first one's.
+    But our own plugin refuses before it reserves anything: after a second ADD that raced with the first, DEL would free the first one's;
+    in a full range it would only keep the lock from those that free an address.
     """
     plugin_type = ipam_type(request)
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
@@ -61,7 +63,7 @@ def call(request: Request, command: str) -> Result | None:
         stdout = _run(request, command, plugin_type, path)
         return _result(request, plugin_type, stdout) if command == "ADD" else None
     except BaseException as error:
-        untouched = plugin_type in request.siblings and getattr(error, "code", 0) == ADDRESS_UNAVAILABLE
+        untouched = plugin_type in request.siblings and getattr(error, "code", 0) in UNTOUCHED
         if command == "ADD" and not untouched:
             release(request)
         raise

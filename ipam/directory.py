@@ -134,7 +134,7 @@ class Directory:
                 packed = reservation.packed(entry.name)
                 if packed is None:
                     continue
-                content, error = self._try_read(entry.name)
+                content, error = self.try_read(entry.name)
                 if error:
                     unreadable.append(error)
                 yield packed, content
@@ -144,7 +144,7 @@ class Directory:
         with system.scandir(self.descriptor) as entries:
             return sum(1 for _ in entries)
 
-    def _try_read(self, name: str) -> tuple[bytes | None, OSError | None]:
+    def try_read(self, name: str) -> tuple[bytes | None, OSError | None]:
         """(trimmed content, why it cannot be read and another try might help).
 
         A symbolic link says nothing, and what the disk has lost is lost: neither may keep a runtime from going on.

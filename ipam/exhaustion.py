@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from ipam.ranges import RangeSet
     from ipam.store import Store, View
 
+    Choice = tuple[bytes, ranges.Range]
+
 SHOWN = 3  # owners, in the details of an error
-KEPT = 1000  # candidates for being shown, until they are sorted out
 
 
 def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
@@ -25,27 +26,38 @@ def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
     return True
 
 
+def searched(store: Store, one: RangeSet, number: int) -> Choice | None:
+    """An address of a range set that seems full, when looking at every file finds one, or a dead holder.
+
+    Once is enough: until somebody else changes the directory, the index remembers that there was none. So refusing
+    costs about what granting does, and does not keep the lock from the DEL that would free an address.
+    """
+    if store.nothing_to_reclaim(one):
+        return None
+    store.refresh()
+    reclaim(store, store.dead(one))
+    found = store.first_free(one, number)
+    if found is None:
+        store.note_searched(one)
+    return found
+
+
 def _who(packed: bytes, content: bytes | None) -> str:
     owner = reservation.owner(content or b"")
     return f"{address.text(packed)} ({' '.join(owner).strip() if owner else 'nobody'})"
 
 
 def exhausted(view: View, one: RangeSet, number: int) -> CNIError:
-    """The error that a range set is full: with counts, and who has held an address for longest."""
-    held: list[tuple[int, bytes, bytes | None]] = []  # of the oldest: time, address, content
-    nobody = 0
-    for packed, content in view.directory.scan([]):
-        if ranges.find(one, packed):
-            nobody += not reservation.owner(content or b"")
-            held.append((view.directory.mtime(address.text(packed)), packed, content))
-            if len(held) > KEPT:
-                held = sorted(held)[:SHOWN]
+    """The error that a range set is full: with counts, and who holds the addresses that are next in turn, mostly for longest."""
     from time import gmtime, strftime  # late: only to tell of a failure
 
-    oldest = [f"{_who(packed, content)} since {strftime('%Y-%m-%d %H:%M:%S UTC', gmtime(age))}" for age, packed, content in sorted(held)[:SHOWN]]
+    held = []
+    for packed in view.next_in_turn(one, number, SHOWN):
+        since = strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(view.directory.mtime(address.text(packed))))
+        held.append(f"{_who(packed, view.directory.try_read(address.text(packed))[0])} since {since}")
     msg = f"failed to allocate for range {number}: no IP addresses available in range set: {ranges.text(one)}"
-    details = f"{counts(view, one)} are reserved in {view.directory.path}, {nobody} of them for nobody known"
-    return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; oldest: {', '.join(oldest)}" if oldest else details)
+    details = f"{counts(view, one)} are reserved in {view.directory.path}"
+    return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; next in turn: {', '.join(held)}" if held else details)
 
 
 def counts(view: View, one: RangeSet) -> str:

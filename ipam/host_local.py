@@ -6,12 +6,12 @@ Spec: section 4 "Plugin Delegation".
 
 from __future__ import annotations
 
-from core import address, deadline, errors, result, system, version
+from core import address, deadline, errors, result, version
 from core.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
 from ipam.directory import CONTENT_LIMIT, failure, make
-from ipam.store import Store, View
+from ipam.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,12 +118,10 @@ def _next(store: Store, request: Request, one: RangeSet, number: int, owned: lis
             container_id = request.attachment.container_id
             raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
     found = store.first_free(one, number)
-    if found is None:  # look at every file before saying no
-        from ipam.exhaustion import exhausted, reclaim  # late: a full range set is rare
+    if found is None:
+        from ipam.exhaustion import exhausted, searched  # late: a full range set is rare
 
-        store.refresh()
-        reclaim(store, store.dead(one))
-        found = store.first_free(one, number)
+        found = searched(store, one, number)
         if found is None:
             raise exhausted(store, one, number)
     return found
@@ -201,42 +199,9 @@ def _is_leaked(content: bytes, valid: set[bytes]) -> bool:
 
 def status(request: Request) -> None:
     """Whether ADD could be served: NOT_AVAILABLE when a range set is full, or the directory is none."""
-    want = settings.parse(request)
-    try:
-        with View(want.directory) as view:
-            full = [error for number, one in enumerate(want.sets) for error in _fullness(view, one, number)]
-    except (FileNotFoundError, NotADirectoryError):
-        _check_creatable(want.directory)
-        return
-    except OSError as error:
-        raise failure(want.directory, error, errors.NOT_AVAILABLE) from None
-    if not system.access(want.directory, system.W_OK | system.X_OK):
-        raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
-    if full:
-        raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
+    from ipam.availability import examine  # late: STATUS only
 
-
-def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
-    """The error that ADD would end with, where a range set is full, with the counts in the message."""
-    if view.first_free(one, number):
-        return []
-    view.refresh()
-    if view.first_free(one, number) or view.dead(one):
-        return []
-    from ipam.exhaustion import counts, exhausted  # late: rare
-
-    error = exhausted(view, one, number)
-    return [CNIError(error.code, f"{error.msg}: {counts(view, one)} are reserved", error.details)]
-
-
-def _check_creatable(path: str) -> None:
-    """Whether the first parent that exists would let us make the directory."""
-    parent = system.parent(path)
-    while parent not in ("", "/") and not system.there(parent):
-        parent = system.parent(parent)
-    if system.kind(parent or ".") != system.DIRECTORY or not system.access(parent or ".", system.W_OK | system.X_OK):
-        reason = "not a directory" if system.there(parent) and system.kind(parent) != system.DIRECTORY else "not writable"
-        raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)
+    examine(settings.parse(request))
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": collect, "STATUS": status}

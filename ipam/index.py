@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 FILE = ".index"
 MODE = 0o600
 OPEN = system.O_CLOEXEC | system.O_NOFOLLOW | system.O_NONBLOCK
-MAGIC = b"\0index1\n"  # cannot be taken for an owner by those who read every file
+MAGIC = b"\0index2\n"  # cannot be taken for an owner by those who read every file
 IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
-HEADER = 64  # then the directory's modification and change time 8 + 8, and the tables' buckets 4 + 4
+SEARCHED = 64  # offset of 8 bytes: the range set in which no dead holder was found, hashed
+HEADER = 72  # before them the directory's modification and change time 8 + 8, and the tables' buckets 4 + 4
 BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
@@ -140,6 +141,17 @@ class Index:
         for offset, value in self.owners.find(*_owner_key(content)):
             if value == stored:
                 self.owners.remove(offset)
+
+    def searched(self, one: str) -> bool:
+        """Whether no dead holder was found in this range set.
+
+        It stays true while the index is in step: who gets an address during this boot did not die with an earlier one.
+        """
+        return self.cells.read(SEARCHED, 8) == digest(one.encode())[:8]
+
+    def note_searched(self, one: str) -> None:
+        """There is no dead holder in this range set. Raises OSError."""
+        self.cells.write(SEARCHED, digest(one.encode())[:8])
 
     def mark(self, number: int, taken: bool) -> None:
         """Set or clear the bit of an address (as a number of 128 bits)."""

@@ -109,6 +109,13 @@ class View:
                 return packed, member
         return None
 
+    def next_in_turn(self, one: RangeSet, number: int, count: int) -> list[bytes]:
+        """The first *count* addresses in the order in which range set *number* gives them away, be they taken or not."""
+        found: list[bytes] = []
+        for member, low, high in ranges.spans(one, self._last_reserved(number)):
+            found += [each.to_bytes(len(member.start), "big") for each in range(low, min(high + 1, low + count - len(found)))]
+        return found
+
     def _last_reserved(self, number: int) -> bytes | None:
         try:
             return address.parse((self.directory.read(f"{reservation.LAST}{number}") or b"").decode())
@@ -118,6 +125,10 @@ class View:
     def taken(self, one: RangeSet) -> int:
         """How many addresses of a range set are taken."""
         return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
+
+    def nothing_to_reclaim(self, one: RangeSet) -> bool:
+        """Whether all files were looked at for dead holders in a range set, and nobody else has changed the directory since."""
+        return self.index.searched(ranges.text(one))
 
     def is_dead(self, packed: bytes, content: bytes) -> bool:
         """Whether the holder of an address cannot be alive: the file is torn, or was made before this machine booted.
@@ -177,6 +188,15 @@ class Store(View):
             made.close()
             raise
         return made
+
+    def note_searched(self, one: RangeSet) -> None:
+        """All files were looked at, and no dead holder is left in a range set: the next one that finds it full need not look again."""
+        try:
+            if not self.unreadable:
+                self.index.note_searched(ranges.text(one))
+                self._declare_in_step()
+        except OSError:
+            pass  # the next one looks again
 
     def reserve(self, attachment: Attachment, wanted: dict[int, bytes]) -> None:
         """Reserve an address for each range set (by its number): all of them, on disk, or none.

@@ -130,7 +130,7 @@ def test_addresses_are_consecutive_then_exhausted(small: Ipam) -> None:
     assert answer.exit_code == 1
     assert answer.output["code"] == EXHAUSTED
     assert answer.output["msg"] == "failed to allocate for range 0: no IP addresses available in range set: 10.7.0.1-10.7.0.6"
-    details = f"5 of 5 addresses are reserved in {small.folder}, 0 of them for nobody known; oldest: 10.7.0.2 (c0 eth0) since "
+    details = f"5 of 5 addresses are reserved in {small.folder}; next in turn: 10.7.0.2 (c0 eth0) since "
     assert answer.output["details"].startswith(details)
     assert answer.stderr == ""
     assert small.files() == before

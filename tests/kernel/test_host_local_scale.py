@@ -12,6 +12,7 @@ from core import address
 from tests.harness import plugin
 from tests.harness.ipam import Ipam
 
+EXHAUSTED = 103
 BUSYBOX = "/bin/busybox"
 KIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") // 1024  # busybox takes the kernel's KiB for pages
 
@@ -51,11 +52,12 @@ def populate(ipam: Ipam, count: int) -> None:
         ipam.put(address.text((first + number).to_bytes(4, "big")), f"other{number}\r\neth0")
 
 
-def system_calls(ipam: Ipam, command: str, log: Path) -> int:
+def system_calls(ipam: Ipam, command: str, log: Path, exit_code: int = 0) -> int:
     """How many system calls one call made."""
     environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
     strace = ["strace", "-f", "-qq", "-o", str(log), str(ipam.executable)]
-    subprocess.run(strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=True)
+    ended = subprocess.run(strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=False)
+    assert ended.returncode == exit_code, ended
     return len(log.read_text().splitlines())
 
 
@@ -76,6 +78,28 @@ def test_the_cost_does_not_grow(ipam: Ipam, tmp_path: Path, last: str) -> None:
             calls.append(system_calls(ipam, command, tmp_path / "log"))
         counts.append(calls)
     assert all(large - small < 20 for small, large in zip(*counts)), counts
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_refusing_costs_what_granting_costs_however_full_it_is(ipam: Ipam, tmp_path: Path) -> None:
+    """The first refused ADD looks at every file for dead holders; the ones after it read no more than one that is granted, also after a DEL."""
+    counts = []
+    for count in (3, 20_000):
+        shutil.rmtree(ipam.folder, ignore_errors=True)
+        populate(ipam, count)
+        last = address.text((int.from_bytes(address.parse("10.7.0.2"), "big") + count).to_bytes(4, "big"))
+        ipam.ipam["ranges"] = [[{"subnet": "10.7.0.0/16", "rangeEnd": last}]]
+        ipam.add("c0")
+        assert ipam.call("ADD").output["code"] == EXHAUSTED
+        refused = system_calls(ipam, "ADD", tmp_path / "log", exit_code=1)
+        ipam.delete("c0")
+        granted = system_calls(ipam, "ADD", tmp_path / "log")
+        ipam.delete("c1")
+        ipam.add("c0")
+        assert ipam.call("ADD").output["code"] == EXHAUSTED
+        counts.append((refused, granted, system_calls(ipam, "ADD", tmp_path / "log", exit_code=1)))
+    assert all(large - small < 20 for small, large in zip(*counts)), counts
+    assert all(max(refused, again) - granted < 40 for refused, granted, again in counts), counts
 
 
 @pytest.mark.skipif(not Path(BUSYBOX).exists(), reason="busybox-static is not installed")

@@ -182,7 +182,7 @@ def test_status_when_a_set_is_full(plugins: Path, tmp_path: Path) -> None:
     before = traces(tmp_path)
     said = "failed to allocate for range 1: no IP addresses available in range set: 10.8.0.1-10.8.0.2: 1 of 1 addresses are reserved"
     assert refused(ipam.good, "STATUS") == (NOT_AVAILABLE, said)
-    counts = f"1 of 1 addresses are reserved in {ipam.folder}, 0 of them for nobody known; oldest: 10.8.0.2 (c1 eth0) since "
+    counts = f"1 of 1 addresses are reserved in {ipam.folder}; next in turn: 10.8.0.2 (c1 eth0) since "
     assert ipam.call("STATUS").output["details"].startswith(counts)
     assert traces(tmp_path) == before
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core import delegate
+from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, INVALID_CONFIG
 from core.protocol import respond
 from tests.harness.stub import Stub, environ
 
@@ -71,3 +72,26 @@ def test_in_process_and_executed_are_the_same(tmp_path: Path, monkeypatch: pytes
     assert one == other
     if "routes" not in ipam:
         assert {code for code, _, _ in one} == {0, 1}
+
+
+def test_no_del_follows_an_add_that_our_own_sibling_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It chose before it touched anything: neither a full range nor an address that is taken leaves a reservation to free."""
+    calls: list[str] = []
+    run = delegate._run
+
+    def noted(request: Any, command: str, *rest: Any) -> bytes:
+        calls.append(command)
+        return run(request, command, *rest)
+
+    monkeypatch.setattr(delegate, "_run", noted)
+    monkeypatch.setattr(delegate, "EXECUTABLES", str(BIN))
+    outer = Stub(lambda request: delegate.call(request, request.command))
+    ipam = {"type": "host-local", "dataDir": str(tmp_path), "ranges": [[{"subnet": "10.7.0.0/30"}]]}
+    codes = []
+    for container_id, more in (("c1", {}), ("c1", {}), ("c2", {}), ("c3", {"ranges": 7})):
+        stdin = json.dumps({"cniVersion": "1.1.0", "name": "n1", "ipam": {**ipam, **more}}).encode()
+        variables = environ("ADD", CNI_CONTAINERID=container_id, CNI_ARGS="", CNI_PATH=str(BIN))
+        code, stdout = respond(outer, variables, lambda stdin=stdin: stdin, {"host-local": "ipam.host_local"})  # type: ignore[misc]
+        codes.append(json.loads(stdout).get("code", code))
+    assert codes == [0, ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, INVALID_CONFIG]
+    assert calls == ["ADD", "ADD", "ADD", "ADD", "DEL"]

@@ -209,4 +209,4 @@ def test_a_torn_index_is_none(directory: Directory, tmp_path: Path) -> None:
 def test_the_index_cannot_be_taken_for_a_reservation(directory: Directory, tmp_path: Path) -> None:
     """H-61: the Go plugin reads every file of the directory, and removes those whose content is the owner's."""
     saved(directory)
-    assert (tmp_path / index.FILE).read_bytes().strip().startswith(b"\0index1\n")
+    assert (tmp_path / index.FILE).read_bytes().strip().startswith(b"\0index2\n")

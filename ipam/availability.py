@@ -1,0 +1,53 @@
+"""host-local's STATUS: whether ADD could be served. Spec: section 2 "STATUS"."""
+
+from __future__ import annotations
+
+from core import errors, system
+from core.errors import CNIError
+from ipam.directory import failure
+from ipam.store import View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ipam.ranges import RangeSet
+    from ipam.settings import Settings
+
+
+def examine(want: Settings) -> None:
+    """Raises CNIError(NOT_AVAILABLE) when a range set is full, or the directory cannot be used."""
+    try:
+        with View(want.directory) as view:
+            full = [error for number, one in enumerate(want.sets) for error in _fullness(view, one, number)]
+    except (FileNotFoundError, NotADirectoryError):
+        _check_creatable(want.directory)
+        return
+    except OSError as error:
+        raise failure(want.directory, error, errors.NOT_AVAILABLE) from None
+    if not system.access(want.directory, system.W_OK | system.X_OK):
+        raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
+    if full:
+        raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
+
+
+def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
+    """The error that ADD would end with, where a range set is full, with the counts in the message."""
+    if view.first_free(one, number):
+        return []
+    if not view.nothing_to_reclaim(one):
+        view.refresh()
+        if view.first_free(one, number) or view.dead(one):
+            return []
+    from ipam.exhaustion import counts, exhausted  # late: rare
+
+    error = exhausted(view, one, number)
+    return [CNIError(error.code, f"{error.msg}: {counts(view, one)} are reserved", error.details)]
+
+
+def _check_creatable(path: str) -> None:
+    """Whether the first parent that exists would let us make the directory."""
+    parent = system.parent(path)
+    while parent not in ("", "/") and not system.there(parent):
+        parent = system.parent(parent)
+    if system.kind(parent or ".") != system.DIRECTORY or not system.access(parent or ".", system.W_OK | system.X_OK):
+        reason = "not a directory" if system.there(parent) and system.kind(parent) != system.DIRECTORY else "not writable"
+        raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)
