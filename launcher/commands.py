@@ -148,6 +148,24 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
     "ls": ("list and draw what is wired", [_NETWORKS], ["cniwire ls", "cniwire ls demo --json"]),
     "ps": ("list what is wired", [_NETWORKS, (("-a", "--all"), _SILENT)], ["cniwire ps", "cniwire ps demo --wide"]),
+    "network": (
+        "list networks, show the configuration of one, or write a new one",
+        [
+            (("verb",), {"metavar": "ls|show|create", "choices": ["ls", "show", "create"], "nargs": "?", "default": "ls", "help": "default: ls"}),
+            (("name",), {"metavar": "NETWORK", "nargs": "?", "default": "", "help": "name of the network"}),
+            (
+                ("--subnet",),
+                {
+                    "metavar": "CIDR",
+                    "action": "append",
+                    "default": [],
+                    "help": "create: of an address family, may be repeated (default: one of each that is free)",
+                },
+            ),
+            (("--internal",), {"action": "store_true", "help": "create: containers reach each other and this host, and nothing else"}),
+        ],
+        ["cniwire network ls", "cniwire network create backend --internal", "cniwire network show demo > /etc/cni/net.d/50-demo.conflist"],
+    ),
     "lab": (
         "run a shell or a command in a private fake host: no root needed, nothing touched",
         [_COMMAND],
@@ -169,7 +187,8 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
 GROUPS = {
     "containers": {"run": "docker run --rm", "up": "docker run -d", "exec": "docker exec", "down": "docker rm -f"},
     "containers that are there already": {"attach": "docker network connect", "detach": "docker network disconnect"},
-    "look": {"ls": "", "ps": "docker ps", "check": "", "status": ""},
+    "networks": {"network": "docker network", "status": ""},
+    "look": {"ls": "", "ps": "docker ps", "check": ""},
     "keep in order": {"gc": "docker system prune"},
     "more": {"lab": "", "completion": "", "help": ""},
 }

@@ -8,11 +8,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from core import document
 from core.errors import CNIError
 from core.version import NEWEST, at_least, ordinal
+from launcher.example import DEMO
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
@@ -57,14 +59,16 @@ def resolve(reference: str, conf_dir: str) -> Network:
 
 
 def load(conf_dir: str, name: str) -> Network:
-    """The network called *name*. Lists come before single files; a malformed file before the match is an error.
+    """The network called *name*; `demo` is built in, unless a file has the name.
 
-    Raises MissingDirectory, UnknownNetwork or MalformedConfig.
+    Lists come before single files; a malformed file before the match is an error. Raises MissingDirectory, UnknownNetwork or MalformedConfig.
     """
     names = []
     try:
         paths = config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES)
     except MissingDirectory as missing:
+        if name == DEMO["name"]:
+            return built_in()
         missing.hint = advice(name, missing.hint)
         raise
     for path in paths:
@@ -72,13 +76,20 @@ def load(conf_dir: str, name: str) -> Network:
         if network.name == name:
             return network
         names.append(network.name)
+    if name == DEMO["name"]:
+        return built_in()
     if not names:
         raise MissingDirectory(
             f"no network configuration in {conf_dir}", hint=advice(name, "put one there, or choose another directory with --conf-dir")
         )
-    raise UnknownNetwork(
-        f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", advice(name, "--conf-dir chooses another directory")
-    )
+    close = get_close_matches(name, [*names, str(DEMO["name"])], 1)
+    otherwise = f"did you mean {close[0]}?" if close else "--conf-dir chooses another directory"
+    raise UnknownNetwork(f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", advice(name, otherwise))
+
+
+def built_in() -> Network:
+    """The network `demo`, for where no file has that name."""
+    return parse_list(document.render(DEMO).encode())
 
 
 def advice(name: str, otherwise: str) -> str:
@@ -98,13 +109,18 @@ def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
 
 
 def config_files(directory: str, endings: tuple[str, ...]) -> list[str]:
-    """Paths of the files of *directory* with one of *endings*, sorted; folders do not count. Raises MissingDirectory."""
+    """Paths of the files of *directory* with one of *endings*, sorted; folders, FIFOs and devices do not count. Raises MissingDirectory."""
     try:
         with os.scandir(directory) as entries:
-            return sorted(entry.path for entry in entries if entry.name.endswith(endings) and not entry.is_dir())
+            return sorted(entry.path for entry in entries if entry.name.endswith(endings) and (entry.is_file() or _is_lost(entry.path)))
     except OSError as error:
         hint = "make it, or choose another directory with --conf-dir"
         raise MissingDirectory(f"cannot read the configuration directory {directory}: {error.strerror}", hint=hint) from None
+
+
+def _is_lost(path: str) -> bool:
+    """Whether a link leads nowhere, which is an error that should be told; a folder or a FIFO is none of our files."""
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def load_file(path: str) -> Network:

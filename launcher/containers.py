@@ -132,7 +132,7 @@ def down(session: Session, options: argparse.Namespace) -> int:
             shown = session.short(name)
             session.terminal.warn(f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)")
         elif not netns.remove(name) and not attached:
-            failures.append(Failure(f"no namespace and no attachment is called {name!r}", hint="`cniwire ls` shows what there is"))
+            failures.append(Failure(f"no namespace and no attachment is called {name!r}", hint=session.like(name)))
         else:
             session.terminal.done(f"[bold]{escape(session.short(name))}[/] is down")
     return finish(session, failures, {"down": list(options.names)})
@@ -144,6 +144,8 @@ def execute(session: Session, options: argparse.Namespace) -> int:
     try:
         place = target.resolve(options.target, known=session.cache.attachments)
     except CNIError as error:
+        if isinstance(error, Failure) and "did you mean" in (hint := session.like(options.target)):
+            error.hint = hint
         session.terminal.failure(error, on_stdout=False)
         return NOT_RUN
     return become(place.netns, command, resolv_conf(session.cache.attachments(place.container_id)))

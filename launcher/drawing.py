@@ -50,7 +50,7 @@ def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
     """Table and drawing of the values that topology.read returns; the table only where it fits, as the drawing says the same."""
     networks = picture["networks"]
     if not networks:
-        empty = f"no network is configured in {conf_dir}, and nothing is wired"
+        empty = Text(f"nothing is wired, and no network is configured in {conf_dir}; `cniwire up demo web` works all the same")
         return Group(empty, *unwired(picture))
     parts: list[RenderableType] = []
     if any(network.get("attachments") for network in networks):

@@ -77,7 +77,7 @@ def enter_lab(command: Sequence[str]) -> int:
 
 def perform(options: argparse.Namespace) -> int:
     """Make a session and run one of the commands in it."""
-    from launcher import containers, drawing, signals, upkeep  # behind --help, which needs none of it
+    from launcher import containers, drawing, networks, signals, upkeep  # behind --help, which needs none of it
     from launcher.cache import Cache
     from launcher.runtime import Runtime
     from launcher.terminal import Terminal
@@ -93,10 +93,11 @@ def perform(options: argparse.Namespace) -> int:
         "check": upkeep.check,
         "gc": upkeep.gc,
         "status": upkeep.status,
+        "network": networks.network,
         "ls": drawing.ls,
         "ps": drawing.ps,
     }
-    terminal = Terminal(options.json, options.verbose, findings=options.action in ("check", "gc", "status"))
+    terminal = Terminal(options.json, options.verbose, findings=options.action in ("check", "gc", "network", "status"))
     runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
     signals.stop_by_exception()
     try:

@@ -25,7 +25,7 @@ def check(session: Session, options: argparse.Namespace) -> int:
         if (not names or cached.request.container_id in names) and options.network in ("", cached.network)
     ]
     missing = set(names) - {cached.request.container_id for cached in chosen}
-    failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint="`cniwire ls` shows what is") for name in sorted(missing)]
+    failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)]
     rows: list[dict[str, Any]] = []
     told: list[CNIError] = []
     for cached in chosen:

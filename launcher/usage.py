@@ -55,7 +55,7 @@ def complaint(command: str, message: str) -> tuple[str, str, str]:
     if choice and choice[1] == "COMMAND":
         return command, f"there is no command {choice[2]!r}", nearest_command(choice[2])
     if choice:
-        return command, f"{choice[1]}: want one of {choice[3]}, found {choice[2]!r}".replace("'", ""), ""
+        return command, f"want one of {choice[3]}, found {choice[2]}".replace("'", ""), ""
     if argument:
         return command, argument[2] if argument[2].startswith("-") else f"{argument[1]}: {argument[2]}", ""
     return command, message, ""

@@ -5,6 +5,7 @@ Law: what one call wired is unwired by that call if any part of it fails; what w
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from rich.markup import escape
@@ -40,6 +41,11 @@ class Session:
     def meant(self, text: str) -> str:
         """The container ID that a person means by it, or by its beginning. Raises Failure."""
         return identifiers.meant(text, self.known())
+
+    def like(self, text: str) -> str:
+        """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
+        close = get_close_matches(text, {*self.known(), *netns.names()}, 1)
+        return f"did you mean {self.short(close[0])}?" if close else "`cniwire ls` shows what there is"
 
     def short(self, container_id: str) -> str:
         """What to show for a container ID."""

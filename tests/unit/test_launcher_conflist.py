@@ -1,6 +1,7 @@
 """Reading network configurations as libcni does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,5 +271,15 @@ def test_an_example_of_the_wanted_name_is_pointed_out(tmp_path: Path) -> None:
     """As somebody meets it who types the README's commands without having copied anything."""
     for directory in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(MissingDirectory) as caught:
-            load(str(directory), "demo")
-        assert caught.value.hint.endswith("conf/10-bridge.conflist is an example of that name: use the file instead")
+            load(str(directory), "guests")
+        assert caught.value.hint.endswith("conf/50-guests.conflist is an example of that name: use the file instead")
+
+
+def test_demo_is_built_in_and_is_the_example(tmp_path: Path) -> None:
+    """Where there is no directory, an empty one, and other files; a file of that name comes first."""
+    example = load_file(str(Path(__file__).resolve().parents[2] / "conf" / "10-bridge.conflist"))
+    assert load(str(tmp_path / "nowhere"), "demo") == load(str(tmp_path), "demo") == replace(example, source="")
+    write(tmp_path / "10.conflist", {"name": "other", "plugins": [PLUGIN]})
+    assert load(str(tmp_path), "demo").plugins == example.plugins
+    write(tmp_path / "20.conflist", {"name": "demo", "plugins": [PLUGIN]})
+    assert load(str(tmp_path), "demo").plugins == (PLUGIN,)

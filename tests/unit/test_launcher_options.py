@@ -100,7 +100,7 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
         ("run --network=demo sh", "there is no option --network\n  → the network comes first: `cniwire run NETWORK`"),
         ("run demo -e A=1 env", "there is no option -e\n  → the command has your environment"),
-        ("completion tcsh", "cniwire completion: shell: want one of bash, zsh, fish, found tcsh"),
+        ("completion tcsh", "cniwire completion: want one of bash, zsh, fish, found tcsh"),
         ("completion bash zsh", "'zsh' is one word too many"),
         ("up demo a --arg", "cniwire up: --arg: expected one argument"),
         ("up demo a -p 80", "want a host port and a container port"),

@@ -176,7 +176,8 @@ def test_a_topology_is_drawn() -> None:
 
 
 def test_nothing_at_all_is_said_so() -> None:
-    assert shown(draw({"networks": [], "unwired": []}, "/etc/cni/net.d")) == "no network is configured in /etc/cni/net.d, and nothing is wired"
+    text = shown(draw({"networks": [], "unwired": []}, "/etc/cni/net.d"))
+    assert text == "nothing is wired, and no network is configured in /etc/cni/net.d; `cniwire up demo web` works all the same"
 
 
 def test_a_failure_is_shown_with_details_and_advice(capsys: pytest.CaptureFixture[str]) -> None:
