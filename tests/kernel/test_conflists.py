@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from launcher.conflist import load_file
 from tests.harness.configs import mapping
-from tests.harness.conflists import FILES, Chain, named, networks
+from tests.harness.conflists import FILES, FOLDER, Chain, named, networks
 from tests.harness.host import Container, Host
 from tests.harness.namespace import Namespace
 from tests.harness.network import Result
@@ -134,6 +135,14 @@ def test_there_are_files() -> None:
 def test_what_we_lack_of_a_file_is_known(name: str, plugins: Path) -> None:
     """Whoever builds a plugin takes it out of LACKING, and out of what the harness does by hand: from then on its entries are run."""
     assert named(FILES[name]) - {path.name for path in plugins.iterdir()} == LACKING.get(name, set())
+
+
+@of_each_file
+def test_the_launcher_reads_a_file_whole(name: str) -> None:
+    """Every entry as it is written, foreign keys and all; it is the plugins' affair to leave them alone."""
+    network = load_file(str(FOLDER / f"{name}.conflist"))
+    assert (network.name, network.version) == (FILES[name]["name"], FILES[name]["cniVersion"])
+    assert list(network.plugins) == FILES[name]["plugins"]
 
 
 @of_each_version
