@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import errors, system
 from core.errors import CNIError
+from ipam import ranges
 from ipam.directory import failure
 from ipam.store import View
 
@@ -33,7 +34,7 @@ def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
     """The error that ADD would end with, where a range set is full, with the counts in the message."""
     if view.first_free(one, number):
         return []
-    if not view.nothing_to_reclaim(one):
+    if not view.index.searched(ranges.text(one)):
         view.refresh()
         if view.first_free(one, number) or view.dead(one):
             return []

@@ -113,14 +113,14 @@ class Directory:
             return error
         return None
 
-    def is_dead(self, name: str, boot: bytes) -> bool:
-        """Whether a reservation's attachment cannot be alive any more."""
+    def is_dead(self, name: str, boot: bytes, heir: str = "") -> bool:
+        """Whether a reservation's attachment cannot be alive any more; heir: see sidecar.is_dead."""
         try:
             descriptor = system.open(name, READ, dir_fd=self.descriptor)
         except OSError:
             return False
         try:
-            return sidecar.is_dead(descriptor, boot)
+            return sidecar.is_dead(descriptor, boot, heir)
         finally:
             system.close(descriptor)
 

@@ -32,7 +32,7 @@ def searched(store: Store, one: RangeSet, number: int) -> Choice | None:
     Once is enough: until somebody else changes the directory, the index remembers that there was none. So refusing
     costs about what granting does, and does not keep the lock from the DEL that would free an address.
     """
-    if store.nothing_to_reclaim(one):
+    if store.index.searched(ranges.text(one)):
         return None
     store.refresh()
     reclaim(store, store.dead(one))

@@ -15,6 +15,8 @@ from ipam.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.protocol import Request
     from core.result import Result
     from ipam.ranges import RangeSet
@@ -80,30 +82,32 @@ def _choose(store: Store, request: Request, want: Settings) -> list[Choice]:
             chosen.append(_next(store, request, one, number, owned))
         else:
             left.remove(wish)
-            chosen.append(_granted(store, one, wish, number))
+            chosen.append(_granted(store, request, one, wish, number))
     if left:
         unused = ", ".join([address.text(packed) for packed in left])
         raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate all requested IPs: {unused}", "each range set gives one, of its own ranges")
     return chosen
 
 
-def _granted(store: Store, one: RangeSet, wish: bytes, number: int) -> Choice:
+def _granted(store: Store, request: Request, one: RangeSet, wish: bytes, number: int) -> Choice:
     """A requested address, when it can be had."""
     member, name = ranges.find(one, wish), address.text(wish)
     assert member is not None
     if wish == member.gateway:
         raise _refused(number, f"requested ip {name} is subnet's gateway")
     holder = store.entry(wish)
-    if holder is not None and not _reclaimed(store, wish, holder):
+    if holder is not None and not _reclaimed(store, request, wish, holder):
         who = " ".join(reservation.owner(holder) or ()).strip()
         msg = f"requested IP address {name} is not available in range set {ranges.text(one)}"
         raise _refused(number, msg, f"it is reserved for {who}" if who else "")
     return wish, member
 
 
-def _reclaimed(store: Store, packed: bytes, content: bytes) -> bool:
-    """Take an address from a holder that cannot be alive."""
-    if not store.is_dead(packed, content):
+def _reclaimed(store: Store, request: Request, packed: bytes, content: bytes) -> bool:
+    """Take an address from a holder that cannot be alive; the attachment itself may be what a killed ADD has left."""
+    attachment = request.attachment
+    own = content == reservation.contents(attachment.container_id, attachment.ifname)[0]
+    if not store.is_dead(packed, content, attachment.netns if own else ""):
         return False
     from ipam.exhaustion import reclaim  # late: rare
 
@@ -111,10 +115,10 @@ def _reclaimed(store: Store, packed: bytes, content: bytes) -> bool:
 
 
 def _next(store: Store, request: Request, one: RangeSet, number: int, owned: list[bytes]) -> Choice:
-    """The next address of a range set, after a second ADD was ruled out; what the container had before a reboot is taken back."""
+    """The next address of a range set, after a second ADD was ruled out; what the dead container had is taken back."""
     for packed in owned:
         content = store.entry(packed) if ranges.find(one, packed) else None
-        if content is not None and not _reclaimed(store, packed, content):
+        if content is not None and not _reclaimed(store, request, packed, content):
             container_id = request.attachment.container_id
             raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
     found = store.first_free(one, number)
@@ -140,7 +144,8 @@ def delete(request: Request) -> None:
     try:
         with Store(path) as store:
             content, found = store.owned(request.attachment)
-            failures = store.release([(packed, content) for packed in found])
+            held = [(packed, content) for packed in found] or store.holding(request.attachment, _previous(request))
+            failures = store.release(held)
             failures += store.unreadable[:1]  # it may be the attachment's
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -150,6 +155,16 @@ def delete(request: Request) -> None:
         raise failure(path, error, errors.TRY_AGAIN_LATER) from None
     if failures:
         raise failure(path, failures[0], errors.TRY_AGAIN_LATER)
+
+
+def _previous(request: Request) -> Iterator[bytes]:
+    """The addresses that prevResult names; none where it is no result."""
+    try:
+        prev = result.parse_prev(request.config, request.version) or {}
+    except CNIError:  # nothing of it is needed
+        return
+    for item in prev.get("ips", []):
+        yield address.parse_cidr(item["address"]).address
 
 
 def check(request: Request) -> None:

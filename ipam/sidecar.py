@@ -10,8 +10,11 @@ from core import system
 from core.attachment import digest
 
 ATTRIBUTE = "user.cniwire"
-FORM = b"1"
-PART = 4  # bytes kept of each hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
+FORM, OLD_FORM = b"2", b"1"  # the old one has PART bytes of the boot and knows no namespace
+PART = 4  # bytes kept of the machine's hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
+SHORT = 2  # bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
+UNKNOWN = bytes(SHORT)  # of a namespace that cannot be looked at
+S_IFLNK = 0o120000  # inode(7)
 BOOT_ID, MACHINE_ID = "/proc/sys/kernel/random/boot_id", "/etc/machine-id"
 
 
@@ -42,25 +45,62 @@ def _machine() -> bytes:
     return digest(line.encode())[:PART] if len(line) == 32 else b""
 
 
+def _namespace(path: str, mounted: bool | None = None) -> bytes:
+    """SHORT bytes for the namespace at *path*, none where nothing is there.
+
+    A namespace's inode number is given to the next one as soon as it is free. The change time tells them apart, but only where
+    a mount holds the inode (the lowest bit of the first byte says so): below /proc each look makes another one.
+    mounted: the kind to compare with; None: the path's own.
+    """
+    try:
+        found = system.lstat(path)
+        link = found.st_mode & system.KIND == S_IFLNK
+        found = system.stat(path) if link else found
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        return b""
+    except (OSError, ValueError):
+        return UNKNOWN
+    mounted = not link if mounted is None else mounted
+    if mounted and link:
+        return UNKNOWN
+    hashed = digest(f"{found.st_dev} {found.st_ino} {found.st_ctime_ns if mounted else 0}".encode())
+    return bytes([hashed[0] & 0xFC | 2 | mounted, hashed[1]])
+
+
 def attach(descriptor: int, boot: bytes, netns: str) -> None:
     """Note the boot and the namespace on a reservation file. Where that is not possible, nothing is lost but a later reclaim."""
     machine = _machine()
     if not (boot and machine and netns.startswith("/")):
         return
     try:
-        system.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:PART] + system.encoded(netns))
+        system.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns))
     except OSError:
         pass
 
 
-def is_dead(descriptor: int, boot: bytes) -> bool:
+def is_dead(descriptor: int, boot: bytes, heir: str = "") -> bool:
     """Whether the attachment of a reservation file cannot be alive: made on this machine before it booted.
 
     No namespace outlives a boot, whatever is at its path by now: a unit that makes it again, another process with that number.
+    heir: the namespace's path that the same attachment is to have now. Then one of this boot is dead, too, once its own
+    namespace is no more at its path, and the new one is another.
     """
     try:
         value = system.getxattr(descriptor, ATTRIBUTE)
     except OSError:
         return False
-    machine, then, netns = value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
-    return bool(boot) and value[:1] == FORM and machine == _machine() and then != boot[:PART] and netns[:1] == b"/"
+    form, machine, then, netns = value[:1], value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
+    if not (boot and form in (FORM, OLD_FORM) and machine == _machine() and netns[:1] == b"/"):
+        return False
+    kept = SHORT if form == FORM else PART
+    if then[:kept] != boot[:kept]:
+        return True
+    return form == FORM and bool(heir) and _was_left(then[SHORT:], system.decoded(netns), heir)
+
+
+def _was_left(noted: bytes, path: str, heir: str) -> bool:
+    """Whether the namespace *noted* is provably no more at its path, nor the one at *heir*."""
+    if noted == UNKNOWN:
+        return False
+    mounted = bool(noted[0] & 1)
+    return _namespace(path, mounted) not in (noted, UNKNOWN) and _namespace(heir, mounted) not in (noted, UNKNOWN, b"")

@@ -101,6 +101,12 @@ class View:
             self.refresh()
         return [packed for packed, other in self.everybody() if other == content]
 
+    def holding(self, attachment: Attachment, asked: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """(address, content) of those *asked* for whose file names the attachment: edited in place, it is unseen by the index."""
+        contents = reservation.contents(attachment.container_id, attachment.ifname)
+        found = [(packed, self.directory.try_read(address.text(packed))[0]) for packed in dict.fromkeys(asked)]
+        return [(packed, content) for packed, content in found if content in contents]
+
     def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
         """The address that range set *number* gives away next, with its range; None when all are taken."""
         for member, low, high in ranges.spans(one, self._last_reserved(number)):
@@ -126,16 +132,12 @@ class View:
         """How many addresses of a range set are taken."""
         return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
 
-    def nothing_to_reclaim(self, one: RangeSet) -> bool:
-        """Whether all files were looked at for dead holders in a range set, and nobody else has changed the directory since."""
-        return self.index.searched(ranges.text(one))
-
-    def is_dead(self, packed: bytes, content: bytes) -> bool:
+    def is_dead(self, packed: bytes, content: bytes, heir: str = "") -> bool:
         """Whether the holder of an address cannot be alive: the file is torn, or was made before this machine booted.
 
-        Under the lock nobody is about to complete a file.
+        heir: the namespace's path of an attachment, where it is its own former reservation. Under the lock nobody is about to complete a file.
         """
-        return reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot)
+        return reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot, heir)
 
     def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
         """(address, content) of the dead holders in a range set."""

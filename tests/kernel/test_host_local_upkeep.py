@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -303,6 +304,78 @@ def test_the_same_container_starts_again_after_a_reboot(small: Ipam, boot: Any) 
     assert "c2\r\neth0" not in small.reserved().values()
 
 
+@pytest.fixture
+def namespaces() -> Any:
+    """Make named namespaces anew."""
+    made: set[str] = set()
+
+    def renew(name: str) -> str:
+        if name in made:
+            subprocess.run(["ip", "netns", "del", name], check=True)
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        made.add(name)
+        return f"/run/netns/{name}"
+
+    yield renew
+    for name in made:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["next", "requested"])
+def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_namespace(small: Ipam, namespaces: Any, fixed: bool) -> None:
+    """The namespace of the killed one is no more at its path; that the next one may have its inode number does not hide it."""
+    wish: dict[str, Any] = {"runtimeConfig": {"ips": ["10.7.0.2"]}} if fixed else {}
+    small.good("ADD", netns=namespaces("i10a"), **wish)
+    if not noted(small.folder / "10.7.0.2"):
+        pytest.skip("no extended attributes here, or no machine ID")
+    assert refused(small.add, netns="/run/netns/i10a", **wish)[0] == UNAVAILABLE
+    assert refused(small.add, netns=namespaces("i10b"), **wish)[0] == UNAVAILABLE
+    answer = small.call("ADD", netns=namespaces("i10a"), **wish)
+    assert answer.exit_code == 0, answer
+    assert "reclaimed" in answer.stderr
+    assert list(small.reserved().values()) == ["c1\r\neth0"]
+    assert refused(small.add, "c2", netns="/run/netns/i10b", runtimeConfig={"ips": list(small.reserved())})[0] == UNAVAILABLE
+
+
+def test_a_reservation_stays_while_its_namespace_may_live(small: Ipam, namespaces: Any, tmp_path: Path) -> None:
+    """By another path to it, by a link or below /proc, where each look makes another inode; and a path that leads nowhere proves nothing."""
+    path = namespaces("i10a")
+    held = subprocess.Popen(["ip", "netns", "exec", "i10a", "sh", "-c", f"touch {tmp_path}/ready; exec sleep 60"])
+    while not (tmp_path / "ready").exists():
+        sleep(0.01)
+    (tmp_path / "link").symlink_to(f"/proc/{held.pid}/ns/net")
+    paths = [path, f"/proc/{held.pid}/ns/net", str(tmp_path / "link")]
+    try:
+        for first in paths:
+            small.add(netns=first)
+            for second in (*paths, "/run/netns/none"):
+                assert refused(small.add, netns=second)[0] == UNAVAILABLE, (first, second)
+            small.delete()
+    finally:
+        held.kill()
+        held.wait()
+
+
+def test_del_and_gc_notice_a_reservation_that_was_edited_in_place(small: Ipam) -> None:
+    """The directory does not tell of it: DEL looks at the addresses of prevResult, GC at all files."""
+    before = small.good("ADD", "c1")
+    small.add("c2")
+    (small.folder / "10.7.0.2").write_text("c9\r\neth0\n")
+    small.check(before, "c9")
+    small.delete("c9", prevResult=before)
+    small.delete("c9", prevResult=before)
+    small.delete("c9", prevResult={"ips": "rubbish"})
+    small.delete("c1", prevResult=before)
+    assert small.reserved() == {"10.7.0.3": "c2\r\neth0"}
+    (small.folder / "10.7.0.3").write_text("c9\r\neth0\n")
+    small.delete("c1", prevResult=before)
+    small.delete("c2")
+    assert small.reserved() == {"10.7.0.3": "c9\r\neth0\n"}
+    small.collect(("c2", "eth0"))
+    assert small.reserved() == {}
+    assert [small.add(f"n{number}") for number in range(5)] == [[f"10.7.0.{host}/29"] for host in (4, 5, 6, 2, 3)]
+
+
 def test_nothing_is_taken_that_others_made(small: Ipam, boot: Any) -> None:
     """H-57: there is nothing known of it."""
     for number in range(2, 7):
@@ -311,7 +384,7 @@ def test_nothing_is_taken_that_others_made(small: Ipam, boot: Any) -> None:
     assert refused(small.add, "new")[0] == EXHAUSTED
 
 
-@pytest.mark.parametrize("note", [b"", b"1", b"2" + bytes(8) + b"/gone", b"1" + bytes(8) + b"/gone", b"1" + bytes(8)])
+@pytest.mark.parametrize("note", [b"", b"1", b"3" + bytes(8) + b"/gone", b"2" + bytes(8) + b"/gone", b"1" + bytes(8) + b"/gone", b"1" + bytes(8)])
 def test_nothing_is_taken_with_another_machine_s_note_or_none_that_we_understand(small: Ipam, boot: Any, note: bytes) -> None:
     """H-57: the directory may be shared between machines, or a copy."""
     fill(small, "/run/netns/gone")

@@ -150,7 +150,7 @@ def test_where_there_are_no_attributes_nothing_is_noted(tmp_path: Path, monkeypa
 def test_the_note_fits_an_inode_of_ext4() -> None:
     """64 bytes beside the name: with the path that container runtimes use."""
     path = "/var/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef"
-    assert len(sidecar.FORM) + 2 * sidecar.PART + len(path) == 64
+    assert len(sidecar.FORM) + sidecar.PART + 2 * sidecar.SHORT + len(path) == 64
 
 
 def test_an_add_that_is_to_stop_reserves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
