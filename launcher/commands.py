@@ -89,6 +89,10 @@ _LIKE_DOCKER: list[Argument] = [(("-i", "--interactive"), _SILENT), (("-t", "--t
 _COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})
 _REST: Argument = (("command",), {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"})
 _NETWORKS: Argument = (("networks",), {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"})
+_TAKEN: Argument = (
+    ("--force",),
+    {"metavar": "ID", "action": "append", "default": [], "help": "remove this container's attachments even if it may live, may be repeated"},
+)
 
 COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     "run": (
@@ -142,8 +146,8 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "gc": (
         "remove what no living container owns any more",
-        [_NETWORKS, (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"})],
-        ["cniwire gc --dry-run", "cniwire gc demo"],
+        [_NETWORKS, (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"}), _TAKEN],
+        ["cniwire gc --dry-run", "cniwire gc demo", "cniwire gc demo --force 4f2a8c"],
     ),
     "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
     "ls": ("list and draw what is wired", [_NETWORKS], ["cniwire ls", "cniwire ls demo --json"]),

@@ -59,15 +59,26 @@ def rules() -> Iterator[tuple[str, set[str]]]:
         yield "nft chains", chains
         listed = [f"{family} {text(found[TABLE])} {text(found[NAME])} {number}" for number, (family, found) in enumerate(dump(handle, GET_RULE))]
         yield "nft rules", set(listed)
-        elements = set()
-        for family, found in list(dump(handle, GET_SET)):
-            chosen = attribute(TABLE, found[TABLE]) + attribute(NAME, found[NAME])
-            for _, part in dump(handle, GET_ELEMENTS, family, chosen):
-                for _, element in attributes(part.get(ELEMENTS, b"")):
-                    values = dict(attributes(element))
-                    comment = text(values.get(COMMENT, b"")[2:])
-                    elements.add(f"{family} {text(found[TABLE])} {text(found[NAME])} {values.get(1, b'').hex()} {comment}")
-        yield "nft elements", elements
+        yield "nft elements", {f"{family} {table} {name} {key.hex()} {comment}" for family, table, name, key, comment in elements(handle)}
+
+
+def elements(handle: socket.socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
+    """Family, table, map or set, key and comment of each element; of one *table*'s, if it is named. Raises OSError."""
+    for family, found in list(dump(handle, GET_SET)):
+        own, name = text(found[TABLE]), text(found[NAME])
+        if table not in ("", own):
+            continue
+        chosen = attribute(TABLE, found[TABLE]) + attribute(NAME, found[NAME])
+        for _, part in dump(handle, GET_ELEMENTS, family, chosen):
+            for _, element in attributes(part.get(ELEMENTS, b"")):
+                values = dict(attributes(element))
+                yield family, own, name, values.get(1, b""), text(values.get(COMMENT, b"")[2:])
+
+
+def comments(table: str) -> Iterator[str]:
+    """The comments of the elements in a *table*, in every family. Raises OSError."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
+        yield from (comment for *_, comment in elements(handle, table) if comment)
 
 
 def dump(handle: socket.socket, kind: int, family: str = "", body: bytes = b"") -> Iterator[tuple[str, dict[int, Any]]]:

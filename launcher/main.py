@@ -77,7 +77,7 @@ def enter_lab(command: Sequence[str]) -> int:
 
 def perform(options: argparse.Namespace) -> int:
     """Make a session and run one of the commands in it."""
-    from launcher import containers, drawing, networks, signals, upkeep  # behind --help, which needs none of it
+    from launcher import collection, containers, drawing, networks, signals, upkeep  # behind --help, which needs none of it
     from launcher.cache import Cache
     from launcher.runtime import Runtime
     from launcher.terminal import Terminal
@@ -91,7 +91,7 @@ def perform(options: argparse.Namespace) -> int:
         "attach": containers.attach,
         "detach": containers.detach,
         "check": upkeep.check,
-        "gc": upkeep.gc,
+        "gc": collection.gc,
         "status": upkeep.status,
         "network": networks.network,
         "ls": drawing.ls,

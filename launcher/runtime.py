@@ -82,21 +82,24 @@ class Runtime:
             self._call("DEL", network, plugin, deadline, request, cached)
         self.cache.remove(network.name, request)
 
-    def gc(self, network: Network, valid: Iterable[tuple[str, str]], netns_gone: Iterable[tuple[str, str]] = ()) -> bool:
-        """GC: DEL for every cached attachment that is not in *valid*, then GC to each plugin from 1.1.0.
+    def gc(
+        self, network: Network, valid: Iterable[tuple[str, str]], netns_gone: Iterable[tuple[str, str]] = (), lost: Iterable[Request] = ()
+    ) -> bool:
+        """GC: DEL for every cached attachment that is not in *valid*, and for the *lost* ones, then GC to each plugin from 1.1.0.
 
         valid, netns_gone: (container ID, ifname); the latter get their DEL without a namespace, because their path may by now
-        lead to another one. False when the list has disableGC. Goes on after errors; raises them all as Several.
+        lead to another one. lost: what no cache knows of; DEL finds it by its owner, whatever the version.
+        False when the list has disableGC. Goes on after errors; raises them all as Several.
         """
         if network.disable_gc:
             return False
         valid, gone, failures = sorted(set(valid)), set(netns_gone), list[CNIError]()
-        for cached in self.cache.attachments():
-            if cached.network == network.name and cached.key not in valid:
-                try:
-                    self.delete(network, replace(cached.request, netns="") if cached.key in gone else cached.request)
-                except CNIError as error:
-                    failures.append(error)
+        stale = [cached for cached in self.cache.attachments() if cached.network == network.name and cached.key not in valid]
+        for request in [*(replace(cached.request, netns="") if cached.key in gone else cached.request for cached in stale), *lost]:
+            try:
+                self.delete(network, request)
+            except CNIError as error:
+                failures.append(error)
         if at_least(network.version, "1.1.0"):
             listed = [{"containerID": container_id, "ifname": ifname} for container_id, ifname in valid]
             extra = {"cni.dev/valid-attachments": listed, "cni.dev/attachments": listed}  # the latter: a former name

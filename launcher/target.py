@@ -4,16 +4,19 @@ Law: what cannot be proven gone counts as alive.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from launcher import identifiers, netns
+from core.attachment import digest
+from launcher import identifiers, netns, surroundings
 from launcher.cache import Cached
 from launcher.failures import PRIVILEGE, Failure, UsageFailure
 
+PROC = re.compile(r"/proc/\d+/")
 PROCESS_ID = re.compile(r"(?:pid|run)-(\d+)-(\d+)")  # container IDs that carry the process and its start time
 
 
@@ -106,12 +109,21 @@ def owner_gone(container_id: str) -> bool:
     return bool(match and start_time(int(match[1])) != int(match[2]))
 
 
+def is_older_than_pids(container_id: str) -> bool:
+    """Whether a container ID names a process that is older than process 1 of this pid namespace: its pid is another's here.
+
+    Where process 1 is the machine's own, it is of an earlier boot instead, and gone.
+    """
+    match = PROCESS_ID.fullmatch(container_id)
+    return bool(match and not surroundings.has_all_pids() and int(match[2]) < (start_time(1) or 0))
+
+
 def gone(cached: Cached) -> str:
     """Why a cached attachment's container is provably gone, "" when it lives or nobody can tell."""
     request = cached.request
     if owner_gone(request.container_id):
         return "its process has ended"
-    if request.netns and netns.identity(request.netns) is None and not _hidden(request.netns):
+    if request.netns and is_missing(request.netns):
         return f"{request.netns} is no namespace any more"
     return ""
 
@@ -121,6 +133,28 @@ def reachable(cached: Cached) -> str:
     request = cached.request
     reused = request.container_id.startswith("pid-") and owner_gone(request.container_id)
     return "" if reused or netns.identity(request.netns) is None else request.netns
+
+
+def noted(mark: bytes) -> tuple[bytes, bytes, str]:
+    """(machine, boot, namespace) of what our host-local notes on a reservation, the first two hashed or cut short; empty when it is no such note."""
+    form, machine, boot, path = mark[:1], mark[1:5], mark[5:9], os.fsdecode(mark[9:])
+    return (machine, boot, path) if form == b"1" and path.startswith("/") else (b"", b"", "")
+
+
+@functools.cache
+def here() -> tuple[bytes, bytes]:
+    """This machine and this boot, as they would be noted now; empty where they cannot be told."""
+    try:
+        with open("/etc/machine-id", "rb") as machine, open("/proc/sys/kernel/random/boot_id", "rb") as boot:
+            return digest(machine.read(64).strip())[:4], bytes.fromhex(boot.read(64).replace(b"-", b"").decode())[:4]
+    except (OSError, ValueError):
+        return b"", b""
+
+
+def is_missing(path: str) -> bool:
+    """Whether there is no namespace at *path* any more, although it can be looked for: its folder is here, or it is a process's."""
+    known_place = PROC.match(path) or os.path.isdir(os.path.dirname(path))
+    return bool(known_place) and netns.identity(path) is None and not _hidden(path)
 
 
 def _hidden(path: str) -> bool:

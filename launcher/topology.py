@@ -92,6 +92,8 @@ def dump(reader: Any) -> dict[str, dict[str, Any]]:
                 "mtu": message.get_attr("IFLA_MTU"),
                 "mac": message.get_attr("IFLA_ADDRESS") or "",
                 "master": message.get_attr("IFLA_MASTER"),
+                "alias": message.get_attr("IFLA_IFALIAS") or "",
+                "apart": message.get_attr("IFLA_LINK_NETNSID") is not None,  # its other end is in another namespace
                 "addresses": [],
             }
         for message in reader.get_addr():

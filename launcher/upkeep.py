@@ -1,4 +1,4 @@
-"""The commands that look after what is wired: check, gc, status."""
+"""The commands that look after what is wired: check, status."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -7,11 +7,10 @@ from typing import Any
 from rich.markup import escape
 
 from core.errors import CNIError
-from launcher import conflist, findings, netns, target
+from launcher import conflist, findings
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported
-from launcher.orphans import orphans
 from launcher.terminal import Stopwatch, described
 from launcher.wiring import Session, network_of, report_warnings
 
@@ -124,75 +123,3 @@ def listed(session: Session, references: Iterable[str]) -> list[tuple[str, Netwo
         except ConfigFailure as failure:
             pairs.append((reference, failure))
     return pairs
-
-
-def gc(session: Session, options: argparse.Namespace) -> int:
-    """Remove what is provably no longer alive: cached attachments, what plugins hold without a claim, namespaces of ended runs."""
-    failures: list[CNIError] = []
-    report = []
-    for network in gc_networks(session, options.networks, failures):
-        known = attached(session, network)
-        gone = [(cached, reason) for cached in known if (reason := target.gone(cached))]
-        stale = [cached.key for cached, _ in gone]
-        valid = [cached.key for cached in known if cached.key not in stale]
-        lost = orphans(network, [*valid, *stale])
-        report.append({"network": network.name, "valid": named(valid), "stale": named(stale), "orphans": lost})
-        word = "would remove" if options.dry_run else "removing"
-        for cached, reason in gone:
-            session.terminal.note(f"{word} {session.who(cached.request)} from {escape(network.name)}: {escape(reason)}")
-        for item in lost:
-            session.terminal.note(f"{word} {escape(session.abridged(item))}, which no attachment on {escape(network.name)} claims")
-        if not options.dry_run:
-            collect(session, network, valid, [cached.key for cached in known if not target.reachable(cached)], failures)
-    abandoned = [name for name in netns.names() if target.owner_gone(name)]
-    for name in abandoned:
-        session.terminal.note(f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended")
-        if not options.dry_run:
-            netns.remove(name)
-    return finish_with(session, failures, {"dryRun": options.dry_run, "networks": report, "namespaces": abandoned})
-
-
-def collect(
-    session: Session, network: Network, valid: list[tuple[str, str]], netns_gone: Iterable[tuple[str, str]], failures: list[CNIError]
-) -> None:
-    """GC of one network, reported."""
-    watch = Stopwatch()
-    try:
-        if session.runtime.gc(network, valid, netns_gone):
-            session.terminal.done(f"[bold]{escape(network.name)}[/] holds {len(valid)} live attachments and nothing else", watch.seconds)
-        else:
-            session.terminal.skipped(f"network {escape(network.name)} has disableGC")
-    except CNIError as error:
-        failures += getattr(error, "failures", [error])
-    report_warnings(session)
-
-
-def attached(session: Session, network: Network) -> list[Cached]:
-    """The cached attachments on a network."""
-    return [cached for cached in session.cache.attachments() if cached.network == network.name]
-
-
-def named(keys: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    """(container ID, ifname) pairs for --json."""
-    return [{"containerID": container_id, "ifname": ifname} for container_id, ifname in keys]
-
-
-def gc_networks(session: Session, references: list[str], failures: list[CNIError]) -> list[Network]:
-    """The named networks; or all that are configured, and those that only the cache still knows."""
-    chosen: dict[str, Network] = {}
-    try:
-        configured = listed(session, references)
-    except MissingDirectory:
-        configured = []  # the cache may know some all the same
-    for _, network in configured:
-        if isinstance(network, Network):
-            chosen.setdefault(network.name, network)
-        else:
-            failures.append(network)
-    for cached in session.cache.attachments() if not references else ():
-        if cached.network not in chosen:
-            try:
-                chosen[cached.network] = network_of(session, cached)
-            except CNIError as error:
-                failures.append(error)
-    return list(chosen.values())

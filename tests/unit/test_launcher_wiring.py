@@ -1,16 +1,13 @@
-"""Who gets what: interface names, ports, resolv.conf; orphans; what a person sees."""
+"""Who gets what: interface names, ports, resolv.conf; what a person sees."""
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from core.attachment import owner_text
 from core.errors import CNIError
-from launcher import orphans
 from launcher.answers import addresses
 from launcher.cache import Cached, Request
 from launcher.conflist import Network, parse_list
@@ -90,34 +87,6 @@ def test_an_attachment_is_described() -> None:
         "portMappings": [MAPPING],
         "result": {"ips": [{"address": "10.0.0.2/8"}]},
     }
-
-
-def test_reservations_of_nobody_are_orphans(tmp_path: Path) -> None:
-    """Files of every age; bookkeeping is no reservation."""
-    folder = tmp_path / "demo"
-    folder.mkdir()
-    files = {"10.0.0.2": "web\r\neth0", "10.0.0.3": "web\r\neth1", "10.0.0.4": "web", "10.0.0.5": "old\n", "10.0.0.6": "", "fd00::2": "x\r\neth0"}
-    for name, content in {**files, "lock": "", "last_reserved_ip.0": "10.0.0.6"}.items():
-        (folder / name).write_text(content)
-    (folder / "nested").mkdir()
-    demo = network("demo", ipam={"type": "host-local", "dataDir": str(tmp_path)})
-    assert orphans.orphans(demo, [("web", "eth0")]) == [
-        "address 10.0.0.3 reserved for web/eth1",
-        "address 10.0.0.5 reserved for old",
-        "address 10.0.0.6 reserved for nobody",
-        "address fd00::2 reserved for x/eth0",
-    ]
-    assert orphans.orphans(network("demo", ipam={"type": "other"}), []) == []
-    assert orphans.orphans(network("elsewhere", ipam={"type": "host-local", "dataDir": str(tmp_path)}), []) == []
-
-
-def test_interfaces_of_nobody_are_orphans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the owner in their alias."""
-    for name, alias in {"a": owner_text("demo", "web", "eth0"), "b": owner_text("demo", "old", "eth0"), "c": "other/x/eth0", "d": ""}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "ifalias").write_text(alias + "\n")
-    monkeypatch.setattr(orphans, "LINKS", str(tmp_path))
-    assert orphans.owned_interfaces("demo", {("web", "eth0")}) == [("b", "demo/old/eth0")]
 
 
 def shown(renderable: Any, width: int = 120) -> str:

@@ -1,0 +1,57 @@
+"""Where we run: whether pids and paths mean here what they meant to whoever wired the containers.
+
+Law: nothing is judged by a pid or a path that may be somebody else's.
+"""
+
+import os
+import time
+from functools import cache
+
+from launcher.failures import Failure
+
+INITIAL_PIDS = 0xEFFFFFFC  # inode of the machine's first pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h)
+OF_THE_MACHINE = "/proc/sys/net/core/netdev_max_backlog"  # a sysctl that the machine's own network namespace alone has
+MACHINE, HZ = "/proc/stat", 100  # ticks of /proc/PID/stat in a second (USER_HZ)
+HINT = "run it where the containers' runtime runs, from outside: `nsenter --target PID --mount --pid cniwire ...`, PID being the runtime's"
+
+
+def refuse_foreign() -> None:
+    """Raise Failure where pids or paths are not those of the containers' runtime, as in a pod with the host's network."""
+    reason = foreign()
+    if reason:
+        raise Failure(f"{reason}: what lives cannot be told from here, so nothing is removed", hint=HINT)
+
+
+def foreign() -> str:
+    """Why pids or paths mean something else here, "" when nothing says so."""
+    try:
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return "/proc is that of another pid namespace"
+        all_pids = has_all_pids()
+    except OSError as error:
+        return f"/proc cannot be read ({error.strerror})"
+    try:
+        if not os.path.samefile("/proc/1/ns/mnt", "/proc/self/ns/mnt"):
+            return "this mount namespace is not the one of process 1, so paths may lead elsewhere"
+    except OSError as error:
+        return f"the mount namespace of process 1 cannot be seen ({error.strerror})"
+    if not all_pids and os.path.exists(OF_THE_MACHINE):
+        return "the network is the machine's own, the pid namespace is not"
+    return ""
+
+
+def has_all_pids() -> bool:
+    """Whether this is the machine's first pid namespace, in which every process has a number."""
+    return os.stat("/proc/self/ns/pid").st_ino == INITIAL_PIDS
+
+
+@cache
+def pids_began() -> float:
+    """When the numbers of processes began to mean what they mean here, in seconds since the epoch.
+
+    That is the start of the machine or, in a pid namespace below the first, that of its process 1. Whoever noted a pid before lived in another one.
+    """
+    with open("/proc/1/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    up = ticks / HZ if not has_all_pids() else 0.0
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + up

@@ -1,0 +1,153 @@
+"""What the host holds of a network's attachments beside every cache: interfaces, nft elements, reservations; each tells its owner.
+
+Read from the kernel and from host-local's files as they are, whoever wrote them.
+"""
+
+import contextlib
+import ipaddress
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from core.attachment import network_prefix, owner_text
+from launcher import inventory, topology
+from launcher.conflist import Network
+
+DATA_DIR = "/var/lib/cni/networks"
+MARK = "user.cniwire"  # the extended attribute in which our host-local notes machine, boot and namespace
+CONTENT_LIMIT = 4096  # bytes of a reservation
+OWNER = re.compile(r"([A-Za-z0-9_.-]+)(?:\r\n(\S+))?")  # containerID CR LF ifname, or the container ID alone
+
+
+@dataclass(frozen=True)
+class Link:
+    """An interface of the host. apart: its other end is in another namespace."""
+
+    name: str
+    kind: str
+    alias: str
+    mac: str
+    master: str
+    apart: bool
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A file of host-local: the address that it is named by, what our plugin noted on it, and its age in seconds."""
+
+    address: str
+    path: str
+    mark: bytes = b""
+    age: float = 0.0
+
+
+@dataclass
+class Trace:
+    """All that is there of one owner. comments: of nft elements, the owner with what may stand behind it."""
+
+    container_id: str
+    ifname: str
+    links: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    reservations: list[Reservation] = field(default_factory=list)
+
+    @property
+    def things(self) -> str:
+        """In a person's words: `interface veth1, address 10.0.0.2, 3 nft elements`."""
+        many = f"{len(self.comments)} nft element{'s' * (len(self.comments) > 1)}"
+        named = [f"interface {name}" for name in self.links] + [f"address {found.address}" for found in self.reservations]
+        return ", ".join(named + [many] * bool(self.comments))
+
+
+def links() -> dict[str, Link]:
+    """The host's interfaces by name; none when they cannot be read."""
+    keys = [each.name for each in fields(Link)]
+    return {name: Link(**{key: values[key] for key in keys}) for name, values in topology.links("").items()}
+
+
+def traces(network: Network, host_links: Iterable[Link], comments: Iterable[str] = ()) -> dict[str, Trace]:
+    """What there is on *network*, by owner text."""
+    found: dict[str, Trace] = {}
+    for link in host_links:
+        if trace := of_owner(found, network.name, link.alias):
+            trace.links.append(link.name)
+    for comment in comments:
+        if trace := of_owner(found, network.name, comment.partition(" ")[0]):
+            trace.comments.append(comment)
+    for plugin in network.plugins:
+        for (container_id, ifname), reservation in reservations(network.name, plugin):
+            owner = owner_text(network.name, container_id, ifname)
+            trace = found.setdefault(owner, Trace(container_id, ifname))
+            trace.container_id = container_id  # whole, where others have a hash of it
+            trace.reservations.append(reservation)
+    return found
+
+
+def of_owner(found: dict[str, Trace], network: str, owner: str) -> Trace | None:
+    """The trace of an owner text, which is begun if need be; None when it is of another network, or no owner at all."""
+    parts = owner.split("/")
+    if not owner.startswith(network_prefix(network)) or len(parts) != 3 or not all(parts):
+        return None
+    return found.setdefault(owner, Trace(parts[1], parts[2]))
+
+
+def elements() -> list[str]:
+    """The comments of the elements in our nft tables; none where there is no nftables, or we may not look."""
+    try:
+        return list(inventory.comments("cniwire"))
+    except OSError:
+        return []
+
+
+def reservations(network: str, plugin: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Reservation]]:
+    """Yield the owner (container ID, ifname) and the file of each address that host-local keeps for a network.
+
+    ifname is "" in files of old releases; both are "" in one that a crash has torn. What names nobody in another way is somebody's purpose.
+    """
+    folder = directory(network, plugin)
+    for name in sorted(names_in(folder)) if folder else ():
+        path = os.path.join(folder, name)
+        with contextlib.suppress(ValueError, OSError):  # no address, or gone meanwhile, or no regular file
+            address = str(ipaddress.ip_address(name))
+            text, age = contents(path)
+            owner = OWNER.fullmatch(text)
+            if owner or not text.strip("\0"):
+                yield (owner[1], owner[2] or "") if owner else ("", ""), Reservation(address, path, mark_of(path), age)
+
+
+def directory(network: str, plugin: Mapping[str, Any]) -> str:
+    """Where host-local keeps a network's addresses, "" if the plugin uses another IPAM."""
+    ipam = plugin.get("ipam")
+    if not isinstance(ipam, dict) or ipam.get("type") != "host-local":
+        return ""
+    return os.path.join(str(ipam.get("dataDir") or DATA_DIR), network)
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of what is in a folder; none when it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except (OSError, ValueError):
+        return []
+
+
+def contents(path: str) -> tuple[str, float]:
+    """The trimmed text of a reservation, and its age in seconds. Raises OSError when it is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(None, "no regular file")
+        return file.read(CONTENT_LIMIT).decode(errors="surrogateescape").strip(), time.time() - status.st_mtime
+
+
+def mark_of(path: str) -> bytes:
+    """What our host-local noted on a reservation, b"" when it is another's."""
+    try:
+        return os.getxattr(path, MARK, follow_symlinks=False)
+    except OSError:
+        return b""
