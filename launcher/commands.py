@@ -4,7 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from launcher import ports
+from core.plan import mac_parse, mac_text
+from launcher import ports, wishes
 from launcher.failures import Failure
 
 NETWORK = "name of a network in the configuration directory, or a .conflist file; several with commas between"
@@ -39,6 +40,22 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def container_address(text: str) -> str:
+    """An address for a container. Raises argparse.ArgumentTypeError."""
+    try:
+        return wishes.address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def mac(text: str) -> str:
+    """The MAC of one interface. Raises argparse.ArgumentTypeError."""
+    try:
+        return mac_text(mac_parse(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def values(text: str) -> dict[str, Any]:
     """A JSON object of values by capability. Raises argparse.ArgumentTypeError."""
     try:
@@ -67,7 +84,7 @@ _PUBLISH: Argument = (
         "type": mapping,
         "action": "append",
         "default": [],
-        "help": "[hostIP:]8080:80[/udp], [hostIP:]8000-8009:80-89",
+        "help": "[hostIP:]8080:80[/udp], [hostIP:]8000-8009:80-89; without a host port (80, hostIP::80) a free one is chosen",
     },
 )
 _ARG: Argument = (
@@ -83,7 +100,12 @@ _CAPABILITY: Argument = (
         "help": 'runtimeConfig by capability, such as \'{"mac": "02:00:00:00:00:01"}\'',
     },
 )
-_WISHES = [_IFNAME, _PUBLISH, _ARG, _CAPABILITY]
+_IP: Argument = (
+    ("--ip",),
+    {"metavar": "ADDRESS", "type": container_address, "action": "append", "default": [], "help": "address for the container, one of each family"},
+)
+_MAC: Argument = (("--mac",), {"metavar": "MAC", "type": mac, "default": None, "help": "MAC for the container's interface"})
+_WISHES = [_IFNAME, _PUBLISH, _IP, _MAC, _ARG, _CAPABILITY]
 _SILENT: dict[str, Any] = {"action": "store_true", "help": argparse.SUPPRESS}
 _LIKE_DOCKER: list[Argument] = [(("-i", "--interactive"), _SILENT), (("-t", "--tty"), _SILENT), (("-d", "--detach"), _SILENT)]
 _COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})

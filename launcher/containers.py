@@ -14,19 +14,18 @@ from rich.markup import escape
 from core.errors import CNIError
 from launcher import netns, signals, target
 from launcher.cache import Cached, Request
-from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN, Failure, Interrupted, Several
+from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN, Failure, Interrupted, Several, UsageFailure
 from launcher.target import Target
 from launcher.wiring import (
     Session,
-    Wishes,
     connect,
     disconnect,
     document,
     interface_names,
     networks,
-    requests,
     resolv_conf,
 )
+from launcher.wishes import Wishes, requests
 
 PR_SET_PDEATHSIG = 1
 
@@ -36,9 +35,9 @@ def run(session: Session, options: argparse.Namespace) -> int:
     name = options.name or target.own_id()
     command = options.command or [os.environ.get("SHELL") or "/bin/sh"]
     try:
-        chosen = networks(session, options.network)
+        chosen, wanted = networks(session, options.network), wishes(options)
         with namespace(session, name) as place:
-            attached = connect(session, requests(chosen, place, wishes(options)))
+            attached = connect(session, requests(chosen, place, wanted), wanted)
             return signals.wait_for(spawn(place.netns, command, resolv_conf(attached)))
     except Interrupted as stop:
         return 128 + stop.number
@@ -108,12 +107,14 @@ def become(path: str, command: Sequence[str], dns: str) -> int:
 
 def up(session: Session, options: argparse.Namespace) -> int:
     """Make named namespaces that stay, and wire each."""
-    chosen, attached = networks(session, options.network), []
+    chosen, attached, wanted = networks(session, options.network), [], wishes(options)
+    if len(options.names) > 1 and (wanted.addresses or wanted.mac):
+        raise UsageFailure("--ip and --mac are for a single container", hint="make the containers one after the other")
     for name in options.names:
         forget_gone(session, name)
         place = Target(name, netns.create(name))
         try:
-            attached += connect(session, requests(chosen, place, wishes(options)))
+            attached += connect(session, requests(chosen, place, wanted), wanted)
         except BaseException:
             netns.remove(name)
             raise
@@ -156,7 +157,8 @@ def attach(session: Session, options: argparse.Namespace) -> int:
     chosen = networks(session, options.network)
     place = target.resolve(options.target, options.id, session.cache.attachments)
     taken = [] if options.ifname else interface_names(place.netns)
-    attached = connect(session, requests(chosen, place, wishes(options), taken))
+    wanted = wishes(options)
+    attached = connect(session, requests(chosen, place, wanted, taken), wanted)
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
     return 0
 
@@ -188,7 +190,7 @@ def belongs(cached: Cached, container_id: str, text: str) -> bool:
 
 def wishes(options: argparse.Namespace) -> Wishes:
     """What the command line asks for."""
-    return Wishes(options.ifname, tuple(options.publish), tuple(options.arg), options.capability)
+    return Wishes(options.ifname, tuple(options.publish), tuple(options.arg), options.capability, tuple(options.ip), options.mac or "")
 
 
 def finish(session: Session, failures: list[CNIError], outcome: object) -> int:

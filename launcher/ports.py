@@ -1,4 +1,4 @@
-"""Published ports: `[hostIP:]hostPort[-hostPort]:containerPort[-containerPort][/protocol]` to the capability portMappings."""
+"""Published ports: `[[hostIP:][hostPort[-hostPort]]:]containerPort[-containerPort][/protocol]` to the capability portMappings."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -6,24 +6,23 @@ from typing import Any
 
 from launcher.failures import UsageFailure
 
+CHOSEN = 0  # as host port: to be chosen before anybody sees it
 PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 def parse(text: str) -> dict[str, Any]:
     """One mapping: hostPort, containerPort, protocol, and hostIP and range (number of ports) where given.
 
-    An IPv6 host address stands in brackets. Raises UsageFailure.
+    An IPv6 host address stands in brackets. Without a host port it is CHOSEN. Raises UsageFailure.
     """
     rest, slash, protocol = text.rpartition("/")
     rest, protocol = (rest, protocol) if slash else (text, "tcp")
-    front, colon, container = rest.rpartition(":")
+    front, _, container = rest.rpartition(":")
     host_ip, _, host = front.rpartition(":")
-    if not colon:
-        raise wrong(text, "a host port and a container port with a colon between them")
     if protocol not in PROTOCOLS:
         raise wrong(text, f"one of {', '.join(PROTOCOLS)} behind the slash")
-    first, count = span(text, host)
     container_first, container_count = span(text, container)
+    first, count = span(text, host) if host else (CHOSEN, container_count)
     if count != container_count:
         raise wrong(text, f"two ranges of equal length (they have {count} and {container_count} ports)")
     mapping: dict[str, Any] = {"hostPort": first, "containerPort": container_first, "protocol": protocol}
@@ -56,7 +55,7 @@ def address(text: str, part: str) -> str:
 
 def wrong(text: str, want: str) -> UsageFailure:
     """The failure for a mapping that cannot be read."""
-    return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
+    return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
 
 
 def shown(mapping: Mapping[str, Any]) -> str:

@@ -3,21 +3,24 @@
 Law: what one call wired is unwired by that call if any part of it fails; what was there before stays.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from rich.markup import escape
 
-from core.errors import CNIError
-from launcher import answers, conflist, identifiers, netns, ports, signals
+from core.errors import PORT_TAKEN, CNIError
+from launcher import answers, conflist, host_ports, identifiers, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
-from launcher.failures import PRIVILEGE, ConfigFailure, Failure, UsageFailure
+from launcher.failures import PRIVILEGE, Failure, UsageFailure
 from launcher.runtime import Runtime
-from launcher.target import Target, gone, reachable
+from launcher.target import gone, reachable
 from launcher.terminal import Stopwatch, Terminal
+from launcher.wishes import Wishes, verify
+
+PORT_TRIES = 10
 
 
 @dataclass
@@ -63,16 +66,6 @@ class Session:
         return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the command line asks for beyond networks and target."""
-
-    ifname: str = ""  # "": eth0 and so on
-    mappings: tuple[Mapping[str, Any], ...] = ()
-    args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] | None = None
-
-
 def networks(session: Session, references: str) -> list[Network]:
     """The networks of a comma-separated list of names and files. Raises Failure."""
     chosen = [conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference]
@@ -81,47 +74,44 @@ def networks(session: Session, references: str) -> list[Network]:
     return chosen
 
 
-def requests(chosen: Sequence[Network], target: Target, wishes: Wishes, taken: Iterable[str] = ()) -> list[tuple[Network, Request]]:
-    """One request per network: interface names eth0, eth1... that are not *taken*; ports go to the first network that can.
-
-    Raises Failure when a wish cannot be passed to any plugin.
-    """
-    if wishes.ifname and len(chosen) > 1:
-        raise UsageFailure("--ifname goes with a single network", hint="several networks get eth0, eth1 and so on")
-    free = (name for number in range(len(chosen) + len(list(taken)) + 1) if (name := f"eth{number}") not in set(taken))
-    pairs, wanted = [], dict(wishes.capability_args or {})
-    if wishes.mappings:
-        wanted["portMappings"] = [dict(mapping) for mapping in wishes.mappings]
-    for network in chosen:
-        passed = {key: wanted.pop(key) for key in sorted(network.capabilities & set(wanted))}
-        pairs.append((network, Request(target.container_id, wishes.ifname or next(free), target.netns, wishes.args, passed)))
-    if wanted:
-        keys, names = ", ".join(sorted(wanted)), ", ".join(network.name for network in chosen)
-        hint = 'give the plugin that should get it "capabilities": {"' + min(wanted) + '": true}'
-        raise ConfigFailure(f"network {names}: no plugin declares the capability {keys}, so nobody would get its value", hint=hint)
-    return pairs
-
-
-def connect(session: Session, pairs: Iterable[tuple[Network, Request]]) -> list[Cached]:
+def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: Wishes) -> list[Cached]:
     """ADD each request; if one fails or a signal comes, DEL it and those before it. Returns what was attached."""
-    done: list[tuple[Network, Request]] = []
+    begun: list[tuple[Network, Request]] = []
     attached = []
     try:
         for network, request in pairs:
             refuse_second(session, network, request)
-            done.append((network, request))
             watch = Stopwatch()
-            outcome = session.runtime.add(network, request)
-            attached.append(Cached(network.name, request, b"", outcome))
-            session.terminal.done(summary(attached[-1], session.who(request)), watch.seconds)
+            wanted, outcome = add(session, network, request, begun)
+            verify(wishes, wanted, outcome)
+            attached.append(Cached(network.name, wanted, b"", outcome))
+            session.terminal.done(summary(attached[-1], session.who(wanted)), watch.seconds)
             report_warnings(session)
     except BaseException:
         session.terminal.settle()
         with signals.held():
-            for network, request in reversed(done):
+            for network, request in reversed(begun):
                 quietly_delete(session, network, request)
         raise
     return attached
+
+
+def add(session: Session, network: Network, request: Request, begun: list[tuple[Network, Request]]) -> tuple[Request, dict[str, Any]]:
+    """ADD, and the request as it was in the end: a host port that is left to us is chosen again if somebody was faster.
+
+    *begun* is added to before anything is done.
+    """
+    refused: list[Request] = []
+    while True:
+        wanted = host_ports.chosen(request, session.cache.attachments, refused)
+        begun.append((network, wanted))
+        try:
+            return wanted, session.runtime.add(network, wanted)
+        except CNIError as error:
+            if error.code != PORT_TAKEN or wanted is request or len(refused) == PORT_TRIES:
+                raise
+            session.runtime.delete(network, wanted)
+            refused.append(begun.pop()[1])
 
 
 def refuse_second(session: Session, network: Network, request: Request) -> None:

@@ -103,7 +103,11 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("completion tcsh", "cniwire completion: want one of bash, zsh, fish, found tcsh"),
         ("completion bash zsh", "'zsh' is one word too many"),
         ("up demo a --arg", "cniwire up: --arg: expected one argument"),
-        ("up demo a -p 80", "want a host port and a container port"),
+        ("up demo a -p http", "ports from 1 to 65535 instead of 'http'"),
+        ("up demo a --mac 01:00:00:00:00:01", "cniwire up: --mac: invalid MAC"),
+        ("up demo a --mac x", "cniwire up: --mac: invalid MAC"),
+        ("up demo a --ip 10.0.0.300", "cniwire up: --ip: "),
+        ("up demo a --ip 224.0.0.1", "is no address for a container"),
         ("up demo a --arg x", "want KEY=VALUE"),
         ("up demo a --arg x=1;y=2", "want KEY=VALUE"),
         ("up demo a --capability [1]", "want a JSON object"),
@@ -119,7 +123,7 @@ def test_a_line_that_makes_no_sense_ends_with_2(capsys: pytest.CaptureFixture[st
 
 
 def test_usage_errors_are_a_line_and_a_pointer(capsys: pytest.CaptureFixture[str]) -> None:
-    for line in ("fly", "run", "up demo", "ls --js", "up demo a -p 80"):
+    for line in ("fly", "run", "up demo", "ls --js", "up demo a -p http"):
         text = refused(capsys, *line.split())
         first, pointer = text.splitlines()
         assert (first.startswith("cniwire"), pointer.startswith("  → ")) == (True, True)

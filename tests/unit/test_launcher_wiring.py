@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from launcher.drawing import draw
 from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
 from launcher.target import Target
 from launcher.terminal import Terminal
-from launcher.wiring import Wishes, document, requests, resolv_conf, summary
+from launcher.wiring import document, resolv_conf, summary
+from launcher.wishes import Wishes, requests, verify
 
 PLACE = Target("web", "/run/netns/web")
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
@@ -29,8 +31,8 @@ def network(name: str, *capabilities: str, **plugin: Any) -> Network:
 def test_each_network_gets_the_next_interface() -> None:
     pairs = requests([network("a"), network("b")], PLACE, Wishes(args=(("K", "V"),)))
     assert [request for _, request in pairs] == [
-        Request("web", "eth0", "/run/netns/web", (("K", "V"),), {}),
-        Request("web", "eth1", "/run/netns/web", (("K", "V"),), {}),
+        Request("web", "eth0", "/run/netns/web", (("IgnoreUnknown", "1"), ("K", "V")), {}),
+        Request("web", "eth1", "/run/netns/web", (("IgnoreUnknown", "1"), ("K", "V")), {}),
     ]
 
 
@@ -56,6 +58,54 @@ def test_what_no_plugin_would_get_is_an_error() -> None:
     with pytest.raises(ConfigFailure, match="network a, b: no plugin declares the capability mac, so nobody would get its value") as caught:
         requests([network("a", "ips"), network("b")], PLACE, Wishes(capability_args={"mac": "02::", "ips": []}))
     assert caught.value.hint == 'give the plugin that should get it "capabilities": {"mac": true}'
+
+
+def test_unknown_keys_are_to_be_ignored_unless_somebody_says_otherwise() -> None:
+    """R-1: as runtimes do, because CNI_ARGS goes to every plugin of the chain."""
+    assert requests([network("a")], PLACE, Wishes())[0][1].args == ()
+    given = (("IgnoreUnknown", "0"), ("K", "V"))
+    assert requests([network("a")], PLACE, Wishes(args=given))[0][1].args == given
+
+
+def test_address_and_mac_go_where_they_are_understood() -> None:
+    """By the capability that a plugin declares, else in CNI_ARGS."""
+    wishes = Wishes(addresses=("10.0.0.9",), mac="02:00:00:00:00:01")
+    ((_, plain),) = requests([network("a")], PLACE, wishes)
+    assert (plain.args, plain.capability_args) == ((("IgnoreUnknown", "1"), ("IP", "10.0.0.9"), ("MAC", "02:00:00:00:00:01")), {})
+    ((_, declared),) = requests([network("a", "ips", "mac")], PLACE, replace(wishes, addresses=("10.0.0.9", "fd00::9/64")))
+    assert (declared.args, declared.capability_args) == ((), {"ips": ["10.0.0.9", "fd00::9/64"], "mac": "02:00:00:00:00:01"})
+
+
+@pytest.mark.parametrize(
+    ("wishes", "capabilities", "complaint"),
+    [
+        (Wishes(addresses=("10.0.0.9", "fd00::9")), (), "takes a single --ip"),
+        (Wishes(addresses=("10.0.0.9",), args=(("IP", "10.0.0.8"),)), (), "--ip is given by --capability or --arg as well"),
+        (Wishes(mac="02::", capability_args={"mac": "04::"}), ("mac",), "--mac is given by --capability or --arg as well"),
+    ],
+)
+def test_a_wish_that_cannot_be_passed_on_is_refused(wishes: Wishes, capabilities: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(UsageFailure, match=complaint):
+        requests([network("a", *capabilities)], PLACE, wishes)
+
+
+@pytest.mark.parametrize("wishes", [Wishes(addresses=("10.0.0.9",)), Wishes(mac="02:00:00:00:00:01")])
+def test_address_and_mac_are_for_one_network(wishes: Wishes) -> None:
+    with pytest.raises(UsageFailure, match="goes with a single network"):
+        requests([network("a"), network("b")], PLACE, wishes)
+
+
+def test_what_was_asked_for_must_be_in_the_result() -> None:
+    """Whatever else is in it, and however it is written."""
+    request = Request("web", "eth0")
+    outcome = {"ips": [{"address": "10.0.0.9/24"}], "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:0A", "sandbox": "x"}, 7]}
+    verify(Wishes(addresses=("10.0.0.9/16",), mac="02:00:00:00:00:0a"), request, outcome)
+    with pytest.raises(Failure, match=r"--ip 10.0.0.8: no plugin gave it; eth0 got 10.0.0.9"):
+        verify(Wishes(addresses=("10.0.0.8",)), request, outcome)
+    with pytest.raises(Failure, match=r"--mac 02:00:00:00:00:0b: no plugin gave it; eth0 got 02:00:00:00:00:0a"):
+        verify(Wishes(mac="02:00:00:00:00:0b"), request, outcome)
+    with pytest.raises(Failure, match="eth0 got no address"):
+        verify(Wishes(addresses=("10.0.0.8",)), request, {})
 
 
 def cached(outcome: dict[str, Any], **capability_args: Any) -> Cached:
