@@ -104,7 +104,7 @@ def _in_process(module: str, environ: Mapping[str, str], request: Request) -> tu
     from core.protocol import respond  # late: protocol knows nothing of delegation, and is loaded already
 
     __import__(module)  # the importlib package would cost another two modules
-    return respond(sys.modules[module], environ, lambda: request.stdin)
+    return respond(sys.modules[module], environ, lambda: request.stdin, delegator=request)
 
 
 def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[int, bytes, bytes]:

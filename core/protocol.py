@@ -53,6 +53,8 @@ class Request(Record):
 
     plugin: our own name; version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
     siblings: our own executables by name -> module, for IPAM in process; kernel: opens a kernel, None for the real one.
+    delegator: the call that this one serves in process; held: descriptors that are kept open until this call is over;
+    there: tells whether the attachment is there by now, None where nobody has looked.
     """
 
     plugin: str
@@ -65,6 +67,9 @@ class Request(Record):
     environ: Mapping[str, str]
     siblings: Mapping[str, str]
     kernel: Callable[[str], Any] | None
+    delegator: Request | None
+    held: list[int]
+    there: Callable[[], bool] | None = None
 
 
 def respond(
@@ -73,6 +78,7 @@ def respond(
     read_stdin: Callable[[], bytes],
     siblings: Mapping[str, str] | None = None,
     kernel: Callable[[str], Any] | None = None,
+    delegator: Request | None = None,
 ) -> tuple[int, bytes]:
     """Answer one call of *plugin*.
 
@@ -80,6 +86,7 @@ def respond(
     Returns (exit code, what belongs on standard output).
     """
     wanted = version.NEWEST
+    held: list[int] = []
     try:
         command = environ.get("CNI_COMMAND", "")
         _check_environment(command, environ)
@@ -96,13 +103,16 @@ def respond(
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             environ = _foreign(command, environ)
-        request = _request(plugin.NAME, command, config, wanted, environ, stdin, siblings or {}, kernel)
+        request = _request(plugin.NAME, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held)
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
         if command != "ADD" or result is None:
             return 0, b""
         return 0, render(render_result(result, wanted), indent=4).encode()
     except BaseException as error:
         return 1, _failure(wanted, error, environ)
+    finally:
+        for descriptor in held:
+            system.close(descriptor)
 
 
 def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> bytes:
@@ -163,6 +173,8 @@ def _request(
     stdin: bytes,
     siblings: Mapping[str, str],
     kernel: Callable[[str], Any] | None,
+    delegator: Request | None,
+    held: list[int],
 ) -> Request:
     attachment = Attachment(
         config.text("name"),
@@ -170,7 +182,7 @@ def _request(
         environ.get(IFNAME, ""),
         environ.get(NETNS, ""),
     )
-    return Request(plugin, command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel)
+    return Request(plugin, command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel, delegator, held)
 
 
 def _check_environment(command: str, environ: Mapping[str, str]) -> None:

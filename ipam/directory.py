@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from errno import EBADMSG, EIO, ELOOP, ENOTDIR, EUCLEAN
+from fcntl import LOCK_EX, LOCK_NB, flock
 
 from core import system
 from core.errors import STORE_FAILED, CNIError
@@ -10,7 +11,7 @@ from ipam import reservation, sidecar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
@@ -68,16 +69,16 @@ class Directory:
         finally:
             system.close(descriptor)
 
-    def publish(self, names: list[str], content: bytes, boot: bytes, netns: str) -> None:
+    def publish(self, names: list[str], content: bytes, boot: bytes, netns: str, held: list[int] | None = None) -> None:
         """Make one file of several *names*: complete and on disk, or not at all.
 
         Written under a name of our own, synced, then linked: link(2) never replaces what is there.
-        Raises FileExistsError when a name is taken.
+        held: gets the descriptor of the file, locked; None where nobody would keep it. Raises FileExistsError when a name is taken.
         """
         made = [NEW]
         self.unlink(NEW)
         try:
-            self._write_new(content, boot, netns)
+            self._write_new(content, boot, netns, held)
             for name in names:
                 system.link(NEW, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
                 made.append(name)
@@ -88,15 +89,22 @@ class Directory:
                 self.try_unlink(name)
             raise
 
-    def _write_new(self, content: bytes, boot: bytes, netns: str) -> None:
+    def _write_new(self, content: bytes, boot: bytes, netns: str, held: list[int] | None) -> None:
         descriptor = system.open(NEW, system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
         try:
             while content:
                 content = content[system.write(descriptor, content) :]
-            sidecar.attach(descriptor, boot, netns)
+            if held is not None:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+            sidecar.attach(descriptor, boot, netns, sidecar.FORM if held is None else sidecar.HELD)
             system.fsync(descriptor)
-        finally:
+        except BaseException:
             system.close(descriptor)
+            raise
+        if held is None:
+            system.close(descriptor)
+        else:
+            held.append(descriptor)
 
     def unlink(self, name: str) -> None:
         """Remove a file; that there is none is success."""
@@ -113,14 +121,14 @@ class Directory:
             return error
         return None
 
-    def is_dead(self, name: str, boot: bytes, heir: str = "") -> bool:
-        """Whether a reservation's attachment cannot be alive any more; heir: see sidecar.is_dead."""
+    def tells(self, name: str, what: Callable[[int], bool]) -> bool:
+        """What is to be told of a file by its descriptor; False where it cannot be opened."""
         try:
             descriptor = system.open(name, READ, dir_fd=self.descriptor)
         except OSError:
             return False
         try:
-            return sidecar.is_dead(descriptor, boot, heir)
+            return what(descriptor)
         finally:
             system.close(descriptor)
 

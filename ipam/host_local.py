@@ -61,7 +61,8 @@ def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
         chosen = _choose(store, request, want)
         deadline.check()  # the last moment at which there is nothing to undo
         try:
-            store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)})
+            held = request.delegator.held if request.delegator else None
+            store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)}, held)
         except FileExistsError as error:
             if attempt + 1 == TRIES:
                 raise CNIError(errors.TRY_AGAIN_LATER, f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock") from None
@@ -104,10 +105,16 @@ def _granted(store: Store, request: Request, one: RangeSet, wish: bytes, number:
 
 
 def _reclaimed(store: Store, request: Request, packed: bytes, content: bytes) -> bool:
-    """Take an address from a holder that cannot be alive; the attachment itself may be what a killed ADD has left."""
+    """Take an address from a holder that cannot be alive; the attachment itself may be what a killed ADD has left.
+
+    A plugin of ours that makes interfaces looks again whether it is there. Then, if the ADD that reserved the address is over, nobody needs it.
+    """
     attachment = request.attachment
     own = content == reservation.contents(attachment.container_id, attachment.ifname)[0]
-    if not store.is_dead(packed, content, attachment.netns if own else ""):
+    dead = store.is_dead(packed, content, attachment.netns if own else "")
+    if own and request.delegator and request.delegator.there:
+        dead = (dead or store.is_abandoned(packed)) and not request.delegator.there()
+    if not dead:
         return False
     from ipam.exhaustion import reclaim  # late: rare
 
@@ -147,6 +154,10 @@ def delete(request: Request) -> None:
             held = [(packed, content) for packed in found] or store.holding(request.attachment, _previous(request))
             failures = store.release(held)
             failures += store.unreadable[:1]  # it may be the attachment's
+        if not (held or failures or "prevResult" in request.config):
+            from ipam import edited  # late: there is nothing to free, as a rule because DEL is repeated
+
+            failures = edited.release(path, request.attachment)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

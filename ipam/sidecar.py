@@ -6,11 +6,14 @@ without it (made by the Go plugin, or on a file system that has no attributes) a
 
 from __future__ import annotations
 
+from fcntl import LOCK_EX, LOCK_NB, flock
+
 from core import system
 from core.attachment import digest
 
 ATTRIBUTE = "user.cniwire"
 FORM, OLD_FORM = b"2", b"1"  # the old one has PART bytes of the boot and knows no namespace
+HELD = b"3"  # as FORM, on a file that its ADD keeps locked until all of the attachment is made
 PART = 4  # bytes kept of the machine's hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
 SHORT = 2  # bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
 UNKNOWN = bytes(SHORT)  # of a namespace that cannot be looked at
@@ -67,13 +70,13 @@ def _namespace(path: str, mounted: bool | None = None) -> bytes:
     return bytes([hashed[0] & 0xFC | 2 | mounted, hashed[1]])
 
 
-def attach(descriptor: int, boot: bytes, netns: str) -> None:
+def attach(descriptor: int, boot: bytes, netns: str, form: bytes = FORM) -> None:
     """Note the boot and the namespace on a reservation file. Where that is not possible, nothing is lost but a later reclaim."""
     machine = _machine()
     if not (boot and machine and netns.startswith("/")):
         return
     try:
-        system.setxattr(descriptor, ATTRIBUTE, FORM + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns))
+        system.setxattr(descriptor, ATTRIBUTE, form + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns))
     except OSError:
         pass
 
@@ -90,12 +93,12 @@ def is_dead(descriptor: int, boot: bytes, heir: str = "") -> bool:
     except OSError:
         return False
     form, machine, then, netns = value[:1], value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
-    if not (boot and form in (FORM, OLD_FORM) and machine == _machine() and netns[:1] == b"/"):
+    if not (boot and form in (FORM, HELD, OLD_FORM) and machine == _machine() and netns[:1] == b"/"):
         return False
-    kept = SHORT if form == FORM else PART
+    kept = PART if form == OLD_FORM else SHORT
     if then[:kept] != boot[:kept]:
         return True
-    return form == FORM and bool(heir) and _was_left(then[SHORT:], system.decoded(netns), heir)
+    return form != OLD_FORM and bool(heir) and _was_left(then[SHORT:], system.decoded(netns), heir)
 
 
 def _was_left(noted: bytes, path: str, heir: str) -> bool:
@@ -104,3 +107,14 @@ def _was_left(noted: bytes, path: str, heir: str) -> bool:
         return False
     mounted = bool(noted[0] & 1)
     return _namespace(path, mounted) not in (noted, UNKNOWN) and _namespace(heir, mounted) not in (noted, UNKNOWN, b"")
+
+
+def is_abandoned(descriptor: int) -> bool:
+    """Whether the ADD that reserved an address was one in process, and is over: it would have the file locked."""
+    try:
+        if system.getxattr(descriptor, ATTRIBUTE)[:1] != HELD:
+            return False
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -133,11 +133,12 @@ class View:
         return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
 
     def is_dead(self, packed: bytes, content: bytes, heir: str = "") -> bool:
-        """Whether the holder of an address cannot be alive: the file is torn, or was made before this machine booted.
+        """Whether the holder of an address cannot be alive: as sidecar.is_dead tells, or torn (under the lock nobody is about to complete it)."""
+        return reservation.is_torn(content) or self.directory.tells(address.text(packed), lambda file: sidecar.is_dead(file, self.boot, heir))
 
-        heir: the namespace's path of an attachment, where it is its own former reservation. Under the lock nobody is about to complete a file.
-        """
-        return reservation.is_torn(content) or self.directory.is_dead(address.text(packed), self.boot, heir)
+    def is_abandoned(self, packed: bytes) -> bool:
+        """Whether the ADD that reserved an address was one of ours in process, and is over."""
+        return self.directory.tells(address.text(packed), sidecar.is_abandoned)
 
     def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
         """(address, content) of the dead holders in a range set."""
@@ -200,14 +201,14 @@ class Store(View):
         except OSError:
             pass  # the next one looks again
 
-    def reserve(self, attachment: Attachment, wanted: dict[int, bytes]) -> None:
-        """Reserve an address for each range set (by its number): all of them, on disk, or none.
+    def reserve(self, attachment: Attachment, wanted: dict[int, bytes], held: list[int] | None = None) -> None:
+        """Reserve an address for each range set (by its number): all of them, on disk, or none. held: as Directory.publish's.
 
         Raises FileExistsError when an address is taken after all, OSError.
         """
         content, _ = reservation.contents(attachment.container_id, attachment.ifname)
         names = [address.text(packed) for packed in wanted.values()]
-        self.directory.publish(names, content, self.boot, attachment.netns)
+        self.directory.publish(names, content, self.boot, attachment.netns, held)
         for number, name in zip(wanted, names):
             try:
                 self.directory.write(f"{reservation.LAST}{number}", name.encode())

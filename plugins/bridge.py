@@ -9,7 +9,6 @@ from core import apply, delegate, foreign, result, system, wiring
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.config import valid_attachments
 from core.errors import (
-    CHECK_FAILED,
     DELEGATE_FAILED,
     INTERFACE_EXISTS,
     INVALID_CONFIG,
@@ -19,9 +18,9 @@ from core.errors import (
     NOT_AVAILABLE,
     CNIError,
 )
-from core.plan import CONTAINER, HOST, Elements, Veth, mac_parse, mac_text
+from core.plan import CONTAINER, HOST, Elements, Veth, mac_text
 from core.record import replace
-from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS
+from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
 from core.version import ALL
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
@@ -55,7 +54,8 @@ def add(request: Request) -> Result:
     attachment = request.attachment
     with _kernel(request) as kernel:
         attachment = _placed(kernel, attachment)
-        ipam = delegate.call(request, "ADD") if wanted.layer3 else result.parse(None, request.version)
+        asking = replace(request, there=lambda: _is_there(kernel, attachment))
+        ipam = delegate.call(asking, "ADD") if wanted.layer3 else result.parse(None, request.version)
         try:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
@@ -97,6 +97,14 @@ def _placed(kernel: Any, attachment: Attachment) -> Attachment:
     return replace(attachment, port=free)
 
 
+def _is_there(kernel: Any, attachment: Attachment) -> bool:
+    """Whether the attachment has come to be meanwhile. If not, what a killed ADD has left of its rules goes with its address."""
+    if kernel.link(CONTAINER, attachment.ifname) or kernel.port_of(attachment.owner)[0]:
+        return True
+    apply.raise_all(apply.delete(kernel, (Elements(INET, PORT_MAPS, attachment.owner), *footprint(attachment))))
+    return False
+
+
 def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
     """Wait for the port, tell the neighbours, and describe what was made."""
     attachment = request.attachment
@@ -126,49 +134,17 @@ def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str
 
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
-    from core import difference, egress  # late: CHECK only
+    from core import difference  # late: CHECK only
+    from plugins.bridge_check import differences  # late: CHECK only
 
     wanted = options(request.config, request.args)
-    attachment = request.attachment
     with _kernel(request) as kernel:
         if wanted.layer3:
             delegate.call(request, "CHECK")
         prev_result = result.parse_prev(request.config, request.version)
         if prev_result is None:
             raise CNIError(INVALID_CONFIG, "prevResult: CHECK needs it")
-        inside = wiring.container_interface(prev_result, attachment.ifname, attachment.netns)
-        mac = _mac(inside)
-        names = [str(item.get("name")) for item in prev_result["interfaces"] if "sandbox" not in item]
-        attachment = replace(attachment, port=next((name for name in host_ifnames(attachment.owner) if name in names), ""))
-        own = wiring.of_interface(prev_result, attachment.ifname, attachment.netns)
-        made = plan(replace(wanted, mtu=0), attachment, wanted.given(own), mac)  # a later plugin may have changed the MTU
-        if not attachment.port:
-            made = foreign.plan(made, names[1] if len(names) > 1 else "")
-        differences = _bridge_differences(kernel, wanted, prev_result) + difference.check(kernel, made)
-        if wanted.layer3:
-            differences += egress.differences(kernel, attachment.ifname, prev_result, wiring.cidrs(own))
-        difference.report(differences)
-
-
-def _mac(interface: dict[str, Any]) -> bytes:
-    try:
-        return mac_parse(interface.get("mac", ""))
-    except ValueError as error:
-        raise CNIError(CHECK_FAILED, f"prevResult: interface {interface.get('name')}: {error}") from None
-
-
-def _bridge_differences(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:
-    """The bridge has to be listed with the MAC that it has."""
-    listed = [item for item in prev_result["interfaces"] if item.get("name") == wanted.bridge and "sandbox" not in item]
-    link = kernel.link(HOST, wanted.bridge)
-    if not listed:
-        return [f"want the bridge {wanted.bridge} in prevResult, found none"]
-    if link and not any(link.mac):
-        return [f"the bridge {wanted.bridge} has no MAC: want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"]
-    if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
-        found = mac_text(link.mac)
-        return [f"the bridge {wanted.bridge} has MAC {found}: want {listed[0].get('mac')}, found {found}"]
-    return []
+        difference.report(differences(kernel, wanted, request.attachment, prev_result))
 
 
 def delete(request: Request) -> None:

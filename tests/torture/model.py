@@ -189,16 +189,18 @@ class Model(RuleBasedStateMachine):
         """Hold the first plugin's answer to the model, then go on with the chain."""
         code, document = answer
         name_taken = any(other[1:] == at[1:] for other in self.alive)
-        if not name_taken and self.reserved(at) and all(self.is_dead(self.files[where]) for where in self.reserved(at)):
-            MET["own address reclaimed"] += 1
-            for where in self.reserved(at):
-                del self.files[where]
         free = self.free_names(at)
         if how != "go" and not name_taken and not free:
             assert code == 1, (code, document)
             assert document["code"] == UNAVAILABLE, document
             MET["every host name taken"] += 1
             return
+        left = [self.files[where] for where in self.reserved(at)]
+        if not name_taken and left and all(self.is_dead(one) or (one.netns and how != "go") for one in left):
+            MET["own address reclaimed"] += 1
+            self.elements.pop(at, None)
+            for where in self.reserved(at):
+                del self.files[where]
         if name_taken or self.reserved(at):
             assert code == 1, (code, document)
             assert document["code"] in ((UNAVAILABLE,) if name_taken else (REFUSED,)), document
@@ -418,6 +420,13 @@ class Model(RuleBasedStateMachine):
             ports = self.alive[at].ports
             self.die(at.container)
             self.add(heir, ports, how)
+
+    @rule(which=indexes, how=hows)
+    def who_was_made_by_go_dies_and_comes_back(self, which: int, how: str) -> None:
+        """To us: its address is still reserved, for all that can be told."""
+        for at in one_of(which, [at for at, alive in self.alive.items() if alive.how == "go"]):
+            self.die(at.container)
+            self.add(at, (), how)
 
     @rule(really=st.integers(0, 3), chosen=st.lists(pairs, max_size=8, unique=True), how=hows)
     def reboot(self, really: int, chosen: list[tuple[str, str]], how: str) -> None:
