@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 from time import sleep
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.harness.plugin import PluginError
 
 NOT_AVAILABLE, CHECK_FAILED, UNAVAILABLE, EXHAUSTED = 50, 101, 104, 103
 ONE = "1 difference from what ADD made: "
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture
@@ -221,22 +219,6 @@ def test_torn_files_are_taken_when_the_set_is_full(small: Ipam) -> None:
     assert answer.stderr == f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0.2 (nobody), 10.7.0.6 (nobody)\n"
     assert small.add("c10") == ["10.7.0.2/29"]
     assert refused(small.add, "c11")[0] == EXHAUSTED
-
-
-@pytest.fixture
-def boot(tmp_path: Path) -> Any:
-    """Make this look like another boot: another boot ID."""
-    mounted: list[Path] = []
-
-    def reboot() -> None:
-        file = tmp_path / f"boot_id.{len(mounted)}"
-        file.write_text(f"{uuid4()}\n")
-        subprocess.run(["mount", "--bind", file, BOOT_ID], check=True)
-        mounted.append(file)
-
-    yield reboot
-    for _ in mounted:
-        subprocess.run(["umount", BOOT_ID], check=True)
 
 
 def noted(file: Path) -> bool:
