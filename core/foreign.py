@@ -74,6 +74,27 @@ def delete_mappings(kernel: Any, attachment: Attachment) -> list[CNIError]:
     return failures
 
 
+def has_mappings(kernel: Any, attachment: Attachment) -> bool:
+    """Whether port mappings of an attachment stand that the Go suite made. What they say is not compared. Raises OSError."""
+    from core import nftables  # late: loaded with the first netfilter socket
+
+    container = attachment.container_id
+    places = [(family, "nat", hashed(28, "CNI-DN-", attachment.network + container), False) for family in ("ip", "ip6")]
+    places += [(family, "cni_hostport", name, True) for family in ("ip", "ip6") for name in ("hostports", "hostip_hostports")]
+    for family, table, chain, shared in places:
+        if not kernel.firewall.has_table(family, table):
+            continue
+        try:
+            kernel.firewall.socket.ask(Message(nftables.GETCHAIN, 0, nftables.head(family) + string(1, table) + string(3, chain)))
+            asked = Message(nftables.GETRULE, DUMP, nftables.head(family) + string(1, table) + string(2, chain))
+            rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(asked)]
+        except FileNotFoundError:
+            continue
+        if any([not shared or nftables.comment_text(rule.get(7, b"")) == container for rule in rules]):
+            return True
+    return False
+
+
 def _each(*tasks: Callable[[], None]) -> list[CNIError]:
     failures = []
     for task in tasks:

@@ -9,6 +9,7 @@ import pytest
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 from tests.harness.network import Network
+from tests.harness.plugin import PluginError
 from tests.harness.traffic import Server, ask, ping
 
 GO = Path("/usr/lib/cni")
@@ -72,6 +73,24 @@ def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
     assert host.state() == before
     with Server(peer, 80):
         assert ask(host, "192.0.2.1", 1).server == "c1"
+
+
+def test_our_check_is_content_with_what_go_made_as_long_as_it_stands(host: Host) -> None:
+    """A node that switches suites under Nomad, which calls CHECK and restarts what fails. Links, addresses and routes are compared as ever."""
+    theirs, ours = chain(host, GO, GO, GO), chain(host, *[host.plugins] * 3)
+    container = host.container("c2")
+    ours.results["c2", "eth0"] = theirs.add(container, portMappings=PORTS)
+    ours.check(container, portMappings=PORTS)
+    container.run("ip route delete default")
+    with pytest.raises(PluginError, match="default route"):
+        ours.check(container, portMappings=PORTS)
+    container.run("ip route add default via 10.1.0.1")
+    ours.check(container, portMappings=PORTS)
+    for tool in ("iptables", "ip6tables"):
+        chains = [line.split()[1] for line in host.run(f"{tool} -t nat -S").splitlines() if line.startswith("-N CNI-")]
+        host.run("; ".join(f"{tool} -t nat -F {chain}" for chain in chains))
+    with pytest.raises(PluginError, match="not published"):
+        ours.check(container, portMappings=PORTS)
 
 
 def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
