@@ -20,7 +20,7 @@ from launcher.terminal import Stopwatch
 from launcher.upkeep import finish_with, listed
 from launcher.wiring import Session, network_of, report_warnings
 
-PATIENCE, PAUSE = 2.5, 0.05  # seconds: for what is about to change by itself, and between two looks
+PATIENCE = 2.5  # seconds for what is about to change by itself
 
 
 @dataclass
@@ -84,7 +84,7 @@ def settled(see: Callable[[], list[Attachment]], is_passing: Callable[[list[Atta
         found = see()
         if not is_passing(found) or time.monotonic() - begin > PATIENCE:
             return found
-        time.sleep(PAUSE)
+        time.sleep(life.PAUSE)
 
 
 def refuse_younger(attachments: Iterable[Attachment]) -> None:

@@ -22,6 +22,7 @@ from launcher.wiring import (
     disconnect,
     document,
     interface_names,
+    is_gone,
     networks,
     resolv_conf,
 )
@@ -64,7 +65,7 @@ def namespace(session: Session, name: str) -> Iterator[Target]:
 
 def forget_gone(session: Session, name: str) -> None:
     """DEL what an earlier container of that name left behind, after a reboot for example. Raises Several."""
-    leftovers = [cached for cached in session.cache.attachments(name) if target.gone(cached)]
+    leftovers = [cached for cached in session.cache.attachments(name) if is_gone(cached)]
     if leftovers:
         session.terminal.note(f"an earlier {escape(session.short(name))} was never taken down")
         failures = disconnect(session, leftovers)

@@ -102,6 +102,11 @@ class Several(Failure):
         self.status = max(getattr(failure, "status", FAILED) for failure in failures)
 
 
+def several(failures: list[CNIError]) -> CNIError:
+    """One failure as it is, more as Several."""
+    return failures[0] if len(failures) == 1 else Several(failures)
+
+
 class Interrupted(BaseException):
     """A signal asks the launcher to stop; everything begun is undone on the way out."""
 

@@ -20,6 +20,7 @@ LIVES, GONE, UNKNOWN = "lives", "gone", "unknown"
 ENDS = ("veth", "netkit", "tun")  # kinds of links that end in a container
 OUR_RUN = re.compile(r"run-\d+-\d+")
 YOUNG = 2.0  # seconds in which an ADD makes its interface after its reservation, and the kernel removes those of a namespace that is gone
+PAUSE = 0.05  # seconds between two looks
 CLOCK = 0.05  # seconds by which the times of files and of processes may differ
 
 
@@ -166,6 +167,21 @@ def denies(comment: str, host_links: Mapping[str, Link]) -> bool:
         return (device, inode) == (f"{folder.st_dev}", f"{folder.st_ino}") and not os.path.lexists(path)
     except (OSError, ValueError):
         return False
+
+
+def gone(cached: Cached) -> str:
+    """Why a cached attachment is provably gone, "" when it lives or nobody can tell; waits for interfaces that go with its namespace."""
+    reason, begin = target.gone(cached), time.monotonic()
+    if not reason or surroundings.foreign():
+        return ""
+    owner, ends = owner_text(cached.network, *cached.key), host_ends(cached)
+    while any(link.alias == owner or (link.name in ends and is_end(link)) for link in links().values()):
+        if is_abandoned(cached.request.container_id, occupied()):
+            return reason
+        if time.monotonic() - begin > YOUNG:
+            return ""
+        time.sleep(PAUSE)
+    return reason
 
 
 def host_ends(cached: Cached) -> list[str]:

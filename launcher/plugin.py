@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core import document
-from core.errors import INTERNAL, CNIError
+from core.errors import INCOMPATIBLE_VERSION, INTERNAL, CNIError
 from launcher.failures import Failure, PluginFailed, PluginMissing, TimedOut
 
 BUSY_TRIES, BUSY_PAUSE = 6, 1.0  # "text file busy": the executable is being replaced; seconds
@@ -107,7 +107,8 @@ def call(
     if code is None:
         raise TimedOut(f"plugin {plugin_type} did not answer within {deadline.seconds:g} s ({verb})")
     if code != 0:
-        raise PluginFailed(plugin_type, verb, error_of(code, stdout, stderr))
+        error = error_of(code, stdout, stderr)
+        raise PluginFailed(plugin_type, verb, error, f"the executable is {path}" if error.code == INCOMPATIBLE_VERSION else "")
     return stdout, stderr
 
 

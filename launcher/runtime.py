@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import document
-from core.errors import CNIError
+from core.errors import INCOMPATIBLE_VERSION, CNIError
 from core.version import NEWEST, at_least, ordinal
 from launcher.cache import Cache, Request, in_version
 from launcher.conflist import NAME, Network, capabilities, inject
-from launcher.failures import Failure, PluginFailed, Several, Unsupported, UsageFailure
+from launcher.failures import Failure, PluginFailed, Several, TimedOut, Unsupported, UsageFailure, several
 from launcher.plugin import Deadline, Observer, call, find
 
+DELEGATING = ("bridge", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "tap", "vlan")  # types known to execute ipam.type
 UNICODE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
@@ -67,9 +68,9 @@ class Runtime:
         return True
 
     def delete(self, network: Network, request: Request) -> None:
-        """DEL: last plugin first, stopping at the first failure; then the cache forgets. Fine without an ADD.
+        """DEL: last plugin first, and to the end whatever one of them says; if none failed, the cache forgets. Fine without an ADD.
 
-        Raises CNIError.
+        Raises CNIError: the failure, or several as Several.
         """
         valid_request(request)
         deadline, cached = Deadline(self.timeout), None
@@ -78,8 +79,15 @@ class Runtime:
                 cached = self.cache.result(network.name, network.version, request)
             except CNIError:
                 self.cache.remove(network.name, request)
+        failures: list[CNIError] = []
         for plugin in reversed(network.plugins):
-            self._call("DEL", network, plugin, deadline, request, cached)
+            try:
+                self._call("DEL", network, plugin, deadline, request, cached)
+            except CNIError as error:
+                failures.append(error)
+                deadline = Deadline(self.timeout) if isinstance(error, TimedOut) else deadline  # who hangs takes nobody's turn
+        if failures:
+            raise several(failures)
         self.cache.remove(network.name, request)
 
     def gc(
@@ -122,21 +130,23 @@ class Runtime:
             self._call("STATUS", network, plugin, deadline)
         return True
 
-    def validate(self, network: Network) -> list[str]:
+    def validate(self, network: Network, lenient: bool = False) -> list[str]:
         """Every plugin is there and supports the list's version, if it names one; returns the declared capabilities.
 
+        lenient: a plugin whose VERSION fails or is rubbish may do its work all the same, as shell scripts without VERSION do.
         Raises Several with all that is wrong.
         """
         failures: list[CNIError] = []
-        for plugin in network.plugins:
+        for plugin_type in dict.fromkeys(each for plugin in network.plugins for each in executables(plugin)):
             try:
-                supported = self.versions(plugin["type"])
+                supported = self.versions(plugin_type)
             except CNIError as error:
-                failures.append(error)
+                failures += [] if lenient and isinstance(error, PluginFailed) else [error]
                 continue
             if network.version and network.version not in supported:
-                text = f"plugin {plugin['type']} does not support cniVersion {network.version}"
-                failures.append(Failure(text, f"it supports {', '.join(supported)}", 'change "cniVersion", or use another plugin'))
+                text = f"plugin {plugin_type} does not support cniVersion {network.version}"
+                hint = f'change "cniVersion", or use another plugin than {find(plugin_type, self.plugin_dirs)}'
+                failures.append(Failure(text, f"it supports {', '.join(supported)}", hint, INCOMPATIBLE_VERSION))
         if failures:
             raise Several(failures)
         return sorted(network.capabilities)
@@ -173,6 +183,13 @@ class Runtime:
         if stderr.strip():
             self.warnings.append(f"{plugin['type']} {verb}: {stderr.decode(errors='replace').strip()}")
         return stdout
+
+
+def executables(plugin: Mapping[str, Any]) -> list[str]:
+    """The types of a plugin, and of the IPAM plugin that it will execute."""
+    ipam = plugin.get("ipam")
+    delegate = ipam.get("type") if isinstance(ipam, dict) and plugin["type"] in DELEGATING else ""
+    return [plugin["type"], delegate] if isinstance(delegate, str) and delegate else [plugin["type"]]
 
 
 def derived(network: Network, plugin: Mapping[str, Any], request: Request | None = None, outcome: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -115,7 +115,9 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
     bridge = next((name for name in outside if host.get(name, {}).get("kind") == "bridge"), "")
     port = next((name for name in outside if host.get(name, {}).get("kind") == "veth"), "")
     expected = [name for name in outside if name not in host]
-    if reason:
+    if reason and port and host[port]["apart"]:
+        state, reason = "elsewhere", f"its namespace is not to be seen here, but {port} ends in it"
+    elif reason:
         state = "gone"
     elif link is None:
         state = "interface is missing" if inside else "unreadable"

@@ -14,7 +14,7 @@ from core.errors import PORT_TAKEN, CNIError
 from launcher import answers, conflist, host_ports, identifiers, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
-from launcher.failures import PRIVILEGE, Failure, UsageFailure
+from launcher.failures import PRIVILEGE, Failure, Several, UsageFailure, several
 from launcher.runtime import Runtime
 from launcher.target import gone, reachable
 from launcher.terminal import Stopwatch, Terminal
@@ -75,9 +75,17 @@ def networks(session: Session, references: str) -> list[Network]:
 
 
 def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: Wishes) -> list[Cached]:
-    """ADD each request; if one fails or a signal comes, DEL it and those before it. Returns what was attached."""
+    """ADD each request; if one fails or a signal comes, DEL it and those before it. Returns what was attached.
+
+    What can be known before the first ADD is: executables that are missing, and versions that one does not support. Raises CNIError.
+    """
     begun: list[tuple[Network, Request]] = []
-    attached = []
+    attached, pairs = [], list(pairs)
+    for network in {network.name: network for network, _ in pairs}.values():
+        try:
+            session.runtime.validate(network, lenient=True)
+        except Several as wrong:
+            raise several(wrong.failures) from None
     try:
         for network, request in pairs:
             refuse_second(session, network, request)
@@ -120,19 +128,29 @@ def refuse_second(session: Session, network: Network, request: Request) -> None:
         known = session.cache.read(network.name, request)
     except CNIError:
         return  # unreadable: ADD will replace it
-    if known and gone(known):
+    if known and is_gone(known):
         session.runtime.delete(network, replace(known.request, netns=reachable(known)))
     elif known:
         hint = f"`cniwire detach {network.name} {session.short(request.container_id)}` takes it off"
         raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network.name} already", hint=hint)
 
 
+def is_gone(cached: Cached) -> bool:
+    """Whether a cached attachment is provably gone; that its namespace is not at its path proves nothing while its interface lives."""
+    if not gone(cached):
+        return False
+    from launcher import life  # late: it looks at the kernel, which is worth its time only now
+
+    return bool(life.gone(cached))
+
+
 def quietly_delete(session: Session, network: Network, request: Request) -> None:
-    """DEL after a failed ADD: a failure of it is a warning, the ADD's own failure is what counts."""
+    """DEL after a failed ADD: failures of it are warnings, the ADD's own failure is what counts."""
     try:
         session.runtime.delete(network, request)
     except CNIError as error:
-        session.terminal.warn(f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {error}")
+        for one in getattr(error, "failures", [error]):
+            session.terminal.warn(f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {one}")
 
 
 def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError]:

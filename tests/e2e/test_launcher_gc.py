@@ -85,6 +85,24 @@ def test_a_cached_attachment_whose_path_leads_nowhere_lives_as_long_as_its_inter
     report = cniwire.json("gc")["networks"][0]
     assert (report["stale"], report["valid"]) == ([], [{"containerID": web, "ifname": "eth0"}])
     assert (cniwire.host.state(), len(cniwire.cached)) == (before, 1)
+    (shown,) = cniwire.json("ls")["networks"][0]["attachments"]
+    assert shown["state"] == "elsewhere"
+    cniwire("down", web)
+
+
+def test_up_of_a_name_whose_bearer_lives_elsewhere_is_refused(cniwire: Cniwire) -> None:
+    """Its path leads nowhere here; what is in the cache is no leftover for all that."""
+    web = cniwire.name("web")
+    cniwire("up", "demo", web)
+    with subprocess.Popen(["ip", "netns", "exec", web, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        cniwire.host.run(f"ip netns delete {web}")
+        before = cniwire.host.state()
+        assert f"{web}/eth0 is attached to demo already" in cniwire("up", "demo", web, status=1)
+        assert (cniwire.host.state(), len(cniwire.cached)) == (before, 1)
+        process.kill()
+    cniwire("up", "demo", web)
     cniwire("down", web)
 
 

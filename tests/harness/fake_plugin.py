@@ -61,6 +61,11 @@ class FakePlugins:
 
     @property
     def calls(self) -> list[Call]:
+        """Every call so far, in order, but VERSION, which a runtime may ask for at any time."""
+        return [call for call in self.every_call if call.command != "VERSION"]
+
+    @property
+    def every_call(self) -> list[Call]:
         """Every call so far, in order."""
         file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []

@@ -295,15 +295,29 @@ def test_del_carries_a_result_from_0_4_0_on(runtime: Runtime, fakes: FakePlugins
     assert ["prevResult" in call.config for call in fakes.calls] == [carried, carried]
 
 
-def test_del_stops_at_the_first_failure_and_keeps_the_cache(runtime: Runtime, fakes: FakePlugins) -> None:
-    """R-12: so that it can be tried again."""
+def test_del_goes_on_after_a_failure_and_keeps_the_cache(runtime: Runtime, fakes: FakePlugins) -> None:
+    """So that what can be freed is free, and the rest can be tried again. libcni stops there (R-12), which leaves addresses behind."""
     runtime.add(network(), REQUEST)
     fakes.make("last", DEL=REFUSED)
     fakes.forget()
     with pytest.raises(PluginFailed, match="plugin last failed .DEL.: no room"):
         runtime.delete(network(), REQUEST)
-    assert fakes.order == ["DEL last"]
+    assert fakes.order == ["DEL last", "DEL first"]
     assert results(runtime) == ["net-c1-eth0"]
+    fakes.make("first", DEL=REFUSED)
+    with pytest.raises(Several) as caught:
+        runtime.delete(network(), REQUEST)
+    assert [failure.msg for failure in caught.value.failures] == ["plugin last failed (DEL): no room", "plugin first failed (DEL): no room"]
+
+
+def test_a_plugin_that_hangs_in_del_takes_nobodys_turn(runtime: Runtime, fakes: FakePlugins) -> None:
+    runtime.add(network(), REQUEST)
+    fakes.make("last", DEL={"sleep": 60})
+    fakes.forget()
+    runtime.timeout = 0.5
+    with pytest.raises(TimedOut, match="plugin last did not answer"):
+        runtime.delete(network(), REQUEST)
+    assert fakes.order == ["DEL last", "DEL first"]
 
 
 # validate, VERSION
@@ -324,13 +338,33 @@ def test_validate_tells_all_that_is_wrong(runtime: Runtime, fakes: FakePlugins) 
     missing, unsupported = caught.value.failures
     assert isinstance(missing, PluginMissing)
     assert str(unsupported) == "plugin last does not support cniVersion 1.1.0; it supports 0.4.0, 1.0.0"
+    assert isinstance(unsupported, Failure)
+    assert f"{fakes.folder}/last" in unsupported.hint, "an incompatible version is some executable's"
+
+
+def test_validate_looks_for_the_ipam_plugin_of_those_that_execute_it(runtime: Runtime, fakes: FakePlugins) -> None:
+    """Others may mean something else by the key."""
+    fakes.make("bridge")
+    with pytest.raises(Several, match="plugin 'nobody' not found"):
+        runtime.validate(network(plugins=[{"type": "bridge", "ipam": {"type": "nobody"}}]))
+    for plugin in ({"type": "bridge", "ipam": {"type": ""}}, {"type": "bridge", "ipam": {"type": 3}}, {"type": "first", "ipam": {"type": "nobody"}}):
+        assert runtime.validate(network(plugins=[plugin])) == []
+
+
+def test_a_plugin_without_version_may_work_all_the_same(runtime: Runtime, fakes: FakePlugins) -> None:
+    """A shell script that knows ADD and DEL."""
+    fakes.make("first", VERSION={"stdout": ""})
+    fakes.make("last", VERSION=REFUSED)
+    assert runtime.validate(network(), lenient=True) == []
+    with pytest.raises(Several):
+        runtime.validate(network())
 
 
 def test_version_needs_no_container(runtime: Runtime, fakes: FakePlugins) -> None:
     """S-84."""
     assert runtime.versions("first") == VERSIONS
-    assert fakes.calls[0].config == {"cniVersion": "1.1.0"}
-    assert set(fakes.calls[0].environ) == {"CNI_COMMAND", "CNI_PATH"}
+    assert fakes.every_call[0].config == {"cniVersion": "1.1.0"}
+    assert set(fakes.every_call[0].environ) == {"CNI_COMMAND", "CNI_PATH"}
 
 
 def test_version_of_a_plugin_from_before_it_existed_is_0_1_0(runtime: Runtime, fakes: FakePlugins) -> None:
