@@ -199,7 +199,16 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "completion": (
         "print a completion script for a shell",
-        [(("shell",), {"choices": ["bash", "zsh", "fish"], "help": "the shell"})],
+        [
+            (
+                ("shell",),
+                {
+                    "metavar": "bash|zsh|fish",
+                    "choices": ["bash", "zsh", "fish", "networks", "containers"],
+                    "help": "the shell; `networks` and `containers` print the names that it offers",
+                },
+            )
+        ],
         ["source <(cniwire completion bash)", "cniwire completion fish > ~/.config/fish/completions/cniwire.fish"],
     ),
     "help": (

@@ -48,9 +48,13 @@ def show_version(options: argparse.Namespace) -> int:
 
 
 def show_completion(options: argparse.Namespace) -> int:
-    """A script for a shell."""
-    from launcher.completion import script  # only here
+    """A script for a shell, or the names that it offers."""
+    from launcher.completion import names, script  # only here
 
+    if options.shell in ("networks", "containers"):
+        found = names(options.shell, options.conf_dir, (options.cache_dir, *options.read_cache))
+        print("".join(f"{name}\n" for name in found), end="")
+        return 0
     print(script(command_line.parser(), options.shell))
     return 0
 

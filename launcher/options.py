@@ -22,8 +22,7 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text)
         for flags, settings in arguments:
             sub.add_argument(*flags, **settings)
-        if name != "completion":
-            _global_options(sub.add_argument_group("global options"), again=True)
+        _global_options(sub.add_argument_group("global options"), again=True)
     return top
 
 

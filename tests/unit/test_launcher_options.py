@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,8 +11,7 @@ import pytest
 
 from launcher import main as command
 from launcher.commands import COMMANDS
-from launcher.completion import script
-from launcher.options import parse, parser
+from launcher.options import parse
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -100,7 +98,7 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
         ("run --network=demo sh", "there is no option --network\n  → the network comes first: `cniwire run NETWORK`"),
         ("run demo -e A=1 env", "there is no option -e\n  → the command has your environment"),
-        ("completion tcsh", "cniwire completion: want one of bash, zsh, fish, found tcsh"),
+        ("completion tcsh", "cniwire completion: want one of bash, zsh, fish, networks, containers, found tcsh"),
         ("completion bash zsh", "'zsh' is one word too many"),
         ("up demo a --arg", "cniwire up: --arg: expected one argument"),
         ("up demo a -p http", "ports from 1 to 65535 instead of 'http'"),
@@ -196,48 +194,6 @@ def test_lab_is_handed_over_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("launcher.lab.main", len)
     assert command.main(["lab", "--", "ls", "--json"]) == 3
     assert command.main(["--verbose", "lab", "--", "ls", "--json"]) == 2, "behind other options the dashes are ours"
-
-
-def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["completion", "bash"]) == 0
-    assert "complete -F _cniwire cniwire" in capsys.readouterr().out
-
-
-def bash(script_text: str, *words: str) -> list[str]:
-    """What bash would offer for the last of *words*."""
-    line = " ".join(f'"{word}"' for word in words)
-    program = f'{script_text}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _cniwire; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=20)
-    assert done.stderr == ""
-    return sorted(set(done.stdout.split()))
-
-
-def test_bash_offers_commands_options_and_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = script(parser(), "bash")
-    assert bash(text, "cniwire", "") == sorted([*COMMANDS, "--help"])
-    assert bash(text, "cniwire", "de") == ["detach"]
-    assert bash(text, "cniwire", "gc", "--d") == ["--dry-run"]
-    assert bash(text, "cniwire", "--json", "gc", "--d") == ["--dry-run"]
-    assert bash(text, "cniwire", "completion", "") == sorted(["bash", "fish", "zsh", *bash(text, "cniwire", "completion", "-")])
-    (tmp_path / "10.conflist").write_text('{\n  "name": "my-net",\n  "plugins": []\n}')
-    monkeypatch.setenv("NETCONFPATH", str(tmp_path))
-    assert bash(text, "cniwire", "run", "my") == ["my-net"]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_valid(shell: str) -> None:
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
-    subprocess.run([shell, "-n"], input=script(parser(), shell), text=True, check=True, timeout=20)
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_knows_every_command_and_option(shell: str) -> None:
-    text = script(parser(), shell)
-    for name in COMMANDS:
-        assert name in text
-    for option in ("publish", "dry-run", "force", "conf-dir"):
-        assert option in text
 
 
 def test_help_loads_neither_rich_nor_pyroute2() -> None:
