@@ -50,6 +50,35 @@ def test_only_the_host_reaches_its_127_0_0_1(host: Host, host_ip: str) -> None:
             assert [port for port in (8080, 9999) if not unreachable(space, "127.0.0.1", port)] == []
 
 
+WATCH = """table ip watch {
+    chain before { type filter hook prerouting priority -310; iif != lo ip daddr 127.0.0.0/8 counter; }
+    chain behind { type filter hook prerouting priority -290; iif != lo ip daddr 127.0.0.0/8 counter; }
+}"""
+
+
+def seen(host: Host) -> list[bool]:
+    """Whether packets to 127.0.0.0/8 have come in, and whether they came by the chain that drops them."""
+    rules = [item["rule"] for item in host.run_json("nft --json list table ip watch")["nftables"] if "rule" in item]
+    return [bool(expression["counter"]["packets"]) for rule in rules for expression in rule["expr"] if "counter" in expression]
+
+
+def test_it_is_our_chain_that_drops_them(host: Host) -> None:
+    """The control of the test before: attackers' packets do come in, none comes by the chain, and without its rule all do."""
+    outside, container, neighbour = host.outside(), host.container("c1"), host.container("c2")
+    net = host.network(bridge(host.data, "10.1.0.0/24"), PORTMAP)
+    net.add(neighbour)
+    net.add(container, portMappings=[mapping(8080)])
+    for space, gateway in ((outside, "192.0.2.1"), (neighbour, "10.1.0.1")):
+        send_loopback_to(space, gateway)
+        for edit, expected in (("", [True, False]), ("flush chain inet cniwire loopback", [True, True])):
+            host.run(f"nft '{edit}'; nft -f -", stdin=WATCH)
+            unreachable(space, "127.0.0.1", 8080)
+            assert (gateway, seen(host)) == (gateway, expected)
+            host.run("nft delete table ip watch")
+        net.delete(container)
+        net.add(container, portMappings=[mapping(8080)])  # which mends the chain
+
+
 def test_a_connection_to_the_host_s_loopback6_is_refused_at_once(host: Host) -> None:
     """So that whoever asks for localhost falls back to 127.0.0.1; and hostIP ::1 does not stop a container."""
     container = host.container()
