@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.message import Message
 
 MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
+NO_NETFILTER = (93, 97)  # EPROTONOSUPPORT, EAFNOSUPPORT: of a kernel that has no such socket
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
@@ -138,6 +139,8 @@ def _delete_elements(kernel: Kernel, want: Elements) -> list[Element]:
 
 def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:
     """(owner, element) of every element of ours whose owner starts with *prefix*. Raises OSError."""
+    if not _is_there(kernel):
+        return []
     listed = [item for name in kernel.firewall.maps(family, maps) for item in kernel.firewall.list(family, name, prefix.encode())]
     found = [(item.owner.partition(" ")[0], item) for item in listed]
     return [(owner, item) for owner, item in found if owner.startswith(prefix)]
@@ -147,8 +150,18 @@ def sweep(kernel: Kernel) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
     from core.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
 
-    if kernel.firewall.has_table(INET):
+    if _is_there(kernel) and kernel.firewall.has_table(INET):
         sweep_family(kernel.firewall, INET)
+
+
+def _is_there(kernel: Kernel) -> bool:
+    """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for. Raises OSError."""
+    try:
+        return bool(kernel.firewall)
+    except OSError as error:
+        if error.errno in NO_NETFILTER:
+            return False
+        raise
 
 
 FIND: dict[type, Any] = {Element: _find_element, Elements: _find_elements}

@@ -1,7 +1,11 @@
-"""Hosts that let less be done: /proc/sys is read-only, IPv6 is switched off, or not there at all."""
+"""Hosts that let less be done: /proc/sys is read-only, IPv6 is switched off or not there at all, and there is no nftables."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
+from tests.harness import without_nft
 from tests.harness.configs import PORTMAP, Config, bridge, mapping
 from tests.harness.host import Host
 from tests.harness.plugin import PluginError
@@ -101,3 +105,52 @@ def test_a_fresh_layer_2_bridge_has_its_link_local_address_when_add_returns(host
     net.delete(container)
     net.add(container)
     assert len(host.ip("address show dev br0")[0]["addr_info"]) <= 1
+
+
+def _without_nft(host: Host) -> Path:
+    folder = host.folder / "without-nft"
+    folder.mkdir()
+    for name in ("bridge", "host-local", "portmap"):
+        (folder / name).write_text(f"#!/bin/sh\nexec {sys.executable} {without_nft.__file__} {host.plugins}/{name}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_without_nftables_all_that_needs_no_rules_works(host: Host) -> None:
+    """And DEL and GC succeed, whatever the configuration asks for: there cannot be anything to delete."""
+    folder = _without_nft(host)
+    net = host.network(bridge(host.data, "10.1.0.0/24"), PORTMAP, suites={"bridge": folder, "portmap": folder})
+    container = host.container()
+    host.network(net.plugins[0], suites={"bridge": folder}).status()
+    net.add(container)
+    net.check(container)
+    assert ping(container, "10.1.0.1")
+    net.plugins = [{**net.plugins[0], "ipMasq": True, "macspoofchk": True}, PORTMAP]
+    net.delete(container)
+    net.gc()
+    assert [line for line in host.state(container) if "veth" in line or line.startswith("file") or "eth0" in line] == []
+
+
+def test_without_nftables_what_needs_rules_is_refused_in_words_and_leaves_nothing(host: Host) -> None:
+    folder = _without_nft(host)
+    plain = host.network(bridge(host.data, "10.1.0.0/24"), name="plain")
+    container = host.container()
+    result = plain.add(container)
+    plain.add(host.container("c2"))
+    plain.delete("c2")
+    other = host.container("c3")
+    before = host.state(container)
+    for keys in ({"ipMasq": True}, {"macspoofchk": True}):
+        net = host.network(bridge(host.data, "10.1.0.0/24", **keys), suites={"bridge": folder})
+        with pytest.raises(PluginError, match="Protocol not supported"):
+            net.add(other)
+        with pytest.raises(PluginError, match="nftables cannot be used") as failed:
+            net.status()
+        assert failed.value.code == 50
+        assert host.state(container) == before
+    web = host.network(PORTMAP, name="plain", suites={"portmap": folder})
+    with pytest.raises(PluginError, match="Protocol not supported"):
+        web.call("ADD", web.derived(PORTMAP, result, {"portMappings": WEB}), container, "eth0")
+    with pytest.raises(PluginError, match="nftables cannot be used"):
+        web.status()
+    assert host.state(container) == before
