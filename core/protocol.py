@@ -139,7 +139,7 @@ def _translated(error: BaseException) -> CNIError:
 def _trace(error: BaseException) -> None:
     import traceback  # cold: 12 ms, and only when debugging is asked for
 
-    text = "".join(traceback.format_exception(error))
+    text = "".join([each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in "".join(traceback.format_exception(error))])
     try:
         system.write(2, text.encode(errors="replace"))
     except OSError:  # nobody listens

@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from rich.markup import escape
-
 from core.errors import CNIError
 from launcher import identifiers, life, netns, surroundings, target
 from launcher.cache import Request
 from launcher.conflist import Network
 from launcher.failures import Failure, MissingDirectory
 from launcher.life import GONE, LIVES, UNKNOWN, Attachment
+from launcher.plain import escape
 from launcher.terminal import Stopwatch
 from launcher.upkeep import finish_with, listed
 from launcher.wiring import Session, network_of, report_warnings

@@ -9,12 +9,11 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 
-from rich.markup import escape
-
 from core.errors import CNIError
 from launcher import netns, signals, target
 from launcher.cache import Cached, Request
 from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN, Failure, Interrupted, Several, UsageFailure
+from launcher.plain import escape, plain
 from launcher.target import Target
 from launcher.wiring import (
     Session,
@@ -94,7 +93,7 @@ def become(path: str, command: Sequence[str], dns: str) -> int:
     try:
         netns.enter(path, dns)
     except OSError as error:
-        print(f"cniwire: cannot enter {path}: {error.strerror}", file=sys.stderr)
+        print(f"cniwire: cannot enter {plain(path)}: {error.strerror}", file=sys.stderr)
         return NOT_RUN
     try:
         os.execvpe(command[0], list(command), outer_environ())

@@ -9,12 +9,12 @@ import time
 from contextlib import ExitStack
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from launcher import lab, netns
 from launcher.inventory import Inventory, inventory
 from launcher.main import main as cniwire
+from launcher.plain import escape
 from launcher.traffic import HERE, Server, ask, ping
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -23,7 +23,7 @@ BRIDGE, CNI_DIR = "demo0", "/var/lib/cni"
 GATEWAY, WEB, DB = ("10.77.0.1", "fd00:77::1"), ("10.77.0.2", "fd00:77::2"), ("10.77.0.3", "fd00:77::3")
 PORT, CONTAINER_PORT = 8080, 80
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
 
 
 class Failed(Exception):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from launcher import topology
+from launcher.plain import escape, printable
 from launcher.ports import shown
 from launcher.terminal import ENDLESS
 from launcher.wiring import Session
@@ -48,6 +48,7 @@ def abridged(session: Session, picture: Mapping[str, Any]) -> dict[str, Any]:
 
 def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
     """Table and drawing of the values that topology.read returns; the table only where it fits, as the drawing says the same."""
+    picture = printable(picture)
     networks = picture["networks"]
     if not networks:
         empty = Text(f"nothing is wired, and no network is configured in {conf_dir}; `cniwire up demo web` works all the same")
@@ -95,7 +96,7 @@ class TableOrCards:
 
 def table(networks: list[Mapping[str, Any]]) -> Table:
     """One row per attachment; a column for pods where there are any."""
-    rows = [(network["name"], item) for network in networks for item in network.get("attachments", [])]
+    rows = [(network["name"], item) for network in printable(networks) for item in network.get("attachments", [])]
     has_pods = any("pod" in item for _, item in rows)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("CONTAINER", *(["POD"] if has_pods else []), "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):

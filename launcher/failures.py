@@ -102,6 +102,12 @@ class Several(Failure):
         self.status = max(getattr(failure, "status", FAILED) for failure in failures)
 
 
+def details(failure: Exception) -> list[str]:
+    """The lines of its details."""
+    text = getattr(failure, "details", "")
+    return text.split("\n") if text else []
+
+
 def several(failures: list[CNIError]) -> CNIError:
     """One failure as it is, more as Several."""
     return failures[0] if len(failures) == 1 else Several(failures)

@@ -6,9 +6,8 @@ Our plugins put the words first and indent what only follows from the line above
 import re
 from collections.abc import Sequence
 
-from rich.markup import escape
-
 from core.errors import CHECK_FAILED, CNIError
+from launcher.plain import escape
 
 DIFFERENCES = re.compile(r"\d+ differences? from what ADD made: (.*)", re.DOTALL)
 RECORD = ": want "  # what stands behind it is for whoever knows the plan

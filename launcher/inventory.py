@@ -115,4 +115,4 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def text(value: bytes) -> str:
     """A string as netlink has it, with a zero byte at its end."""
-    return value.rstrip(b"\0").decode(errors="replace")
+    return value.rstrip(b"\0").decode(errors="surrogateescape")

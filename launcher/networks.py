@@ -10,15 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from core.document import render
 from launcher import conflist, example
 from launcher.conflist import NAME, Network
 from launcher.drawing import TableOrCards
 from launcher.example import Subnet
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, MissingDirectory, UsageFailure
+from launcher.plain import escape, printable
 from launcher.wiring import Session
 
 ROUTES, ROUTES6 = "/proc/net/route", "/proc/net/ipv6_route"
@@ -79,7 +80,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("NETWORK", "PLUGINS", "SUBNETS", "ATTACHED", "FROM"):
         grid.add_column(title, overflow="fold", justify="right" if title == "ATTACHED" else "left")
-    for row in rows:
+    for row in printable(rows):
         texts = ["\n".join(row["plugins"]), "\n".join(row["subnets"]) or "-", str(row["attachments"]), row["source"] or "built in"]
         grid.add_row(Text(row["name"], style="bold"), *map(Text, texts))
     return grid
@@ -87,7 +88,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 def show(session: Session, name: str) -> int:
     """The configuration list, as JSON whether or not that was asked for."""
-    print(json.dumps(conflist.resolve(name, session.conf_dir).document, indent=2))
+    print(render(conflist.resolve(name, session.conf_dir).document, 2))
     return 0
 
 

@@ -115,7 +115,7 @@ def call(
 def error_of(code: int, stdout: bytes, stderr: bytes) -> CNIError:
     """The error that a failed plugin reported: its JSON, or what can be made of stderr and exit status."""
     if not stdout.strip():
-        said = stderr.decode(errors="replace").strip()
+        said = stderr.decode(errors="surrogateescape").strip()
         ending = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
         return CNIError(INTERNAL, said or f"no error message, {ending}")
     try:

@@ -181,7 +181,7 @@ class Runtime:
         variables = {"CNI_PATH": ":".join(self.plugin_dirs), **(cni_variables(request) if request else {})}
         stdout, stderr = call(path, verb, variables, config, deadline, self.observer)
         if stderr.strip():
-            self.warnings.append(f"{plugin['type']} {verb}: {stderr.decode(errors='replace').strip()}")
+            self.warnings.append(f"{plugin['type']} {verb}: {stderr.decode(errors='surrogateescape').strip()}")
         return stdout
 
 
@@ -219,8 +219,9 @@ def valid_request(request: Request) -> None:
     if not NAME.fullmatch(request.container_id):
         raise UsageFailure(f"container ID: want letters, digits, dots, dashes and underscores, found {request.container_id!r}")
     name = request.ifname
-    if not 0 < len(os.fsencode(name)) <= 15 or name in (".", "..") or any(char in "/:" + UNICODE_SPACE for char in name):
-        raise UsageFailure(f"interface name: want 1 to 15 bytes without slash, colon or space, found {name!r}")
+    forbidden = [char for char in name if char in "/:" + UNICODE_SPACE or "\ud800" <= char <= "\udfff"]
+    if not 0 < len(os.fsencode(name)) <= 15 or name in (".", "..") or forbidden:
+        raise UsageFailure(f"interface name: want 1 to 15 bytes of UTF-8 without slash, colon or space, found {name!r}")
 
 
 def decode_versions(stdout: bytes) -> list[str]:

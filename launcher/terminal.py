@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from core.document import render
-from launcher.failures import Several
+from launcher.failures import Several, details
+from launcher.plain import escape, plain, portable
 from launcher.plugin import Call
 
 ENDLESS = 1_000_000  # columns
@@ -37,7 +37,7 @@ class Terminal:
         """Say which plugin works, as long as it does."""
         who = "/".join(filter(None, (environ.get("CNI_CONTAINERID"), environ.get("CNI_IFNAME"))))
         if self.err.is_terminal and not self.as_json:
-            self._status = self.err.status(Text(f"{verb} {plugin_type} {who}"))
+            self._status = self.err.status(Text(plain(f"{verb} {plugin_type} {who}")))
             self._status.start()
 
     def called(self, call: Call) -> None:
@@ -48,9 +48,10 @@ class Terminal:
         ending = "no answer" if call.code is None else f"exit {call.code}"
         variables = " ".join(f"{key}={value}" for key, value in sorted(call.environ.items()) if key.startswith("CNI_"))
         parts = [("stdin", call.stdin), ("stdout", call.stdout), ("stderr", call.stderr)]
-        texts = [f"  {name}: {text.decode(errors='replace').strip()}" for name, text in parts if text.strip()]
+        texts = [f"  {name}: {text.decode(errors='surrogateescape').strip()}" for name, text in parts if text.strip()]
+        told = "\n".join(map(escape, "\n".join([f"  {variables}", *texts]).split("\n")))
         title = f"[bold]{call.verb}[/] {escape(call.path)}  [dim]{call.seconds * 1000:.1f} ms, {ending}[/]"
-        self.err.print(title, "[dim]" + escape("\n".join([f"  {variables}", *texts])) + "[/]", sep="\n", soft_wrap=True)
+        self.err.print(title, f"[dim]{told}[/]", sep="\n", soft_wrap=True)
 
     def settle(self) -> None:
         """Take the progress line away."""
@@ -85,6 +86,7 @@ class Terminal:
 
     def _line(self, where: Console, sign: str, text: str) -> None:
         """A sign and markup; where it has to be wrapped, further lines begin below the first one's text."""
+        text = plain(text)  # for what somebody forgot
         if where.soft_wrap:
             where.print(f"{sign} {text}")
             return
@@ -93,6 +95,11 @@ class Terminal:
         grid.add_column(overflow="fold")
         grid.add_row(sign, text)
         where.print(grid)
+
+    def _lines(self, where: Console, sign: str, text: str) -> None:
+        """A sign and plain text; further lines of it are indented, so that none looks like one of ours."""
+        for number, line in enumerate(text.split("\n")):
+            self._line(where, " " if number else sign, escape(line))
 
     def show(self, what: RenderableType) -> None:
         """A table or drawing; without the blanks that fill it up where it goes to a file."""
@@ -105,17 +112,17 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Something that did not stop the work. *text* is plain."""
-        self._line(self.err, "[yellow]![/]", escape(text))
+        self._lines(self.err, "[yellow]![/]", text)
 
     def failure(self, failure: Exception, on_stdout: bool = True) -> None:
         """What went wrong and what to do about it; as JSON it stands where a result would."""
         if self.as_json:
-            print(render(described(failure), 4), file=sys.stdout if on_stdout else sys.stderr)
+            print(render(portable(described(failure)), 4), file=sys.stdout if on_stdout else sys.stderr)
             return
         for one in failure.failures if isinstance(failure, Several) else [failure]:
-            details, hint = getattr(one, "details", ""), getattr(one, "hint", "")
-            self._line(self.err, "[bold red]✘[/]", escape(getattr(one, "msg", str(one))))
-            for line in details.splitlines():
+            hint = getattr(one, "hint", "")
+            self._lines(self.err, "[bold red]✘[/]", getattr(one, "msg", str(one)))
+            for line in details(one):
                 self._line(self.err, " ", f"[dim]{escape(line)}[/]")
             if hint:
                 self._line(self.err, " ", f"[cyan]→ {escape(hint)}[/]")
@@ -123,15 +130,15 @@ class Terminal:
     def result(self, document: Any) -> None:
         """The JSON document of --json; without it nothing."""
         if self.as_json:
-            print(render(document, 4))
+            print(render(portable(document), 4))
 
 
 def console(stderr: bool = False) -> Console:
     """A console for stdout or stderr: as wide as a terminal, or without any width."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
-        return Console(stderr=stderr, highlight=False)
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=ENDLESS)
+        return Console(stderr=stderr, highlight=False, emoji=False)
+    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS)
 
 
 def described(failure: Exception) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 The result cache says what was attached; links and addresses are read from the kernel, so that what is broken looks broken.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -86,24 +87,29 @@ def dump(reader: Any) -> dict[str, dict[str, Any]]:
         for message in reader.get_links():
             info = message.get_attr("IFLA_LINKINFO")
             by_index[message["index"]] = {
-                "name": message.get_attr("IFLA_IFNAME"),
+                "name": text(message.get_attr("IFLA_IFNAME")),
                 "kind": (info.get_attr("IFLA_INFO_KIND") if info else None) or "",
                 "up": message.get_attr("IFLA_OPERSTATE") == "UP",
                 "mtu": message.get_attr("IFLA_MTU"),
                 "mac": message.get_attr("IFLA_ADDRESS") or "",
                 "master": message.get_attr("IFLA_MASTER"),
-                "alias": message.get_attr("IFLA_IFALIAS") or "",
+                "alias": text(message.get_attr("IFLA_IFALIAS")),
                 "apart": message.get_attr("IFLA_LINK_NETNSID") is not None,  # its other end is in another namespace
                 "addresses": [],
             }
         for message in reader.get_addr():
             # an address with scope link is the kernel's own, nobody configured it
             if message["index"] in by_index and message["scope"] != 253:
-                text = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
-                by_index[message["index"]]["addresses"].append(text)
+                shown = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+                by_index[message["index"]]["addresses"].append(shown)
     for link in by_index.values():
         link["master"] = by_index.get(link["master"], {}).get("name", "")
     return {link["name"]: link for link in by_index.values()}
+
+
+def text(name: str | bytes | None) -> str:
+    """A name as the kernel has it; bytes that are no UTF-8 come as they are."""
+    return name if isinstance(name, str) else os.fsdecode(name or b"")
 
 
 def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,12 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.markup import escape
-
 from core.errors import CNIError
 from launcher import conflist, findings
 from launcher.cache import Cached
 from launcher.conflist import Network
-from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported
+from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported, details
+from launcher.plain import escape
 from launcher.terminal import Stopwatch, described
 from launcher.wiring import Session, network_of, report_warnings
 
@@ -52,8 +51,12 @@ def show_difference(session: Session, cached: Cached, error: CNIError) -> None:
     if told:
         session.terminal.wrong(f"{who} is not as it was made", findings.lines(told, session.terminal.verbose))
     else:
-        details = [f"[dim]{escape(line)}[/]" for line in error.details.splitlines()]
-        session.terminal.wrong(f"{who}: {escape(error.msg)}", details, getattr(error, "hint", ""))
+        session.terminal.wrong(f"{who}: {escape(error.msg)}", dimmed(error), getattr(error, "hint", ""))
+
+
+def dimmed(error: CNIError) -> list[str]:
+    """Its details as markup."""
+    return [f"[dim]{escape(line)}[/]" for line in details(error)]
 
 
 def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
@@ -104,7 +107,7 @@ def status(session: Session, options: argparse.Namespace) -> int:
             rows.append({"network": reference, "ready": False, "error": described(error)})
             for one in error.failures if isinstance(error, Several) else [error]:
                 text = one.msg if reference in one.msg else f"{reference}: {one.msg}"
-                session.terminal.wrong(escape(text), [f"[dim]{escape(line)}[/]" for line in one.details.splitlines()], getattr(one, "hint", ""))
+                session.terminal.wrong(escape(text), dimmed(one), getattr(one, "hint", ""))
         report_warnings(session)
     return finish_with(session, [], {"networks": rows}, told)
 

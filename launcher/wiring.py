@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from rich.markup import escape
-
 from core.errors import PORT_TAKEN, CNIError
 from launcher import answers, conflist, host_ports, identifiers, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, Failure, Several, UsageFailure, several
+from launcher.plain import escape
 from launcher.runtime import Runtime
 from launcher.target import gone, reachable
 from launcher.terminal import Stopwatch, Terminal
@@ -189,7 +188,7 @@ def summary(cached: Cached, who: str) -> str:
     """One line of markup about an attachment: *who* it is (markup), where, addresses, ports."""
     found = "  ".join(answers.addresses(cached.result)) or "no address"
     mappings = "  ".join(ports.shown(mapping) for mapping in answers.mappings(cached.request.capability_args))
-    return f"{who} is on {escape(cached.network)}: [cyan]{found}[/]" + (f"  published [magenta]{mappings}[/]" if mappings else "")
+    return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (f"  published [magenta]{escape(mappings)}[/]" if mappings else "")
 
 
 def resolv_conf(attachments: Iterable[Cached]) -> str:
