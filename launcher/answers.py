@@ -1,6 +1,6 @@
 """What a result says, for people and for the launcher's own use: read leniently, because files of others may hold anything. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -20,6 +20,15 @@ def dns(outcome: Mapping[str, Any]) -> dict[str, list[str]]:
     asked = outcome.get("dns")
     asked = asked if isinstance(asked, dict) else {}
     return {key: texts([asked.get(key)] if key == "domain" else asked.get(key)) for key in ("nameservers", "domain", "search", "options")}
+
+
+def resolv_conf(outcomes: Iterable[Mapping[str, Any]]) -> str:
+    """The resolv.conf that results ask for, "" when they ask for nothing."""
+    lines = []
+    for asked in map(dns, outcomes):
+        lines += [f"nameserver {server}" for server in asked["nameservers"]]
+        lines += [f"{key} {' '.join(asked[key])}" for key in ("domain", "search", "options") if asked[key]]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def mappings(capability_args: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ with it; anything that is no such file is passed over, and never waited for.
 import base64
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,6 +85,8 @@ class Cache:
             "capabilityArgs": dict(request.capability_args),
             "result": dict(outcome),
         }
+        import tempfile  # only here
+
         text = document.render({key: value for key, value in values.items() if value or key == "config"})
         try:
             os.makedirs(self.results, mode=0o700, exist_ok=True)

@@ -1,11 +1,9 @@
 """The commands of `cniwire`: what each takes, what it is for, and examples."""
 
 import argparse
-import json
 from typing import Any
 
 from core.plan import mac_parse, mac_text
-from launcher import ports, wishes
 from launcher.failures import Failure
 
 NETWORK = "name of a network in the configuration directory, or a .conflist file; several with commas between"
@@ -26,6 +24,8 @@ def seconds(text: str) -> float:
 
 def mapping(text: str) -> dict[str, Any]:
     """A published port. Raises argparse.ArgumentTypeError."""
+    from launcher import ports  # only where one is given
+
     try:
         return ports.parse(text)
     except Failure as failure:
@@ -42,6 +42,8 @@ def pair(text: str) -> tuple[str, str]:
 
 def container_address(text: str) -> str:
     """An address for a container. Raises argparse.ArgumentTypeError."""
+    from launcher import wishes  # only where one is given
+
     try:
         return wishes.address(text)
     except ValueError as error:
@@ -58,6 +60,8 @@ def mac(text: str) -> str:
 
 def values(text: str) -> dict[str, Any]:
     """A JSON object of values by capability. Raises argparse.ArgumentTypeError."""
+    import json  # only where some are given
+
     try:
         found = json.loads(text)
     except ValueError as error:

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from core import document
@@ -16,6 +15,7 @@ from core.errors import CNIError
 from core.version import NEWEST, at_least, ordinal
 from launcher.example import DEMO
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
+from launcher.usage import closest
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
 LISTS, SINGLES = (".conflist",), (".conf", ".json")
@@ -82,8 +82,8 @@ def load(conf_dir: str, name: str) -> Network:
         raise MissingDirectory(
             f"no network configuration in {conf_dir}", hint=advice(name, "put one there, or choose another directory with --conf-dir")
         )
-    close = get_close_matches(name, [*names, str(DEMO["name"])], 1)
-    otherwise = f"did you mean {close[0]}?" if close else "--conf-dir chooses another directory"
+    close = closest(name, [*names, str(DEMO["name"])])
+    otherwise = f"did you mean {close}?" if close else "--conf-dir chooses another directory"
     raise UnknownNetwork(f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", advice(name, otherwise))
 
 

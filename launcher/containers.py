@@ -1,19 +1,16 @@
-"""The commands that make, enter, wire and remove namespaces: run, up, down, exec, attach, detach."""
+"""The commands that make, wire and remove namespaces: run, up, down, attach, detach."""
 
 import argparse
 import contextlib
-import ctypes
-import errno
 import os
-import signal
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from core.errors import CNIError
 from launcher import netns, signals, target
 from launcher.cache import Cached, Request
-from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN, Failure, Interrupted, Several, UsageFailure
-from launcher.plain import escape, plain
+from launcher.failures import NOT_RUN, Failure, Interrupted, Several, UsageFailure
+from launcher.inside import spawn
+from launcher.plain import escape
 from launcher.target import Target
 from launcher.wiring import (
     Session,
@@ -23,11 +20,8 @@ from launcher.wiring import (
     interface_names,
     is_gone,
     networks,
-    resolv_conf,
 )
 from launcher.wishes import Wishes, requests
-
-PR_SET_PDEATHSIG = 1
 
 
 def run(session: Session, options: argparse.Namespace) -> int:
@@ -38,7 +32,7 @@ def run(session: Session, options: argparse.Namespace) -> int:
         chosen, wanted = networks(session, options.network), wishes(options)
         with namespace(session, name) as place:
             attached = connect(session, requests(chosen, place, wanted), wanted)
-            return signals.wait_for(spawn(place.netns, command, resolv_conf(attached)))
+            return signals.wait_for(spawn(place.netns, command, [cached.result for cached in attached]))
     except Interrupted as stop:
         return 128 + stop.number
     except CNIError as error:
@@ -70,39 +64,6 @@ def forget_gone(session: Session, name: str) -> None:
         failures = disconnect(session, leftovers)
         if failures:
             raise Several(failures)
-
-
-def spawn(path: str, command: Sequence[str], dns: str) -> int:
-    """Fork *command* into a namespace; it dies with us. Returns its pid."""
-    child = os.fork()
-    if child == 0:
-        netns.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-        code = NOT_RUN
-        try:
-            code = become(path, command, dns)
-        finally:  # whatever happens, the child must not clean up in our place
-            os._exit(code)
-    return child
-
-
-def become(path: str, command: Sequence[str], dns: str) -> int:
-    """Turn this process into *command* inside a namespace; returns an exit code only if that fails."""
-    from launcher.plugin import outer_environ  # the environment as it was before a bundle's start-up
-
-    signals.restore()
-    try:
-        netns.enter(path, dns)
-    except OSError as error:
-        print(f"cniwire: cannot enter {plain(path)}: {error.strerror}", file=sys.stderr)
-        return NOT_RUN
-    try:
-        os.execvpe(command[0], list(command), outer_environ())
-    except OSError as error:
-        # a folder on PATH that may not be searched says "permission denied" about every name
-        places = [command[0]] if "/" in command[0] else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
-        missing = not any(map(os.path.exists, places))
-        print(f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}", file=sys.stderr)
-        return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
 
 
 def up(session: Session, options: argparse.Namespace) -> int:
@@ -137,19 +98,6 @@ def down(session: Session, options: argparse.Namespace) -> int:
         else:
             session.terminal.done(f"[bold]{escape(session.short(name))}[/] is down")
     return finish(session, failures, {"down": list(options.names)})
-
-
-def execute(session: Session, options: argparse.Namespace) -> int:
-    """Run a command in a namespace that is there already: become it."""
-    command = options.command or [os.environ.get("SHELL") or "/bin/sh"]
-    try:
-        place = target.resolve(options.target, known=session.cache.attachments)
-    except CNIError as error:
-        if isinstance(error, Failure) and "did you mean" in (hint := session.like(options.target)):
-            error.hint = hint
-        session.terminal.failure(error, on_stdout=False)
-        return NOT_RUN
-    return become(place.netns, command, resolv_conf(session.cache.attachments(place.container_id)))
 
 
 def attach(session: Session, options: argparse.Namespace) -> int:

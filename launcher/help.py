@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -107,7 +106,17 @@ def _at_terminal() -> bool:
 
 def _width() -> int:
     """Columns for a line; one that nobody sees at a terminal is as long as the widest."""
-    return max(8, min(WIDEST, shutil.get_terminal_size((80, 24)).columns)) if _at_terminal() else WIDEST
+    return max(8, min(WIDEST, _columns())) if _at_terminal() else WIDEST
+
+
+def _columns() -> int:
+    """As shutil has it, whose import costs more than the page."""
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return int(os.environ["COLUMNS"][:6])
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
 
 
 def _wrapped(text: str) -> list[str]:

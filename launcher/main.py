@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from signal import Signals
+from typing import TYPE_CHECKING
 
 from core.errors import CNIError
 from core.version import ALL, NEWEST, SUITE
@@ -13,7 +14,11 @@ from launcher.commands import COMMANDS
 from launcher.failures import FAILED, PRIVILEGE, Failure, Interrupted
 from launcher.usage import nearest_command, refuse
 
+if TYPE_CHECKING:
+    from launcher.wiring import Session
+
 COMPANIONS = ("host-local", "portmap")  # where these two are, our plugins are
+FINDERS = ("check", "gc", "network", "status")  # what they say is what they were asked for
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
 
@@ -26,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = command_line.parse(argv)
     if options.action == "lab":
         return enter_lab(options.command)
-    if options.action in TOLD:
-        return TOLD[options.action](options)
+    if options.action in ALONE:
+        return ALONE[options.action](options)
     return perform(options)
 
 
@@ -59,7 +64,14 @@ def show_completion(options: argparse.Namespace) -> int:
     return 0
 
 
-TOLD = {"help": show_help, "version": show_version, "completion": show_completion}  # what needs no plugins
+def execute(options: argparse.Namespace) -> int:
+    """Become a command in a container."""
+    from launcher import inside  # only here
+
+    return inside.execute(options)
+
+
+ALONE = {"help": show_help, "version": show_version, "completion": show_completion, "exec": execute}  # what needs no session
 
 
 def complete_streams() -> None:
@@ -79,47 +91,64 @@ def enter_lab(command: Sequence[str]) -> int:
     return lab.main(command)
 
 
-def perform(options: argparse.Namespace) -> int:
-    """Make a session and run one of the commands in it."""
-    from launcher import collection, containers, drawing, networks, signals, upkeep  # behind --help, which needs none of it
-    from launcher.cache import Cache
+def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
+    """The function of a command: loading one loads no other. Spelled out, because the bundle has what its builder sees imported."""
+    if action in ("ls", "ps"):
+        from launcher import drawing  # these alone
+
+        return {"ls": drawing.ls, "ps": drawing.ps}[action]
+    if action in ("check", "status"):
+        from launcher import upkeep  # these alone
+
+        return {"check": upkeep.check, "status": upkeep.status}[action]
+    if action == "gc":
+        from launcher import collection  # this alone
+
+        return collection.gc
+    if action == "network":
+        from launcher import networks  # this alone
+
+        return networks.network
+    from launcher import containers  # these alone
+
+    commands = {"run": containers.run, "up": containers.up, "down": containers.down, "attach": containers.attach, "detach": containers.detach}
+    return commands[action]
+
+
+def session(options: argparse.Namespace) -> "Session":
+    """Everything that a command works with."""
+    from launcher.cache import Cache  # behind --help and exec, which need none of it
     from launcher.runtime import Runtime
     from launcher.terminal import Terminal
     from launcher.wiring import Session
 
-    commands = {
-        "run": containers.run,
-        "up": containers.up,
-        "down": containers.down,
-        "exec": containers.execute,
-        "attach": containers.attach,
-        "detach": containers.detach,
-        "check": upkeep.check,
-        "gc": collection.gc,
-        "status": upkeep.status,
-        "network": networks.network,
-        "ls": drawing.ls,
-        "ps": drawing.ps,
-    }
-    terminal = Terminal(options.json, options.verbose, findings=options.action in ("check", "gc", "network", "status"))
+    terminal = Terminal(options.json, options.verbose, findings=options.action in FINDERS)
     runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
+    return Session(options.conf_dir, runtime, terminal, options.wide)
+
+
+def perform(options: argparse.Namespace) -> int:
+    """Make a session and run one of the commands in it."""
+    from launcher import signals  # as above
+
+    made = session(options)
     signals.stop_by_exception()
     try:
-        return commands[options.action](Session(options.conf_dir, runtime, terminal, options.wide), options)
+        return work(options.action)(made, options)
     except CNIError as error:
-        terminal.failure(error)
+        made.terminal.failure(error)
         return getattr(error, "status", FAILED)
     except Interrupted as stop:
-        terminal.settle()
-        terminal.note(f"stopped by {Signals(stop.number).name}")
+        made.terminal.settle()
+        made.terminal.note(f"stopped by {Signals(stop.number).name}")
         return 128 + stop.number
     except BrokenPipeError:
         return FAILED
     except OSError as error:
-        terminal.failure(Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else ""))
+        made.terminal.failure(Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else ""))
         return FAILED
     finally:
-        terminal.settle()
+        made.terminal.settle()
 
 
 def plugin_dirs(chosen: Sequence[str] | None) -> list[str]:

@@ -9,7 +9,6 @@ import fcntl
 import os
 import socket
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -167,6 +166,8 @@ def enter(path: str, resolv_conf: str = "") -> None:
         mount("sysfs", "/sys", 0, "sysfs")
     own = os.path.join("/etc/netns", os.path.basename(path))
     if resolv_conf and not os.path.exists(f"{own}/resolv.conf"):
+        import tempfile  # only where a network asks for it
+
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # unlinked, yet mounted
             os.chmod(file.name, 0o644)
             file.write(resolv_conf)

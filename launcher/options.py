@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from launcher import help as pages
 from launcher import usage
 from launcher.commands import COMMANDS, seconds
 
@@ -30,15 +29,22 @@ class _Parser(argparse.ArgumentParser):
     """Its pages and complaints are ours."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False)
+        super().__init__(**settings, allow_abbrev=False, formatter_class=_formatter)
 
     def format_help(self) -> str:
         """The page of a command, or the overview."""
+        from launcher import help as pages  # only where somebody asks
+
         return pages.page(self.prog.partition(" ")[2], self)
 
     def error(self, message: str) -> NoReturn:
         """One line and a pointer, on stderr. Exits with 2."""
         usage.refuse(*usage.complaint(self.prog.partition(" ")[2], message))
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Made for every argument, to check its spelling; with a width it does not ask for the terminal's, which loads shutil."""
+    return argparse.HelpFormatter(prog, width=80)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -5,8 +5,6 @@ Law: a name is shown so that it can be told from every other, and does nothing. 
 
 from typing import Any
 
-from rich import markup
-
 
 def plain(text: str) -> str:
     r"""*text* with what cannot be printed escaped: `\x1b`, `\n`, `\u202e`; bytes that were no UTF-8 as `\xff`."""
@@ -21,6 +19,8 @@ def _written(character: str) -> str:
 
 def escape(text: str) -> str:
     """*text* as Rich's markup."""
+    from rich import markup  # only where something is shown in colours
+
     return markup.escape(plain(text))
 
 

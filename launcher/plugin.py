@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from core import document
 from core.errors import INCOMPATIBLE_VERSION, INTERNAL, CNIError
+from launcher.environment import outer_environ
 from launcher.failures import Failure, PluginFailed, PluginMissing, TimedOut
 
 BUSY_TRIES, BUSY_PAUSE = 6, 1.0  # "text file busy": the executable is being replaced; seconds
@@ -70,17 +71,6 @@ def find(plugin_type: str, plugin_dirs: Sequence[str]) -> str:
             return path
     hint = "name its directory with --plugin-dir or CNI_PATH"
     raise PluginMissing(f"plugin {plugin_type!r} not found", f"searched {', '.join(plugin_dirs) or 'no directory'}", hint)
-
-
-def outer_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment for programs that are not ours: without what a bundle's start-up put into it."""
-    own = {key: value for key, value in environ.items() if not key.startswith("_PYI_")}
-    original = own.pop("LD_LIBRARY_PATH_ORIG", None)
-    if original is not None:
-        own["LD_LIBRARY_PATH"] = original
-    elif "_PYI_ARCHIVE_FILE" in environ:
-        own.pop("LD_LIBRARY_PATH", None)
-    return own
 
 
 def call(

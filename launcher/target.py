@@ -5,7 +5,6 @@ Law: what cannot be proven gone counts as alive.
 
 import contextlib
 import functools
-import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -77,6 +76,8 @@ def _at_path(path: str, known: Callable[[], list[Cached]]) -> Target:
     process = re.fullmatch(r"/proc/(\d+)/ns/net", path)
     if process:
         return _derive(process[1], known)
+    import hashlib  # only for paths
+
     return Target("netns-" + hashlib.sha512(path.encode()).hexdigest()[:20], path)
 
 

@@ -3,7 +3,6 @@
 The result cache says what was attached; links and addresses are read from the kernel, so that what is broken looks broken.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from launcher import answers, conflist, identifiers, netns, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
+from launcher.interfaces import interfaces
 from launcher.wiring import Session
 
 
@@ -24,13 +24,13 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     for item in cached:
         if not references and item.network not in configured:
             configured[item.network] = {"name": item.network, "source": ""}
-    host = links("")
+    host = interfaces()
     seen: dict[str, dict[str, dict[str, Any]]] = {}
     for item in cached:
         if item.network in configured:
             path = item.request.netns
             if path not in seen:
-                seen[path] = {} if target.gone(item) else links(path)
+                seen[path] = {} if target.gone(item) else interfaces(path)
             configured[item.network].setdefault("attachments", []).append(attachment(item, host, seen[path]))
     for network in configured.values():
         names = [entry["bridge"] for entry in network.get("attachments", []) if "bridge" in entry]
@@ -64,52 +64,6 @@ def configured_network(network: Network) -> dict[str, Any]:
     """What a configuration tells of its network."""
     plugins = [plugin["type"] for plugin in network.plugins]
     return {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
-
-
-def links(path: str) -> dict[str, dict[str, Any]]:
-    """The links of a namespace by name ("" is our own), each with addresses; empty when it cannot be read."""
-    from pyroute2 import IPRoute  # 0.15 s, worth it only when there is something to look at
-
-    try:
-        if not path:
-            return dump(IPRoute())
-        with netns.inside(path):
-            reader = IPRoute()  # stays in the namespace in which it was made
-        return dump(reader)
-    except OSError:
-        return {}
-
-
-def dump(reader: Any) -> dict[str, dict[str, Any]]:
-    """Links and addresses through one netlink socket, which is closed."""
-    with reader:
-        by_index: dict[int, dict[str, Any]] = {}
-        for message in reader.get_links():
-            info = message.get_attr("IFLA_LINKINFO")
-            by_index[message["index"]] = {
-                "name": text(message.get_attr("IFLA_IFNAME")),
-                "kind": (info.get_attr("IFLA_INFO_KIND") if info else None) or "",
-                "up": message.get_attr("IFLA_OPERSTATE") == "UP",
-                "mtu": message.get_attr("IFLA_MTU"),
-                "mac": message.get_attr("IFLA_ADDRESS") or "",
-                "master": message.get_attr("IFLA_MASTER"),
-                "alias": text(message.get_attr("IFLA_IFALIAS")),
-                "apart": message.get_attr("IFLA_LINK_NETNSID") is not None,  # its other end is in another namespace
-                "addresses": [],
-            }
-        for message in reader.get_addr():
-            # an address with scope link is the kernel's own, nobody configured it
-            if message["index"] in by_index and message["scope"] != 253:
-                shown = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
-                by_index[message["index"]]["addresses"].append(shown)
-    for link in by_index.values():
-        link["master"] = by_index.get(link["master"], {}).get("name", "")
-    return {link["name"]: link for link in by_index.values()}
-
-
-def text(name: str | bytes | None) -> str:
-    """A name as the kernel has it; bytes that are no UTF-8 come as they are."""
-    return name if isinstance(name, str) else os.fsdecode(name or b"")
 
 
 def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from core.attachment import network_prefix, owner_text
-from launcher import inventory, topology
+from launcher import inventory
 from launcher.conflist import Network
+from launcher.interfaces import interfaces
 
 DATA_DIR = "/var/lib/cni/networks"
 MARK = "user.cniwire"  # the extended attribute in which our host-local notes machine, boot and namespace
@@ -66,7 +67,7 @@ class Trace:
 def links() -> dict[str, Link]:
     """The host's interfaces by name; none when they cannot be read."""
     keys = [each.name for each in fields(Link)]
-    return {name: Link(**{key: values[key] for key in keys}) for name, values in topology.links("").items()}
+    return {name: Link(**{key: values[key] for key in keys}) for name, values in interfaces().items()}
 
 
 def traces(network: Network, host_links: Iterable[Link], comments: Iterable[str] = ()) -> dict[str, Trace]:

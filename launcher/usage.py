@@ -2,10 +2,8 @@
 
 import argparse
 import re
-import shlex
 import sys
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from launcher.commands import COMMANDS
@@ -63,7 +61,7 @@ def complaint(command: str, message: str) -> tuple[str, str, str]:
 
 def nearest_command(word: str) -> str:
     """What somebody may have meant who typed *word* as a command."""
-    meant = OTHER_WORDS.get(word) or next(iter(get_close_matches(word, COMMANDS, 1)), "")
+    meant = OTHER_WORDS.get(word) or closest(word, COMMANDS)
     return f"did you mean `cniwire {meant}`?" if meant else "`cniwire --help` shows the commands"
 
 
@@ -96,6 +94,8 @@ def _unmarked_command(options: argparse.Namespace, words: Sequence[str], rest: S
         return ()
     if not any(word.startswith("-") for word in words[begin:]) and not rest:
         return ()
+    import shlex  # only where it is wrong
+
     return "a command stands behind `--`", f"cniwire {shlex.join(words[:begin])} -- {shlex.join(words[begin:])}"
 
 
@@ -106,8 +106,15 @@ def unknown_option(command: str, word: str) -> tuple[str, str]:
     for flags, explained in OTHER_FLAGS.items():
         if flag in flags and command in ("run", "exec", "up", "attach", ""):
             return f"there is no option {flag}", explained.format(command or "run")
-    close = get_close_matches(flag, [*known, *GLOBAL], 1)
-    return f"there is no option {flag}", f"did you mean {close[0]}?" if close else ""
+    close = closest(flag, [*known, *GLOBAL])
+    return f"there is no option {flag}", f"did you mean {close}?" if close else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The one that is spelled most like *word*, "" when none is."""
+    from difflib import get_close_matches  # only where something is misspelled
+
+    return next(iter(get_close_matches(word, sorted(known), 1)), "")
 
 
 GLOBAL = ("--conf-dir", "--plugin-dir", "--cache-dir", "--read-cache", "--timeout", "--wide", "--json", "--verbose", "--version", "--help")

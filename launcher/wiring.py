@@ -5,7 +5,6 @@ Law: what one call wired is unwired by that call if any part of it fails; what w
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from core.errors import PORT_TAKEN, CNIError
@@ -17,6 +16,7 @@ from launcher.plain import escape
 from launcher.runtime import Runtime
 from launcher.target import gone, reachable
 from launcher.terminal import Stopwatch, Terminal
+from launcher.usage import closest
 from launcher.wishes import Wishes, verify
 
 PORT_TRIES = 10
@@ -46,8 +46,8 @@ class Session:
 
     def like(self, text: str) -> str:
         """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
-        close = get_close_matches(text, {*self.known(), *netns.names()}, 1)
-        return f"did you mean {self.short(close[0])}?" if close else "`cniwire ls` shows what there is"
+        close = closest(text, {*self.known(), *netns.names()})
+        return f"did you mean {self.short(close)}?" if close else "`cniwire ls` shows what there is"
 
     def short(self, container_id: str) -> str:
         """What to show for a container ID."""
@@ -189,15 +189,6 @@ def summary(cached: Cached, who: str) -> str:
     found = "  ".join(answers.addresses(cached.result)) or "no address"
     mappings = "  ".join(ports.shown(mapping) for mapping in answers.mappings(cached.request.capability_args))
     return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (f"  published [magenta]{escape(mappings)}[/]" if mappings else "")
-
-
-def resolv_conf(attachments: Iterable[Cached]) -> str:
-    """The resolv.conf that the results ask for, "" when they ask for nothing."""
-    lines = []
-    for dns in [answers.dns(cached.result) for cached in attachments]:
-        lines += [f"nameserver {server}" for server in dns["nameservers"]]
-        lines += [f"{key} {' '.join(dns[key])}" for key in ("domain", "search", "options") if dns[key]]
-    return "".join(f"{line}\n" for line in lines)
 
 
 def document(cached: Cached) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from core.errors import CNIError
+from launcher.answers import resolv_conf
 from launcher.cache import Cache, Cached, Request
 from launcher.failures import Failure
 from launcher.topology import attachment
-from launcher.wiring import document, resolv_conf, summary
+from launcher.wiring import document, summary
 
 CONFIG = b'{"name":"net","plugins":[{"type":"bridge"}]}'
 RESULT = {
@@ -262,5 +263,5 @@ def test_a_file_that_names_an_attachment_is_one_whatever_else_it_says(tmp_path: 
     assert found.request.netns == ""
     assert "no address" in summary(found, "web/eth0")
     assert attachment(found, {}, {})["state"] == "unreadable"
-    assert resolv_conf([found]) == ""
+    assert resolv_conf([found.result]) == ""
     assert document(found)["containerID"] == "c1"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from launcher.environment import outer_environ
 from launcher.failures import Failure, Interrupted, PluginFailed, PluginMissing, TimedOut
-from launcher.plugin import Call, Deadline, call, find, outer_environ
+from launcher.plugin import Call, Deadline, call, find
 from tests.harness.fake_plugin import FakePlugins
 
 

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from core.errors import CNIError
-from launcher.answers import addresses
+from launcher.answers import addresses, resolv_conf
 from launcher.cache import Cached, Request
 from launcher.conflist import Network, parse_list
 from launcher.drawing import draw
 from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
 from launcher.target import Target
 from launcher.terminal import Terminal
-from launcher.wiring import document, resolv_conf, summary
+from launcher.wiring import document, summary
 from launcher.wishes import Wishes, requests, verify
 
 PLACE = Target("web", "/run/netns/web")
@@ -121,8 +121,8 @@ def test_addresses_of_every_version_are_found() -> None:
 def test_resolv_conf_says_what_the_results_ask_for() -> None:
     dns = {"nameservers": ["10.0.0.53"], "domain": "example.org", "search": ["a", "b"], "options": ["ndots:2"]}
     text = "nameserver 10.0.0.53\ndomain example.org\nsearch a b\noptions ndots:2\n"
-    assert resolv_conf([cached({"dns": dns}), cached({"dns": {}}), cached({})]) == text
-    assert resolv_conf([cached({})]) == ""
+    assert resolv_conf([{"dns": dns}, {"dns": {}}, {}]) == text
+    assert resolv_conf([{}]) == ""
 
 
 def test_an_attachment_is_described() -> None:

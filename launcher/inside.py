@@ -1,0 +1,74 @@
+"""A command in a container: `exec`, and the child of `run`. Loads nothing that only messages and drawings need: exec is typed often."""
+
+import argparse
+import ctypes
+import errno
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import CNIError
+from launcher import answers, netns, signals, target
+from launcher.cache import Cache
+from launcher.environment import outer_environ
+from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN
+from launcher.plain import plain
+
+PR_SET_PDEATHSIG = 1
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run a command in a namespace that is there already: become it."""
+    command = options.command or [os.environ.get("SHELL") or "/bin/sh"]
+    cache = Cache(options.cache_dir, *options.read_cache)
+    try:
+        place = target.resolve(options.target, known=cache.attachments)
+        outcomes = [cached.result for cached in cache.attachments(place.container_id)]
+    except CNIError as error:
+        return _refuse(options, error)
+    return become(place.netns, command, outcomes)
+
+
+def _refuse(options: argparse.Namespace, error: CNIError) -> int:
+    """Say why nothing was run, and whom the name may have meant."""
+    from launcher.main import session  # all that exec does without where it works
+
+    made = session(options)
+    hint = made.like(options.target)
+    if "did you mean" in hint:
+        error.hint = hint  # type: ignore[attr-defined]
+    made.terminal.failure(error, on_stdout=False)
+    return NOT_RUN
+
+
+def spawn(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, Any]]) -> int:
+    """Fork *command* into a namespace; it dies with us. *outcomes*: results, which say what resolv.conf shall be. Returns its pid."""
+    child = os.fork()
+    if child == 0:
+        netns.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        code = NOT_RUN
+        try:
+            code = become(path, command, outcomes)
+        finally:  # whatever happens, the child must not clean up in our place
+            os._exit(code)
+    return child
+
+
+def become(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, Any]]) -> int:
+    """Turn this process into *command* inside a namespace; returns an exit code only if that fails."""
+    signals.restore()
+    try:
+        netns.enter(path, answers.resolv_conf(outcomes))
+    except OSError as error:
+        print(f"cniwire: cannot enter {plain(path)}: {error.strerror}", file=sys.stderr)
+        return NOT_RUN
+    try:
+        os.execvpe(command[0], list(command), outer_environ())
+    except OSError as error:
+        # a folder on PATH that may not be searched says "permission denied" about every name
+        places = [command[0]] if "/" in command[0] else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
+        missing = not any(map(os.path.exists, places))
+        print(f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}", file=sys.stderr)
+        return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
