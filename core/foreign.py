@@ -160,13 +160,15 @@ def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
 
 def _owner(kernel: Any, there: Any) -> str:
     """The owner of a container's link as the host's end tells it, "" where that is none of ours."""
-    from core import rtnetlink  # loaded already, with the kernel
+    from core import links, rtnetlink  # loaded already, with the kernel
 
     if there.kind != "veth" or not there.peer:
         return ""
     try:
         replies = kernel.at(HOST).ask(rtnetlink.get_link_at(there.peer))
-    except OSError:  # it is in another namespace
-        return ""
+    except OSError as error:
+        if error.errno not in links.ABSENT:
+            raise
+        return ""  # it is in another namespace
     other = rtnetlink.link(replies[0][1])
     return other.alias if other.peer == there.index and other.name in host_ifnames(other.alias) else ""

@@ -166,8 +166,8 @@ class Kernel:
     def look(self, place: str, *names: str) -> None:
         """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
         self.links = {where: link for where, link in self.links.items() if where[0] != place or where[1] not in names}
-        answers = self.at(place).ask_all(tuple([rtnetlink.get_link(name) for name in names]))
-        self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, (replies, _) in zip(names, answers) if replies})
+        answers = self.at(place).ask_each(tuple([rtnetlink.get_link(name) for name in names]), links.ABSENT)
+        self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, replies in zip(names, answers) if replies})
 
     def is_gone(self, comment: str) -> bool:
         """Whether the owner in an element's *comment* is provably gone. Raises OSError."""

@@ -54,6 +54,14 @@ class Socket:
         """As exchange, for questions: one dump, or any number of others. Their one reply is the end, so no acknowledgement is asked for."""
         return self.exchange(messages, REQUEST)
 
+    def ask_each(self, messages: tuple[Message, ...], absent: tuple[int, ...]) -> list[list[tuple[int, bytes]]]:
+        """The replies to each of several questions, none where it fails with an errno of *absent*. Raises the first other OSError."""
+        outcome = self.ask_all(messages)
+        for _, failure in outcome:
+            if failure and failure.errno not in absent:
+                raise failure
+        return [replies for replies, _ in outcome]
+
     def do(self, *messages: Message) -> list[list[tuple[int, bytes]]]:
         """Send requests together; each is carried out. Returns the replies to each; raises the first one's OSError."""
         outcome = self.exchange(messages)

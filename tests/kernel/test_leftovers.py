@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import netns, sysctl
+from core.message import Message
+from core.netlink import Socket
 from core.protocol import respond
-from core.rtnetlink import NEWBORN_BRIDGE
+from core.rtnetlink import GETLINK, NEWBORN_BRIDGE
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
@@ -209,3 +212,28 @@ def test_gateways_and_routes_of_another_family_are_refused_before_anything_is_ma
             host.network(config).add(container)
         assert refused.value.code == 7
         assert host.state(container) == before
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOMEM, errno.ENOBUFS, errno.EINTR])
+def test_a_link_that_cannot_be_asked_for_is_not_taken_for_gone(host: Host, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """DEL and GC do not say that all is deleted, nor ADD that a name is free: found by torture-faults."""
+    network, container = host.network(bridge(macspoofchk=True)), host.container()
+    network.add(container)
+    exchange, failing = Socket.exchange, True
+
+    def failing_exchange(socket: Socket, messages: tuple[Message, ...], *flags: int) -> Any:
+        if failing and len(messages) > 1 and messages[0].type == GETLINK:
+            return [([], OSError(number, "refused")) for _ in messages]
+        return exchange(socket, messages, *flags)
+
+    monkeypatch.setattr(Socket, "exchange", failing_exchange)
+    names = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
+    environ = {"ADD": {**names, "CNI_IFNAME": "eth1"}, "DEL": {**names, "CNI_NETNS": ""}, "GC": {"CNI_PATH": "/x"}}
+    stdin = json.dumps({**network.derived(network.plugins[0]), "cni.dev/valid-attachments": []}).encode()
+    for command, variables in environ.items():
+        code, output = respond(bridge_plugin, {"CNI_COMMAND": command, **variables}, lambda: stdin)
+        assert (command, code) == (command, 1), output
+        assert host.veth("net/c1/eth0")
+    failing = False
+    code, output = respond(bridge_plugin, {"CNI_COMMAND": "DEL", **names}, lambda: stdin)
+    assert (code, container.links()) == (0, [])
