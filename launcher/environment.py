@@ -1,4 +1,7 @@
-"""The environment that programs get from us."""
+"""The environment of programs that are not ours: plugins, and whatever run, exec and lab are told to start.
+
+Law: every program that the launcher starts gets it. A bundle's start-up points the loader at its own libraries, and curl or python3 would load them.
+"""
 
 import os
 from collections.abc import Mapping

@@ -14,6 +14,8 @@ import struct
 import sys
 from collections.abc import Sequence
 
+from launcher.environment import outer_environ
+
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x10000000, 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 2, 4, 8, 0x1000, 0x4000, 1 << 18, 1 << 20
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -161,7 +163,7 @@ def execute(command: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     try:
-        os.execvp(command[0], command)
+        os.execvpe(command[0], command, outer_environ())
     except OSError as error:
         print(f"cniwire lab: {command[0]}: {error.strerror}", file=sys.stderr)
         return NOT_EXECUTABLE if os.path.exists(command[0]) else NOT_FOUND

@@ -289,3 +289,21 @@ def test_the_environment_of_the_command_is_ours(cniwire: Cniwire) -> None:
     assert "MARK=here" in stdout
     assert "_PYI_" not in stdout
     assert "CNI_CONTAINERID" not in stdout
+
+
+@pytest.mark.parametrize("command", [["run", "demo", "--"], ["exec", "NAME"], ["lab", "--"]])
+@pytest.mark.parametrize("before", ["", "/own"])
+def test_no_program_gets_what_a_bundles_start_put_into_the_environment(cniwire: Cniwire, command: list[str], before: str) -> None:
+    """Its libraries are for it alone; what LD_LIBRARY_PATH was before is back."""
+    if foreign(cniwire):
+        pytest.skip("it is the launcher that is tried here")
+    web = cniwire.name("web")
+    cniwire("up", "demo", web)
+    started = {"_PYI_ARCHIVE_FILE": "/bundle/cniwire", "_PYI_PARENT_PROCESS_LEVEL": "1", "LD_LIBRARY_PATH": "/bundle/lib"}
+    environ = {**cniwire.environ(), **started, **({"LD_LIBRARY_PATH_ORIG": before} if before else {})}
+    with cniwire.popen(*[web if word == "NAME" else word for word in command], "env", env=environ) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    theirs = [line for line in stdout.splitlines() if line.startswith(("_PYI", "LD_"))]
+    assert theirs == ([f"LD_LIBRARY_PATH={before}"] if before else [])
+    cniwire("down", web)
