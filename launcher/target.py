@@ -137,9 +137,14 @@ def reachable(cached: Cached) -> str:
 
 
 def noted(mark: bytes) -> tuple[bytes, bytes, str]:
-    """(machine, boot, namespace) of what our host-local notes on a reservation, the first two hashed or cut short; empty when it is no such note."""
+    """(machine, boot, namespace) of what our host-local notes on a reservation, the first two hashed or cut short; empty when it is no such note.
+
+    Of the boot two bytes are noted, and behind them two of the namespace's identity; before, four.
+    """
     form, machine, boot, path = mark[:1], mark[1:5], mark[5:9], os.fsdecode(mark[9:])
-    return (machine, boot, path) if form == b"1" and path.startswith("/") else (b"", b"", "")
+    if form in (b"2", b"3") and boot[:2] == here()[1][:2]:
+        boot = here()[1]
+    return (machine, boot, path) if form in (b"1", b"2", b"3") and path.startswith("/") else (b"", b"", "")
 
 
 @functools.cache
