@@ -5,21 +5,20 @@ Spec: section 1 "Network configuration format".
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core import document
 from core.errors import CNIError
-from core.version import NEWEST, at_least, ordinal
 from launcher.example import DEMO
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 from launcher.usage import closest
+from launcher.values import choose_version, flag, network_name, whole
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
+IN_ANY_CASE = {key.lower(): key for key in ("type", "name", "cniVersion", "capabilities", "ipam")}  # keys of a plugin that the launcher reads
 LISTS, SINGLES = (".conflist",), (".conf", ".json")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def parse_list(data: bytes, source: str = "") -> Network:
     Unless loadOnlyInlinedPlugins is true, the folder named like the network beside *source* adds its .conf files.
     Raises CNIError.
     """
-    raw = document.parse_object(data, "the network configuration list")
+    raw = whole(document.parse_object(data, "the network configuration list"))
     name = network_name(raw)
     inlined_only = flag(raw, "loadOnlyInlinedPlugins")
     if "plugins" not in raw and inlined_only:
@@ -169,17 +168,18 @@ def folder_plugins(folder: str) -> list[dict[str, Any]]:
 
 def parse_plugin(data: bytes, what: str = "the plugin configuration") -> dict[str, Any]:
     """One plugin's configuration object. Raises CNIError."""
-    return checked_plugin(document.parse_object(data, what), what)
+    return checked_plugin(whole(document.parse_object(data, what)), what)
 
 
 def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
     """*plugin* if it is an object with a type. Raises ConfigFailure."""
     if not isinstance(plugin, dict):
         raise ConfigFailure(f"{what}: want an object, found {document.render(plugin)[:60]}")
-    if not isinstance(plugin.get("type"), str) or not plugin["type"]:
-        hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in plugin else ""
+    found: dict[str, Any] = {IN_ANY_CASE.get(str(key).lower(), str(key)): value for key, value in plugin.items()}
+    if not isinstance(found.get("type"), str) or not found["type"]:
+        hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in found else ""
         raise ConfigFailure(f"{what}: missing type: want the name of a plugin executable", hint=hint)
-    return plugin
+    return found
 
 
 def upconvert(plugin: Mapping[str, Any], source: str = "") -> Network:
@@ -188,40 +188,6 @@ def upconvert(plugin: Mapping[str, Any], source: str = "") -> Network:
     if plugin.get("cniVersion"):
         raw["cniVersion"] = plugin["cniVersion"]
     return Network(str(raw["name"]), choose_version(raw), (plugin,), raw, source=source)
-
-
-def network_name(raw: Mapping[str, Any]) -> str:
-    """The name of a configuration. Raises ConfigFailure."""
-    name = raw.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {document.render(name)}")
-    return name
-
-
-def flag(raw: Mapping[str, Any], key: str) -> bool:
-    """A JSON boolean, or "true" or "false" in any case; false when absent. Raises ConfigFailure."""
-    value = raw.get(key, False)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if not isinstance(value, bool):
-        raise ConfigFailure(f"{key}: want true or false, found {document.render(value)}")
-    return value
-
-
-def choose_version(raw: Mapping[str, Any]) -> str:
-    """The highest of cniVersion and cniVersions that is not above ours; cniVersion alone is taken as it is.
-
-    Raises CNIError when one of them is no version.
-    """
-    single, several = raw.get("cniVersion", ""), raw.get("cniVersions")
-    if not isinstance(single, str):
-        raise ConfigFailure(f"cniVersion: want a string, found {document.render(single)}")
-    if several is None:
-        return single
-    if not isinstance(several, list) or not all(isinstance(item, str) for item in several):
-        raise ConfigFailure(f"cniVersions: want a list of strings, found {document.render(several)}")
-    known = [version for version in [*several, *([single] if single else [])] if at_least(NEWEST, version)]
-    return max(known, key=ordinal, default=single)
 
 
 def inject(plugin: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

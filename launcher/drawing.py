@@ -108,10 +108,15 @@ def table(networks: list[Mapping[str, Any]]) -> Table:
             Text(item["ifname"]),
             Text(name),
             Text("\n".join(item["addresses"]) or "-"),
-            Text("\n".join(map(shown, item.get("portMappings", []))) or "-"),
+            Text("\n".join(map(published, item.get("portMappings", []))) or "-"),
             state(item),
         )
     return grid
+
+
+def published(mapping: Mapping[str, Any]) -> str:
+    """A mapping, and whether it is served."""
+    return shown(mapping) + (" (not served)" if "notServed" in mapping else "")
 
 
 def state(item: Mapping[str, Any]) -> Text:
@@ -164,6 +169,8 @@ def attachment_line(item: Mapping[str, Any]) -> Text:
         line.append(f"  {address}", style="cyan")
     for mapping in item.get("portMappings", []):
         line.append(f"  {shown(mapping)}", style="magenta")
+        if "notServed" in mapping:
+            line.append(f" not served: {mapping['notServed']}", style="red")
     if item["state"] != "up":
         line.append(f"  {item.get('why') or item['state']}", style="red")
     return line

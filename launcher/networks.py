@@ -15,11 +15,12 @@ from rich.text import Text
 
 from core.document import render
 from launcher import conflist, example
-from launcher.conflist import NAME, Network
+from launcher.conflist import Network
 from launcher.drawing import TableOrCards
 from launcher.example import Subnet
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, MissingDirectory, UsageFailure
 from launcher.plain import escape, printable
+from launcher.values import NAME
 from launcher.wiring import Session
 
 ROUTES, ROUTES6 = "/proc/net/route", "/proc/net/ipv6_route"

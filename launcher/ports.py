@@ -7,6 +7,7 @@ from typing import Any
 from launcher.failures import UsageFailure
 
 CHOSEN = 0  # as host port: to be chosen before anybody sees it
+LOOPBACK6 = ipaddress.ip_address("::1")
 PROTOCOLS = ("tcp", "udp", "sctp")
 
 
@@ -56,6 +57,15 @@ def address(text: str, part: str) -> str:
 def wrong(text: str, want: str) -> UsageFailure:
     """The failure for a mapping that cannot be read."""
     return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
+
+
+def unserved(mapping: Mapping[str, Any]) -> str:
+    """Why portmap leaves a mapping out, "" when it does not."""
+    try:
+        is_loopback6 = ipaddress.ip_address(str(mapping.get("hostIP") or "").strip("[]")) == LOOPBACK6
+    except ValueError:
+        return ""
+    return "the kernel lets no answer back to ::1; 127.0.0.1 works" if is_loopback6 else ""
 
 
 def shown(mapping: Mapping[str, Any]) -> str:

@@ -13,9 +13,10 @@ from core import document
 from core.errors import INCOMPATIBLE_VERSION, CNIError
 from core.version import NEWEST, at_least, ordinal
 from launcher.cache import Cache, Request, in_version
-from launcher.conflist import NAME, Network, capabilities, inject
+from launcher.conflist import Network, capabilities, inject
 from launcher.failures import Failure, PluginFailed, Several, TimedOut, Unsupported, UsageFailure, several
 from launcher.plugin import Deadline, Observer, call, find
+from launcher.values import NAME
 
 DELEGATING = ("bridge", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "tap", "vlan")  # types known to execute ipam.type
 UNICODE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))

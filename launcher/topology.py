@@ -6,7 +6,7 @@ The result cache says what was attached; links and addresses are read from the k
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from launcher import answers, conflist, identifiers, netns, target
+from launcher import answers, conflist, identifiers, netns, ports, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
@@ -98,7 +98,9 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
         "addresses": link["addresses"] if link else [],
         "port": port,
         "bridge": bridge,
-        "portMappings": answers.mappings(request.capability_args),
+        "portMappings": [
+            {**mapping, **({"notServed": why} if (why := ports.unserved(mapping)) else {})} for mapping in answers.mappings(request.capability_args)
+        ],
     }
     return {key: value for key, value in values.items() if value or key == "addresses"}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core.errors import CNIError
-from launcher import conflist, findings
+from launcher import answers, conflist, findings, ports
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported, details
@@ -36,6 +36,8 @@ def check(session: Session, options: argparse.Namespace) -> int:
                 "check": outcome,
             }
         )
+        left_out = unserved(session, cached)
+        rows[-1] |= {"notServed": left_out} if left_out else {}
         if error:
             told.append(Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code))
             rows[-1]["error"] = described(error)
@@ -52,6 +54,15 @@ def show_difference(session: Session, cached: Cached, error: CNIError) -> None:
         session.terminal.wrong(f"{who} is not as it was made", findings.lines(told, session.terminal.verbose))
     else:
         session.terminal.wrong(f"{who}: {escape(error.msg)}", dimmed(error), getattr(error, "hint", ""))
+
+
+def unserved(session: Session, cached: Cached) -> list[dict[str, str]]:
+    """Tell of published ports that portmap leaves out, which is no difference, and why; returns them."""
+    wanted = answers.mappings(cached.request.capability_args)
+    found = [{"mapping": ports.shown(each), "reason": why} for each in wanted if (why := ports.unserved(each))]
+    for each in found:
+        session.terminal.skipped(f"{session.who(cached.request)}: {escape(each['mapping'])} is not served: {escape(each['reason'])}")
+    return found
 
 
 def dimmed(error: CNIError) -> list[str]:

@@ -187,7 +187,8 @@ def report_warnings(session: Session) -> None:
 def summary(cached: Cached, who: str) -> str:
     """One line of markup about an attachment: *who* it is (markup), where, addresses, ports."""
     found = "  ".join(answers.addresses(cached.result)) or "no address"
-    mappings = "  ".join(ports.shown(mapping) for mapping in answers.mappings(cached.request.capability_args))
+    wanted = answers.mappings(cached.request.capability_args)
+    mappings = "  ".join(ports.shown(mapping) for mapping in wanted if not ports.unserved(mapping))
     return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (f"  published [magenta]{escape(mappings)}[/]" if mappings else "")
 
 

@@ -88,3 +88,17 @@ def test_hostile_files_stop_nobody(cniwire: Cniwire) -> None:
     rows = {row["containerID"]: row["check"] for row in cniwire.json("check", status=1)["attachments"]}
     assert rows.pop(web) == "ok"
     assert set(rows.values()) == {"failed"}
+
+
+def test_check_and_ls_tell_of_a_mapping_that_is_not_served(cniwire: Cniwire) -> None:
+    """Of ::1, which portmap leaves out and CHECK does not miss; the other one is published."""
+    web = cniwire.name("web")
+    with cniwire.popen("up", "demo", web, "-p", "[::1]:8080:80", "-p", "127.0.0.1:8080:80") as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "published 127.0.0.1:8080→80/tcp" in stdout + stderr
+    reason = "the kernel lets no answer back to ::1; 127.0.0.1 works"
+    assert f"[::1]:8080→80/tcp is not served: {reason}" in cniwire("check")
+    (row,) = cniwire.json("check")["attachments"]
+    assert (row["check"], row["notServed"]) == ("ok", [{"mapping": "[::1]:8080→80/tcp", "reason": reason}])
+    assert f"[::1]:8080→80/tcp not served: {reason}" in cniwire("ls")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core import document
 from core.errors import CNIError
 from launcher.conflist import Network, inject, load, load_all, load_file, parse_list, parse_plugin, resolve, upconvert
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
@@ -283,3 +284,33 @@ def test_demo_is_built_in_and_is_the_example(tmp_path: Path) -> None:
     assert load(str(tmp_path), "demo").plugins == example.plugins
     write(tmp_path / "20.conflist", {"name": "demo", "plugins": [PLUGIN]})
     assert load(str(tmp_path), "demo").plugins == (PLUGIN,)
+
+
+def test_whole_numbers_lose_their_fraction_as_libcni_writes_them() -> None:
+    """Case 23: `"mtu": 1400.0` works with every runtime. What is no whole number, or too large for one, stays."""
+    given = b'{"name": "n", "plugins": [{"type": "bridge", "mtu": 1400.0, "x": [1e3, {"y": -2.0}, 1.5, 1e21, 1e999, true], "ipam": {"a": 0.0}}]}'
+    (plugin,) = parse_list(given).plugins
+    assert document.render(plugin) == '{"type":"bridge","mtu":1400,"x":[1000,{"y":-2},1.5,1e+21,1e999,true],"ipam":{"a":0}}'
+    deep = b"[" * 5000 + b"2.0" + b"]" * 5000
+    assert parse_list(b'{"name": "n", "plugins": [{"type": "t", "x": %b}]}' % deep).plugins[0]["x"]
+
+
+def test_keys_of_a_plugin_are_taken_in_any_case() -> None:
+    """Case 23, as libcni and the plugins decode them; of several the last counts."""
+    (plugin,) = parse_list(b'{"name": "n", "plugins": [{"Type": "bridge", "IPAM": {"Type": "host-local"}, "CAPABILITIES": {"mac": true}}]}').plugins
+    assert plugin == {"type": "bridge", "ipam": {"Type": "host-local"}, "capabilities": {"mac": True}}
+    (plugin,) = parse_list(b'{"name": "n", "plugins": [{"type": "a", "Type": "b"}]}').plugins
+    assert plugin == {"type": "b"}
+    assert load_single(b'{"NAME": "n", "CniVersion": "1.0.0", "TYPE": "bridge"}') == ("n", "1.0.0")
+
+
+def load_single(data: bytes) -> tuple[str, str]:
+    """Name and version of a single configuration."""
+    found = upconvert(parse_plugin(data))
+    return found.name, found.version
+
+
+def test_of_a_key_that_stands_twice_the_last_counts() -> None:
+    """Case 23: as in the map into which libcni decodes; the Go plugins, called by hand, would merge the two."""
+    twice = b'{"name": "n", "plugins": [{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}, "ipam": {"dataDir": "/x"}}]}'
+    assert parse_list(twice).plugins[0]["ipam"] == {"dataDir": "/x"}

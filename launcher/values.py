@@ -1,0 +1,62 @@
+"""Values of a configuration as libcni reads them: names, flags, versions, whole numbers. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from core import document
+from core.version import NEWEST, at_least, ordinal
+from launcher.failures import ConfigFailure
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
+LARGEST_WHOLE = 1e21  # from there on Go writes an exponent
+
+
+def whole(values: Any) -> Any:
+    """*values* with whole numbers instead of such as 1400.0, changed in place: libcni, which decodes and encodes every configuration, does the same.
+
+    Without recursion, as a configuration may nest as deep as it likes.
+    """
+    waiting: list[Any] = [values]
+    while waiting:
+        container = waiting.pop()
+        for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
+                container[key] = int(value)
+            elif isinstance(value, (dict, list)):
+                waiting.append(value)
+    return values
+
+
+def network_name(raw: Mapping[str, Any]) -> str:
+    """The name of a configuration. Raises ConfigFailure."""
+    name = raw.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {document.render(name)}")
+    return name
+
+
+def flag(raw: Mapping[str, Any], key: str) -> bool:
+    """A JSON boolean, or "true" or "false" in any case; false when absent. Raises ConfigFailure."""
+    value = raw.get(key, False)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ConfigFailure(f"{key}: want true or false, found {document.render(value)}")
+    return value
+
+
+def choose_version(raw: Mapping[str, Any]) -> str:
+    """The highest of cniVersion and cniVersions that is not above ours; cniVersion alone is taken as it is.
+
+    Raises CNIError when one of them is no version.
+    """
+    single, several = raw.get("cniVersion", ""), raw.get("cniVersions")
+    if not isinstance(single, str):
+        raise ConfigFailure(f"cniVersion: want a string, found {document.render(single)}")
+    if several is None:
+        return single
+    if not isinstance(several, list) or not all(isinstance(item, str) for item in several):
+        raise ConfigFailure(f"cniVersions: want a list of strings, found {document.render(several)}")
+    known = [version for version in [*several, *([single] if single else [])] if at_least(NEWEST, version)]
+    return max(known, key=ordinal, default=single)
