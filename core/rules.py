@@ -51,6 +51,7 @@ class Map(Record):
     """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict); without data it is a set."""
 
     absent = "nft map {name} is missing"
+    altered = "nft map {name} is of another type"
     bears = ("name",)
     family: str
     name: str

@@ -53,6 +53,7 @@ class Chain(Record):
     """
 
     absent = "nft chain {name} is missing"
+    altered = "nft chain {name} has other rules"
     bears = ("name",)
     family: str
     name: str

@@ -26,6 +26,8 @@ def missing(record: Any) -> str:
 
 def changed(record: Any, found: Any) -> str:
     """How what the kernel has differs from *record*: `eth0: mtu is 1400, not 1500`."""
+    if getattr(record, "altered", ""):
+        return str(record.altered).format(**{name: _text(getattr(record, name)) for name in fields(record)})
     differing = [name for name in fields(record) if getattr(record, name) != getattr(found, name) and name not in HOME]
     if isinstance(record, Element):
         held = "" if found.owner == record.owner else f" and belongs to {found.owner or 'nobody'}"

@@ -83,7 +83,8 @@ def load(conf_dir: str, name: str) -> Network:
         )
     close = closest(name, [*names, str(DEMO["name"])])
     otherwise = f"did you mean {close}?" if close else "--conf-dir chooses another directory"
-    raise UnknownNetwork(f"no network {name!r} in {conf_dir}", f"it has {', '.join(sorted(names))}", advice(name, otherwise))
+    has = f"it has {', '.join(sorted(names))}; {DEMO['name']} is built in"
+    raise UnknownNetwork(f"no network {name!r} in {conf_dir}", has, advice(name, otherwise))
 
 
 def built_in() -> Network:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -33,7 +34,7 @@ def ps(session: Session, options: argparse.Namespace) -> int:
     if session.terminal.as_json:
         session.terminal.result(picture)
     else:
-        session.terminal.show(TableOrCards(table(abridged(session, picture)["networks"])))
+        session.terminal.show(Fitting(table(abridged(session, picture)["networks"]), cards=True))
     return 0
 
 
@@ -55,7 +56,7 @@ def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
         return Group(empty, *unwired(picture))
     parts: list[RenderableType] = []
     if any(network.get("attachments") for network in networks):
-        parts += [IfItFits(table(networks))]
+        parts += [Fitting(table(networks), cards=False)]
     return Group(*parts, *[tree(network) for network in networks], *unwired(picture))
 
 
@@ -65,33 +66,25 @@ def unwired(picture: Mapping[str, Any]) -> list[RenderableType]:
     return [f"[dim]namespaces without a network: {escape(', '.join(names))}[/]"] if names else []
 
 
-class IfItFits:
-    """A table and an empty line; nothing where a word of it would have to be broken."""
+class Fitting:
+    """A table, closer together where it would not fit; where it still does not, a line for each of its values (*cards*), or nothing."""
 
-    def __init__(self, grid: Table) -> None:
-        self.grid = grid
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
-            yield self.grid
-            yield ""
-
-
-class TableOrCards:
-    """A table; where a word of it would have to be broken, a line for each of its values."""
-
-    def __init__(self, grid: Table) -> None:
-        self.grid = grid
+    def __init__(self, grid: Table, cards: bool) -> None:
+        self.grid, self.cards = grid, cards
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
-            yield self.grid
-            return
-        columns = [(str(column.header), [cell for cell in column.cells if isinstance(cell, Text)]) for column in self.grid.columns]
-        for row in range(self.grid.row_count):
-            for number, (title, cells) in enumerate(columns):
+        for padding in ((0, 1), (0, 1, 0, 0)):
+            self.grid.padding = padding
+            if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
+                yield self.grid
+                yield from () if self.cards else ("",)
+                return
+        columns = [(str(column.header).lower(), [cell for cell in column.cells if isinstance(cell, Text)]) for column in self.grid.columns]
+        for row in range(self.grid.row_count if self.cards else 0):
+            yield columns[0][1][row]
+            for title, cells in columns[1:]:
                 if cells[row].plain != "-":
-                    yield Text.assemble("  " if number else "", (f"{title.lower()} " if number else "", "dim"), cells[row])
+                    yield Padding(Text.assemble((f"{title} ", "dim"), Text("  ").join(cells[row].split())), (0, 0, 0, 2))
 
 
 def table(networks: list[Mapping[str, Any]]) -> Table:
@@ -100,7 +93,7 @@ def table(networks: list[Mapping[str, Any]]) -> Table:
     has_pods = any("pod" in item for _, item in rows)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("CONTAINER", *(["POD"] if has_pods else []), "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
-        grid.add_column(title, overflow="fold")
+        grid.add_column(title, overflow="fold", no_wrap=title != "STATE")
     for name, item in rows:
         grid.add_row(
             Text(item["containerID"]),
@@ -127,7 +120,7 @@ def state(item: Mapping[str, Any]) -> Text:
 def tree(network: Mapping[str, Any]) -> Tree:
     """network -> bridge -> port -> container/ifname -> addresses."""
     about = " → ".join(network.get("plugins", [])) or ("unreadable" if "error" in network else "not configured any more")
-    root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {network.get('source', '')}", "dim")))
+    root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {network.get('source') or network.get('origin', '')}", "dim")))
     if "error" in network:
         root.add(Text(network["error"], style="red"))
         return root

@@ -52,7 +52,7 @@ def _overview(parser: argparse.ArgumentParser) -> list[str]:
     ]
     for paragraph in INTRODUCTION.split("\n\n"):
         parts += [*_wrapped(paragraph), ""]
-    parts += [_title("examples"), *_rows(EXAMPLES, 34), ""]
+    parts += [_title("examples"), *_rows(EXAMPLES, 38), ""]
     for title, commands in GROUPS.items():
         rows = [(name, COMMANDS[name][0] + (f" ({docker})" if docker else "")) for name, docker in commands.items()]
         parts += [_title(title), *_rows(rows, 12), ""]

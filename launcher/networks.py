@@ -16,7 +16,7 @@ from rich.text import Text
 from core.document import render
 from launcher import conflist, example
 from launcher.conflist import Network
-from launcher.drawing import TableOrCards
+from launcher.drawing import Fitting
 from launcher.example import Subnet
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, MissingDirectory, UsageFailure
 from launcher.plain import escape, printable
@@ -54,7 +54,7 @@ def ls(session: Session) -> int:
     ]
     session.terminal.result({"networks": rows, "unreadable": [{"file": path, "error": failure.msg} for path, failure in failures]})
     if not session.terminal.as_json:
-        session.terminal.show(TableOrCards(table(rows)))
+        session.terminal.show(Fitting(table(rows, session.conf_dir), cards=True))
         for _, failure in failures:
             session.terminal.wrong(escape(failure.msg), [escape(line) for line in failure.details.splitlines()], failure.hint)
     return 0
@@ -76,13 +76,19 @@ def known(session: Session) -> tuple[list[Network], list[tuple[str, ConfigFailur
     return list(found.values()), failures
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
+def where(source: str, conf_dir: str) -> str:
+    """Where a network is from, without the directory that all are from."""
+    inside = os.path.dirname(source) == os.path.abspath(conf_dir)
+    return (os.path.basename(source) if inside else source) or "built in"
+
+
+def table(rows: list[dict[str, Any]], conf_dir: str) -> Table:
     """Networks as a person reads them."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("NETWORK", "PLUGINS", "SUBNETS", "ATTACHED", "FROM"):
         grid.add_column(title, overflow="fold", justify="right" if title == "ATTACHED" else "left")
     for row in printable(rows):
-        texts = ["\n".join(row["plugins"]), "\n".join(row["subnets"]) or "-", str(row["attachments"]), row["source"] or "built in"]
+        texts = ["\n".join(row["plugins"]), "\n".join(row["subnets"]) or "-", str(row["attachments"]), where(row["source"], conf_dir)]
         grid.add_row(Text(row["name"], style="bold"), *map(Text, texts))
     return grid
 

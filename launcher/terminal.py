@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.document import render
+from launcher import identifiers
 from launcher.failures import Several, details
 from launcher.plain import escape, plain, portable
 from launcher.plugin import Call
@@ -35,7 +36,9 @@ class Terminal:
 
     def calling(self, verb: str, plugin_type: str, environ: Mapping[str, str]) -> None:
         """Say which plugin works, as long as it does."""
-        who = "/".join(filter(None, (environ.get("CNI_CONTAINERID"), environ.get("CNI_IFNAME"))))
+        container_id = environ.get("CNI_CONTAINERID", "")
+        shown = container_id[: identifiers.SHORT] if identifiers.LONG.fullmatch(container_id) else container_id
+        who = "/".join(filter(None, (shown, environ.get("CNI_IFNAME"))))
         if self.err.is_terminal and not self.as_json:
             self._status = self.err.status(Text(plain(f"{verb} {plugin_type} {who}")))
             self._status.start()

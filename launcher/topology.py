@@ -6,12 +6,13 @@ The result cache says what was attached; links and addresses are read from the k
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core.errors import CNIError
 from launcher import answers, conflist, identifiers, netns, ports, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
 from launcher.interfaces import interfaces
-from launcher.wiring import Session
+from launcher.wiring import Session, network_of
 
 
 def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     cached = session.cache.attachments()
     for item in cached:
         if not references and item.network not in configured:
-            configured[item.network] = {"name": item.network, "source": ""}
+            configured[item.network] = remembered_network(session, item)
     host = interfaces()
     seen: dict[str, dict[str, dict[str, Any]]] = {}
     for item in cached:
@@ -60,10 +61,20 @@ def named_networks(session: Session, references: Iterable[str]) -> dict[str, dic
     return found
 
 
+def remembered_network(session: Session, cached: Cached) -> dict[str, Any]:
+    """A network that no file of the directory has: as it was when something was attached to it."""
+    try:
+        return configured_network(network_of(session, cached))
+    except CNIError:
+        return {"name": cached.network, "source": ""}
+
+
 def configured_network(network: Network) -> dict[str, Any]:
     """What a configuration tells of its network."""
     plugins = [plugin["type"] for plugin in network.plugins]
-    return {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
+    values = {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
+    origin = "" if network.source else "built in" if network == conflist.built_in() else "from elsewhere"
+    return {**values, **({"origin": origin} if origin else {})}
 
 
 def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:

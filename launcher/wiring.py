@@ -46,7 +46,7 @@ class Session:
 
     def like(self, text: str) -> str:
         """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
-        close = closest(text, {*self.known(), *netns.names()})
+        close = closest(text, {*self.known(), *netns.names()} - {text})
         return f"did you mean {self.short(close)}?" if close else "`cniwire ls` shows what there is"
 
     def short(self, container_id: str) -> str:

@@ -79,7 +79,7 @@ def test_network_lists_what_there_is(cniwire: Cniwire) -> None:
     assert cniwire("network", "ls").splitlines() == lines
     assert [line.split() for line in lines[:3]] == [
         ["NETWORK", "PLUGINS", "SUBNETS", "ATTACHED", "FROM"],
-        ["net", "bridge", "10.9.0.0/24", "0", str(cniwire.conf / "net.conflist")],
+        ["net", "bridge", "10.9.0.0/24", "0", "net.conflist"],
         ["fd00:9::/64"],
     ]
     assert lines[3].split() == ["demo", "bridge", "10.77.0.0/24", "0", "built", "in"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -204,3 +205,41 @@ def test_commands_do_their_work_where_nobody_listens(cniwire: Cniwire, closed: s
     assert "Traceback" not in said
     cniwire("down", web)
     assert json.dumps(cniwire.cached) == "[]"
+
+
+def test_a_table_that_just_fits_breaks_no_word(cniwire: Cniwire) -> None:
+    """Its columns stand closer then; a state of several words may take several lines."""
+    attach(cniwire, LONG, *POD)
+    name = attach(cniwire, TWIN, "-p", "8080:80")
+    cniwire.host.run(f"ip netns exec {name} ip link delete eth0")
+    seen = cniwire.at_terminal(80, "ls")
+    assert seen.lines[0].split() == ["CONTAINER", "POD", "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"]
+    assert [word in " ".join(seen.lines[:6]).split() for word in ("default/web-0", "10.9.0.2/24", "8080→80/tcp")] == [True] * 3
+    assert cniwire.at_terminal(60, "ls").lines[0].split()[0] == "demo", "the drawing alone"
+    narrow = cniwire.at_terminal(60, "ps").lines
+    assert narrow[:5] == [LONG[:13], "  pod default/web-0", "  ifname eth0", "  network demo", "  addresses 10.9.0.2/24  fd00:9::2/64"]
+
+
+@pytest.mark.parametrize("arguments", [("ls",), ("ls", "demo")])
+def test_a_network_without_a_file_is_drawn_as_it_was_attached(cniwire: Cniwire, arguments: tuple[str, ...]) -> None:
+    """The one that is built in, and one from a file that stands elsewhere."""
+    web = cniwire.name("web")
+    (cniwire.conf / "demo.conflist").unlink()
+    cniwire("up", "demo", web)
+    assert "demo  bridge → portmap  built in" in cniwire(*arguments)
+    cniwire("down", web)
+    cniwire.network("other", bridge(cniwire.host.data, "10.8.0.0/24")).rename(cniwire.host.folder / "other.conflist")
+    cniwire("up", str(cniwire.host.folder / "other.conflist"), web)
+    assert "other  bridge  from elsewhere" in cniwire("ls")
+    cniwire("down", web)
+    shutil.rmtree("/var/lib/cni/networks/demo")
+
+
+def test_the_progress_line_is_gone_in_the_end(cniwire: Cniwire) -> None:
+    """And while it stands it fits: long IDs are short in it."""
+    name = attach(cniwire, LONG)
+    assert "did you mean" not in cniwire("check", name, status=1), "it is a namespace, and attached under another name"
+    seen = cniwire.at_terminal(60, "check", LONG[:12]).stderr
+    assert f"CHECK bridge {LONG[:12]}/eth0" in seen
+    assert LONG not in seen
+    assert seen.rstrip().endswith("\x1b[2K")

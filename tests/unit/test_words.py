@@ -42,6 +42,7 @@ def test_what_is_missing(record: Record, told: str) -> None:
         (Port("veth1", "br0", hairpin=True), {"bridge": "br1", "hairpin": False}, "veth1: bridge is br1, not br0, not hairpin"),
         (PortVlans("veth1", ((5, True),)), {"vlans": ((6, True),)}, "veth1: other vlans"),
         (Sysctl(HOST, "net/ipv4/ip_forward", "1"), {"value": "0"}, "net/ipv4/ip_forward is 0, not 1"),
+        (Chain("inet", "postrouting"), {"mask": b"x"}, "nft chain postrouting has other rules"),
         (MAPPED, {"owner": "net/c2/eth0", "text": "something else"}, "8080/tcp leads elsewhere and belongs to net/c2/eth0"),
         (MASQUERADE, {"owner": ""}, "10.1.0.2 : jump outside4-24 leads elsewhere and belongs to nobody"),
     ],
