@@ -54,14 +54,16 @@ def resolve(reference: str, conf_dir: str) -> Network:
     """The network that *reference* means: a file if it looks like a path, else a name in *conf_dir*. Raises ConfigFailure."""
     if "/" in reference or reference.endswith(LISTS + SINGLES):
         return load_file(reference)
-    return load(conf_dir, reference)
+    return load(conf_dir, reference, strict=False)
 
 
-def load(conf_dir: str, name: str) -> Network:
+def load(conf_dir: str, name: str, strict: bool = True) -> Network:
     """The network called *name*; `demo` is built in, unless a file has the name.
 
-    Lists come before single files; a malformed file before the match is an error. Raises MissingDirectory, UnknownNetwork or MalformedConfig.
+    Lists come before single files. A malformed file before the match is an error as with libcni, or else only where nothing matches.
+    Raises MissingDirectory, UnknownNetwork or MalformedConfig.
     """
+    broken: list[ConfigFailure] = []
     names = []
     try:
         paths = config_files(conf_dir, LISTS) + config_files(conf_dir, SINGLES)
@@ -71,10 +73,18 @@ def load(conf_dir: str, name: str) -> Network:
         missing.hint = advice(name, missing.hint)
         raise
     for path in paths:
-        network = load_file(path)
+        try:
+            network = load_file(path)
+        except ConfigFailure as failure:
+            if strict:
+                raise
+            broken.append(failure)
+            continue
         if network.name == name:
             return network
         names.append(network.name)
+    if broken:
+        raise broken[0]
     if name == DEMO["name"]:
         return built_in()
     if not names:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from core.errors import CNIError
 from launcher import netns, signals, target
 from launcher.cache import Cached, Request
+from launcher.conflist import Network
 from launcher.failures import NOT_RUN, Failure, Interrupted, Several, UsageFailure
 from launcher.inside import spawn
 from launcher.plain import escape
@@ -112,11 +113,11 @@ def attach(session: Session, options: argparse.Namespace) -> int:
 
 
 def detach(session: Session, options: argparse.Namespace) -> int:
-    """Take a namespace off networks: what the cache knows, else a plain DEL of eth0, which is harmless."""
+    """Take a namespace off networks: what the cache knows, else a plain DEL, for what a runtime without this cache has wired."""
     place = target.derive(options.target, session.cache.attachments)
     container_id = session.meant(options.id) or place.container_id
     failures: list[CNIError] = []
-    for network in networks(session, options.network) if options.network != "all" else [None]:
+    for network in networks(session, options.network, warned=False) if options.network != "all" else [None]:
         known = [
             cached
             for cached in session.cache.attachments()
@@ -124,10 +125,25 @@ def detach(session: Session, options: argparse.Namespace) -> int:
             and (network is None or cached.network == network.name)
             and options.ifname in ("", cached.request.ifname)
         ]
-        if not known and network is not None:
-            known = [Cached(network.name, Request(container_id, options.ifname or "eth0", place.netns), b"", {})]
+        if not known:
+            known, missing = unknown_to_us(session, network, Request(container_id, options.ifname or "eth0", place.netns), options)
+            failures += missing
         failures += disconnect(session, known)
     return finish(session, failures, {"detached": container_id})
+
+
+def unknown_to_us(
+    session: Session, network: Network | None, request: Request, options: argparse.Namespace
+) -> tuple[list[Cached], list[CNIError]]:
+    """What detach can do where no cache knows: a DEL if the namespace is there, or --id says whose it was; else it is a failure."""
+    ours = [each.request.ifname for each in session.cache.attachments(request.container_id) if network is None or each.network == network.name]
+    name, where = session.short(request.container_id), f" to {network.name}" if network else ""
+    is_there = request.netns and not ours and (not options.ifname or request.ifname in interface_names(request.netns))
+    if network and (options.id or is_there):
+        session.terminal.note(f"no cache knows of {escape(name)}/{escape(request.ifname)} on {escape(network.name)}: DEL all the same")
+        return [Cached(network.name, request, b"", {})], []
+    hint = f"it has {', '.join(ours)}" if ours else session.like(options.target)
+    return [], [Failure(f"{name}{f'/{options.ifname}' if options.ifname else ''} is not attached{where}", hint=hint)]
 
 
 def belongs(cached: Cached, container_id: str, text: str) -> bool:

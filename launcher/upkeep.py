@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core.errors import CNIError
-from launcher import answers, conflist, findings, ports
+from launcher import answers, conflist, findings, foresight, ports
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import FAILED, ConfigFailure, Failure, MissingDirectory, Several, Unsupported, details
@@ -22,6 +22,8 @@ def check(session: Session, options: argparse.Namespace) -> int:
         for cached in session.cache.attachments()
         if (not names or cached.request.container_id in names) and options.network in ("", cached.network)
     ]
+    if options.network and not any(cached.network == options.network for cached in chosen):
+        conflist.resolve(options.network, session.conf_dir)  # whether there is one of that name at all
     missing = set(names) - {cached.request.container_id for cached in chosen}
     failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)]
     rows: list[dict[str, Any]] = []
@@ -43,7 +45,7 @@ def check(session: Session, options: argparse.Namespace) -> int:
             rows[-1]["error"] = described(error)
             show_difference(session, cached, error)
     if not chosen and not missing:
-        session.terminal.note("nothing is attached")
+        session.terminal.note(f"nothing is attached to {escape(options.network)}" if options.network else "nothing is attached")
     return finish_with(session, failures, {"attachments": rows}, told)
 
 
@@ -104,6 +106,9 @@ def status(session: Session, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for reference, network in listed(session, options.networks):
         watch = Stopwatch()
+        warnings = foresight.of_networks([network], session.conf_dir, bool(options.networks)) if isinstance(network, Network) else []
+        for text in warnings:
+            session.terminal.warn(text)
         try:
             if isinstance(network, ConfigFailure):
                 raise network
@@ -112,7 +117,7 @@ def status(session: Session, options: argparse.Namespace) -> int:
             plugins = " → ".join(plugin["type"] for plugin in network.plugins)
             what = "is ready" if asked else f"has its plugins; cniVersion {network.version or '0.1.0'} has no STATUS"
             session.terminal.done(f"[bold]{escape(network.name)}[/] {what}  [dim]{escape(plugins)}[/]", watch.seconds)
-            rows.append({"network": network.name, "ready": True, "asked": asked})
+            rows.append({"network": network.name, "ready": True, "asked": asked, **({"warnings": warnings} if warnings else {})})
         except CNIError as error:
             told.append(error)
             rows.append({"network": reference, "ready": False, "error": described(error)})

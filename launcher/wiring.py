@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import PORT_TAKEN, CNIError
-from launcher import answers, conflist, host_ports, identifiers, netns, ports, signals
+from launcher import answers, conflist, foresight, host_ports, identifiers, netns, ports, signals
 from launcher.cache import Cache, Cached, Request
 from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, Failure, Several, UsageFailure, several
@@ -65,11 +65,13 @@ class Session:
         return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
 
 
-def networks(session: Session, references: str) -> list[Network]:
-    """The networks of a comma-separated list of names and files. Raises Failure."""
+def networks(session: Session, references: str, warned: bool = True) -> list[Network]:
+    """The networks of a comma-separated list of names and files; with what is to be said about them, if somebody is *warned*. Raises Failure."""
     chosen = [conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference]
     if not chosen:
         raise UsageFailure(f"network: want a name or a file, found {references!r}")
+    for text in foresight.of_networks(chosen, session.conf_dir) if warned else ():
+        session.terminal.warn(text)
     return chosen
 
 
@@ -89,6 +91,8 @@ def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: 
         for network, request in pairs:
             refuse_second(session, network, request)
             watch = Stopwatch()
+            for text in foresight.of_ports(request):
+                session.terminal.warn(text)
             wanted, outcome = add(session, network, request, begun)
             verify(wishes, wanted, outcome)
             attached.append(Cached(network.name, wanted, b"", outcome))

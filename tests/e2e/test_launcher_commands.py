@@ -204,7 +204,8 @@ def test_attach_wires_what_somebody_else_made(cniwire: Cniwire, kind: str) -> No
             assert made["ifname"] == ifname
             assert made["result"]["ips"][0]["address"] in cniwire.host.run(f"{enter} ip address show dev {ifname}")
         cniwire("attach", "demo", subject, "--ifname", "eth0", status=1)
-        cniwire("detach", "demo", subject, "--ifname", "eth1")  # of which the Go plugins never heard: fine
+        if not foreign(cniwire):
+            cniwire("detach", "demo", subject, "--ifname", "eth1")
         assert "eth1" not in cniwire.host.run(f"{enter} ip -brief link")
         cniwire("detach", "all", subject)
     cniwire.host.run(f"ip netns delete {name}")
