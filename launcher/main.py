@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from signal import Signals
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,20 @@ SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit codes are in `cniwire --help`."""
     complete_streams()
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            return obey(sys.argv[1:] if argv is None else argv)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:  # nobody reads any more, or the disk behind stdout is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python does not try again at its end
+        if not isinstance(error, BrokenPipeError):
+            print(f"cniwire: cannot write what was asked for: {error.strerror}", file=sys.stderr)
+        return FAILED
+
+
+def obey(argv: Sequence[str]) -> int:
+    """Find out what is wanted, and do it."""
     if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # its command is its own business
         return enter_lab(argv[1:])
     options = command_line.parse(argv)
@@ -82,6 +96,8 @@ def complete_streams() -> None:
     for name, handle in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, open(handle, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without ✔ is no reason to stop
 
 
 def enter_lab(command: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ Laws: with --json stdout carries exactly one JSON document, and stderr nothing b
 of a terminal, and where there is none neither wrapped nor cut.
 """
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -140,8 +141,15 @@ def console(stderr: bool = False) -> Console:
     """A console for stdout or stderr: as wide as a terminal, or without any width."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
-        return Console(stderr=stderr, highlight=False, emoji=False)
-    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS)
+        return Console(stderr=stderr, highlight=False, emoji=False, _environ=_sane_environ())
+    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS, _environ=_sane_environ())
+
+
+def _sane_environ() -> dict[str, str]:
+    """The environment without a COLUMNS or LINES that is no size of a terminal."""
+    sizes = {key: value for key in ("COLUMNS", "LINES") if (value := os.environ.get(key)) is not None}
+    wrong = [key for key, value in sizes.items() if not (value.isascii() and value.isdigit() and len(value) <= 4 and int(value))]
+    return {key: value for key, value in os.environ.items() if key not in wrong}
 
 
 def described(failure: Exception) -> dict[str, Any]:

@@ -243,3 +243,36 @@ def test_the_progress_line_is_gone_in_the_end(cniwire: Cniwire) -> None:
     assert f"CHECK bridge {LONG[:12]}/eth0" in seen
     assert LONG not in seen
     assert seen.rstrip().endswith("\x1b[2K")
+
+
+ODD = [
+    {"TERM": "dumb"},
+    {"TERM": ""},
+    {"TERM": "nosuch"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+ODD += [{key: value} for key in ("COLUMNS", "LINES") for value in ("²", "9" * 5000, "0", "-5", "1", "x")]
+
+
+@pytest.mark.parametrize("environ", ODD, ids=lambda environ: str(environ)[:30])
+@pytest.mark.parametrize("command", [("ls",), ("down", "nobody")])
+def test_odd_terminals_and_locales_are_served(cniwire: Cniwire, environ: dict[str, str], command: tuple[str, ...]) -> None:
+    """A terminal that can do nothing, one whose size is nonsense, a locale without our signs: no traceback, and the right exit code."""
+    seen = cniwire.at_terminal(80, *command, bare=False, **environ)
+    assert ("Traceback" in seen.stdout + seen.stderr, seen.code) == (False, int("nobody" in command)), seen
+    code, stdout, stderr = split(cniwire, *command, **environ)
+    assert ("Traceback" in stdout + stderr, code) == (False, int("nobody" in command)), stderr
+
+
+READ = ["ls", "check", "network", "network show demo", "--json ls", "--help", "help run", "completion bash", "--version"]
+
+
+@pytest.mark.parametrize("command", READ)
+def test_a_reader_that_goes_away_is_no_fault_of_ours(cniwire: Cniwire, command: str) -> None:
+    """`cniwire ls | head -1`, and a reader that never reads at all: silence."""
+    line = " ".join([*cniwire.start, *cniwire.options, command])
+    assert cniwire.host.run(f"bash -c '{line} | true' 2>&1") == ""
+    assert "full" not in cniwire.host.run(f"bash -c '{line} 2>/dev/null | head -1'")
+    said = cniwire.host.run(f"bash -c '{line} >/dev/full' 2>&1 || true")
+    assert ("Traceback" in said, "Exception" in said, "No space left on device" in said) == (False, False, True)
