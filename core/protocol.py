@@ -111,8 +111,7 @@ def respond(
     except BaseException as error:
         return 1, _failure(wanted, error, environ)
     finally:
-        for descriptor in held:
-            system.close(descriptor)
+        system.let_go(held)
 
 
 def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> bytes:

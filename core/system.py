@@ -71,6 +71,15 @@ def drawn_mac() -> bytes:
     return bytes([drawn[0] & 0xFC | 2]) + drawn[1:]
 
 
+def let_go(descriptors: list[int]) -> None:
+    """Close what was held open for others' sake; what was done stands, even if one cannot be closed properly."""
+    for descriptor in descriptors:
+        try:
+            close(descriptor)  # noqa: F405
+        except OSError:
+            continue
+
+
 def tell(plugin: str, words: str) -> None:
     """A line on standard error, where somebody may read it at a terminal: what cannot be printed is escaped. Nobody may listen."""
     shown = "".join([each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode() for each in words])

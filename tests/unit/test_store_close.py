@@ -1,13 +1,17 @@
-"""The end of a Store: by then everything stands, and a descriptor that cannot be closed properly, as on a failing disk, is no failure any more."""
+"""The end of a Store, and of a call: by then everything stands, and a descriptor that cannot be closed, as on a failing disk, is no failure."""
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import address, system
 from core.attachment import Attachment
+from core.protocol import Request, respond
+from core.result import parse
 from ipam.store import Store
+from tests.harness.stub import ENVIRON, Stub
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EINTR])
@@ -28,3 +32,15 @@ def test_a_reservation_stands_whatever_closing_says(tmp_path: Path, monkeypatch:
     assert len(failed) == 3  # of the index, the directory and the lock
     with Store(str(tmp_path)) as store:  # the lock is free again
         assert store.owned(attachment)[1] == [packed]
+
+
+def test_an_add_stands_whatever_closing_what_it_held_says() -> None:
+    """The file of a reservation, which bridge's ADD keeps locked until it is over: found by torture-faults."""
+
+    def add(request: Request) -> Any:
+        request.held.append(2**30)  # which nobody can close
+        return parse(None, request.version)
+
+    stdin = b'{"cniVersion": "1.1.0", "name": "net", "type": "stub"}'
+    code, output = respond(Stub(add), ENVIRON, lambda: stdin)
+    assert (code, output) == (0, b'{\n    "cniVersion": "1.1.0"\n}')
