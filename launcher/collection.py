@@ -64,6 +64,8 @@ def gc(session: Session, options: argparse.Namespace) -> int:
         told += show(session, [undecided(session, findings.network, each) for each in findings.strangers(UNKNOWN)] + left)
     occupied = life.occupied()
     abandoned = [name for name in netns.names() if life.is_abandoned(name, occupied)]
+    if options.dry_run and not abandoned and not any(findings.doomed for findings in found):
+        session.terminal.note("nothing to remove")
     for name in abandoned:
         session.terminal.note(f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended")
         if not options.dry_run:

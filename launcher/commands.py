@@ -115,6 +115,7 @@ _LIKE_DOCKER: list[Argument] = [(("-i", "--interactive"), _SILENT), (("-t", "--t
 _COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})
 _REST: Argument = (("command",), {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"})
 _NETWORKS: Argument = (("networks",), {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"})
+_WHICH: Argument = (("networks",), {**_NETWORKS[1], "metavar": "NAME", "help": "networks or containers (default: all)"})
 _TAKEN: Argument = (
     ("--force",),
     {"metavar": "ID", "action": "append", "default": [], "help": "remove this container's attachments even if it may live, may be repeated"},
@@ -140,8 +141,12 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "down": (
         "unwire and remove containers",
-        [_NAMES, (("--force",), {"action": "store_true", "help": "remove the namespace even if a plugin refuses"})],
-        ["cniwire down web db"],
+        [
+            (("names",), {**_NAMES[1], "nargs": "*", "default": []}),
+            (("--all",), {"action": "store_true", "help": "all containers that `up` made"}),
+            (("--force",), {"action": "store_true", "help": "remove the namespace even if a plugin refuses"}),
+        ],
+        ["cniwire down web db", "cniwire down --all"],
     ),
     "exec": (
         "run a command in a container that is there",
@@ -150,7 +155,7 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "attach": (
         "wire what somebody else made: a process, a namespace of Docker, LXC, `ip netns`",
-        [_NETWORK, _TARGET, _ID, *_WISHES],
+        [_NETWORK, _TARGET, _ID, *_WISHES, (("--again",), {"action": "store_true", "help": "one interface more on a network where it is already"})],
         [
             "cniwire attach demo 4711",
             "cniwire attach demo $(docker inspect -f '{{.State.Pid}}' box) --ifname cni0",
@@ -176,8 +181,8 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         ["cniwire gc --dry-run", "cniwire gc demo", "cniwire gc demo --force 4f2a8c"],
     ),
     "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
-    "ls": ("list and draw what is wired", [_NETWORKS], ["cniwire ls", "cniwire ls demo --json"]),
-    "ps": ("list what is wired", [_NETWORKS, (("-a", "--all"), _SILENT)], ["cniwire ps", "cniwire ps demo --wide"]),
+    "ls": ("list and draw what is wired", [_WHICH], ["cniwire ls", "cniwire ls demo --json"]),
+    "ps": ("list what is wired", [_WHICH, (("-a", "--all"), _SILENT)], ["cniwire ps", "cniwire ps demo --wide"]),
     "network": (
         "list networks, show the configuration of one, or write a new one",
         [

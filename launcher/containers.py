@@ -68,68 +68,97 @@ def forget_gone(session: Session, name: str) -> None:
 
 
 def up(session: Session, options: argparse.Namespace) -> int:
-    """Make named namespaces that stay, and wire each."""
-    chosen, attached, wanted = networks(session, options.network), [], wishes(options)
+    """Make named namespaces that stay, and wire each; if one fails, those before it go as well."""
+    chosen, wanted = networks(session, options.network), wishes(options)
     if len(options.names) > 1 and (wanted.addresses or wanted.mac):
         raise UsageFailure("--ip and --mac are for a single container", hint="make the containers one after the other")
-    for name in options.names:
-        forget_gone(session, name)
-        place = Target(name, netns.create(name))
-        try:
+    twice = sorted({name for name in options.names if options.names.count(name) > 1})
+    if twice:
+        raise UsageFailure(f"{', '.join(twice)}: named twice, and there is one namespace of a name")
+    attached: list[Cached] = []
+    made: list[str] = []
+    try:
+        for name in options.names:
+            forget_gone(session, name)
+            place = Target(name, netns.create(name))
+            made.append(name)
             attached += connect(session, requests(chosen, place, wanted), wanted)
-        except BaseException:
-            netns.remove(name)
-            raise
+    except BaseException:
+        with signals.held():
+            for name in made:
+                for failure in disconnect(session, session.cache.attachments(name)):
+                    session.terminal.warn(f"while undoing {name}: {failure}")
+                netns.remove(name)
+        raise
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
     return 0
 
 
 def down(session: Session, options: argparse.Namespace) -> int:
-    """Unwire and remove named namespaces; one whose DEL fails stays for another try, unless forced."""
+    """Unwire containers and remove their named namespaces; one whose DEL fails stays for another try, unless forced."""
+    if bool(options.names) == options.all:
+        raise UsageFailure("down wants the names of containers, or --all")
+    names = everything(session) if options.all else options.names
     failures: list[CNIError] = []
-    for name in map(session.meant, options.names):
-        attached = session.cache.attachments(name)
+    for text in names:
+        place, attached = session.place(text)
+        shown = session.short(place.container_id)
         refused = disconnect(session, attached)
         failures += refused
         if refused and not options.force:
-            shown = session.short(name)
             session.terminal.warn(f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)")
-        elif not netns.remove(name) and not attached:
-            failures.append(Failure(f"no namespace and no attachment is called {name!r}", hint=session.like(name)))
+        elif not netns.remove(place.container_id) and not attached:
+            failures.append(Failure(f"no namespace and no attachment is called {text!r}", hint=session.like(text)))
         else:
-            session.terminal.done(f"[bold]{escape(session.short(name))}[/] is down")
-    return finish(session, failures, {"down": list(options.names)})
+            session.terminal.done(f"[bold]{escape(shown)}[/] is down")
+    if options.all and not names:
+        session.terminal.note("nothing is up")
+    return finish(session, failures, {"down": names})
+
+
+def everything(session: Session) -> list[str]:
+    """The containers that `cniwire up` made: those that bear the name of their namespace. Whatever else is in the cache is another runtime's."""
+    own = [each.request.container_id for each in session.cache.attachments() if each.request.netns == netns.path_of(each.request.container_id)]
+    return list(dict.fromkeys(own))
 
 
 def attach(session: Session, options: argparse.Namespace) -> int:
     """Wire a namespace that somebody else made."""
     chosen = networks(session, options.network)
     place = target.resolve(options.target, options.id, session.cache.attachments)
+    _, known = session.place(options.target)
+    refuse_again(session, [each for each in known if each.network in [network.name for network in chosen]], options)
     taken = [] if options.ifname else interface_names(place.netns)
     wanted = wishes(options)
+    with contextlib.suppress(OSError):  # whoever made it may have had a reason, and no network needs it
+        netns.raise_loopback(place.netns)
     attached = connect(session, requests(chosen, place, wanted, taken), wanted)
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
     return 0
 
 
+def refuse_again(session: Session, known: list[Cached], options: argparse.Namespace) -> None:
+    """A second interface on the same network is nearly always a mistake. Raises Failure."""
+    alive = [] if options.again else [each for each in known if not is_gone(each)]
+    if alive:
+        request, network = alive[0].request, alive[0].network
+        hint = f"--again adds another interface; `cniwire detach {network} {session.short(request.container_id)}` takes it off"
+        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network} already", hint=hint)
+
+
 def detach(session: Session, options: argparse.Namespace) -> int:
     """Take a namespace off networks: what the cache knows, else a plain DEL, for what a runtime without this cache has wired."""
-    place = target.derive(options.target, session.cache.attachments)
-    container_id = session.meant(options.id) or place.container_id
+    place, attached = session.place(options.target, options.id)
     failures: list[CNIError] = []
     for network in networks(session, options.network, warned=False) if options.network != "all" else [None]:
         known = [
-            cached
-            for cached in session.cache.attachments()
-            if belongs(cached, container_id, options.target)
-            and (network is None or cached.network == network.name)
-            and options.ifname in ("", cached.request.ifname)
+            cached for cached in attached if (network is None or cached.network == network.name) and options.ifname in ("", cached.request.ifname)
         ]
         if not known:
-            known, missing = unknown_to_us(session, network, Request(container_id, options.ifname or "eth0", place.netns), options)
+            known, missing = unknown_to_us(session, network, Request(place.container_id, options.ifname or "eth0", place.netns), options)
             failures += missing
         failures += disconnect(session, known)
-    return finish(session, failures, {"detached": container_id})
+    return finish(session, failures, {"detached": place.container_id})
 
 
 def unknown_to_us(
@@ -144,12 +173,6 @@ def unknown_to_us(
         return [Cached(network.name, request, b"", {})], []
     hint = f"it has {', '.join(ours)}" if ours else session.like(options.target)
     return [], [Failure(f"{name}{f'/{options.ifname}' if options.ifname else ''} is not attached{where}", hint=hint)]
-
-
-def belongs(cached: Cached, container_id: str, text: str) -> bool:
-    """Whether an attachment is of the container, or of a process that had the pid *text* and has ended."""
-    own = cached.request.container_id
-    return own == container_id or (text.isdigit() and own.startswith(f"pid-{text}-") and target.owner_gone(own))
 
 
 def wishes(options: argparse.Namespace) -> Wishes:

@@ -73,10 +73,21 @@ def _share_directory() -> None:
 def _become(path: str) -> None:
     """Enter a new namespace, bring its loopback up and pin it at *path*."""
     call(libc.unshare, CLONE_NEWNET)
+    _loopback_up()
+    mount("/proc/self/ns/net", path, MS_BIND)
+
+
+def _loopback_up() -> None:
+    """Bring the loopback of the namespace in which we are up. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
         fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
-    mount("/proc/self/ns/net", path, MS_BIND)
+
+
+def raise_loopback(path: str) -> None:
+    """Bring the loopback of another namespace up. Raises OSError."""
+    with inside(path):
+        _loopback_up()
 
 
 def _in_child(action: Callable[[], None]) -> None:
@@ -164,8 +175,9 @@ def enter(path: str, resolv_conf: str = "") -> None:
     mount("", "/", MS_SLAVE | MS_REC)
     with contextlib.suppress(OSError):  # a user namespace that may not: /sys then shows the old one
         mount("sysfs", "/sys", 0, "sysfs")
-    own = os.path.join("/etc/netns", os.path.basename(path))
-    if resolv_conf and not os.path.exists(f"{own}/resolv.conf"):
+    folder, name = os.path.split(path)
+    own = os.path.join("/etc/netns", name) if os.path.realpath(folder) == os.path.realpath(DIRECTORY) else ""  # /proc/PID/ns/net has no name
+    if resolv_conf and not (own and os.path.exists(f"{own}/resolv.conf")):
         import tempfile  # only where a network asks for it
 
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # unlinked, yet mounted

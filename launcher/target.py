@@ -53,9 +53,37 @@ def _derive(text: str, known: Callable[[], list[Cached]]) -> Target:
         raise UsageFailure("target: want the name of a namespace, a pid or a path, found nothing")
     if "/" in text:
         return _at_path(os.path.abspath(text), known)
-    if text.isascii() and text.isdigit() and len(text) <= 10 and not os.path.exists(netns.path_of(text)):
+    if is_pid(text) and not os.path.lexists(netns.path_of(text)):
+        begun = begins(text, known)
+        if begun and start_time(int(text)) is not None:
+            hint = f"write /proc/{text}/ns/net, or more of the ID"
+            raise UsageFailure(f"{text} is a process, and the beginning of the container ID {begun}", hint=hint)
+        if begun:
+            return _named(text, known)
         return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
     return _named(text, known)
+
+
+def is_pid(text: str) -> bool:
+    """Whether *text* can be the number of a process."""
+    return text.isascii() and text.isdigit() and len(text) <= 10
+
+
+def begins(text: str, known: Callable[[], list[Cached]]) -> str:
+    """The container ID that *text* is only the beginning of, "" for none. Raises UsageFailure when there are several."""
+    found = identifiers.meant(text, [cached.request.container_id for cached in known()])
+    return found if found != text else ""
+
+
+def notice(text: str, known: Callable[[], list[Cached]]) -> str:
+    """What else *text* may mean where it is taken as the name of a namespace, "" when nothing."""
+    if "/" in text or not text or not os.path.lexists(netns.path_of(text)):
+        return ""
+    others = [f"process {text} is /proc/{text}/ns/net"] if is_pid(text) and start_time(int(text)) is not None else []
+    with contextlib.suppress(UsageFailure):
+        begun = begins(text, known)
+        others += [f"container {begun} needs more of its ID"] if begun else []
+    return f"{text} is taken as the namespace of that name; {', '.join(others)}" if others else ""
 
 
 def _named(text: str, known: Callable[[], list[Cached]]) -> Target:

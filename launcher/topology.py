@@ -16,23 +16,22 @@ from launcher.wiring import Session, network_of
 
 
 def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
-    """The whole picture as plain values, of some networks or of all: `networks`, and `unwired` names of namespaces.
+    """The whole picture as plain values, of some networks or containers, or of all: `networks`, and `unwired` names of namespaces.
 
     Raises ConfigFailure when a named network cannot be read.
     """
-    configured = named_networks(session, references)
-    cached = session.cache.attachments()
-    for item in cached:
-        if not references and item.network not in configured:
+    cached, references = session.cache.attachments(), list(references)
+    configured, chosen = asked_for(session, references, cached) if references else (every_network(session), cached)
+    for item in chosen:
+        if item.network not in configured:
             configured[item.network] = remembered_network(session, item)
     host = interfaces()
     seen: dict[str, dict[str, dict[str, Any]]] = {}
-    for item in cached:
-        if item.network in configured:
-            path = item.request.netns
-            if path not in seen:
-                seen[path] = {} if target.gone(item) else interfaces(path)
-            configured[item.network].setdefault("attachments", []).append(attachment(item, host, seen[path]))
+    for item in chosen:
+        path = item.request.netns
+        if path not in seen:
+            seen[path] = {} if target.gone(item) else interfaces(path)
+        configured[item.network].setdefault("attachments", []).append(attachment(item, host, seen[path]))
     for network in configured.values():
         names = [entry["bridge"] for entry in network.get("attachments", []) if "bridge" in entry]
         network["bridges"] = [{"name": name, **link_state(host.get(name))} for name in dict.fromkeys(names)]
@@ -41,14 +40,26 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     return {"networks": list(configured.values()), "unwired": [] if references else unwired}
 
 
-def named_networks(session: Session, references: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Networks by name, as far as their configuration tells; all of the directory when none is named."""
+def asked_for(session: Session, references: Iterable[str], cached: list[Cached]) -> tuple[dict[str, dict[str, Any]], list[Cached]]:
+    """The networks that are meant, and the attachments on them; or those of a container, where no network has the name. Raises ConfigFailure."""
     found: dict[str, dict[str, Any]] = {}
-    if references:
-        for reference in references:
+    chosen: list[Cached] = []
+    for reference in references:
+        try:
             network = conflist.resolve(reference, session.conf_dir)
             found[network.name] = configured_network(network)
-        return found
+            chosen += [item for item in cached if item.network == network.name]
+        except ConfigFailure:
+            attached = [item for item in cached if item.network == reference] or session.place(reference)[1]
+            if not attached:
+                raise
+            chosen += attached
+    return found, [item for number, item in enumerate(chosen) if item not in chosen[:number]]
+
+
+def every_network(session: Session) -> dict[str, dict[str, Any]]:
+    """All networks of the directory by name, as far as their configuration tells."""
+    found: dict[str, dict[str, Any]] = {}
     try:
         everything = list(conflist.load_all(session.conf_dir))
     except ConfigFailure:

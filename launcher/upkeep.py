@@ -16,15 +16,12 @@ from launcher.wiring import Session, network_of, report_warnings
 
 def check(session: Session, options: argparse.Namespace) -> int:
     """CHECK attachments: all in the cache, or those of some containers or of one network."""
-    names = [session.meant(name) for name in options.names]
-    chosen = [
-        cached
-        for cached in session.cache.attachments()
-        if (not names or cached.request.container_id in names) and options.network in ("", cached.network)
-    ]
+    known = {text: session.place(text)[1] for text in options.names}
+    named = [cached for attached in known.values() for cached in attached] if options.names else session.cache.attachments()
+    chosen = [cached for cached in named if options.network in ("", cached.network)]
     if options.network and not any(cached.network == options.network for cached in chosen):
         conflist.resolve(options.network, session.conf_dir)  # whether there is one of that name at all
-    missing = set(names) - {cached.request.container_id for cached in chosen}
+    missing = [text for text, attached in known.items() if not any(cached in chosen for cached in attached)]
     failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)]
     rows: list[dict[str, Any]] = []
     told: list[CNIError] = []

@@ -14,7 +14,7 @@ from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, Failure, Several, UsageFailure, several
 from launcher.plain import escape
 from launcher.runtime import Runtime
-from launcher.target import gone, reachable
+from launcher.target import Target, derive, gone, notice, owner_gone, reachable
 from launcher.terminal import Stopwatch, Terminal
 from launcher.usage import closest
 from launcher.wishes import Wishes, verify
@@ -44,6 +44,20 @@ class Session:
         """The container ID that a person means by it, or by its beginning. Raises Failure."""
         return identifiers.meant(text, self.known())
 
+    def place(self, text: str, container_id: str = "") -> tuple[Target, list[Cached]]:
+        """What a person means by a name, a pid, a path, or an ID or its beginning; and its attachments. Raises Failure.
+
+        container_id: overrides the derived one. Attachments of the same namespace count, whatever ID a runtime gave it, and those of a
+        process that had the pid and has ended.
+        """
+        found = derive(text, self.cache.attachments)
+        found = Target(self.meant(container_id), found.netns) if container_id else found
+        here = netns.identity(found.netns) if found.netns and not container_id else None
+        said = notice(text, self.cache.attachments)
+        if said:
+            self.terminal.warn(said)
+        return found, [each for each in self.cache.attachments() if belongs(each, found.container_id, text) or (here and here == identity(each))]
+
     def like(self, text: str) -> str:
         """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
         close = closest(text, {*self.known(), *netns.names()} - {text})
@@ -63,6 +77,17 @@ class Session:
         """`container/ifname` as markup, with the pod of Kubernetes that it is."""
         pod = identifiers.pod(request)
         return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
+
+
+def belongs(cached: Cached, container_id: str, text: str) -> bool:
+    """Whether an attachment is of the container, or of a process that had the pid *text* and has ended."""
+    own = cached.request.container_id
+    return own == container_id or (text.isdigit() and own.startswith(f"pid-{text}-") and owner_gone(own))
+
+
+def identity(cached: Cached) -> tuple[int, int] | None:
+    """The namespace in which an attachment is, as far as it can be reached."""
+    return netns.identity(reachable(cached))
 
 
 def networks(session: Session, references: str, warned: bool = True) -> list[Network]:

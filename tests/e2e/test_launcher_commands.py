@@ -200,7 +200,8 @@ def test_attach_wires_what_somebody_else_made(cniwire: Cniwire, kind: str) -> No
         enter = {"pid": f"nsenter --target {process.pid} --net", "path": f"nsenter --net={container.path}", "name": f"ip netns exec {name}"}[kind]
         # the Go bridge names its chains after network and container alone, so a second interface makes DEL of the first fail
         for ifname in ("eth0",) if foreign(cniwire) else ("eth0", "eth1"):
-            (made,) = cniwire.json("attach", "demo", subject)["attachments"]
+            again = ["--again"] if ifname == "eth1" else []
+            (made,) = cniwire.json("attach", "demo", subject, *again)["attachments"]
             assert made["ifname"] == ifname
             assert made["result"]["ips"][0]["address"] in cniwire.host.run(f"{enter} ip address show dev {ifname}")
         cniwire("attach", "demo", subject, "--ifname", "eth0", status=1)
