@@ -82,7 +82,7 @@ def let_go(descriptors: list[int]) -> None:
 
 def tell(plugin: str, words: str) -> None:
     """A line on standard error, where somebody may read it at a terminal: what cannot be printed is escaped. Nobody may listen."""
-    shown = "".join([each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode() for each in words])
+    shown = "".join([each if each.isprintable() else ascii(each)[1:-1] for each in words])
     try:
         write(2, f"{plugin}: {shown}\n".encode())  # noqa: F405
     except OSError:

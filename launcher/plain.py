@@ -14,7 +14,7 @@ def plain(text: str) -> str:
 def _written(character: str) -> str:
     """One character as Python writes it; a byte that was no UTF-8 comes here as a surrogate."""
     code = ord(character)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape", "surrogatepass").decode()
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(character)[1:-1]
 
 
 def escape(text: str) -> str:

@@ -303,6 +303,8 @@ def test_no_program_gets_what_a_bundles_start_put_into_the_environment(cniwire: 
     cniwire("up", "demo", web)
     started = {"_PYI_ARCHIVE_FILE": "/bundle/cniwire", "_PYI_PARENT_PROCESS_LEVEL": "1", "LD_LIBRARY_PATH": "/bundle/lib"}
     environ = {**cniwire.environ(), **started, **({"LD_LIBRARY_PATH_ORIG": before} if before else {})}
+    if len(cniwire.start) == 1:  # a bundle does all that itself
+        environ = {**cniwire.environ(), **({"LD_LIBRARY_PATH": before} if before else {})}
     with cniwire.popen(*[web if word == "NAME" else word for word in command], "env", env=environ) as process:
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr

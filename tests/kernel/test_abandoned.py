@@ -130,3 +130,13 @@ def test_del_frees_what_was_edited_in_place(small: Ipam, told: str) -> None:
     assert "10.7.0.3" not in small.reserved()
     small.collect()
     assert small.reserved() == {}
+
+
+def test_what_is_told_of_a_directory_does_nothing_to_a_terminal(plugins: Path, tmp_path: Path) -> None:
+    """A line on standard error may be read by a person; the name of a directory is somebody's choice."""
+    ipam = Ipam(plugins / "host-local", tmp_path / "a\x1b[2J\nb\u202e", "10.7.0.0/30")
+    ipam.put("10.7.0.2")
+    answer = ipam.call("ADD", "c1")
+    assert (answer.exit_code, answer.stderr.count("\n")) == (0, 1)
+    assert r"a\x1b[2J\nb\u202e" in answer.stderr
+    assert answer.stderr.rstrip("\n").isprintable()
