@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from launcher import answers, conflist, host_ports, ports
 from launcher.cache import Request
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
+from launcher.usage import closest
 
 # Keys by the type of plugin, as README lists them; any case will do. Of other suites' plugins nothing is known.
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
@@ -44,7 +44,7 @@ def unknown(kind: str, keys: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     known = {key.lower(): key for key in f"{ALL} {KEYS[kind]}".split()}
     odd = [key for key in keys if key.lower() not in known]
-    return [(key, known[near[0]]) for key in odd if (near := get_close_matches(key.lower(), known, 1, ALIKE))]
+    return [(key, known[near]) for key in odd if (near := closest(key.lower(), known, ALIKE))]
 
 
 def of_files(chosen: Iterable[Network], conf_dir: str, unreadable: bool) -> list[str]:

@@ -110,11 +110,11 @@ def unknown_option(command: str, word: str) -> tuple[str, str]:
     return f"there is no option {flag}", f"did you mean {close}?" if close else ""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The one that is spelled most like *word*, "" when none is."""
+def closest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The one that is spelled most like *word*, "" when none is at least so much *alike* (1 is the same)."""
     from difflib import get_close_matches  # only where something is misspelled
 
-    return next(iter(get_close_matches(word, sorted(known), 1)), "")
+    return next(iter(get_close_matches(word, sorted(known), 1, alike)), "")
 
 
 GLOBAL = ("--conf-dir", "--plugin-dir", "--cache-dir", "--read-cache", "--timeout", "--wide", "--json", "--verbose", "--version", "--help")
