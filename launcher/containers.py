@@ -21,6 +21,7 @@ from launcher.wiring import (
     interface_names,
     is_gone,
     networks,
+    quietly_delete,
 )
 from launcher.wishes import Wishes, requests
 
@@ -45,13 +46,14 @@ def run(session: Session, options: argparse.Namespace) -> int:
 def namespace(session: Session, name: str) -> Iterator[Target]:
     """A named namespace for the length of the block; whatever is attached to it then is taken off. Raises Failure."""
     forget_gone(session, name)
+    before = [each.path for each in session.cache.attachments(name)]  # of a bearer of the name who lives elsewhere
     place = Target(name, netns.create(name))
     try:
         yield place
     finally:
         with signals.held():
             session.terminal.settle()
-            failures = disconnect(session, session.cache.attachments(name))
+            failures = disconnect(session, [each for each in session.cache.attachments(name) if each.path not in before])
             netns.remove(name)
         if failures:
             raise Several(failures)
@@ -85,9 +87,10 @@ def up(session: Session, options: argparse.Namespace) -> int:
             attached += connect(session, requests(chosen, place, wanted), wanted)
     except BaseException:
         with signals.held():
+            by_name = {network.name: network for network in chosen}
+            for each in reversed(attached):
+                quietly_delete(session, by_name[each.network], each.request)
             for name in made:
-                for failure in disconnect(session, session.cache.attachments(name)):
-                    session.terminal.warn(f"while undoing {name}: {failure}")
                 netns.remove(name)
         raise
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
