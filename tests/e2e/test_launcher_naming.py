@@ -109,9 +109,12 @@ def test_attach_brings_the_loopback_up(cniwire: Cniwire, process: "subprocess.Po
     assert "UP" in cniwire("exec", str(process.pid), "ip", "-brief", "link", "show", "lo").split("<")[1]
 
 
-def test_exec_of_a_process_takes_no_files_of_a_namespace_called_net(cniwire: Cniwire, process: "subprocess.Popen[str]") -> None:
+def test_exec_of_a_process_takes_no_files_of_a_namespace_called_net(cniwire: Cniwire, process: "subprocess.Popen[str]", tmp_path: Path) -> None:
     """/etc/netns/net is of the namespace `net`, and /proc/PID/ns/net is not that one."""
-    script = "mkdir -p /tmp/e/netns/net && cp /etc/passwd /tmp/e/ && echo strange > /tmp/e/netns/net/passwd && mount --bind /tmp/e /etc && "
+    (tmp_path / "netns" / "net").mkdir(parents=True)
+    (tmp_path / "netns" / "net" / "passwd").write_text("strange\n")
+    (tmp_path / "passwd").write_text(Path("/etc/passwd").read_text())
+    script = f"mount --bind {tmp_path} /etc && "
     line = " ".join([*cniwire.start, *cniwire.options, "exec", str(process.pid), "cat", "/etc/passwd"])
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script + line], capture_output=True, text=True, env=cniwire.environ())
     assert done.returncode == 0, done.stderr
