@@ -73,6 +73,14 @@ def unsigned(data: bytes) -> int:
     return int.from_bytes(data, "little" if LITTLE else "big")
 
 
+def ifindex(data: bytes) -> int:
+    """The interface index of an attribute, 0 for none. Raises ValueError for what can be none."""
+    found = unsigned(data)
+    if found >= 1 << 31:
+        raise ValueError(f"want the index of an interface, found {found}")
+    return found
+
+
 def text(data: bytes) -> str:
     """The string of an attribute."""
     return data.rstrip(b"\0").decode("utf-8", "surrogateescape")

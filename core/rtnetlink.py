@@ -6,7 +6,7 @@ Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(
 from __future__ import annotations
 
 from core.address import Cidr
-from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, nest, number, pack, string, text, unsigned
+from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, ifindex, nest, number, pack, string, text, unsigned
 from core.record import Record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
@@ -79,8 +79,8 @@ def link(payload: bytes) -> Link:
         flags=flags,
         mac=found.get(1, b""),
         mtu=unsigned(found.get(4, b"")),
-        master=unsigned(found.get(10, b"")),
-        peer=unsigned(found.get(5, b"")),
+        master=ifindex(found.get(10, b"")),
+        peer=ifindex(found.get(5, b"")),
         operstate=unsigned(found.get(16, b"")),
         alias=text(found.get(20, b"")),
         kind=text(info.get(1, b"")),
@@ -227,7 +227,7 @@ def route(payload: bytes) -> list[tuple[int, Path]]:
     found = attributes(payload, 12)
     metrics = attributes(found.get(8, b""))
     dst = _cidr(kind, found.get(1, bytes(4 if kind == AF_INET else 16)), prefix_len)
-    hops = _hops(found[9]) if 9 in found else [(unsigned(found.get(4, b"")), found.get(5, b""))]
+    hops = _hops(found[9]) if 9 in found else [(ifindex(found.get(4, b"")), found.get(5, b""))]
     table = unsigned(found[15]) if 15 in found else table
     rest = (table, scope, unsigned(found.get(6, b"")), unsigned(metrics.get(2, b"")), unsigned(metrics.get(8, b"")))
     return [(index, Path(dst, gateway, *rest)) for index, gateway in hops]

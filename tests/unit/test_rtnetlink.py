@@ -11,7 +11,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from core import address, rtnetlink, vlan
 from core.address import Cidr, parse, parse_cidr
-from core.message import ACK, CREATE, DUMP, EXCL, Message
+from core.message import ACK, CREATE, DUMP, EXCL, Message, number
 from core.rtnetlink import Link, Path
 from tests.harness.oracle import read, written
 
@@ -296,3 +296,16 @@ def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(d
             decode(payload)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize("kind", [5, 10])
+def test_a_number_that_no_interface_can_have_is_refused(kind: int) -> None:
+    """As the peer or the bridge of a link, which is asked for by it: found by fuzz."""
+    with pytest.raises(ValueError, match="4294967295"):
+        rtnetlink.link(rtnetlink.ifinfo(7) + number(kind, 2**32 - 1))
+
+
+def test_a_route_s_interface_is_one() -> None:
+    payload = rtnetlink.list_routes(2).payload
+    with pytest.raises(ValueError, match="2147483648"):
+        rtnetlink.route(payload + number(4, 2**31))
