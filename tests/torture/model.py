@@ -421,10 +421,11 @@ class Model(RuleBasedStateMachine):
             self.die(at.container)
             self.add(heir, ports, how)
 
-    @rule(which=indexes, how=hows)
-    def who_was_made_by_go_dies_and_comes_back(self, which: int, how: str) -> None:
+    @rule(at=attachments.map(lambda at: at._replace(network="m")), how=hows)
+    def who_was_made_by_go_dies_and_comes_back(self, at: Attachment, how: str) -> None:
         """To us: its address is still reserved, for all that can be told."""
-        for at in one_of(which, [at for at, alive in self.alive.items() if alive.how == "go"]):
+        self.add_with_go(at)
+        if at in self.alive and self.alive[at].how == "go":
             self.die(at.container)
             self.add(at, (), how)
 
