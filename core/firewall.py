@@ -6,13 +6,15 @@ core.skeleton, which are loaded where something has to be made, compared or clea
 
 from __future__ import annotations
 
+from core import system
+from core.deadline import check as check_deadline
 from core.plan import Element, Elements
 from core.record import replace as changed
-from core.ruleset import FURTHER, INET, Chain, Table
+from core.ruleset import FURTHER, INET, PROTOCOLS, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from core.kernel import Kernel
@@ -152,6 +154,22 @@ def sweep(kernel: Kernel) -> None:
 
     if _is_there(kernel) and kernel.firewall.has_table(INET):
         sweep_family(kernel.firewall, INET)
+
+
+def forget_flows(kernel: Kernel, plugin: str, elements: Iterable[object]) -> None:
+    """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told, by *plugin*."""
+    ports: dict[int, set[int]] = {4: set(), 6: set()}
+    for item in elements:
+        check_deadline()
+        if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
+            ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
+    for family, wanted in ports.items():
+        if not wanted:
+            continue
+        try:
+            kernel.forget_flows(family, wanted)
+        except OSError as error:
+            system.tell(plugin, f"cannot flush UDP flows: {error.strerror}")
 
 
 def _is_there(kernel: Kernel) -> bool:

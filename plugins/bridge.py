@@ -5,7 +5,7 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 
 from __future__ import annotations
 
-from core import apply, delegate, foreign, result, system, wiring
+from core import apply, delegate, firewall, foreign, result, system, wiring
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.config import valid_attachments
 from core.errors import (
@@ -101,7 +101,9 @@ def _is_there(kernel: Any, attachment: Attachment) -> bool:
     """Whether the attachment has come to be meanwhile. If not, what a killed ADD has left of its rules goes with its address."""
     if kernel.link(CONTAINER, attachment.ifname) or kernel.port_of(attachment.owner)[0]:
         return True
-    apply.raise_all(apply.delete(kernel, (Elements(INET, PORT_MAPS, attachment.owner), *footprint(attachment))))
+    gone: list[object] = []
+    apply.raise_all(apply.delete(kernel, (Elements(INET, PORT_MAPS, attachment.owner), *footprint(attachment)), gone))
+    firewall.forget_flows(kernel, NAME, gone)
     return False
 
 

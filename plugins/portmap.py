@@ -5,19 +5,18 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-from core import apply, deadline, foreign, result, system
+from core import apply, deadline, firewall, foreign, result, system
 from core.attachment import Attachment, owner_text
 from core.config import valid_attachments
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import Element, Elements
 from core.record import replace
-from core.ruleset import INET, PORT_MAPS, PROTOCOLS
+from core.ruleset import INET, PORT_MAPS
 from core.version import ALL
 from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     from core.protocol import Request
@@ -59,7 +58,7 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
             level = max(level, _free_level(kernel, first, whole=True))
             made = plan(wanted, attachment, prev_result, witness, level)
         try:
-            apply.add(kernel, made, lambda elements=made.owned: _forget_flows(kernel, elements))  # type: ignore[misc]
+            apply.add(kernel, made, lambda elements=made.owned: firewall.forget_flows(kernel, NAME, elements))  # type: ignore[misc]
             break
         except CNIError as error:
             if level == MOST_LEVELS or not getattr(error, "same_container", False):
@@ -135,22 +134,6 @@ def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[
     return found
 
 
-def _forget_flows(kernel: Any, elements: Iterable[object]) -> None:
-    """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told."""
-    ports: dict[int, set[int]] = {4: set(), 6: set()}
-    for item in elements:
-        deadline.check()
-        if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
-            ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
-    for family, wanted in ports.items():
-        if not wanted:
-            continue
-        try:
-            kernel.forget_flows(family, wanted)
-        except OSError as error:
-            system.tell(NAME, f"cannot flush UDP flows: {error.strerror}")
-
-
 def check(request: Request) -> None:
     """Compare every rule and element that ADD made; report every difference."""
     from core import difference  # late: CHECK only
@@ -185,7 +168,7 @@ def delete(request: Request) -> None:
     with _kernel(request) as kernel:
         failures = apply.delete(kernel, footprint(attachment), gone)
         failures += foreign.delete_mappings(kernel, attachment)
-        _forget_flows(kernel, gone)
+        firewall.forget_flows(kernel, NAME, gone)
     apply.raise_all(failures, again=True)
 
 
@@ -198,7 +181,7 @@ def gc(request: Request) -> None:
     gone: list[object] = []
     with _kernel(request) as kernel:
         failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
-        _forget_flows(kernel, gone)
+        firewall.forget_flows(kernel, NAME, gone)
     apply.raise_all(failures)
 
 

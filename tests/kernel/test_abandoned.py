@@ -15,6 +15,7 @@ from tests.harness.host import Container, Host
 from tests.harness.ipam import Ipam
 from tests.harness.network import Network
 from tests.harness.plugin import PluginError
+from tests.harness.traffic import Server, ask
 
 EXHAUSTED, UNAVAILABLE = 103, 104
 
@@ -69,6 +70,20 @@ def test_its_rules_go_with_its_address(host: Host) -> None:
     net.check(container)
     net.delete(container)
     assert host.state(container) == before
+
+
+def test_nobody_gets_the_udp_of_a_killed_one(host: Host) -> None:
+    """Its flow is tracked, and would lead to whoever has its address next."""
+    outside = host.outside()
+    net = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), PORTMAP)
+    container = host.container()
+    net.add(container, portMappings=[mapping(8053, 53, "udp")])
+    with Server(container, 53, "udp"):
+        assert ask(outside, "192.0.2.1", 8053, "udp").server == "c1"
+    assert "dport=8053" in host.run("conntrack -L -p udp 2>/dev/null")
+    host.run(f"ip link delete {host.veth('net/c1/eth0')}")
+    net.add(container)
+    assert "dport=8053" not in host.run("conntrack -L -p udp 2>/dev/null")
 
 
 def test_an_add_that_is_under_way_keeps_its_address(host: Host) -> None:
