@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LINK_LOCAL = 253  # scope
 ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
 RTPROT_RA = 9
-EROFS, TOLD_IF_READ_ONLY = 30, ("keep_addr_on_down",)  # the addresses go when the link is set down; the rest nobody misses
+EROFS = 30
 UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
 
 
@@ -87,7 +87,7 @@ def _create_gateway(kernel: Kernel, want: Gateway) -> None:
         kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
     except PermissionError as error:
         if len(want.cidr.address) == 16 and sysctl.value(f"net/ipv6/conf/{want.link}/disable_ipv6") == "1":
-            error.strerror = f"{error.strerror}; write 0 to net/ipv6/conf/{want.link}/disable_ipv6, as the bridge is not one of cniwire's making"
+            error.strerror = f"{error.strerror}; write 0 to net/ipv6/conf/{want.link}/disable_ipv6, which is done for new bridges alone"
         raise
     kernel.forget_link(HOST, want.link)
     if not kernel.can_be_asked_for(HOST, want.link, [want.cidr.address]):
@@ -153,13 +153,14 @@ def _create(kernel: Kernel, *batch: Any) -> None:
 def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
     try:
         value = kernel.visit(want.place, lambda: sysctl.read(want.key))
+        beyond = want.if_writable and value != want.value and not kernel.visit(want.place, lambda: sysctl.may_write(want.key))
     except OSError:
         return None if want.required else want
-    return replace(want, value=value)
+    return want if beyond else replace(want, value=value)
 
 
 def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
-    """Write settings of one place. What is only convenient may fail; *kernel.notes* says so where /proc/sys is read-only."""
+    """Write settings of one place; *kernel.notes* says which one that should be is not, as /proc/sys is read-only."""
 
     def write_all() -> None:
         for want in batch:
@@ -168,11 +169,11 @@ def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
             except OSError as error:
                 if sysctl.value(want.key) == want.value:  # /proc/sys may be read-only
                     continue
-                if want.required:
+                if want.if_writable and error.errno == EROFS:
+                    kernel.notes.append(f"/proc/sys is read-only: {want.key} stays as it is")
+                elif want.required:
                     error.record = want  # type: ignore[attr-defined]
                     raise
-                if error.errno == EROFS and want.key.endswith(TOLD_IF_READ_ONLY):
-                    kernel.notes.append(f"/proc/sys is read-only: {want.key} stays as it is")
 
     kernel.visit(batch[0].place, write_all)
 

@@ -71,13 +71,14 @@ class Gateway(Record):
 
 
 class Sysctl(Record):
-    """A setting below /proc/sys, in the namespace of *place*. required: whether a failure to write it is one."""
+    """A setting below /proc/sys, in the namespace of *place*. required: a failure to write it is one; if_writable: unless all is read-only."""
 
     absent = "{key} is not {value}"
     place: str
     key: str
     value: str
     required: bool = True
+    if_writable: bool = False
 
 
 class VlanGateway(Record):
@@ -205,11 +206,8 @@ DIES_WITH_LINK = (Port, Station, Up, Sysctl, PortVlans, Address, Route)  # undon
 
 def describe(value: object) -> str:
     """A record as a person reads it: addresses as text, defaults left out."""
-    shown = []
-    for name in fields(value):
-        item = getattr(value, name)
-        if item not in (None, False, 0, b"", "", ()):
-            shown.append(_shown(name, item))
+    items = [(name, getattr(value, name)) for name in fields(value)]
+    shown = [_shown(name, item) for name, item in items if item not in (None, False, 0, b"", "", ())]
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

@@ -48,7 +48,7 @@ def addressing(ifname: str, result: Result, detect: bool = False) -> Plan:
         shared = (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
         settings += (
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
-            Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1", required=False),
+            Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1", if_writable=True),
         )
     addresses = [Address(ifname, cidr, detect and len(cidr.address) == 16) for cidr in wanted]
     return Plan(shared, (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result), *announcements(ifname, families)))

@@ -30,11 +30,7 @@ SILENCE, SILENCE_S = "silence", 1
 SLOWEST_S = 15
 CHUNK = 40
 ADDRESSES = re.compile(r"10\.9\.0\.\d+|fd00:9::[0-9a-f]+|([0-9a-f]{2}:){5}[0-9a-f]{2}")
-# ADD may go on without these.
-BEST_EFFORT = (
-    *("accept_ra", "accept_dad", "enhanced_dad", "arp_notify", "ndisc_notify", "keep_addr_on_down", "addr_gen_mode"),
-    "net/ipv6/conf/lo/disable_ipv6",
-)
+BEST_EFFORT = ("accept_ra", "accept_dad", "enhanced_dad", "arp_notify", "ndisc_notify", "net/ipv6/conf/lo/disable_ipv6")  # ADD may go on without
 
 
 class Fault(NamedTuple):

@@ -46,7 +46,7 @@ DAD = (
 NOTIFY4 = (Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False),)
 NOTIFY = (*NOTIFY4, Sysctl(CONTAINER, "net/ipv6/conf/eth0/ndisc_notify", "1", required=False))
 LO_IPV6 = Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False)
-IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1", required=False))
+IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1", if_writable=True))
 UP = Up(CONTAINER, "eth0")
 DEFAULT4, DEFAULT6 = parse_cidr("0.0.0.0/0"), parse_cidr("::/0")
 BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"), NoAdvertisements("br0"))

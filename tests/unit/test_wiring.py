@@ -54,7 +54,10 @@ def test_addresses_come_before_link_up_and_routes_behind_it() -> None:
     ]
     assert [record.key for record in made.owned if isinstance(record, Sysctl) and record.required] == []
     made = wiring.addressing("eth0", answer([{"address": "fd01::2/64"}]))
-    assert [record.key for record in made.owned if isinstance(record, Sysctl) and record.required] == ["net/ipv6/conf/eth0/disable_ipv6"]
+    assert [record.key for record in made.owned if isinstance(record, Sysctl) and record.required] == [
+        "net/ipv6/conf/eth0/disable_ipv6",
+        "net/ipv6/conf/eth0/keep_addr_on_down",
+    ]
     assert made.shared == (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
 
 
