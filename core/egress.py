@@ -30,7 +30,7 @@ def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> l
     link = kernel.link(CONTAINER, ifname)
     if link is None:
         return []  # which CHECK has told already
-    present = [(cidr, scope, flags) for cidr, scope, flags in kernel.addresses(CONTAINER, ifname)]
+    present = kernel.addresses(CONTAINER, ifname)
     known = wiring.cidrs(result)
     told = [] if ours else [f"want an address of {ifname} in prevResult, found none"]
     told += [f"{ifname} has no address {cidr}: want {cidr}, found nothing" for cidr in ours if cidr not in [each for each, _, _ in present]]
@@ -65,19 +65,19 @@ def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, cover
     want = f"want packets from {address.text(source)} to leave by {link.name} through {' or '.join([_shown(each) for each in sorted(gateways)])}"
     right = gateways | {gateway for gateway, protocol in in_main if protocol == RTPROT_RA}
     told = [f"{want}, found another default route through {_shown(gateway)}" for gateway, _ in in_main if gateway not in right]
-    far = [address.parse(text) for text in FAR[len(source)]]
-    for destination in [each for each in far if not any([address.contains(cidr, each) for cidr in covered])]:
-        found = _detour(socket, link, right, destination, source)
-        if found and not told:
-            told.append(f"{want}, found that those to {address.text(destination)} {found}")
-    return told
+    far = [each for each in [address.parse(text) for text in FAR[len(source)]] if not any([address.contains(cidr, each) for cidr in covered])]
+    if told or not far:
+        return told
+    answers = socket.ask_all(tuple([rtnetlink.get_route(destination, source) for destination in far]))
+    ways = [_detour(link, right, replies, failure) for replies, failure in answers]
+    return [f"{want}, found that those to {address.text(destination)} {way}" for destination, way in zip(far, ways) if way][:1]
 
 
-def _detour(socket: Any, link: Link, gateways: set[bytes], destination: bytes, source: bytes) -> str:
-    try:
-        index, path = rtnetlink.route(socket.ask(rtnetlink.get_route(destination, source))[0][1])[0]
-    except OSError as error:
-        return f"cannot leave ({error.strerror})"
+def _detour(link: Link, gateways: set[bytes], replies: list[tuple[int, bytes]], failure: OSError | None) -> str:
+    """Where a packet goes instead, as the kernel answered; "" for the right way."""
+    if failure:
+        return f"cannot leave ({failure.strerror})"
+    index, path = rtnetlink.route(replies[0][1])[0]
     if index != link.index:
         return "" if path.table == TABLE_MAIN else f"leave by another interface, by table {path.table}"
     return "" if path.gateway in gateways else f"go through {_shown(path.gateway)}{_by(path)}"

@@ -463,6 +463,9 @@ class Ways:
         paths = [(self.kernel.need(CONTAINER, each.link).index, rtnetlink.Path(each.dst, each.gateway, each.table)) for each in wanted]
         return [(rtnetlink.NEWROUTE, rtnetlink.new_route(index, path).payload) for index, path in paths]
 
+    def ask_all(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
+        return [(self.ask(message), None) for message in messages]
+
 
 class NoForeignRules:
     """A netfilter socket on which nothing of the Go plugins is to be found."""
