@@ -168,23 +168,25 @@ def delete(request: Request) -> None:
         raise failure(path, failures[0], errors.TRY_AGAIN_LATER)
 
 
+def _listed(request: Request) -> list[bytes]:
+    """The addresses that prevResult names. Raises CNIError where it is no result."""
+    prev = result.parse_prev(request.config, request.version) or {}
+    return [address.parse_cidr(item["address"]).address for item in prev.get("ips", [])]
+
+
 def _previous(request: Request) -> Iterator[bytes]:
-    """The addresses that prevResult names; none where it is no result."""
+    """The same for DEL, which needs none of them."""
     try:
-        prev = result.parse_prev(request.config, request.version) or {}
-    except CNIError:  # nothing of it is needed
+        yield from _listed(request)
+    except CNIError:
         return
-    for item in prev.get("ips", []):
-        yield address.parse_cidr(item["address"]).address
 
 
 def check(request: Request) -> None:
     """Compare the addresses of prevResult with the reservations."""
     from ipam.comparison import differences  # late: CHECK only
 
-    want = settings.parse(request)
-    prev = result.parse_prev(request.config, request.version) or {}
-    listed = [address.parse_cidr(item["address"]).address for item in prev.get("ips", [])]
+    want, listed = settings.parse(request), _listed(request)
     try:
         found = differences(want, request.attachment, listed)
     except OSError as error:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ def addresses(host: Host) -> list[str]:
     return sorted(path.name for path in (host.data / "demo").glob("10.9.0.*"))
 
 
+@contextmanager
+def only_a_process_left(cniwire: Cniwire, name: str) -> Iterator[None]:
+    """A named namespace without its name, kept alive by a process in it."""
+    with subprocess.Popen(["ip", "netns", "exec", name, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        cniwire.host.run(f"ip netns delete {name}")
+        yield
+        process.kill()
+
+
 def found(cniwire: Cniwire, *arguments: str) -> str:
     """What the command prints on stdout when it ends with 1."""
     with cniwire.popen(*arguments) as process:
@@ -94,15 +106,11 @@ def test_up_of_a_name_whose_bearer_lives_elsewhere_is_refused(cniwire: Cniwire) 
     """Its path leads nowhere here; what is in the cache is no leftover for all that."""
     web = cniwire.name("web")
     cniwire("up", "demo", web)
-    with subprocess.Popen(["ip", "netns", "exec", web, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        cniwire.host.run(f"ip netns delete {web}")
+    with only_a_process_left(cniwire, web):
         before = cniwire.host.state()
         assert f"{web}/eth0 is attached to demo already" in cniwire("up", "demo", web, status=1)
         assert f"{web}/eth0 is attached to demo already" in cniwire("run", "demo", "--name", web, "--", "true", status=125)
         assert (cniwire.host.state(), len(cniwire.cached)) == (before, 1)
-        process.kill()
     cniwire("up", "demo", web)
     cniwire("down", web)
 
@@ -111,12 +119,8 @@ def test_a_namespace_without_path_lives_while_a_process_is_in_it(cniwire: Cniwir
     """`ip netns delete` takes the name away, not the namespace."""
     web = cniwire.name("web")
     cniwire("up", "demo", web)
-    with subprocess.Popen(["ip", "netns", "exec", web, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        cniwire.host.run(f"ip netns delete {web}")
+    with only_a_process_left(cniwire, web):
         assert cniwire.json("gc")["networks"][0]["stale"] == []
-        process.kill()
     assert cniwire.json("gc")["networks"][0]["stale"] == [{"containerID": web, "ifname": "eth0"}]
     assert (cniwire.cached, addresses(cniwire.host)) == ([], [])
 

@@ -107,13 +107,13 @@ class Host(Namespace):
         fake.chmod(0o755)
         return folder
 
-    def restricted(self, setup: str) -> Path:
-        """Return a folder of the plugins under test on a host whose mounts differ: shell commands, run in a mount namespace of each call's own."""
-        folder = self.folder / "restricted"
+    def wrapped(self, command: str) -> Path:
+        """Return a folder of the plugins under test, each executed by a shell *command* in which {} stands for the plugin."""
+        folder = self.folder / "wrapped"
         folder.mkdir()
         for name in ("bridge", "host-local", "portmap"):
             wrapper = folder / name
-            wrapper.write_text(f"#!/bin/sh\nexec unshare --mount /bin/sh -ec '{setup}; exec {self.plugins}/{name}'\n")
+            wrapper.write_text(f"#!/bin/sh\nexec {command.replace('{}', str(self.plugins / name))}\n")
             wrapper.chmod(0o755)
         return folder
 

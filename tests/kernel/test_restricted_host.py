@@ -1,7 +1,6 @@
 """Hosts that let less be done: /proc/sys is read-only, IPv6 is switched off or not there at all, and there is no nftables."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from tests.harness.plugin import PluginError
 from tests.harness.traffic import ping
 
 # Flags that the mount has already stay: an ordinary user may not take them away.
-READ_ONLY = "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind,nosuid,nodev,noexec /proc/sys"
-NO_IPV6 = "mount --bind /proc/sys/net/ipv4/neigh /proc/sys/net/ipv6"  # a folder in which nothing of IPv6 is
+READ_ONLY = "unshare --mount sh -ec 'mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind,nosuid,nodev,noexec /proc/sys; exec {}'"
+NO_IPV6 = "unshare --mount sh -ec 'mount --bind /proc/sys/net/ipv4/neigh /proc/sys/net/ipv6; exec {}'"  # a folder in which nothing of IPv6 is
+WITHOUT_NFT = f"{sys.executable} {without_nft.__file__} {{}}"
 WEB = [mapping(8080)]
 
 
@@ -21,7 +21,7 @@ def test_dual_stack_where_proc_sys_is_read_only_and_all_is_set_already(host: Hos
     """What cannot be had is told, in a line each; CHECK misses nothing, and nothing is left."""
     for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/default/route_localnet"):
         host.sysctl(f"net/{key}", 1)
-    folder = host.restricted(READ_ONLY)
+    folder = host.wrapped(READ_ONLY)
     net = host.network(bridge(host.data, "10.22.0.0/16", "fd22::/64"), PORTMAP, suites={"bridge": folder, "portmap": folder})
     container = host.container()
     net.add(container, portMappings=WEB)
@@ -81,7 +81,7 @@ def test_somebody_elses_bridge_stays_off_and_the_error_names_the_setting(host: H
 
 
 def test_a_kernel_without_ipv6_runs_ipv4(host: Host) -> None:
-    folder = host.restricted(NO_IPV6)
+    folder = host.wrapped(NO_IPV6)
     net, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True), suites={"bridge": folder}), host.container()
     net.add(container)
     net.delete(container)
@@ -107,18 +107,9 @@ def test_a_fresh_layer_2_bridge_has_its_link_local_address_when_add_returns(host
     assert len(host.ip("address show dev br0")[0]["addr_info"]) <= 1
 
 
-def _without_nft(host: Host) -> Path:
-    folder = host.folder / "without-nft"
-    folder.mkdir()
-    for name in ("bridge", "host-local", "portmap"):
-        (folder / name).write_text(f"#!/bin/sh\nexec {sys.executable} {without_nft.__file__} {host.plugins}/{name}\n")
-        (folder / name).chmod(0o755)
-    return folder
-
-
 def test_without_nftables_all_that_needs_no_rules_works(host: Host) -> None:
     """And DEL and GC succeed, whatever the configuration asks for: there cannot be anything to delete."""
-    folder = _without_nft(host)
+    folder = host.wrapped(WITHOUT_NFT)
     net = host.network(bridge(host.data, "10.1.0.0/24"), PORTMAP, suites={"bridge": folder, "portmap": folder})
     container = host.container()
     host.network(net.plugins[0], suites={"bridge": folder}).status()
@@ -132,7 +123,7 @@ def test_without_nftables_all_that_needs_no_rules_works(host: Host) -> None:
 
 
 def test_without_nftables_what_needs_rules_is_refused_in_words_and_leaves_nothing(host: Host) -> None:
-    folder = _without_nft(host)
+    folder = host.wrapped(WITHOUT_NFT)
     plain = host.network(bridge(host.data, "10.1.0.0/24"), name="plain")
     container = host.container()
     result = plain.add(container)
