@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.address import Cidr, mask
 from core.address import text as address_text
-from core.message import nest, pack, string
+from core.message import attribute, pack, string
 from core.nft import JUMP as JUMP
 from core.nft import u32, value, verdict
 from core.record import Record
@@ -20,6 +20,7 @@ NFPROTO, L4PROTO, IIFNAME, OIFNAME, MARK = 15, 16, 6, 7, 3  # NFT_META_*
 IPV4, IPV6 = 2, 10
 RTN_LOCAL = 2
 IPS_DST_NAT = 0x20
+BOOL = 0  # NFT_BITWISE_BOOL
 MAP_IPS, PROTO_SPECIFIED = 1, 2  # NF_NAT_RANGE_*
 ACCEPT, DROP, GOTO, RETURN = 1, 0, -4, -5
 
@@ -32,8 +33,8 @@ class Rule(Record):
 
 
 def expression(name: str, *data: bytes) -> bytes:
-    """One member of an expression list; *data* in the order in which the kernel tells it, so that rules can be compared at one pass."""
-    return nest(1, string(1, name), nest(2, *data))
+    """One member of an expression list; *data* as kernels tell it since 5.6, in their order: what stands as it should is then the same bytes."""
+    return attribute(1, string(1, name) + attribute(2, b"".join(data)))
 
 
 def _register(kind: int, number: int) -> bytes:
@@ -54,7 +55,8 @@ def compare(data: bytes, operator: int = EQ) -> bytes:
 
 
 def bitwise(size: int, bits: bytes, register: int = REG_1) -> bytes:
-    return expression("bitwise", _register(1, register), _register(2, register), u32(3, size), value(4, bits), value(5, bytes(size)))
+    registers = _register(1, register), _register(2, register)
+    return expression("bitwise", *registers, u32(3, size), u32(6, BOOL), value(4, bits), value(5, bytes(size)))
 
 
 def between(low: bytes, high: bytes, operator: int = EQ) -> bytes:
@@ -64,7 +66,7 @@ def between(low: bytes, high: bytes, operator: int = EQ) -> bytes:
 def lookup(name: str, register: int | None = None, inverted: bool = False) -> bytes:
     """Look REG_1 up in a set, or what is *not* in it; or in a map, whose data goes to *register*."""
     target = u32(3, register) if register is not None else b""
-    return expression("lookup", string(1, name), u32(2, REG_1), target, u32(5, 1) if inverted else b"")
+    return expression("lookup", string(1, name), u32(2, REG_1), target, u32(5, int(inverted)))
 
 
 def decide(code: int, chain: str = "") -> bytes:
@@ -93,7 +95,10 @@ def translated() -> bytes:
 
 def of_family(size: int) -> bytes:
     """meta nfproto ipv4 (addresses of 4 bytes) or ipv6 (16)."""
-    return meta(NFPROTO) + compare(bytes([IPV4 if size == 4 else IPV6]))
+    return OF_FAMILY[size]
+
+
+OF_FAMILY = {size: meta(NFPROTO) + compare(bytes([number])) for size, number in ((4, IPV4), (16, IPV6))}  # half of all rules begin so
 
 
 def address_field(size: int, source: bool, register: int = REG_1, count: int = 0) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.message import attribute, nest, pack, string
+from core.message import attribute, pack, string
 
 JUMP = -3  # NFT_JUMP
 
@@ -14,9 +14,9 @@ def u32(kind: int, value: int) -> bytes:
 
 def value(kind: int, data: bytes) -> bytes:
     """A data attribute holding a plain value."""
-    return nest(kind, attribute(1, data))
+    return attribute(kind, attribute(1, data))
 
 
 def verdict(kind: int, code: int, chain: str = "") -> bytes:
     """A data attribute holding a verdict."""
-    return nest(kind, nest(2, u32(1, code), string(2, chain) if chain else b""))
+    return attribute(kind, attribute(2, u32(1, code) + (string(2, chain) if chain else b"")))

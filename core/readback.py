@@ -6,7 +6,7 @@ Loaded only then. Every function takes the Firewall, whose socket asks.
 from __future__ import annotations
 
 from core.expression import Rule
-from core.message import DUMP, NESTED, Message, attribute_list, attributes, string, text, unpack_from
+from core.message import DUMP, Message, attribute_list, attributes, string, text
 from core.netlink import NOTHING_THERE
 from core.nftables import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
 from core.record import Record, replace
@@ -48,12 +48,13 @@ def standing(firewall: Firewall, family: str) -> Standing:
     """Everything in our table but the elements; it is asked for once, until we change something. Raises OSError."""
     if family not in firewall.standing:
         chains = {text(each.get(3, b"")): each for each in _listed(firewall, GETCHAIN, family)}
+        there = bool(chains) or bool(_listed(firewall, GETTABLE, family))
         rules: dict[str, list[Found]] = {}
         for each in _listed(firewall, GETRULE, family):
             found = Found(each.get(3, b""), comment_text(each.get(7, b"")), each.get(4, b""))
             rules.setdefault(text(each.get(2, b"")), []).append(found)
         firewall.standing[family] = Standing(
-            bool(_listed(firewall, GETTABLE, family)),
+            there,
             {text(each.get(2, b"")): tuple([_number(each.get(kind, b"")) for kind in (3, 4, 5, 6, 7)]) for each in _listed(firewall, GETSET, family)},
             {name: _hook(each) for name, each in chains.items()},
             {name: _number(each.get(6, b"")) for name, each in chains.items()},
@@ -139,12 +140,8 @@ def is_entered(now: Standing, chain: Chain, where: str) -> bool:
 
 def _recognised(found: Found, wanted: tuple[Rule, ...]) -> Rule:
     """The rule that stands where *wanted* should: that one, or what it is instead."""
-    if wanted and found.comment == MARK:
-        if same(wanted[0].expressions, found.expressions):
-            return wanted[0]
-        ours, theirs = _without_repeats(wanted[0].expressions), _without_repeats(found.expressions)
-        if len(ours) == len(theirs) and all([same(one, other) for one, other in zip(ours, theirs)]):
-            return wanted[0]
+    if wanted and found.comment == MARK and same(wanted[0].expressions, found.expressions):
+        return wanted[0]
     return Rule(UNKNOWN, found.expressions)
 
 
@@ -171,22 +168,24 @@ def _name(expression: bytes) -> str:
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
-    """Whether the kernel tells attributes as we gave them, in its order. What it adds has to be nothing but zeros: flags that are not set."""
-    others, place, offset = attribute_list(theirs), 0, 0
-    for kind, data in attribute_list(ours):
-        is_nested = unpack_from("=HH", ours, offset)[1] & NESTED
-        offset += len(data) + 4 + (-len(data) % 4)
-        while place < len(others) and others[place][0] != kind:
-            if any(others[place][1]):
-                return False
-            place += 1
-        if place == len(others):
-            return False
-        other = others[place][1]
-        if data != other and not (is_nested and same(data, other)):
-            return False
-        place += 1
-    return not any([any(data) for _, data in others[place:]])
+    """Whether two expression lists mean the same. Kernels tell fewer attributes before 5.6, or more: what only one side has, has to be zero."""
+    if ours == theirs:
+        return True
+    one, other = _without_repeats(ours), _without_repeats(theirs)
+    return len(one) == len(other) and all([_alike(mine, its) for mine, its in zip(one, other)])
+
+
+def _alike(ours: bytes, theirs: bytes) -> bool:
+    """The same of one expression: its name, and what is known of it; whether values are flagged as nested is no matter."""
+    if _name(ours) != _name(theirs):
+        return False
+    mine, its = _known(ours), _known(theirs)
+    pairs = [(mine.get(kind, b""), its.get(kind, b"")) for kind in mine | its]
+    return all([one == other or not any(one + other) or attribute_list(one) == attribute_list(other) != [] for one, other in pairs])
+
+
+def _known(expression: bytes) -> dict[int, bytes]:
+    return attributes(attributes(expression).get(2, b""))
 
 
 def jumps(rule: Found) -> str:
@@ -204,5 +203,4 @@ def lookups(rule: Found) -> list[str]:
 
 
 def _expressions(rule: Found) -> list[tuple[str, dict[int, bytes]]]:
-    members = [attributes(member) for _, member in attribute_list(rule.expressions)]
-    return [(text(each.get(1, b"")), attributes(each.get(2, b""))) for each in members]
+    return [(_name(member), _known(member)) for _, member in attribute_list(rule.expressions)]

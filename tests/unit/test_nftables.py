@@ -36,7 +36,7 @@ def steps(rule: dict[str, Any]) -> list[str]:
 
 
 def step(name: str, data: dict[str, Any]) -> str:
-    return " ".join([name, *[word(value) for value in data.values()]])
+    return " ".join([name, *[said for said in [word(value) for value in data.values()] if said]])  # no flag says nothing
 
 
 def word(value: Any) -> str:
@@ -69,7 +69,7 @@ def made(family: str) -> list[Message]:
 
 
 V4, V6 = ["meta nfproto 1", "cmp 1 eq 02"], ["meta nfproto 1", "cmp 1 eq 0a"]
-TRANSLATED = ["ct 1 status", "bitwise 1 1 4 20000000 00000000", "cmp 1 neq 00000000"]
+TRANSLATED = ["ct 1 status", "bitwise 1 1 4 bitwise_bool 20000000 00000000", "cmp 1 neq 00000000"]
 
 
 def test_the_rules_of_the_inet_table() -> None:
@@ -116,13 +116,14 @@ def test_the_rules_of_chains() -> None:
     """B-36 B-45 P-13 P-14"""
     some = [ruleset.outside(parse_cidr("10.1.0.2/23")), ruleset.hairpin(parse_cidr("10.1.0.2/32")), ruleset.hairpin_any()]
     some += [ruleset.outside(parse_cidr("fd01::1/64")), ruleset.hairpin(parse_cidr("fd01::1/64"))]
-    multicast4 = [*V4, "payload 1 network_header 16 4", "bitwise 1 1 4 f0000000 00000000", "cmp 1 eq e0000000", "immediate verdict return"]
-    half = f"bitwise 2 2 16 {'ff' * 8}{'00' * 8} {'00' * 16}"
+    masked = "bitwise 1 1 4 bitwise_bool f0000000 00000000"
+    multicast4 = [*V4, "payload 1 network_header 16 4", masked, "cmp 1 eq e0000000", "immediate verdict return"]
+    half = f"bitwise 2 2 16 bitwise_bool {'ff' * 8}{'00' * 8} {'00' * 16}"
     assert {name: body for chain in some for name, body in rules(skeleton.chain(chain)).items()} == {
         "outside4-23": [
             [
                 *(*V4, "payload 1 network_header 12 4", "payload reg32_01 network_header 16 4"),
-                *("bitwise reg32_01 reg32_01 4 fffffe00 00000000", "lookup inside4 1", "immediate verdict return"),
+                *("bitwise reg32_01 reg32_01 4 bitwise_bool fffffe00 00000000", "lookup inside4 1", "immediate verdict return"),
             ],
             multicast4,
             ["masq"],
