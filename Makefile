@@ -53,7 +53,7 @@ dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	rm -rf build/bundle
 	.venv/bin/pyinstaller --noconfirm --log-level WARN --workpath build/work --distpath build/bundle bundle.spec
-	.venv/bin/python -m bundle.build build/bundle/cniwire dist/cniwire
+	.venv/bin/python -X no_debug_ranges -m bundle.build build/bundle/cniwire dist/cniwire
 
 import-budget: .venv/ready ## write anew which modules each verb loads
 	@mkdir -p build

@@ -28,11 +28,18 @@ if TYPE_CHECKING:
     PLUGINS: dict[str, tuple[int, int]]
     # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
     LENT: dict[str, str]
+    # From build.py: whether each module is read by a system call of its own, for a tracer.
+    APART: bool
 
-FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC)
+FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC) if APART else -1
 setattr(sys, "_MEIPASS", CONTENTS)  # how code knows that it is bundled, by PyInstaller's custom
 if not hasattr(posix, "setns"):
     setattr(posix, "setns", interpreter.setns)  # as Python has it since 3.12
+
+
+def load(size: int, offset: int) -> Any:
+    """What was marshalled there in the file of modules. Raises OSError, EOFError."""
+    return loads(pread(FILE, size, offset)) if APART else interpreter.load(size, offset)
 
 
 def lazy(name: str) -> ModuleType:
@@ -54,7 +61,7 @@ def run(name: str) -> ModuleType:
     place = PLACES.pop(name, None)
     if place:
         del module.__getattr__
-        exec(together.pop(name, None) or loads(pread(FILE, *place)), module.__dict__)
+        exec(together.pop(name, None) or load(*place), module.__dict__)
     return module
 
 
@@ -134,5 +141,5 @@ for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
 if EARLY:
     sys.meta_path.append(Cold)
-together: dict[str, Any] = loads(pread(FILE, *PLUGINS[plugin()]))
+together: dict[str, Any] = load(*PLUGINS[plugin()])
 exec(together.pop(""), {"__name__": "__main__"})

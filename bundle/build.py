@@ -102,12 +102,12 @@ def archive(contents: Path, apart: bool = False) -> None:
         for name in PLUGINS:
             together = {module: codes[module] for module in sorted(usual(name) & codes.keys()) if not apart}
             entries[name] = put({"": compiled(ROOT / "bin" / name), **together})
-    (contents / "cniwire.boot").write_bytes(boot(places, entries, contents))
+    (contents / "cniwire.boot").write_bytes(boot(places, entries, contents, apart))
     PLACES.parent.mkdir(exist_ok=True)
     PLACES.write_text(json.dumps(places))
 
 
-def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path) -> bytes:
+def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool) -> bytes:
     """The marshalled code of boot.py, with the values that it declares as coming from here."""
     lent = {name: "" for name in BUILTIN if name in sys.builtin_module_names}
     for name in EXTENSIONS:
@@ -115,7 +115,7 @@ def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]]
         if found:
             lent[name] = f"/{found.relative_to(contents)}"
     source = ROOT / "bundle" / "boot.py"
-    told = ast.parse(f"PLACES, PLUGINS, LENT = {places}, {entries}, {lent}")
+    told = ast.parse(f"PLACES, PLUGINS, LENT, APART = {places}, {entries}, {lent}, {apart}")
     tree = Lean().visit(ast.parse(source.read_text()))
     tree.body[1:1] = told.body
     return marshal.dumps(compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2))

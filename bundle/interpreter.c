@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define BOOT "cniwire.boot"
+#define MODULES "cniwire.modules"
 #define LARGEST_BOOT (1 << 16)
 #ifndef STOPS_EARLY /* a test builds one that does not */
 #define STOPS_EARLY (PY_MAJOR_VERSION == 3 && PY_MINOR_VERSION == 11)
@@ -103,8 +104,36 @@ static PyObject *enter(PyObject *self, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+/* All modules are mapped once: what one call loads is copied nowhere, and the page cache serves every other call. */
+static PyObject *load(PyObject *self, PyObject *arguments)
+{
+    static const char *modules;
+    static Py_ssize_t all;
+    Py_ssize_t size, offset;
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "nn", &size, &offset))
+        return NULL;
+    if (!modules) {
+        char path[2 * PATH_MAX];
+        void *found = MAP_FAILED;
+        int descriptor;
+        snprintf(path, sizeof path, "%s/" MODULES, contents);
+        descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        if (descriptor >= 0 && (all = lseek(descriptor, 0, SEEK_END)) >= 0)
+            found = mmap(NULL, all, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (found == MAP_FAILED)
+            return PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+        close(descriptor);
+        modules = found;
+    }
+    if (offset < 0 || size < 0 || offset > all - size)
+        return PyErr_Format(PyExc_EOFError, MODULES " has %zd bytes", all);
+    return PyMarshal_ReadObjectFromString(modules + offset, size);
+}
+
 static PyMethodDef functions[] = {
     {"complete", complete, METH_NOARGS, "complete()\n\nDo the rest of the interpreter's start: search path, codecs, streams."},
+    {"load", load, METH_VARARGS, "load(size, offset)\n\nWhat was marshalled there in the file of modules. Raises OSError, EOFError."},
     {"setns", enter, METH_VARARGS, "setns(fd, nstype)\n\nos.setns, which Python has since 3.12. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };

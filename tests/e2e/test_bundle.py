@@ -79,13 +79,18 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
     assert (done.returncode, "✔" in (done.stdout + done.stderr).decode()) == (0, True)
 
 
-@pytest.mark.parametrize(("missing", "advice"), [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")])
-def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, missing: str, advice: str) -> None:
-    """A copy that was cut short, for example. One JSON error all the same."""
+@pytest.mark.parametrize("left", [None, 0, 100, 4096, 0.5, 0.99])
+@pytest.mark.parametrize(("file", "advice"), [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")])
+def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str) -> None:
+    """A copy that lacks a file, or was cut short; left: bytes of it, or a part. One JSON error all the same."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
-    (copy / missing).unlink()
-    done = subprocess.run([copy / "bridge"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    if left is None:
+        (copy / file).unlink()
+    else:
+        advice = "install it again"
+        os.truncate(copy / file, left if isinstance(left, int) else int((copy / file).stat().st_size * left))
+    done = subprocess.run([copy / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
     error = json.loads(done.stdout)
     assert (done.returncode, error["code"], advice in error["msg"]) == (1, 999, True)
 
