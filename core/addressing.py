@@ -118,7 +118,8 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
     if link is None:
         return None
     replies = kernel.at(CONTAINER).ask(rtnetlink.list_routes(rtnetlink.family(want.dst.address)))
-    candidates = [path for _, payload in replies for oif, path in rtnetlink.route(payload) if oif == link.index and path.dst == want.dst]
+    likely = [payload for _, payload in replies if payload[1:2] == bytes([want.dst.prefix_len])]
+    candidates = [path for payload in likely for oif, path in rtnetlink.route(payload) if oif == link.index and path.dst == want.dst]
     for path in candidates:
         if want.table in (None, 0, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
             metrics = (path.mtu if want.mtu else 0, path.advmss if want.advmss else 0)

@@ -57,7 +57,7 @@ def _covered(result: Result, size: int) -> list[Cidr]:
 def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, covered: list[Cidr]) -> list[str]:
     """Default routes that nobody told, and where packets from *source* really go. Raises OSError."""
     socket = kernel.at(CONTAINER)
-    replies = [payload for _, payload in socket.ask(rtnetlink.list_routes(rtnetlink.family(source))) if payload[1] == 0]
+    replies = [payload for _, payload in socket.ask(rtnetlink.list_routes(rtnetlink.family(source))) if payload[1:2] == b"\0"]
     paths = [(path, payload[5]) for payload in replies for index, path in rtnetlink.route(payload) if index == link.index]
     in_main = [(path.gateway, protocol) for path, protocol in paths if path.table == TABLE_MAIN]
     if not paths:

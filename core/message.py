@@ -20,6 +20,7 @@ except ImportError:  # another Python: the public module has the same names
 REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300
 REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
 NESTED = 0x8000
+PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # behind so many bytes more than full words
 LITTLE = pack("=H", 1) == b"\1\0"
 
 
@@ -33,7 +34,7 @@ class Message(Record):
 
 def attribute(kind: int, data: bytes) -> bytes:
     """One type-length-value, padded to 4 bytes."""
-    return pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
+    return pack("=HH", len(data) + 4, kind) + data + PADDING[len(data) & 3]
 
 
 def nest(kind: int, *members: bytes) -> bytes:
@@ -58,13 +59,14 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
     """As attributes, in order and with repetitions. A torn attribute ends the list."""
-    found = []
-    while offset + 4 <= len(data):
+    found, end = [], len(data)
+    while offset <= end - 4:
         size, kind = unpack_from("=HH", data, offset)
-        if size < 4 or offset + size > len(data):
+        behind = offset + size
+        if size < 4 or behind > end:
             break
-        found.append((kind & 0x3FFF, data[offset + 4 : offset + size]))
-        offset += size + (-size % 4)
+        found.append((kind & 0x3FFF, data[offset + 4 : behind]))
+        offset = behind + (-size & 3)
     return found
 
 

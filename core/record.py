@@ -42,7 +42,7 @@ else:
                 raise TypeError(f"{cls.__name__} has no further field {', '.join(named)}")
 
         def __eq__(self, other):
-            return type(self) is type(other) and _values(self) == _values(other)
+            return self is other or (type(self) is type(other) and _values(self) == _values(other))
 
         def __hash__(self):
             return hash((type(self), *_values(self)))

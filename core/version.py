@@ -42,7 +42,8 @@ def gate(command: str, wanted: str, supported: tuple[str, ...]) -> None:
     if needed and not at_least(wanted, needed):
         details = "" if command == "CHECK" else f"config is {wanted!r}, {command} needs {needed}"  # the reference's words, which tests compare whole
         raise CNIError(INCOMPATIBLE_VERSION, f"config version does not allow {command}", details)
+    if wanted in supported:
+        return
     if needed and not any(at_least(version, wanted) for version in supported):
         raise CNIError(INCOMPATIBLE_VERSION, f"plugin version does not allow {command}", sides)
-    if wanted not in supported:
-        raise CNIError(INCOMPATIBLE_VERSION, "incompatible CNI versions", sides)
+    raise CNIError(INCOMPATIBLE_VERSION, "incompatible CNI versions", sides)
