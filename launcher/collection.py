@@ -149,7 +149,8 @@ def collect(session: Session, findings: Findings, failures: list[CNIError]) -> l
     before = {each.key for each in findings.doomed}
     left = settled(lambda: [each for each in life.survey(network, session.cache.attachments()) if each.key in before], linger)
     if not left and not findings.strangers(UNKNOWN):
-        session.terminal.done(f"[bold]{escape(network.name)}[/] holds {len(findings.spared)} live attachments and nothing else", watch.seconds)
+        alive = f"{len(findings.spared)} live attachment{'' if len(findings.spared) == 1 else 's'}"
+        session.terminal.done(f"[bold]{escape(network.name)}[/] holds {alive} and nothing else", watch.seconds)
     return [remains(session, network, each) for each in left]
 
 

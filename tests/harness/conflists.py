@@ -58,7 +58,8 @@ def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> 
     """Wire *container* to the host with the addresses of *ipam*, as ptp does; return the result for whoever is chained behind."""
     port = f"pair-{container.name}"
     host.run(f"ip link add {port} up type veth peer name {ifname} netns {container.path}")
-    host.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+    host.sysctl("net/ipv4/ip_forward", 1)
+    host.sysctl("net/ipv6/conf/all/forwarding", 1)
     container.run(f"ip link set {ifname} up")
     for item in ipam["ips"]:
         address, gateway = item["address"].partition("/")[0], item["gateway"]

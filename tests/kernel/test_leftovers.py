@@ -47,14 +47,16 @@ def test_a_bridge_that_a_killed_add_left_without_its_settings_gets_them(host: Ho
 @pytest.mark.parametrize("state", ["down", "up"])
 def test_a_bridge_of_somebody_else_keeps_its_settings(host: Host, state: str) -> None:
     """DECISIONS 5; but the host takes no routes from containers, unless it has its own from there."""
-    settings = "net.ipv6.conf.br0.accept_dad=1 net.ipv6.conf.br0.accept_ra=1"
-    host.run(f"ip link add br0 type bridge && sysctl --quiet --write {settings} && ip link set br0 {state}")
+    host.run("ip link add br0 type bridge")
+    for setting in ("accept_dad", "accept_ra"):
+        host.sysctl(f"net/ipv6/conf/br0/{setting}", 1)
+    host.run(f"ip link set br0 {state}")
     net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     net.add(container)
     assert host.sysctl("net/ipv6/conf/br0/accept_dad") == "1"
     assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "0"
     net.check(container)
-    host.run("sysctl --quiet --write net.ipv6.conf.br0.accept_ra=1")
+    host.sysctl("net/ipv6/conf/br0/accept_ra", 1)
     with pytest.raises(PluginError, match=r"NoAdvertisements\(br0\)"):
         net.check(container)
 

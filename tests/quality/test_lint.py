@@ -1,5 +1,6 @@
 """ruff and mypy --strict over everything, as pyproject.toml configures them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,3 +23,10 @@ def test_mypy_finds_nothing() -> None:
 
 def test_mypy_finds_nothing_in_the_executables() -> None:
     passes("mypy", *(str(path) for path in sorted((ROOT / "bin").iterdir())))
+
+
+def test_tests_run_no_program_that_make_test_does_not_ask_for() -> None:
+    """Those of procps are on most machines, and on a minimal one not: /proc tells the same."""
+    calls = re.compile(r"""(?:^|["';&|(]\s?|\bexec )(?:sysctl|ps|pgrep|pkill|killall|free) -""", re.MULTILINE)
+    found = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").rglob("*.py")) if calls.search(path.read_text())]
+    assert found == []
