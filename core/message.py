@@ -58,15 +58,17 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
-    """As attributes, in order and with repetitions. A torn attribute ends the list."""
-    found, end = [], len(data)
-    while offset <= end - 4:
+    """As attributes, in order and with repetitions; *offset* is a multiple of 4. A torn attribute ends the list."""
+    found = list[tuple[int, bytes]]()
+    add, end = found.append, len(data)
+    last = end - 4
+    while offset <= last:
         size, kind = unpack_from("=HH", data, offset)
         behind = offset + size
         if size < 4 or behind > end:
             break
-        found.append((kind & 0x3FFF, data[offset + 4 : behind]))
-        offset = behind + (-size & 3)
+        add((kind & 0x3FFF, data[offset + 4 : behind]))
+        offset = behind + 3 & -4
     return found
 
 

@@ -76,12 +76,12 @@ class Socket:
         for _ in range(INTERRUPTED_TRIES):
             first = self.send(messages, acknowledged)
             outcome: list[tuple[list[tuple[int, bytes]], OSError | None]] = [([], None) for _ in messages]
-            waiting, interrupted = set(range(first, first + len(messages))), False
+            waiting, interrupted = set(range(first, first + len(messages))), 0
             while waiting:
                 for kind, flags, sequence, payload in self.receive():
                     if sequence not in waiting:
                         continue  # of an earlier request, whose list is nobody's any more
-                    interrupted |= bool(flags & DUMP_INTERRUPTED)
+                    interrupted |= flags & DUMP_INTERRUPTED
                     if kind in (ERROR, DONE):
                         outcome[sequence - first] = (outcome[sequence - first][0], failure(payload, flags, kind))
                         waiting.discard(sequence)
@@ -124,13 +124,14 @@ class Socket:
         except OSError as error:
             error.unanswered = True  # type: ignore[attr-defined]
             raise
-        messages, offset = [], 0
-        while offset + 16 <= len(data):
+        messages, offset, last = [], 0, len(data) - 16
+        while offset <= last:
             size, kind, flags, sequence, _ = unpack_from("=IHHII", data, offset)
             if size < 16:
                 break
-            messages.append((kind, flags, sequence, data[offset + 16 : offset + size]))
-            offset += size + (-size % 4)
+            behind = offset + size
+            messages.append((kind, flags, sequence, data[offset + 16 : behind]))
+            offset = behind + 3 & -4
         return messages
 
 

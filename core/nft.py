@@ -9,7 +9,7 @@ JUMP = -3  # NFT_JUMP
 
 def u32(kind: int, value: int) -> bytes:
     """An attribute with a big-endian integer."""
-    return attribute(kind, pack(">I", value & 0xFFFFFFFF))
+    return pack("=HH", 8, kind) + pack(">I", value & 0xFFFFFFFF)
 
 
 def value(kind: int, data: bytes) -> bytes:

@@ -28,18 +28,15 @@ else:
         def __init__(self, *values, **named):
             """Positional or named construction; a default stays an attribute of the class."""
             cls = type(self)
-            names = cls.fields
-            if len(values) > len(names):
-                raise TypeError(f"{cls.__name__} has the fields {names}")
-            given = self.__dict__
+            names, given = cls.fields, self.__dict__
             given.update(zip(names, values))
-            for name in names[len(values) :]:
-                if name in named:
-                    given[name] = named.pop(name)
-                elif not hasattr(cls, name):
-                    raise TypeError(f"{cls.__name__} needs the field {name}")
-            if named:
-                raise TypeError(f"{cls.__name__} has no further field {', '.join(named)}")
+            rest = names[len(values) :]
+            if named or len(values) > len(names):
+                _check(cls, values, named)
+                given.update(named)
+                rest = [name for name in rest if name not in named]
+            if rest and not hasattr(cls, rest[0]):  # fields with a default come last
+                raise TypeError(f"{cls.__name__} needs the field {rest[0]}")
 
         def __eq__(self, other):
             return self is other or (type(self) is type(other) and _values(self) == _values(other))
@@ -49,6 +46,14 @@ else:
 
         def __repr__(self):
             return f"{type(self).__name__}({', '.join([f'{n}={getattr(self, n)!r}' for n in type(self).fields])})"
+
+    def _check(cls, values, named):
+        """Raises TypeError for a value too many, or a name of nothing that is left."""
+        if len(values) > len(cls.fields):
+            raise TypeError(f"{cls.__name__} has the fields {cls.fields}")
+        unknown = [name for name in named if name not in cls.fields[len(values) :]]
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no further field {', '.join(unknown)}")
 
     def _values(value):
         return [getattr(value, name) for name in type(value).fields]
