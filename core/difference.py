@@ -24,13 +24,20 @@ def check(kernel: Any, plan: Plan) -> list[str]:
     In the order of work, so that the cause comes before what follows from it; a line about the latter is indented.
     """
     differences, gone = list[str](), set[object]()
-    for record in [member for each in plan.shared + plan.owned for member in getattr(each, "members", (each,))]:
+    for record in [member for each in plan.shared + plan.owned for member in _compared(kernel, each)]:
         if isinstance(record, Sysctl) and not record.required:
             continue  # whoever comes later in the chain may set it otherwise
         found = attempt("find", record, kernel.find, record)
         if found != record:
             differences.append(_told(record, found, gone))
     return differences
+
+
+def _compared(kernel: Any, record: Any) -> tuple[Any, ...]:
+    """What is looked at one by one: nothing of a shared table or chain that is as made, as one look tells."""
+    if not hasattr(type(record), "members"):
+        return (record,)
+    return () if attempt("find", record, kernel.is_as_made, record) else record.members
 
 
 def _told(record: Any, found: Any, gone: set[object]) -> str:

@@ -33,11 +33,18 @@ def find_shared(kernel: Kernel, want: Any) -> Any:
     return by_type.get(type(want), readback.find_map)(kernel.firewall, want)
 
 
+def is_as_made(kernel: Kernel, record: Any) -> bool:
+    """Whether a table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
+    from core import standing  # late: CHECK only
+
+    return standing.is_as_made(kernel.firewall, record)
+
+
 def create_shared(kernel: Kernel, *records: Any) -> None:
     """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
-    from core import readback, skeleton  # late: nearly always all of it is there
+    from core import readback, skeleton, standing  # late: nearly always all of it is there
 
-    now = {each.family: readback.standing(kernel.firewall, each.family) for each in records}
+    now = {each.family: standing.standing(kernel.firewall, each.family) for each in records}
     tables, chains = [each for each in records if isinstance(each, Table)], [each for each in records if isinstance(each, Chain)]
     maps = [each for each in records if each not in tables and each not in chains]
     made: list[Message] = [skeleton.table(each) for each in tables]

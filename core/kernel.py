@@ -30,10 +30,7 @@ class Kernel:
     """The host's kernel state and that of one container namespace."""
 
     def __init__(self, netns_path: str = "") -> None:
-        """*netns_path*: the container's namespace, "" for none.
-
-        Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is something else.
-        """
+        """*netns_path*: the container's, "" for none. Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is none."""
         self.netns = netns.open_path(netns_path) if netns_path else None
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
@@ -107,6 +104,10 @@ class Kernel:
         """Whether shared tables and chains carried their marks when elements were last created."""
         return all([each.is_marked(self.firewall.marks.get(each.family, {})) for each in shared])
 
+    def is_as_made(self, shared: Any) -> bool:
+        """Whether a shared table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
+        return firewall.is_as_made(self, shared)
+
     def sweep(self) -> None:
         """Delete the shared chains that nothing needs any more. Raises OSError."""
         firewall.sweep(self)
@@ -154,8 +155,7 @@ class Kernel:
 
     def remember_up(self, place: str, name: str) -> None:
         """A link was switched on: nothing else of it has changed in the container, while in the host it may begin to forward."""
-        known = self.links.pop((place, name), None)
-        if known and place == CONTAINER:
+        if (known := self.links.pop((place, name), None)) and place == CONTAINER:
             self.links[place, name] = replace(known, flags=known.flags | IFF_UP)
 
     def look_again(self, place: str, name: str) -> Link:

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 try:
-    from _struct import calcsize
+    from _struct import Struct, calcsize
     from _struct import pack as pack
     from _struct import unpack_from as unpack_from
 except ImportError:  # another Python: the public module has the same names
-    from struct import calcsize
+    from struct import Struct, calcsize
     from struct import pack as pack
     from struct import unpack_from as unpack_from
 
@@ -21,6 +21,7 @@ REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300
 REPLACE, EXCL, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
 NESTED = 0x8000
 PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # behind so many bytes more than full words
+length_and_type = Struct("=HH").unpack_from
 LITTLE = pack("=H", 1) == b"\1\0"
 
 
@@ -63,7 +64,7 @@ def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
     add, end = found.append, len(data)
     last = end - 4
     while offset <= last:
-        size, kind = unpack_from("=HH", data, offset)
+        size, kind = length_and_type(data, offset)
         behind = offset + size
         if size < 4 or behind > end:
             break

@@ -6,12 +6,11 @@ Loaded only then. Every function takes the Firewall, whose socket asks.
 from __future__ import annotations
 
 from core.expression import Rule
-from core.message import DUMP, Message, attribute_list, attributes, string, text
-from core.netlink import NOTHING_THERE
-from core.nftables import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
-from core.record import Record, replace
-from core.ruleset import FURTHER, MARK, TABLE, Chain, Table
+from core.message import attribute_list, attributes, text
+from core.record import replace
+from core.ruleset import FURTHER, MARK, Chain, Table
 from core.skeleton import HOOKS, types
+from core.standing import Found, Standing, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,76 +20,6 @@ if TYPE_CHECKING:
 
 ACCEPT = 1  # a base chain's policy
 UNKNOWN = "(a rule that is not ours)"
-
-
-class Found(Record):
-    """A rule of ours or of somebody else: its handle, its comment, and its expressions as the kernel tells them."""
-
-    handle: bytes
-    comment: str
-    expressions: bytes
-
-
-class Standing(Record):
-    """One of our tables: whether it is there; maps by name with their types; chains by name with their hooks (None for none); their rules.
-
-    uses: chain -> how many rules it has, and how many rules and elements jump to it, together.
-    """
-
-    there: bool
-    maps: dict[str, tuple[int, ...]]
-    hooks: dict[str, tuple[int, int, str, int] | None]
-    uses: dict[str, int]
-    rules: dict[str, list[Found]]
-
-
-def standing(firewall: Firewall, family: str) -> Standing:
-    """Everything in our table but the elements; it is asked for once, until we change something. Raises OSError."""
-    if family not in firewall.standing:
-        chains = {text(each.get(3, b"")): each for each in _listed(firewall, GETCHAIN, family)}
-        there = bool(chains) or bool(_listed(firewall, GETTABLE, family))
-        rules: dict[str, list[Found]] = {}
-        for each in _listed(firewall, GETRULE, family):
-            found = Found(each.get(3, b""), comment_text(each.get(7, b"")), each.get(4, b""))
-            rules.setdefault(text(each.get(2, b"")), []).append(found)
-        firewall.standing[family] = Standing(
-            there,
-            {text(each.get(2, b"")): tuple([_number(each.get(kind, b"")) for kind in (3, 4, 5, 6, 7)]) for each in _listed(firewall, GETSET, family)},
-            {name: _hook(each) for name, each in chains.items()},
-            {name: _number(each.get(6, b"")) for name, each in chains.items()},
-            rules,
-        )
-    found_: Standing = firewall.standing[family]
-    return found_
-
-
-def _listed(firewall: Firewall, kind: int, family: str) -> list[dict[int, bytes]]:
-    """The attributes of all objects of a kind in our table; none where there is no nftables. Raises OSError."""
-    if kind == GETTABLE:
-        question = Message(kind, 0, head(family) + string(1, TABLE))
-    else:
-        question = Message(kind, DUMP, head(family) + string(1, TABLE))
-    try:
-        replies = firewall.socket.ask(question)
-    except OSError as error:
-        if error.errno not in NOTHING_THERE:
-            raise
-        return []
-    found = [attributes(payload, 4) for _, payload in replies if payload[:1] == bytes([FAMILIES[family]])]
-    return [each for each in found if text(each.get(1, b"")) == TABLE]
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(data, "big")
-
-
-def _hook(found: dict[int, bytes]) -> tuple[int, int, str, int] | None:
-    """Hook number, priority, type and policy of a base chain."""
-    if 4 not in found:
-        return None
-    where = attributes(found[4])
-    priority = int.from_bytes(where.get(2, b""), "big", signed=True)
-    return _number(where.get(1, b"")), priority, text(found.get(7, b"")), _number(found.get(5, b""))
 
 
 def find_table(firewall: Firewall, want: Table) -> Table | None:

@@ -32,9 +32,9 @@ else:
             given.update(zip(names, values))
             rest = names[len(values) :]
             if named or len(values) > len(names):
-                _check(cls, values, named)
+                _check(cls, values, named, rest)
                 given.update(named)
-                rest = [name for name in rest if name not in named]
+                rest = () if len(named) == len(rest) else [name for name in rest if name not in named]
             if rest and not hasattr(cls, rest[0]):  # fields with a default come last
                 raise TypeError(f"{cls.__name__} needs the field {rest[0]}")
 
@@ -47,11 +47,11 @@ else:
         def __repr__(self):
             return f"{type(self).__name__}({', '.join([f'{n}={getattr(self, n)!r}' for n in type(self).fields])})"
 
-    def _check(cls, values, named):
+    def _check(cls, values, named, rest):
         """Raises TypeError for a value too many, or a name of nothing that is left."""
         if len(values) > len(cls.fields):
             raise TypeError(f"{cls.__name__} has the fields {cls.fields}")
-        unknown = [name for name in named if name not in cls.fields[len(values) :]]
+        unknown = sorted(set(named).difference(rest))
         if unknown:
             raise TypeError(f"{cls.__name__} has no further field {', '.join(unknown)}")
 

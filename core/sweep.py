@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from core import readback, skeleton
 from core.ruleset import SHARED_CHAINS
+from core.standing import standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.message import Message
     from core.nftables import Firewall
-    from core.readback import Found, Standing
+    from core.standing import Found, Standing
 
 ERESTART = 85
 TRIES = 5  # whoever changes rules meanwhile will have us sweep later
@@ -25,7 +26,7 @@ def sweep(firewall: Firewall, family: str) -> list[str]:
     for _ in range(TRIES):
         firewall.standing.clear()
         generation = firewall.generation()
-        now = readback.standing(firewall, family)
+        now = standing(firewall, family)
         doomed = _unneeded(firewall, family, now)
         if not doomed:
             return []

@@ -353,6 +353,10 @@ class FakeKernel:
         """As the real one: whether all that is shared is as it is meant."""
         return all(self.find(member) == member for each in shared for member in each.members)
 
+    def is_as_made(self, shared: Any) -> bool:
+        """As the real one."""
+        return self.stands([shared])
+
     def sweep(self) -> None:
         """As the real one: chains that only some need, and nobody any more, go with their maps."""
         for chain in [each for each in self.world.of(Chain) if each.name.startswith(SHARED_CHAINS)]:

@@ -13,6 +13,7 @@ from core.condition import compile_words
 from core.kernel import Kernel
 from core.rules import Map
 from core.ruleset import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain
+from core.standing import standing
 from plugins.portmap_plan import conditional
 from tests.harness import skeleton
 from tests.harness.expressions import expressions
@@ -103,6 +104,18 @@ def test_every_rule_is_printed_as_its_text_says(listed: Host) -> None:
     found = {(chain.family, chain.name): rules(listed, chain.family, chain.name) for chain in CHAINS}
     expected = {(chain.family, chain.name): texts(chain) for chain in CHAINS}
     assert found == expected
+
+
+@pytest.mark.usefixtures("listed")
+def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() -> None:
+    """So a CHECK that finds all in order needs no rule to compare with (DECISIONS 67): digests are enough, but for conditions."""
+    with Kernel("") as kernel:
+        for chain in CHAINS:
+            assert [rule.expressions for rule in standing(kernel.firewall, chain.family).rules.get(chain.name, [])][: chain.size] == [
+                rule.expressions for rule in chain.rules
+            ]
+            assert kernel.is_as_made(chain) == bool(chain.kind)
+        assert all(kernel.is_as_made(table) for table in TABLES.values())
 
 
 def test_nft_makes_of_the_same_words_the_same_rules(listed: Host) -> None:
