@@ -146,7 +146,7 @@ def _reason(text: str, error: BaseException) -> str:
         error = RecursionError()
     except ValueError as reason:
         return str(reason)
-    return f"it nests deeper than {DEPTH} levels" if isinstance(error, RecursionError) else str(error)
+    return f"it nests too deep: {DEPTH} levels are the most" if isinstance(error, RecursionError) else str(error)
 
 
 def _replaced(text: str) -> str:

@@ -134,7 +134,7 @@ def test_nesting_has_an_end(opening: bytes, closing: bytes) -> None:
         if levels == DEPTH:
             assert render(parse(data, "x")).encode() == data
         else:
-            with pytest.raises(CNIError, match="it nests deeper than 10000 levels"):
+            with pytest.raises(CNIError, match="it nests too deep: 10000 levels are the most"):
                 parse(data, "x")
 
 

@@ -206,7 +206,7 @@ def test_a_deep_configuration_is_refused_whatever_the_interpreter_can_take() -> 
         deep = b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}"
         code, document = answer(Stub(), environ(), deep)
         assert (code, document["code"]) == (1, 6)
-        assert document["msg"] == "cannot decode network configuration: it nests deeper than 10000 levels"
+        assert document["msg"] == "cannot decode network configuration: it nests too deep: 10000 levels are the most"
     lower = sys.version_info[:2] in ((3, 12), (3, 13))  # these Pythons have a limit of their own in C
     for levels in (200, *(() if lower else (DEPTH - 1,))):
         code, output = respond(Stub(), environ(), lambda: b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}")  # noqa: B023
