@@ -1,7 +1,7 @@
 """IP addresses and prefixes as packed bytes: 4 bytes are IPv4, 16 are IPv6.
 
 The text forms are those of the reference: IPv6 compressed as in RFC 5952, an IPv4-mapped IPv6 address is the IPv4 one,
-and nothing else is written with dots.
+and nothing else is written with dots. Pure.
 """
 
 from __future__ import annotations

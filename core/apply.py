@@ -2,6 +2,7 @@
 
 Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and nowhere else.
 A kernel is anything with find, create, delete, replace, owned and is_gone; the tests have one that is a dictionary.
+Pure but for the clock of the verb.
 """
 
 from __future__ import annotations

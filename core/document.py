@@ -2,7 +2,7 @@
 
 Law: bytes in, plain values out; whatever is wrong is one CNIError with code DECODING_FAILURE. What parse lets in, render can
 put out: no surrogates, no nesting deeper than DEPTH, and numbers that no machine holds as the digits that they came in.
-Numbers without fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted.
+Numbers without fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted. Pure.
 """
 
 from __future__ import annotations

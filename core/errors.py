@@ -1,6 +1,6 @@
 """The one exception that crosses layers, and every error code that a cniwire plugin prints.
 
-Codes below 100 are those of the specification's table (spec: section 5 "Error"); ours begin at 100 and never change their meaning.
+Codes below 100 are those of the specification's table (spec: section 5 "Error"); ours begin at 100 and never change their meaning. Pure.
 """
 
 INCOMPATIBLE_VERSION = 1  # the configuration's cniVersion is not supported

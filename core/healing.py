@@ -1,6 +1,6 @@
 """Making what is shared in the packet filter stand again: missing tables, maps and chains, and chains whose rules are others.
 
-Loaded by a node's first ADD, and where an ADD finds marks wrong.
+Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The CNI protocol as one function: environment and standard input in, exit code and standard output out.
 
 Law: respond never raises and never prints; what it returns is one JSON document or nothing.
-Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the look at our own namespace's identity.
+Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the clock of the verb, and the look at our own namespace's identity.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A value class as a base class: what a frozen dataclass is, for a hundredth of its start-up cost."""
+"""A value class as a base class: what a frozen dataclass is, for a hundredth of its start-up cost. Pure."""
 
 from __future__ import annotations
 

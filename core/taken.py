@@ -1,7 +1,7 @@
 """Who holds the key of an element that somebody else wants, and whether he is gone.
 
 Loaded when the kernel has refused an element, or where a port is looked at from its other side.
-Law: what cannot be proven gone counts as alive.
+Law: what cannot be proven gone counts as alive. Pure but for the clock of the verb.
 """
 
 from __future__ import annotations

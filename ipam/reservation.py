@@ -5,7 +5,8 @@ The file is named by the address. Readers trim white space around the whole cont
 
 from __future__ import annotations
 
-from core import address, system
+from core import address
+from core.system import decoded, encoded
 
 LAST = "last_reserved_ip."  # followed by the number of the range set: the address that it gave away last
 SEPARATOR = b"\r\n"
@@ -15,7 +16,7 @@ PART_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 def contents(container_id: str, ifname: str) -> tuple[bytes, bytes]:
     """What a file says that the attachment owns: as everybody writes it, and the legacy form for any interface of the container."""
     legacy = container_id.strip().encode()
-    return legacy + SEPARATOR + system.encoded(ifname), legacy
+    return legacy + SEPARATOR + encoded(ifname), legacy
 
 
 def owner(content: bytes) -> tuple[str, str] | None:
@@ -23,7 +24,7 @@ def owner(content: bytes) -> tuple[str, str] | None:
     container_id, _, ifname = content.partition(SEPARATOR)
     if not container_id or not PART_BYTES.issuperset(container_id):
         return None
-    return container_id.decode(), system.decoded(ifname)
+    return container_id.decode(), decoded(ifname)
 
 
 def is_torn(content: bytes) -> bool:

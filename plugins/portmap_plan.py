@@ -1,4 +1,4 @@
-"""What a portmap configuration asks for, and the plan that follows from it. Pure."""
+"""What a portmap configuration asks for, and the plan that follows from it. Pure but for the clock of the verb."""
 
 from __future__ import annotations
 
