@@ -22,7 +22,9 @@ from types import CodeType
 from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("core", "plugins", "ipam")
+HOT = [path for folder in ("core", "plugins", "ipam") for path in sorted((ROOT / folder).rglob("*.py"))]
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in HOT}
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
 COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}  # of each shell, the name that it looks for
 BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
@@ -64,7 +66,7 @@ class Lean(ast.NodeTransformer):
             return ast.Pass()
         if node.module in PACKAGES:
             return [ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0] for each in node.names]
-        if (node.module or "").partition(".")[0] not in PACKAGES:
+        if node.module not in MODULES:
             return node
         names = [f"{each.asname or each.name} = __taken.{each.name}" for each in node.names]
         return ast.parse("\n".join([f"__taken = __run__('{node.module}')", *names])).body
@@ -87,8 +89,7 @@ def usual(plugin: str) -> set[str]:
 
 def archive(contents: Path, apart: bool = False) -> None:
     """Write all modules into one file, and boot.py, told where each lies, into another. apart: each is read by itself, for tests.bench.profile."""
-    sources = [path for package in PACKAGES for path in sorted((ROOT / package).glob("*.py"))]
-    codes = {".".join(source.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): compiled(source) for source in sources}
+    codes = {name: compiled(source) for name, source in MODULES.items()}
     with open(contents / "cniwire.modules", "wb") as file:
 
         def put(value: CodeType | dict[str, CodeType]) -> tuple[int, int]:

@@ -5,15 +5,16 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 
 from __future__ import annotations
 
-from core import rtnetlink, sysctl, system
+from core import sysctl, system
 from core.address import overlap
 from core.address import text as address_text
 from core.errors import GATEWAY_CONFLICT, CNIError
-from core.message import head
-from core.netlink import if_indextoname
+from core.netlink import route
+from core.netlink.message import head
+from core.netlink.route import IFF_UP, Path
+from core.netlink.socket import if_indextoname
 from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, NoAdvertisements, Route, Sysctl, Up
 from core.record import replace
-from core.rtnetlink import IFF_UP, Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr
     from core.kernel import Kernel
-    from core.message import Message
+    from core.netlink.message import Message
 
 LINK_LOCAL = 253  # scope
 ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
@@ -33,9 +34,9 @@ UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), 
 def teaches_routes(kernel: Kernel, name: str) -> bool:
     """Whether the host has its IPv6 default route from router advertisements that came in by a link. Raises OSError."""
     link = kernel.link(HOST, name)
-    replies = kernel.at(HOST).ask(rtnetlink.list_routes(rtnetlink.AF_INET6)) if link else []
+    replies = kernel.at(HOST).ask(route.list_routes(route.AF_INET6)) if link else []
     learnt = [payload for _, payload in replies if head("=BBBBBB", payload)[1::4] == (0, RTPROT_RA)]
-    return any([index == link.index for payload in learnt for index, _ in rtnetlink.route(payload)]) if link else False
+    return any([index == link.index for payload in learnt for index, _ in route.route(payload)]) if link else False
 
 
 def _find_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> NoAdvertisements | None:
@@ -80,11 +81,11 @@ def _create_gateway(kernel: Kernel, want: Gateway) -> None:
             f"{want.link} already has an IP address different from {want.cidr}: {', '.join([str(cidr) for cidr in other])}",
             f"remove it (ip address del {other[0]} dev {want.link}) once no container uses its network, or set forceAddress",
         )
-    changes = [rtnetlink.del_address(found.index, cidr) for cidr in other]
+    changes = [route.del_address(found.index, cidr) for cidr in other]
     if any(found.mac) or want.cidr not in present:
-        changes.append(rtnetlink.new_address(found.index, want.cidr, nodad=True))
+        changes.append(route.new_address(found.index, want.cidr, nodad=True))
     try:
-        kernel.at(HOST).do(*changes, rtnetlink.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
+        kernel.at(HOST).do(*changes, route.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
     except PermissionError as error:
         if len(want.cidr.address) == 16 and sysctl.value(f"net/ipv6/conf/{want.link}/disable_ipv6") == "1":
             error.strerror = f"{error.strerror}; write 0 to net/ipv6/conf/{want.link}/disable_ipv6, which is done for new bridges alone"
@@ -117,9 +118,9 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
     link = kernel.link(CONTAINER, want.link)
     if link is None:
         return None
-    replies = kernel.at(CONTAINER).ask(rtnetlink.list_routes(rtnetlink.family(want.dst.address)))
+    replies = kernel.at(CONTAINER).ask(route.list_routes(route.family(want.dst.address)))
     likely = [payload for _, payload in replies if payload[1:2] == bytes([want.dst.prefix_len])]
-    candidates = [path for payload in likely for oif, path in rtnetlink.route(payload) if oif == link.index and path.dst == want.dst]
+    candidates = [path for payload in likely for oif, path in route.route(payload) if oif == link.index and path.dst == want.dst]
     for path in candidates:
         if want.table in (None, 0, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
             metrics = (path.mtu if want.mtu else 0, path.advmss if want.advmss else 0)
@@ -129,9 +130,9 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
 
 def _message(kernel: Kernel, want: Any) -> Message:
     if isinstance(want, Up):
-        return rtnetlink.set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
+        return route.set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
     index = kernel.need(CONTAINER, want.link).index
-    return rtnetlink.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else rtnetlink.new_route(index, _path(want))
+    return route.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else route.new_route(index, _path(want))
 
 
 def _create(kernel: Kernel, *batch: Any) -> None:
@@ -182,7 +183,7 @@ def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
 def _way(kernel: Kernel, want: LocalnetRouting) -> tuple[str, str]:
     """(the sysctl that lets 127.0.0.1 reach the destination, "") or ("", why there is none). Raises OSError."""
     try:
-        index, path = rtnetlink.route(kernel.at(HOST).ask(rtnetlink.get_route(want.destination))[0][1])[0]
+        index, path = route.route(kernel.at(HOST).ask(route.get_route(want.destination))[0][1])[0]
         name = if_indextoname(index)
     except OSError as error:
         if error.errno in UNREACHABLE:

@@ -28,7 +28,7 @@ from core.expression import (
     of_family,
     payload,
 )
-from core.message import pack
+from core.netlink.message import pack
 from core.ruleset import PROTOCOLS
 
 OPERATORS = {"==": EQ, "!=": NEQ}

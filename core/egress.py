@@ -7,17 +7,18 @@ another network's affair.
 
 from __future__ import annotations
 
-from core import address, rtnetlink, wiring
+from core import address, wiring
+from core.netlink import route
+from core.netlink.route import PERMANENT, TABLE_MAIN
 from core.plan import CONTAINER
-from core.rtnetlink import PERMANENT, TABLE_MAIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from core.address import Cidr
+    from core.netlink.route import Link, Path
     from core.result import Result
-    from core.rtnetlink import Link, Path
 
 GLOBAL = (0, 200)  # scopes: the whole world, a site
 RTPROT_RA = 9
@@ -57,8 +58,8 @@ def _covered(result: Result, size: int) -> list[Cidr]:
 def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, covered: list[Cidr]) -> list[str]:
     """Default routes that nobody told, and where packets from *source* really go. Raises OSError."""
     socket = kernel.at(CONTAINER)
-    replies = [payload for _, payload in socket.ask(rtnetlink.list_routes(rtnetlink.family(source))) if payload[1:2] == b"\0"]
-    paths = [(path, payload[5]) for payload in replies for index, path in rtnetlink.route(payload) if index == link.index]
+    replies = [payload for _, payload in socket.ask(route.list_routes(route.family(source))) if payload[1:2] == b"\0"]
+    paths = [(path, payload[5]) for payload in replies for index, path in route.route(payload) if index == link.index]
     in_main = [(path.gateway, protocol) for path, protocol in paths if path.table == TABLE_MAIN]
     if not paths:
         return []  # which CHECK has told already
@@ -68,7 +69,7 @@ def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, cover
     far = [each for each in [address.parse(text) for text in FAR[len(source)]] if not any([address.contains(cidr, each) for cidr in covered])]
     if told or not far:
         return told
-    answers = socket.ask_all(tuple([rtnetlink.get_route(destination, source) for destination in far]))
+    answers = socket.ask_all(tuple([route.get_route(destination, source) for destination in far]))
     ways = [_detour(link, right, replies, failure) for replies, failure in answers]
     return [f"{want}, found that those to {address.text(destination)} {way}" for destination, way in zip(far, ways) if way][:1]
 
@@ -77,7 +78,7 @@ def _detour(link: Link, gateways: set[bytes], replies: list[tuple[int, bytes]], 
     """Where a packet goes instead, as the kernel answered; "" for the right way."""
     if failure:
         return f"cannot leave ({failure.strerror})"
-    index, path = rtnetlink.route(replies[0][1])[0]
+    index, path = route.route(replies[0][1])[0]
     if index != link.index:
         return "" if path.table == TABLE_MAIN else f"leave by another interface, by table {path.table}"
     return "" if path.gateway in gateways else f"go through {_shown(path.gateway)}{_by(path)}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.address import Cidr, mask
 from core.address import text as address_text
-from core.message import attribute, pack, string
+from core.netlink.message import attribute, pack, string
 from core.nft import JUMP as JUMP
 from core.nft import u32, value, verdict
 from core.record import Record

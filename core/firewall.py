@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.kernel import Kernel
-    from core.message import Message
+    from core.netlink.message import Message
 
 MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
 NO_NETFILTER = (93, 97)  # EPROTONOSUPPORT, EAFNOSUPPORT: of a kernel that has no such socket

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from core.attachment import Attachment, hashed, host_ifnames
 from core.errors import KERNEL_REFUSED, CNIError
-from core.message import DUMP, Message, attribute, attribute_list, attributes, string, text
-from core.netlink import NOTHING_THERE
+from core.netlink.message import DUMP, Message, attribute, attribute_list, attributes, string, text
+from core.netlink.socket import NOTHING_THERE
 from core.plan import CONTAINER, HOST, Address, Plan, Port, Route, Up, Veth
 from core.record import Record, replace
 
@@ -160,15 +160,16 @@ def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
 
 def _owner(kernel: Any, there: Any) -> str:
     """The owner of a container's link as the host's end tells it, "" where that is none of ours."""
-    from core import links, rtnetlink  # loaded already, with the kernel
+    from core import links  # loaded already, with the kernel
+    from core.netlink import route
 
     if there.kind != "veth" or not there.peer:
         return ""
     try:
-        replies = kernel.at(HOST).ask(rtnetlink.get_link_at(there.peer))
+        replies = kernel.at(HOST).ask(route.get_link_at(there.peer))
     except OSError as error:
         if error.errno not in links.ABSENT:
             raise
         return ""  # it is in another namespace
-    other = rtnetlink.link(replies[0][1])
+    other = route.link(replies[0][1])
     return other.alias if other.peer == there.index and other.name in host_ifnames(other.alias) else ""

@@ -6,13 +6,14 @@ sysctls and packet sockets need a short visit inside. Nothing is cached but link
 
 from __future__ import annotations
 
-from core import addressing, firewall, foreign, links, netns, rtnetlink, system
+from core import addressing, firewall, foreign, links, netns, system
 from core.attachment import network_prefix
 from core.errors import NOT_AVAILABLE, CNIError
-from core.netlink import ROUTE, Socket
+from core.netlink import route
+from core.netlink.route import IFF_UP, OPERSTATE_UP, Link
+from core.netlink.socket import ROUTE, Socket
 from core.plan import CONTAINER, HOST, Element, Elements, Veth
 from core.record import replace
-from core.rtnetlink import IFF_UP, OPERSTATE_UP, Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,18 +135,17 @@ class Kernel:
         """A link by name, None when there is none. Raises OSError."""
         if (place, name) not in self.links:
             try:
-                reply = self.at(place).ask(rtnetlink.get_link(name))
+                reply = self.at(place).ask(route.get_link(name))
             except OSError as error:
                 if error.errno in links.ABSENT:
                     return None
                 raise
-            self.links[place, name] = rtnetlink.link(reply[0][1])
+            self.links[place, name] = route.link(reply[0][1])
         return self.links[place, name]
 
     def need(self, place: str, name: str) -> Link:
         """As link, but its absence is an OSError (ENODEV)."""
-        found = self.link(place, name)
-        if found is None:
+        if (found := self.link(place, name)) is None:
             raise OSError(19, f"{system.strerror(19)}: {name}")
         return found
 
@@ -166,8 +166,8 @@ class Kernel:
     def look(self, place: str, *names: str) -> None:
         """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
         self.links = {where: link for where, link in self.links.items() if where[0] != place or where[1] not in names}
-        answers = self.at(place).ask_each(tuple([rtnetlink.get_link(name) for name in names]), links.ABSENT)
-        self.links.update({(place, name): rtnetlink.link(replies[0][1]) for name, replies in zip(names, answers) if replies})
+        answers = self.at(place).ask_each(tuple([route.get_link(name) for name in names]), links.ABSENT)
+        self.links.update({(place, name): route.link(replies[0][1]) for name, replies in zip(names, answers) if replies})
 
     def is_gone(self, comment: str) -> bool:
         """Whether the owner in an element's *comment* is provably gone. Raises OSError."""
@@ -188,9 +188,9 @@ class Kernel:
     def _await(self, group: int, place: str, done: Callable[[], bool]) -> bool:
         if done():
             return True
-        from core.events import wait  # late: nearly always it is done already
+        from core.netlink.events import wait  # late: nearly always it is done already
 
-        return wait(self, group, place, done, SETTLE_TIMEOUT_S)
+        return wait(self.visit(place, lambda: Socket(ROUTE)), group, done, SETTLE_TIMEOUT_S)
 
     def port_is_up(self, name: str) -> bool:
         """Wait until a host link forwards; False when it does not in time."""
@@ -201,9 +201,9 @@ class Kernel:
 
         def settled() -> bool:
             flags = [flags for _, _, flags in self.addresses(CONTAINER, name)]
-            if any([bit & rtnetlink.DADFAILED for bit in flags]):
+            if any([bit & route.DADFAILED for bit in flags]):
                 raise OSError(98, f"duplicate address detection failed on {name}")
-            return not any([bit & rtnetlink.TENTATIVE for bit in flags])
+            return not any([bit & route.TENTATIVE for bit in flags])
 
         return self._await(IPV6_ADDRESS_EVENTS, CONTAINER, settled)
 
@@ -216,17 +216,17 @@ class Kernel:
         wanted = {SOLICITED_NODE + packed[13:] for packed in addresses if len(packed) == 16}
         if not wanted:
             return True
-        question = rtnetlink.list_addresses(self.need(place, name).index, groups=True)
+        question = route.list_addresses(self.need(place, name).index, groups=True)
 
         def joined() -> bool:
-            return wanted <= {rtnetlink.address(payload)[0].address for _, payload in self.at(place).ask(question)}
+            return wanted <= {route.address(payload)[0].address for _, payload in self.at(place).ask(question)}
 
         return self._await(IPV6_ADDRESS_EVENTS, place, joined)
 
     def addresses(self, place: str, name: str) -> list[tuple[Any, int, int]]:
         """(Cidr, scope, flags) of a link's addresses. Raises OSError."""
         index = self.need(place, name).index
-        return [rtnetlink.address(payload) for _, payload in self.at(place).ask(rtnetlink.list_addresses(index))]
+        return [route.address(payload) for _, payload in self.at(place).ask(route.list_addresses(index))]
 
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
         """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
@@ -235,12 +235,12 @@ class Kernel:
         forwards. A packet socket would do as well, but its close waits for an RCU grace period.
         """
         index = self.need(HOST, bridge).index
-        self.at(HOST).exchange(tuple([rtnetlink.del_neighbour(index, address) for address in addresses]))
-        self.at(CONTAINER).do(rtnetlink.set_mac(ifname, mac))
+        self.at(HOST).exchange(tuple([route.del_neighbour(index, address) for address in addresses]))
+        self.at(CONTAINER).do(route.set_mac(ifname, mac))
 
     def forget_flows(self, family: int, ports: set[int]) -> int:
         """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
-        from core import conntrack  # late: portmap only
+        from core.netlink import conntrack  # late: portmap only
 
         return conntrack.forget(family, ports)
 

@@ -5,20 +5,21 @@ Every function takes the Kernel first; core.kernel calls them by the record's ty
 
 from __future__ import annotations
 
-from core import rtnetlink, system
+from core import system
 from core.attachment import hashed, host_ifnames, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
-from core.message import head
+from core.netlink import route
+from core.netlink.message import head
+from core.netlink.route import IFF_PROMISC, IFF_UP
 from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Station, Up, Veth, VlanGateway
 from core.record import replace
-from core.rtnetlink import IFF_PROMISC, IFF_UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from core.kernel import Kernel
-    from core.rtnetlink import Link
+    from core.netlink.route import Link
 
 ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
 
@@ -34,7 +35,7 @@ def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
 
 def _create_bridge(kernel: Kernel, want: Bridge) -> None:
     mac = system.drawn_mac()
-    kernel.at(HOST).do(rtnetlink.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
+    kernel.at(HOST).do(route.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
 
 
 def _find_up(kernel: Kernel, want: Up) -> Up | None:
@@ -48,7 +49,7 @@ def _find_promiscuous(kernel: Kernel, want: Promiscuous) -> Promiscuous | None:
 
 
 def _create_promiscuous(kernel: Kernel, want: Promiscuous) -> None:
-    kernel.at(HOST).do(rtnetlink.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
+    kernel.at(HOST).do(route.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
     kernel.forget_link(HOST, want.link)
 
 
@@ -73,17 +74,17 @@ def _master(kernel: Kernel, index: int, likely: str) -> str:
     bridge = kernel.link(HOST, likely)
     if bridge and bridge.index == index:
         return likely
-    return rtnetlink.link(kernel.at(HOST).ask(rtnetlink.get_link_at(index))[0][1]).name
+    return route.link(kernel.at(HOST).ask(route.get_link_at(index))[0][1]).name
 
 
 def _create_veth(kernel: Kernel, want: Veth) -> None:
     group = newborn_group(want.owner.partition("/")[0])
     flags = 0 if want.held else IFF_UP
-    kernel.at(HOST).do(rtnetlink.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group, flags))
+    kernel.at(HOST).do(route.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group, flags))
     kernel.forget_link(HOST, want.name)
     kernel.forget_link(CONTAINER, want.ifname)
     try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
-        kernel.at(HOST).do(rtnetlink.set_alias(want.name, want.owner))
+        kernel.at(HOST).do(route.set_alias(want.name, want.owner))
     except OSError:  # one record, all or nothing
         delete_veth(kernel, want)
         raise
@@ -110,7 +111,7 @@ def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
     gone = []
     for link in [link for name in names if (link := kernel.links.get((HOST, name))) and is_of(link, want.owner)]:
         try:
-            kernel.at(HOST).do(rtnetlink.del_link(index=link.index))
+            kernel.at(HOST).do(route.del_link(index=link.index))
             gone.append(link.name)
         except OSError as error:
             if error.errno not in ABSENT:
@@ -121,8 +122,8 @@ def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
 
 def _create_port(kernel: Kernel, want: Port) -> None:
     master = kernel.need(HOST, want.bridge).index
-    flags = rtnetlink.set_port(want.link, want.hairpin, want.isolated, want.learning)
-    kernel.at(HOST).do(rtnetlink.set_master(want.link, master), flags, rtnetlink.set_flags(want.link, IFF_UP, IFF_UP))
+    flags = route.set_port(want.link, want.hairpin, want.isolated, want.learning)
+    kernel.at(HOST).do(route.set_master(want.link, master), flags, route.set_flags(want.link, IFF_UP, IFF_UP))
     kernel.forget_link(HOST, want.link)
 
 
@@ -130,13 +131,13 @@ def _find_station(kernel: Kernel, want: Station) -> Station | None:
     port = kernel.link(HOST, want.port)
     if port is None or not port.master:
         return None
-    from core import vlan  # late: only CHECK of a port that does not learn
+    from core.netlink import vlan  # late: only CHECK of a port that does not learn
 
     return want if (port.index, want.mac) in [vlan.station(payload) for _, payload in kernel.at(HOST).ask(vlan.stations(port.master))] else None
 
 
 def _create_station(kernel: Kernel, want: Station) -> None:
-    from core import vlan  # late: only for a port that does not learn
+    from core.netlink import vlan  # late: only for a port that does not learn
 
     kernel.at(HOST).do(vlan.new_station(kernel.need(HOST, want.port).index, want.mac))
 
@@ -148,9 +149,9 @@ def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
 def _create_vlan_gateway(kernel: Kernel, want: VlanGateway) -> None:
     """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
     bridge, port = kernel.need(HOST, want.bridge), vlan_port(want)
-    kernel.at(HOST).do(rtnetlink.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
+    kernel.at(HOST).do(route.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
     try:  # not in one send, as with every pair
-        kernel.at(HOST).do(rtnetlink.set_master(port, bridge.index), rtnetlink.set_flags(port, IFF_UP, IFF_UP))
+        kernel.at(HOST).do(route.set_master(port, bridge.index), route.set_flags(port, IFF_UP, IFF_UP))
     except OSError:
         delete_link(kernel, want.name)
         raise
@@ -164,7 +165,7 @@ def vlan_port(gateway: VlanGateway) -> str:
 def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
     """Delete a link by name; absent is success. Returns its name if it was there. Raises OSError."""
     try:
-        kernel.at(place).do(rtnetlink.del_link(name))
+        kernel.at(place).do(route.del_link(name))
     except OSError as error:
         if error.errno not in ABSENT:
             raise
@@ -174,7 +175,7 @@ def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
 
 
 def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
-    from core import vlan  # late: only where VLANs are used
+    from core.netlink import vlan  # late: only where VLANs are used
 
     index = kernel.need(HOST, name).index
     replies = kernel.at(HOST).ask(vlan.get())
@@ -184,7 +185,7 @@ def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
 def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
     if not kernel.link(HOST, want.link):
         return None
-    from core.vlan import PVID  # late: as in _port_vlans
+    from core.netlink.vlan import PVID  # late: as in _port_vlans
 
     found = {each: bool(flags & PVID) for flags, each in _port_vlans(kernel, want.link)}
     wanted = dict(want.vlans)
@@ -193,7 +194,7 @@ def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
 
 
 def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
-    from core import vlan  # loaded already, with what was there before
+    from core.netlink import vlan  # loaded already, with what was there before
 
     index = kernel.need(HOST, want.link).index
     present = [] if want.keep_default else _port_vlans(kernel, want.link)
@@ -204,10 +205,7 @@ def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
 
 
 def newborn_group(network: str) -> int:
-    """The link group of a host veth between its creation and its alias: what a killed ADD leaves can be told by it.
-
-    The kernel takes no alias at creation, but a group.
-    """
+    """The link group of a host veth until it has its alias, which no kernel takes at creation: it tells what a killed ADD has left."""
     return int(hashed(7, "", network), 16) or 1
 
 
@@ -218,7 +216,7 @@ def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
     """
     prefix = network_prefix(network)
     group = newborn_group(prefix[:-1])
-    found = [rtnetlink.link(payload) for _, payload in kernel.at(HOST).ask(rtnetlink.list_links())]
+    found = [route.link(payload) for _, payload in kernel.at(HOST).ask(route.list_links())]
     veths = [link for link in found if link.kind == "veth"]
     mine = [link for link in veths if link.alias.startswith(prefix) or (not link.alias and link.group == group and link.name.startswith("veth"))]
     return [(link.alias, Veth(link.name, "", link.alias or prefix)) for link in mine]

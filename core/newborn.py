@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from core import rtnetlink, sysctl
+from core import sysctl
 from core.address import Cidr
+from core.netlink import route
 from core.plan import HOST
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def prepare(kernel: Kernel, want: Up) -> None:
     """
     there = kernel.link(HOST, want.link)
     bridge = there is not None and there.kind == "bridge"
-    if there and bridge and there.group != rtnetlink.NEWBORN_BRIDGE:
+    if there and bridge and there.group != route.NEWBORN_BRIDGE:
         return
     for key, value in (*SETTINGS, *[("disable_ipv6", "0")] * want.ipv6):
         try:
@@ -34,7 +35,7 @@ def prepare(kernel: Kernel, want: Up) -> None:
             if error.errno not in sysctl.OUT_OF_REACH:
                 raise
     if there and bridge and sysctl.value(f"net/ipv6/conf/{want.link}/addr_gen_mode") == EUI64:
-        kernel.at(HOST).exchange((rtnetlink.new_address(there.index, link_local(there.mac), nodad=True),))
+        kernel.at(HOST).exchange((route.new_address(there.index, link_local(there.mac), nodad=True),))
 
 
 def link_local(mac: bytes) -> Cidr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.message import attribute, pack, string
+from core.netlink.message import attribute, pack, string
 
 JUMP = -3  # NFT_JUMP
 

@@ -5,10 +5,10 @@ Law: this module writes to tables named cniwire only. linux/netfilter/nf_tables.
 
 from __future__ import annotations
 
-from core import netlink
 from core.deadline import check as check_deadline
-from core.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
-from core.netlink import NETFILTER
+from core.netlink import socket
+from core.netlink.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
+from core.netlink.socket import NETFILTER
 from core.nft import JUMP, value, verdict
 from core.plan import Element
 from core.ruleset import TABLE
@@ -88,7 +88,7 @@ class Firewall:
 
     def __init__(self) -> None:
         """Raises OSError."""
-        self.socket = netlink.Socket(NETFILTER)
+        self.socket = socket.Socket(NETFILTER)
         self._tables: set[tuple[int, str]] | None = None
         self.marks: dict[str, dict[str, list[str]]] = {}  # family -> chain -> its rules' comments, as the last look found them
         self.standing: dict[str, Any] = {}  # family -> core.readback.Standing, until something is changed
@@ -126,12 +126,12 @@ class Firewall:
         while open_:
             for kind, flags, sequence, payload in self._received(first):
                 if sequence == question:
-                    if kind in (netlink.ERROR, netlink.DONE):
+                    if kind in (socket.ERROR, socket.DONE):
                         open_.discard(question)
                     else:
                         listed.append(payload)
-                elif kind == netlink.ERROR and first <= sequence:
-                    error = error or netlink.failure(payload, flags)
+                elif kind == socket.ERROR and first <= sequence:
+                    error = error or socket.failure(payload, flags)
                     if error and sequence == first or sequence == last:
                         open_.discard(last)
         return error, listed
@@ -152,8 +152,8 @@ class Firewall:
         self.socket.socket.setblocking(False)
         try:
             while refusal is None:
-                answers = [each for each in self.socket.receive() if each[0] == netlink.ERROR and each[2] >= first]
-                refusal = next(filter(None, [netlink.failure(payload, flags) for _, flags, _, payload in answers]), None)
+                answers = [each for each in self.socket.receive() if each[0] == socket.ERROR and each[2] >= first]
+                refusal = next(filter(None, [socket.failure(payload, flags) for _, flags, _, payload in answers]), None)
         except BlockingIOError:
             pass
         self._renew()
@@ -161,7 +161,7 @@ class Firewall:
 
     def _renew(self) -> None:
         self.socket.close()
-        self.socket = netlink.Socket(NETFILTER)
+        self.socket = socket.Socket(NETFILTER)
 
     def generation(self) -> bytes:
         """What changes with every transaction of anybody. Raises OSError."""
@@ -173,7 +173,7 @@ class Firewall:
             try:
                 replies = self.socket.ask(Message(GETTABLE, DUMP, pack(">BBH", 0, 0, 0)))
             except OSError as error:
-                if error.errno not in netlink.NOTHING_THERE:
+                if error.errno not in socket.NOTHING_THERE:
                     raise
                 replies = []
             self._tables = {(payload[0], text(attributes(payload, 4).get(1, b""))) for _, payload in replies if payload}
@@ -184,7 +184,7 @@ class Firewall:
         try:
             replies = self.socket.ask(Message(GETSET, DUMP, head(family) + string(1, TABLE)))
         except OSError as error:
-            if error.errno in netlink.NOTHING_THERE:
+            if error.errno in socket.NOTHING_THERE:
                 return []
             raise
         names = [text(attributes(payload, 4).get(2, b"")) for _, payload in replies]

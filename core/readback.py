@@ -6,7 +6,7 @@ Loaded only then. Every function takes the Firewall, whose socket asks.
 from __future__ import annotations
 
 from core.expression import Rule
-from core.message import attribute_list, attributes, text
+from core.netlink.message import attribute_list, attributes, text
 from core.record import replace
 from core.ruleset import FURTHER, MARK, Chain, Table
 from core.skeleton import HOOKS, types

@@ -5,7 +5,7 @@ linux/netfilter/nf_tables.h. Nothing is sent here.
 
 from __future__ import annotations
 
-from core.message import APPEND, CREATE, Message, attribute, nest, pack, string
+from core.netlink.message import APPEND, CREATE, Message, attribute, nest, pack, string
 from core.nft import u32
 from core.nftables import DELCHAIN, DELRULE, DELSET, NEWCHAIN, NEWRULE, NEWSET, NEWTABLE, comment, head
 from core.ruleset import FURTHER, MARK, TABLE

@@ -7,8 +7,8 @@ that differs says nothing by itself: kernels before 5.6 tell rules in other word
 from __future__ import annotations
 
 from core.attachment import digest
-from core.message import DUMP, Message, attribute, attributes, string, text
-from core.netlink import NOTHING_THERE
+from core.netlink.message import DUMP, Message, attribute, attributes, string, text
+from core.netlink.socket import NOTHING_THERE
 from core.nftables import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
 from core.record import Record
 from core.ruleset import FURTHER, INET, SIZES, TABLE, Chain, Table

@@ -13,7 +13,7 @@ from core.standing import standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from core.message import Message
+    from core.netlink.message import Message
     from core.nftables import Firewall
     from core.standing import Found, Standing
 

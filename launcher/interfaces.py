@@ -7,10 +7,10 @@ import os
 import struct
 from typing import Any
 
-from core import rtnetlink
 from core.address import text
-from core.message import attributes
-from core.netlink import ROUTE, Socket
+from core.netlink import route
+from core.netlink.message import attributes
+from core.netlink.socket import ROUTE, Socket
 from launcher import netns
 
 OPERSTATE_UP, SCOPE_LINK = 6, 253
@@ -32,12 +32,12 @@ def interfaces(path: str = "") -> dict[str, dict[str, Any]]:
 def dump(reader: Socket) -> dict[str, dict[str, Any]]:
     """Links and addresses through one netlink socket, which is closed. Raises OSError, ValueError."""
     try:
-        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (rtnetlink.list_links(), rtnetlink.list_addresses(0))]
+        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (route.list_links(), route.list_addresses(0))]
     finally:
         reader.close()
     by_index = {link["index"]: link for link in map(interface, links)}
     for payload in addresses:
-        cidr, scope, _ = rtnetlink.address(payload)
+        cidr, scope, _ = route.address(payload)
         (index,) = struct.unpack_from("=I", payload, 4)
         if index in by_index and scope != SCOPE_LINK:  # the kernel's own, nobody configured it
             by_index[index]["addresses"].append(f"{text(cidr.address)}/{cidr.prefix_len}")
@@ -48,7 +48,7 @@ def dump(reader: Socket) -> dict[str, dict[str, Any]]:
 
 def interface(payload: bytes) -> dict[str, Any]:
     """One link as plain values. Raises ValueError."""
-    link, found = rtnetlink.link(payload), attributes(payload, 16)
+    link, found = route.link(payload), attributes(payload, 16)
     return {
         "index": link.index,
         "name": os.fsdecode(found.get(3, b"").rstrip(b"\0")),

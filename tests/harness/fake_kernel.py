@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
-from core import rtnetlink, witness
+from core import witness
 from core.address import Cidr, contains
 from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.foreign import ContainerLink
 from core.links import vlan_port
-from core.message import Message
+from core.netlink import route
+from core.netlink.message import Message
+from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
 from core.plan import (
     CONTAINER,
     HOST,
@@ -35,7 +37,6 @@ from core.plan import (
     VlanGateway,
 )
 from core.record import replace as changed
-from core.rtnetlink import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
 from core.rules import Map
 from core.ruleset import SHARED_CHAINS, Chain, Table
 
@@ -461,11 +462,11 @@ class Ways:
     def ask(self, message: Message) -> list[tuple[int, bytes]]:
         family, prefix_len = message.payload[:2]
         wanted = [each for key, each in self.kernel.world.records.items() if key[:2] == ("route", self.kernel.netns)]
-        wanted = [each for each in wanted if rtnetlink.family(each.dst.address) == family and not (prefix_len and each.dst.prefix_len)]
+        wanted = [each for each in wanted if route.family(each.dst.address) == family and not (prefix_len and each.dst.prefix_len)]
         if prefix_len and not wanted:
             refuse(ENETUNREACH)
-        paths = [(self.kernel.need(CONTAINER, each.link).index, rtnetlink.Path(each.dst, each.gateway, each.table)) for each in wanted]
-        return [(rtnetlink.NEWROUTE, rtnetlink.new_route(index, path).payload) for index, path in paths]
+        paths = [(self.kernel.need(CONTAINER, each.link).index, route.Path(each.dst, each.gateway, each.table)) for each in wanted]
+        return [(route.NEWROUTE, route.new_route(index, path).payload) for index, path in paths]
 
     def ask_all(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
         return [(self.ask(message), None) for message in messages]

@@ -7,7 +7,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from core.message import Message, pack
+from core.netlink.message import Message, pack
 
 HEADER_BYTES = 16
 UNINTERESTING = ("header", "__align", "__pad", "state", "attrs")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from core import netns, sysctl
-from core.message import Message
-from core.netlink import Socket
+from core.netlink.message import Message
+from core.netlink.route import GETLINK, NEWBORN_BRIDGE
+from core.netlink.socket import Socket
 from core.protocol import respond
-from core.rtnetlink import GETLINK, NEWBORN_BRIDGE
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
@@ -124,7 +124,7 @@ def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, 
                 raise OSError(errno.ENOBUFS, "lost")
             return data
 
-    monkeypatch.setattr("core.netlink.socket", Losing)
+    monkeypatch.setattr("core.netlink.socket.socket", Losing)
     environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
     while True:

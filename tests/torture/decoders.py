@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core import address, conntrack, message, netlink, nftables, rtnetlink, vlan
+from core import address, nftables
 from core.attachment import Attachment
 from core.condition import compile_words
 from core.config import Section, cni_args, valid_attachments
 from core.document import parse
 from core.errors import CNIError
+from core.netlink import conntrack, message, route, socket, vlan
 from core.plan import mac_parse
 from core.protocol import ifname_complaint, is_identifier
-from core.result import parse_prev, render, route
+from core.result import parse_prev, render
+from core.result import route as route_of_result
 from core.version import ALL
 from ipam import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
@@ -19,15 +21,15 @@ from tests.torture.inputs import Inputs
 # A reply and the documented exceptions.
 BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
     (message.attribute_list, ()),
-    (rtnetlink.link, (ValueError,)),
-    (rtnetlink.address, (ValueError,)),
-    (rtnetlink.route, (ValueError,)),
+    (route.link, (ValueError,)),
+    (route.address, (ValueError,)),
+    (route.route, (ValueError,)),
     (vlan.entries, (ValueError,)),
     (lambda data: nftables._decoded("inet", "hostports4", data), ()),
     (lambda data: nftables._decoded("bridge", "spoof", data, data[:2]), ()),
     (nftables.comment_text, ()),
-    (lambda data: netlink.failure(data, 0x200), ()),
-    (lambda data: netlink.failure(data, 0x200, netlink.DONE), ()),
+    (lambda data: socket.failure(data, 0x200), ()),
+    (lambda data: socket.failure(data, 0x200, socket.DONE), ()),
     (lambda data: conntrack._target(message.attributes(data, 4)), ()),
     (reservation.owner, ()),
     (reservation.is_torn, ()),
@@ -93,7 +95,7 @@ def structured(inputs: Inputs) -> None:
         render(parse_prev(Section({"prevResult": result}), version) or {}, version)
     elif kind == 1:
         for item in Section({"routes": inputs.spoiled(ROUTES, inputs.below(4))}).sections("routes"):
-            route(item)
+            route_of_result(item)
     elif kind == 2:
         configured = ranges.configured(Section({"ipam": inputs.spoiled(RANGES, inputs.below(4))}), version)
         for one in configured:

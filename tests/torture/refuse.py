@@ -6,8 +6,8 @@ Each request is noted in the file LOG: protocol, message type and flags. NUMBER 
 request is carried out and never answered. Of a batch of nft messages none is carried out, as the kernel does it.
 """
 
+import _socket
 import sys
-from _socket import socket
 from collections.abc import Iterator
 from struct import pack, unpack_from
 from typing import NamedTuple
@@ -16,7 +16,7 @@ log, number, errno, executable = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 sys.argv[:] = [executable]
 sys.path.insert(0, executable.rpartition("/bin/")[0])
 
-from core import netlink  # noqa: E402
+from core.netlink import socket  # noqa: E402
 
 ERROR, ACK, BATCH_BEGIN, BATCH_END, NETFILTER = 2, 0x4, 0x10, 0x11, 12
 
@@ -43,7 +43,7 @@ def answer(request: Request, code: int) -> bytes:
     return pack("=IHHII", 36, ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
 
 
-class Refusing(socket):
+class Refusing(_socket.socket):
     """A netlink socket that counts requests, over all sockets of the process."""
 
     count = 0
@@ -87,6 +87,6 @@ class Refusing(socket):
                 return b"".join(heard)
 
 
-setattr(netlink, "socket", Refusing)  # noqa: B010 (for a type checker the name is not exported)
+setattr(socket, "socket", Refusing)  # noqa: B010 (for a type checker the name is not exported)
 with open(executable, encoding="utf-8") as script:
     exec(compile(script.read(), executable, "exec"), {"__name__": "__main__", "__file__": executable})

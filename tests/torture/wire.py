@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
 
-from core import netlink
+from core.netlink import socket as netlink
 from tests.torture.inputs import Inputs
 
 ACK, DUMP = 0x4, 0x300

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink import nla
 
-from core import message, netlink
-from core.message import attribute, attribute_list, attributes, head, nest, number, pack, string, text, unsigned
-from core.netlink import ACK_TLVS, DONE, ERROR, failure
+from core.netlink import message, socket
+from core.netlink.message import attribute, attribute_list, attributes, head, nest, number, pack, string, text, unsigned
+from core.netlink.socket import ACK_TLVS, DONE, ERROR, failure
 
 pairs = st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(max_size=50)), max_size=10)
 
@@ -132,7 +132,7 @@ class Narrow:
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         self.options.append((level, option))
-        if option == netlink.SO_SNDBUFFORCE:
+        if option == socket.SO_SNDBUFFORCE:
             raise PermissionError(1, "Operation not permitted")
 
     def send(self, data: bytes) -> None:
@@ -141,9 +141,9 @@ class Narrow:
 
 def test_a_batch_that_is_too_large_for_a_user_namespace_is_tried_all_the_same() -> None:
     """P-19: root of a user namespace may not force the buffer; send() has the last word."""
-    one = netlink.Socket.__new__(netlink.Socket)
+    one = socket.Socket.__new__(socket.Socket)
     one.socket, one.sequence = Narrow(), 0  # type: ignore[assignment]
     one.send((message.Message(16, 0, bytes(200_000)),))
-    assert one.socket.options == [(1, netlink.SO_SNDBUFFORCE), (1, netlink.SO_SNDBUF)]  # type: ignore[attr-defined]
+    assert one.socket.options == [(1, socket.SO_SNDBUFFORCE), (1, socket.SO_SNDBUF)]  # type: ignore[attr-defined]
     one.send((message.Message(16, 0, bytes(100)),))
     assert len(one.socket.options) == 2  # type: ignore[attr-defined]

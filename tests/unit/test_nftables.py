@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.nfnetlink.nftsocket import nft_chain_msg, nft_rule_msg, nft_set_elem_list_msg, nft_set_msg, nft_table_msg
 
-from core import netlink, nftables, ruleset, skeleton
+from core import nftables, ruleset, skeleton
 from core.address import parse, parse_cidr
 from core.attachment import owner_text
 from core.condition import compile_words
-from core.message import ACK, CREATE, DUMP, EXCL, Message, attribute, nest, pack, string
+from core.netlink import socket
+from core.netlink.message import ACK, CREATE, DUMP, EXCL, Message, attribute, nest, pack, string
 from core.nftables import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
 from core.plan import Element
 from core.record import replace
@@ -333,7 +334,7 @@ def on(wire: Wire) -> Firewall:
     """A Firewall on that socket; none of the kernel's is opened."""
     firewall = Firewall.__new__(Firewall)
     firewall.standing, firewall.marks = {}, {}
-    firewall.socket = netlink.Socket.__new__(netlink.Socket)
+    firewall.socket = socket.Socket.__new__(socket.Socket)
     firewall.socket.socket, firewall.socket.sequence = wire, 0  # type: ignore[assignment]
     return firewall
 

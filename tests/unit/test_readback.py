@@ -4,7 +4,7 @@ import pytest
 
 from core import expression
 from core.address import parse_cidr
-from core.message import NESTED, attribute, attribute_list
+from core.netlink.message import NESTED, attribute, attribute_list
 from core.readback import same
 
 NETWORK = parse_cidr("10.1.0.0/20")

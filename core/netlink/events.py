@@ -6,20 +6,22 @@ from select import POLLIN, poll
 from time import monotonic
 
 from core.deadline import WAITING
-from core.netlink import ROUTE, SOL_NETLINK, Socket
+from core.netlink.socket import SOL_NETLINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.kernel import Kernel
+    from core.netlink.socket import Socket
 
 ADD_MEMBERSHIP = 1
 
 
-def wait(kernel: Kernel, group: int, place: str, done: Callable[[], bool], timeout_s: float) -> bool:
-    """Look again with *done* after every event of an rtnetlink *group*; False when *timeout_s* is over. Raises OSError."""
-    events = kernel.visit(place, lambda: Socket(ROUTE))
+def wait(events: Socket, group: int, done: Callable[[], bool], timeout_s: float) -> bool:
+    """Look again with *done* after every event of an rtnetlink *group*; False when *timeout_s* is over. Raises OSError.
+
+    events: an rtnetlink socket in the namespace in question, for this alone; it is closed.
+    """
     try:
         events.socket.bind((0, 0))  # the kernel's own news passes by a socket without an address
         events.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)

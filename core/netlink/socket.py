@@ -7,7 +7,7 @@ but an interrupted dump. RFC 3549; linux/netlink.h.
 from __future__ import annotations
 
 from core.deadline import WAITING
-from core.message import ACK, DUMP, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
+from core.netlink.message import ACK, DUMP, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
 from core.system import strerror
 
 try:

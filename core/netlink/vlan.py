@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.message import CREATE, DUMP, REPLACE, Message, attribute, attribute_list, attributes, head, nest, number, pack
-from core.rtnetlink import DELLINK, GETLINK, NEWNEIGH, SETLINK, ifinfo
+from core.netlink.message import CREATE, DUMP, REPLACE, Message, attribute, attribute_list, attributes, head, nest, number, pack
+from core.netlink.route import DELLINK, GETLINK, NEWNEIGH, SETLINK, ifinfo
 
 AF_BRIDGE = 7
 GETNEIGH, NUD_NOARP, NTF_MASTER = 30, 0x40, 0x4

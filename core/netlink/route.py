@@ -6,7 +6,7 @@ Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(
 from __future__ import annotations
 
 from core.address import Cidr
-from core.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, ifindex, nest, number, pack, string, text, unsigned
+from core.netlink.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, ifindex, nest, number, pack, string, text, unsigned
 from core.record import Record
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19

@@ -6,8 +6,8 @@ linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filt
 from __future__ import annotations
 
 from core.deadline import check as check_deadline
-from core.message import DUMP, Message, attribute, attributes, nest, pack
-from core.netlink import NETFILTER, Socket
+from core.netlink.message import DUMP, Message, attribute, attributes, nest, pack
+from core.netlink.socket import NETFILTER, Socket
 
 SUBSYSTEM = 1 << 8
 GET, DELETE = SUBSYSTEM | 1, SUBSYSTEM | 2
