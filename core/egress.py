@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.address import Cidr
+    from core.cni.result import Result
     from core.netlink.route import Link, Path
-    from core.result import Result
 
 GLOBAL = (0, 200)  # scopes: the whole world, a site
 RTPROT_RA = 9

@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.config import Section
-    from core.result import Result
+    from core.cni.config import Section
+    from core.cni.result import Result
 
 FORWARDING = {4: "net/ipv4/ip_forward", 16: "net/ipv6/conf/all/forwarding"}  # bytes of an address -> sysctl
 DEFAULT = {4: address.Cidr(bytes(4), 0), 16: address.Cidr(bytes(16), 0)}

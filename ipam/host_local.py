@@ -6,8 +6,9 @@ Spec: section 4 "Plugin Delegation".
 
 from __future__ import annotations
 
-from core import address, deadline, errors, result, version
-from core.config import valid_attachments
+from core import address, deadline, errors
+from core.cni import result, version
+from core.cni.config import valid_attachments
 from core.errors import CNIError
 from ipam import ranges, reservation, settings
 from ipam.directory import CONTENT_LIMIT, failure, make
@@ -17,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from core.protocol import Request
-    from core.result import Result
+    from core.cni.protocol import Request
+    from core.cni.result import Result
     from ipam.ranges import RangeSet
     from ipam.settings import Settings
 

@@ -6,9 +6,10 @@ Inside, addresses are integers; the width (4 or 16 bytes) is that of the subnet.
 
 from __future__ import annotations
 
-from core import address, version
+from core import address
 from core.address import Cidr
-from core.config import Section
+from core.cni import version
+from core.cni.config import Section
 from core.errors import INCOMPATIBLE_VERSION, INVALID_CONFIG, CNIError
 from core.record import Record
 

@@ -5,8 +5,9 @@ ADD, CHECK and STATUS take it strictly; DEL and GC need nothing but the director
 
 from __future__ import annotations
 
-from core import address, errors, result, system
-from core.config import Section, cni_args
+from core import address, errors, system
+from core.cni import result
+from core.cni.config import Section, cni_args
 from core.errors import CNIError
 from core.record import Record
 from ipam import ranges
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.protocol import Request
+    from core.cni.protocol import Request
     from ipam.ranges import RangeSet
 
 DATA_DIR = "/var/lib/cni/networks"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import document, result
+from core.cni import json, result
 from core.errors import CNIError
 from launcher import answers
 from launcher.failures import PRIVILEGE, Failure
@@ -87,7 +87,7 @@ class Cache:
         }
         import tempfile  # only here
 
-        text = document.render({key: value for key, value in values.items() if value or key == "config"})
+        text = json.render({key: value for key, value in values.items() if value or key == "config"})
         try:
             os.makedirs(self.results, mode=0o700, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=".", dir=self.results)  # mode 0600
@@ -130,7 +130,7 @@ class Cache:
         """
         path = self.path(network, request)
         try:
-            values = document.parse_object(content(path)[0], f"the result cache {path}")
+            values = json.parse_object(content(path)[0], f"the result cache {path}")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -187,7 +187,7 @@ def in_version(kept: Any, version: str, what: str) -> dict[str, Any]:
 
 def decode(data: bytes, written: float, path: str) -> Cached:
     """One cache file. Raises Failure when it is of another kind or names no attachment, CNIError when it is no JSON."""
-    values = document.parse_object(data, f"the result cache {path}")
+    values = json.parse_object(data, f"the result cache {path}")
     if values.get("kind") != KIND:
         raise Failure(f"the result cache {path} is of the wrong kind: want {KIND}, found {values.get('kind')!r}")
     network, container_id, ifname = (values.get(key) for key in ("networkName", "containerId", "ifName"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import document
+from core.cni import json
 from core.errors import CNIError
 from launcher.example import DEMO
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
@@ -99,7 +99,7 @@ def load(conf_dir: str, name: str, strict: bool = True) -> Network:
 
 def built_in() -> Network:
     """The network `demo`, for where no file has that name."""
-    return parse_list(document.render(DEMO).encode())
+    return parse_list(json.render(DEMO).encode())
 
 
 def advice(name: str, otherwise: str) -> str:
@@ -153,13 +153,13 @@ def parse_list(data: bytes, source: str = "") -> Network:
     Unless loadOnlyInlinedPlugins is true, the folder named like the network beside *source* adds its .conf files.
     Raises CNIError.
     """
-    raw = whole(document.parse_object(data, "the network configuration list"))
+    raw = whole(json.parse_object(data, "the network configuration list"))
     name = network_name(raw)
     inlined_only = flag(raw, "loadOnlyInlinedPlugins")
     if "plugins" not in raw and inlined_only:
         raise ConfigFailure("loadOnlyInlinedPlugins is true, and there is no key plugins")
     if "plugins" in raw and (not isinstance(raw["plugins"], list) or not raw["plugins"]):
-        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {document.render(raw['plugins'])[:60]}")
+        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {json.render(raw['plugins'])[:60]}")
     inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))]
     added = [] if inlined_only or not source else folder_plugins(os.path.join(os.path.dirname(source), name))
     if not inlined + added:
@@ -179,13 +179,13 @@ def folder_plugins(folder: str) -> list[dict[str, Any]]:
 
 def parse_plugin(data: bytes, what: str = "the plugin configuration") -> dict[str, Any]:
     """One plugin's configuration object. Raises CNIError."""
-    return checked_plugin(whole(document.parse_object(data, what)), what)
+    return checked_plugin(whole(json.parse_object(data, what)), what)
 
 
 def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
     """*plugin* if it is an object with a type. Raises ConfigFailure."""
     if not isinstance(plugin, dict):
-        raise ConfigFailure(f"{what}: want an object, found {document.render(plugin)[:60]}")
+        raise ConfigFailure(f"{what}: want an object, found {json.render(plugin)[:60]}")
     found: dict[str, Any] = {IN_ANY_CASE.get(str(key).lower(), str(key)): value for key, value in plugin.items()}
     if not isinstance(found.get("type"), str) or not found["type"]:
         hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in found else ""
@@ -205,5 +205,5 @@ def inject(plugin: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
     """A copy of a plugin configuration with *values* set over its own. An empty key or None as value is refused."""
     for key, value in values.items():
         if not key or value is None:
-            raise ConfigFailure(f"cannot inject {key!r}: {document.render(value)}: want a key and a value")
+            raise ConfigFailure(f"cannot inject {key!r}: {json.render(value)}: want a key and a value")
     return {**plugin, **values}

@@ -8,8 +8,8 @@ from io import TextIOWrapper
 from signal import Signals
 from typing import TYPE_CHECKING
 
+from core.cni.version import ALL, NEWEST, SUITE
 from core.errors import CNIError
-from core.version import ALL, NEWEST, SUITE
 from launcher import options as command_line
 from launcher.commands import COMMANDS
 from launcher.failures import FAILED, PRIVILEGE, Failure, Interrupted

@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from core.document import render
+from core.cni.json import render
 from launcher import conflist, example
 from launcher.conflist import Network
 from launcher.drawing import Fitting

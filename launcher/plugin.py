@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from core import document
+from core.cni import json
 from core.errors import INCOMPATIBLE_VERSION, INTERNAL, CNIError
 from launcher.environment import outer_environ
 from launcher.failures import Failure, PluginFailed, PluginMissing, TimedOut
@@ -87,7 +87,7 @@ def call(
     """
     plugin_type = os.path.basename(path)
     environ = {**outer_environ(), **variables, "CNI_COMMAND": verb}
-    stdin = document.render(config).encode()
+    stdin = json.render(config).encode()
     if observer:
         observer.calling(verb, plugin_type, environ)
     start = time.monotonic()
@@ -109,7 +109,7 @@ def error_of(code: int, stdout: bytes, stderr: bytes) -> CNIError:
         ending = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
         return CNIError(INTERNAL, said or f"no error message, {ending}")
     try:
-        values = document.parse_object(stdout, "its error")
+        values = json.parse_object(stdout, "its error")
         return CNIError(int(values.get("code", INTERNAL)), str(values.get("msg", "")), str(values.get("details", "")))
     except (CNIError, TypeError, ValueError, OverflowError) as error:
         shown = stdout.decode(errors="replace").strip()

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import document
+from core.cni import json
+from core.cni.version import NEWEST, at_least, ordinal
 from core.errors import INCOMPATIBLE_VERSION, CNIError
-from core.version import NEWEST, at_least, ordinal
 from launcher.cache import Cache, Request, in_version
 from launcher.conflist import Network, capabilities, inject
 from launcher.failures import Failure, PluginFailed, Several, TimedOut, Unsupported, UsageFailure, several
@@ -42,12 +42,12 @@ class Runtime:
         for plugin in network.plugins:
             stdout = self._call("ADD", network, plugin, deadline, request, outcome)
             try:
-                outcome = in_version(document.parse(stdout, "its result"), network.version, "its result")
+                outcome = in_version(json.parse(stdout, "its result"), network.version, "its result")
             except CNIError as error:
                 raise PluginFailed(plugin["type"], "ADD", error) from None
         if outcome is None:
             raise Failure(f"network {network.name} has no plugins")
-        self.cache.write(network.name, request, document.render(network.document).encode(), outcome)
+        self.cache.write(network.name, request, json.render(network.document).encode(), outcome)
         return outcome
 
     def check(self, network: Network, request: Request) -> bool:
@@ -227,7 +227,7 @@ def valid_request(request: Request) -> None:
 
 def decode_versions(stdout: bytes) -> list[str]:
     """The versions that a VERSION reply lists. Raises CNIError."""
-    values = document.parse_object(stdout, "its versions")
+    values = json.parse_object(stdout, "its versions")
     own, supported = values.get("cniVersion"), values.get("supportedVersions")
     if not isinstance(own, str) or not own:
         raise Failure("its versions lack cniVersion")

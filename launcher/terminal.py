@@ -15,7 +15,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from core.document import render
+from core.cni.json import render
 from launcher import identifiers
 from launcher.failures import Several, details
 from launcher.plain import escape, plain, portable

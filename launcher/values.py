@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from core import document
-from core.version import NEWEST, at_least, ordinal
+from core.cni import json
+from core.cni.version import NEWEST, at_least, ordinal
 from launcher.failures import ConfigFailure
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
@@ -32,7 +32,7 @@ def network_name(raw: Mapping[str, Any]) -> str:
     """The name of a configuration. Raises ConfigFailure."""
     name = raw.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {document.render(name)}")
+        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {json.render(name)}")
     return name
 
 
@@ -42,7 +42,7 @@ def flag(raw: Mapping[str, Any], key: str) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if not isinstance(value, bool):
-        raise ConfigFailure(f"{key}: want true or false, found {document.render(value)}")
+        raise ConfigFailure(f"{key}: want true or false, found {json.render(value)}")
     return value
 
 
@@ -53,10 +53,10 @@ def choose_version(raw: Mapping[str, Any]) -> str:
     """
     single, several = raw.get("cniVersion", ""), raw.get("cniVersions")
     if not isinstance(single, str):
-        raise ConfigFailure(f"cniVersion: want a string, found {document.render(single)}")
+        raise ConfigFailure(f"cniVersion: want a string, found {json.render(single)}")
     if several is None:
         return single
     if not isinstance(several, list) or not all(isinstance(item, str) for item in several):
-        raise ConfigFailure(f"cniVersions: want a list of strings, found {document.render(several)}")
+        raise ConfigFailure(f"cniVersions: want a list of strings, found {json.render(several)}")
     known = [version for version in [*several, *([single] if single else [])] if at_least(NEWEST, version)]
     return max(known, key=ordinal, default=single)

@@ -5,9 +5,11 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 
 from __future__ import annotations
 
-from core import apply, delegate, firewall, foreign, result, system, wiring
+from core import apply, firewall, foreign, system, wiring
 from core.attachment import Attachment, host_ifnames, owner_text
-from core.config import valid_attachments
+from core.cni import delegate, result
+from core.cni.config import valid_attachments
+from core.cni.version import ALL
 from core.errors import (
     DELEGATE_FAILED,
     INTERFACE_EXISTS,
@@ -21,15 +23,14 @@ from core.errors import (
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_text
 from core.record import replace
 from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
-from core.version import ALL
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.protocol import Request
-    from core.result import Result
+    from core.cni.protocol import Request
+    from core.cni.result import Result
 
 NAME = "bridge"
 VERSIONS = ALL

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.result import Result
+    from core.cni.result import Result
 
 
 def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from core import address, ruleset, wiring
 from core.attachment import Attachment, hashed
-from core.config import Section, cni_args
+from core.cni.config import Section, cni_args
+from core.cni.result import dns
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import CONTAINER, HOST, Bridge, Gateway, NoAdvertisements, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
 from core.record import Record
-from core.result import dns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.result import Result
+    from core.cni.result import Result
 
 LARGEST_MTU = 65535
 LARGEST_VLAN = 4094
@@ -121,7 +121,7 @@ def _consistent(wanted: Options) -> Options:
 
 
 def _bridge_name(config: Section) -> str:
-    from core.protocol import ifname_complaint  # loaded already; named here for the one rule on interface names
+    from core.cni.protocol import ifname_complaint  # loaded already; named here for the one rule on interface names
 
     name = config.text("bridge") or "cni0"
     complaint = ifname_complaint(name) or ("the kernel would take it as a pattern and make another one each time" if "%" in name else "")

@@ -5,22 +5,23 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-from core import apply, deadline, firewall, foreign, result, system
+from core import apply, deadline, firewall, foreign, system
 from core.attachment import Attachment, owner_text
-from core.config import valid_attachments
+from core.cni import result
+from core.cni.config import valid_attachments
+from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import Element, Elements
 from core.record import replace
 from core.ruleset import INET, PORT_MAPS
-from core.version import ALL
 from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.protocol import Request
-    from core.result import Result
+    from core.cni.protocol import Request
+    from core.cni.result import Result
 
 NAME = "portmap"
 VERSIONS = ALL

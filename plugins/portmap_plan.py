@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import address, ruleset
 from core.attachment import Attachment, hashed
-from core.config import Section
+from core.cni.config import Section
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
@@ -13,8 +13,8 @@ from core.ruleset import INET, PROTOCOLS, TABLES, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from core.cni.result import Result
     from core.expression import Rule
-    from core.result import Result
 
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
 SPECIFIC = "hostip_"  # what the names of maps for one host address begin with

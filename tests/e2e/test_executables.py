@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.main import REFERENCE
-from core.version import SUITE
+from core.cni.main import REFERENCE
+from core.cni.version import SUITE
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN_NAMES = ("bridge", "host-local", "portmap")

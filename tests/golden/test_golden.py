@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from core.version import SUITE
+from core.cni.version import SUITE
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/plugin"))
 INTERPRETER = {"PATH": os.environ["PATH"]}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.protocol import respond
+from core.cni.protocol import respond
 from plugins import bridge, portmap
 from tests.harness.fake_kernel import World
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from core.protocol import Request, respond
-from core.version import ALL
+from core.cni.protocol import Request, respond
+from core.cni.version import ALL
 
 COMMANDS = ("ADD", "CHECK", "DEL", "GC", "STATUS")
 NO_NETNS = "/no/such/netns"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.protocol import respond
+from core.cni.protocol import respond
 from ipam import sidecar
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import PORTMAP, bridge, mapping

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from core import netns, sysctl
+from core.cni.protocol import respond
 from core.netlink.message import Message
 from core.netlink.route import GETLINK, NEWBORN_BRIDGE
 from core.netlink.socket import Socket
-from core.protocol import respond
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
 from tests.harness.host import Host
@@ -181,7 +181,7 @@ def test_whoever_cannot_leave_the_container_at_all_ends_there(host: Host) -> Non
 import sys
 sys.path.insert(0, sys.argv[1])
 from core import netns
-from core.main import main
+from core.cni.main import main
 from plugins import bridge
 enter, moves = netns._setns, []
 def failing(descriptor):

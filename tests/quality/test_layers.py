@@ -140,7 +140,7 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
 
 def test_what_has_to_be_pure_is() -> None:
     """The plan of the house rests on these: what a plugin wants, and how bytes are made of it."""
-    needed = {"core.address", "core.plan", "core.protocol", "core.result", "core.rules", "core.wiring", "ipam.ranges"}
+    needed = {"core.address", "core.plan", "core.cni.protocol", "core.cni.result", "core.rules", "core.wiring", "ipam.ranges"}
     assert needed | {name for name in MODULES if name.endswith("_plan")} <= set(PURE)
 
 
@@ -162,7 +162,7 @@ def test_executables_import_the_entry_point_and_their_plugin(script: str) -> Non
     module = script.replace("-", "_")
     names = [name for each in imports(ROOT / "bin" / script) for name in each.names if top(name) in PACKAGES]
     assert len(names) == 4
-    assert names[:2] == ["core.main", "core.main.main"]
+    assert names[:2] == ["core.cni.main", "core.cni.main.main"]
     assert names[3] in (f"plugins.{module}", f"ipam.{module}")
 
 

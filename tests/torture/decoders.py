@@ -5,16 +5,16 @@ from typing import Any
 
 from core import address, nftables
 from core.attachment import Attachment
+from core.cni.config import Section, cni_args, valid_attachments
+from core.cni.json import parse
+from core.cni.protocol import ifname_complaint, is_identifier
+from core.cni.result import parse_prev, render
+from core.cni.result import route as route_of_result
+from core.cni.version import ALL
 from core.condition import compile_words
-from core.config import Section, cni_args, valid_attachments
-from core.document import parse
 from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
 from core.plan import mac_parse
-from core.protocol import ifname_complaint, is_identifier
-from core.result import parse_prev, render
-from core.result import route as route_of_result
-from core.version import ALL
 from ipam import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
 

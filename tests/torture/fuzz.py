@@ -17,9 +17,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from core import delegate
+from core.cni import delegate
+from core.cni.protocol import respond
 from core.plan import HOST, Bridge, Gateway, NoAdvertisements, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
-from core.protocol import respond
 from core.rules import Map
 from core.ruleset import Chain, Table
 from ipam import host_local

@@ -7,7 +7,7 @@ import json
 from random import Random
 from typing import Any
 
-from core.version import ALL
+from core.cni.version import ALL
 
 SUBNETS = ("10.1.0.0/24", "10.1.0.0/29", "10.9.0.0/16", "fd01::/64", "fd01::/120", "10.1.0.1/24", "10.0.0.0/31", "::/0", "0.0.0.0/0", "x/8", "")
 ADDRESSES = (

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.protocol import respond
+from core.cni.protocol import respond
 from ipam import host_local, reservation, sidecar
 from tests.harness import plugin
 from tests.torture import recording

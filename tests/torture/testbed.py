@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pyroute2 import IPRoute
 
-from core.protocol import respond
+from core.cni.protocol import respond
 from ipam import host_local
 from ipam.sidecar import BOOT_ID
 from launcher import lab

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.attachment import Attachment, hashed, host_ifname, network_prefix, owner_text
-from core.protocol import ifname_complaint, is_identifier
+from core.cni.protocol import ifname_complaint, is_identifier
 
 IDENTIFIERS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\Z")
 IFNAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=15).filter(lambda name: not ifname_complaint(name))

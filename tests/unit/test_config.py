@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.address import Cidr
-from core.config import Section, cni_args, network_name, valid_attachments, version
-from core.document import parse_object
+from core.cni.config import Section, cni_args, network_name, valid_attachments, version
+from core.cni.json import parse_object
 from core.errors import CNIError
 
 KNOWN = ("IP", "MAC")

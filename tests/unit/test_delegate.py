@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from core import delegate
+from core.cni import delegate
+from core.cni.protocol import respond
+from core.cni.version import ALL
 from core.errors import CNIError
-from core.protocol import respond
-from core.version import ALL
 from tests.harness.stub import COMMANDS, NO_NETNS, Stub, answer, config, environ
 
 RESULT = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/16"}]}'

@@ -10,8 +10,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from core import process
-from core.process import execute
+from core.cni import process
+from core.cni.process import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = {"PATH": os.environ["PATH"]}
@@ -51,7 +51,7 @@ def test_a_stderr_that_nobody_reads_is_no_failure(tmp_path: Path, monkeypatch: p
     def closed(*_: object) -> int:
         raise OSError(9, "Bad file descriptor")
 
-    monkeypatch.setattr("core.main.write_all", closed)
+    monkeypatch.setattr("core.cni.main.write_all", closed)
     assert execute(plugin, PATH, b"") == (0, b"", b"hello\n")
 
 
@@ -185,7 +185,7 @@ def test_the_child_has_the_signals_of_a_fresh_process(tmp_path: Path) -> None:
 def test_a_runtime_that_ignores_its_children_does_not_confuse_us(tmp_path: Path) -> None:
     """S-102: an inherited SIG_IGN for SIGCHLD makes the kernel throw exit statuses away."""
     plugin = script(tmp_path, "echo done; exit 3")
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.process import execute; print(execute({plugin!r}, {PATH!r}, b''))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.cni.process import execute; print(execute({plugin!r}, {PATH!r}, b''))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code],
         capture_output=True,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core import delegate
+from core.cni import delegate
+from core.cni.protocol import respond
 from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, INVALID_CONFIG
-from core.protocol import respond
 from tests.harness.stub import Stub, environ
 
 BIN = Path(__file__).resolve().parents[2] / "bin"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.config import Section
-from core.document import DEPTH, parse, parse_object, render
+from core.cni.config import Section
+from core.cni.json import DEPTH, parse, parse_object, render
 from core.errors import CNIError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,8 +189,8 @@ def test_without_the_c_accelerator_the_public_package_does_the_same() -> None:
 import sys
 sys.modules["_json"] = None
 sys.path.insert(0, sys.argv[1])
-from core.config import Section
-from core.document import parse, render
+from core.cni.config import Section
+from core.cni.json import parse, render
 from core.errors import CNIError
 assert parse(b' {"a": 1, "b": [1.0, null, {"c": "\\\\ud83d"}], "a": 2} ', "x") == {"b": [1.0, None, {"c": "\\ufffd"}], "a": 2}
 assert render({"a": ["\\u00e9", 1]}) == '{"a":["\\\\u00e9",1]}'

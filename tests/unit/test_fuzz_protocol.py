@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.config import cni_args, valid_attachments
-from core.protocol import Request, respond
-from core.result import parse_prev, route
-from core.version import ALL
+from core.cni.config import cni_args, valid_attachments
+from core.cni.protocol import Request, respond
+from core.cni.result import parse_prev, route
+from core.cni.version import ALL
 from tests.harness.stub import Stub
 
 VARIABLES = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH", "CNI_NETNS_OVERRIDE", "CNIWIRE_X"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.protocol import respond
-from core.version import ALL, FAMILIES
+from core.cni.protocol import respond
+from core.cni.version import ALL, FAMILIES
 from ipam import host_local
 
 

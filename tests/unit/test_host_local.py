@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import deadline, system
-from core.protocol import respond
+from core.cni.protocol import respond
 from ipam import host_local, index, sidecar
 from ipam.directory import Directory
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import document
+from core.cni import json as document
 from core.errors import CNIError
 from launcher.conflist import Network, inject, load, load_all, load_file, parse_list, parse_plugin, resolve, upconvert
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork

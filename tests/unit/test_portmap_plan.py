@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from core import result, ruleset
+from core import ruleset
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
-from core.config import Section
+from core.cni import result
+from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.plan import Element, LocalnetRouting, Plan
 from core.rules import Map

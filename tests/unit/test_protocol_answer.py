@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from core.document import DEPTH
+from core.cni.json import DEPTH
+from core.cni.protocol import Request, respond
+from core.cni.version import ALL
 from core.errors import CNIError
-from core.protocol import Request, respond
-from core.version import ALL
 from tests.harness.stub import COMMANDS, Stub, answer, config, environ
 
 RESULT = {"interfaces": [{"name": "eth0"}], "ips": [{"address": "10.1.0.2/16", "interface": 0}], "routes": [], "dns": {}}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.protocol import respond
-from core.version import ALL
+from core.cni.protocol import respond
+from core.cni.version import ALL
 from tests.harness.stub import COMMANDS, Stub, answer, config, environ, error
 
 PATHS = {"ADD": "/proc/self/ns/net", "DEL": "/proc/self/ns/net"}

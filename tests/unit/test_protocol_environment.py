@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.protocol import respond
+from core.cni.protocol import respond
 from tests.harness.stub import COMMANDS, NO_NETNS, Stub, answer, config, environ, error
 
 ATTACHING = ("ADD", "CHECK", "DEL")

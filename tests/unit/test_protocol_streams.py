@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.main import REFERENCE
-from core.version import SUITE
+from core.cni.main import REFERENCE
+from core.cni.version import SUITE
 from tests.harness.stub import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ RESULT = b'{\n    "cniVersion": "1.1.0",\n    "interfaces": [\n        {\n      
 PLUGIN = """
 import os
 from core.errors import CNIError
-from core.main import main
+from core.cni.main import main
 
 class Plugin:
     NAME = "stub"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core import address
 from core.address import Cidr
-from core.config import Section
+from core.cni.config import Section
 from core.errors import INCOMPATIBLE_VERSION, INVALID_CONFIG, CNIError
 from ipam import ranges
 from ipam.ranges import Range

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from core.document import parse as parse_json
+from core.cni.json import parse as parse_json
+from core.cni.result import convertible, parse, render
+from core.cni.version import ALL
 from core.errors import CNIError
-from core.result import convertible, parse, render
-from core.version import ALL
 
 OLD, MIDDLE, NEW = ALL[:2], ALL[2:5], ALL[5:]
 # One network in the three shapes; what differs between them beyond shape was lost on the way down.

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import Section
-from core.document import parse as parse_json
-from core.document import render as render_json
+from core.cni.config import Section
+from core.cni.json import parse as parse_json
+from core.cni.json import render as render_json
+from core.cni.result import dns, parse, parse_prev, render, route
+from core.cni.version import ALL, FAMILIES
 from core.errors import CNIError
-from core.result import dns, parse, parse_prev, render, route
-from core.version import ALL, FAMILIES
 
 V4, V6 = st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str).filter(lambda text: "::ffff:" not in text)
 CIDRS = st.tuples(V4, st.integers(0, 32)).map("{0[0]}/{0[1]}".format) | st.tuples(V6, st.integers(0, 128)).map("{0[0]}/{0[1]}".format)

@@ -8,8 +8,8 @@ import pytest
 
 from core import address, system
 from core.attachment import Attachment
-from core.protocol import Request, respond
-from core.result import parse
+from core.cni.protocol import Request, respond
+from core.cni.result import parse
 from ipam.store import Store
 from tests.harness.stub import ENVIRON, Stub
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core import address
 from core.attachment import Attachment
-from core.config import Section
+from core.cni.config import Section
 from ipam import index, ranges, reservation
 from ipam.store import Store, View
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.cni.version import ALL, FAMILIES, NEWEST, at_least, gate, ordinal, since
 from core.errors import CNIError
-from core.version import ALL, FAMILIES, NEWEST, at_least, gate, ordinal, since
 from launcher.runtime import decode_versions
 
 

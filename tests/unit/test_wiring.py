@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from core import result, wiring
+from core import wiring
 from core.address import parse, parse_cidr
-from core.config import Section
+from core.cni import result
+from core.cni.config import Section
 from core.errors import CHECK_FAILED, INVALID_CONFIG, CNIError
 from core.plan import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up
 

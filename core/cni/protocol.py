@@ -6,21 +6,22 @@ Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the clock of the
 
 from __future__ import annotations
 
-from core import config as configuration
-from core import deadline, errors, system, version
+from core import deadline, errors, system
 from core.attachment import Attachment
-from core.config import Section
-from core.document import parse_object, render
+from core.cni import config as configuration
+from core.cni import version
+from core.cni.config import Section
+from core.cni.json import parse_object, render
+from core.cni.result import render as render_result
 from core.errors import CNIError
 from core.record import Record
-from core.result import render as render_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
-    from core.result import Result
+    from core.cni.result import Result
 
     class Plugin(Protocol):
         """What a plugin module offers."""

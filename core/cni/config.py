@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.address import Cidr, parse_cidr
 from core.address import parse as parse_address
-from core.document import render
+from core.cni.json import render
 from core.errors import DECODING_FAILURE, INVALID_CONFIG, INVALID_ENVIRONMENT, CNIError
 
 TYPE_CHECKING = False

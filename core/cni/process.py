@@ -103,7 +103,7 @@ def _keep(reader: int, kept: bytearray) -> None:
 
 
 def _forward(told: bytes) -> None:
-    from core.main import write_all  # late: loaded already, and our caller by way of a handler
+    from core.cni.main import write_all  # late: loaded already, and our caller by way of a handler
 
     try:
         write_all(2, told)

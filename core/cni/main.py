@@ -6,15 +6,15 @@ Law: an answer that could not be delivered is a failure, exit code 1; and nobody
 from __future__ import annotations
 
 from core import deadline, system
+from core.cni.protocol import respond
+from core.cni.version import SUITE
 from core.errors import CNIError
-from core.protocol import respond
-from core.version import SUITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.protocol import Plugin
+    from core.cni.protocol import Plugin
 
 REFERENCE = "1.9.1"  # the release of the Go suite whose behaviour we match; hosts ask for features by it
 

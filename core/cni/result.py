@@ -7,9 +7,9 @@ plugin may have added, which is passed on untouched. Spec: section 5 "Result Typ
 from __future__ import annotations
 
 from core import address
-from core.config import Section
+from core.cni.config import Section
+from core.cni.version import FAMILIES
 from core.errors import DECODING_FAILURE, INCOMPATIBLE_VERSION, CNIError
-from core.version import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import sys
 
-from core import result, system
-from core.config import Section
+from core import system
+from core.cni import result
+from core.cni.config import Section
+from core.cni.json import parse, render
 from core.deadline import grace
-from core.document import parse, render
 from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.protocol import Request
-    from core.result import Result
+    from core.cni.protocol import Request
+    from core.cni.result import Result
 
 CONTENTS = getattr(sys, "_MEIPASS", "")  # the bundle's folder of modules, beside which its executables lie; "" in a checkout
 EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
@@ -101,14 +102,14 @@ def _is_ours(path: str, plugin_type: str) -> bool:
 
 
 def _in_process(module: str, environ: Mapping[str, str], request: Request) -> tuple[int, bytes]:
-    from core.protocol import respond  # late: protocol knows nothing of delegation, and is loaded already
+    from core.cni.protocol import respond  # late: protocol knows nothing of delegation, and is loaded already
 
     __import__(module)  # the importlib package would cost another two modules
     return respond(sys.modules[module], environ, lambda: request.stdin, delegator=request)
 
 
 def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[int, bytes, bytes]:
-    from core.process import execute  # late: only for somebody else's plugin
+    from core.cni.process import execute  # late: only for somebody else's plugin
 
     try:
         return execute(path, environ, request.stdin)
