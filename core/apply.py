@@ -10,8 +10,8 @@ from __future__ import annotations
 from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
 from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, TRY_AGAIN_LATER, CNIError, of_kernel
+from core.nft.names import Chain, Table
 from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
-from core.ruleset import Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,16 +1,16 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-Every function takes the Kernel first; core.kernel calls them by the record's type. What is shared is known to core.readback and
-core.skeleton, which are loaded where something has to be made, compared or cleared away.
+Every function takes the Kernel first; core.kernel calls them by the record's type. What is shared is known to core.nft.readback and
+core.nft.skeleton, which are loaded where something has to be made, compared or cleared away.
 """
 
 from __future__ import annotations
 
 from core import system
 from core.deadline import check as check_deadline
+from core.nft.names import FURTHER, INET, PROTOCOLS, Chain, Table
 from core.plan import Element, Elements
 from core.record import replace as changed
-from core.ruleset import FURTHER, INET, PROTOCOLS, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ RACES = 5  # how often another process may delete one of our elements while we a
 
 def find_shared(kernel: Kernel, want: Any) -> Any:
     """A table, map or chain as it stands; None when it is not there. Raises OSError."""
-    from core import readback  # late: whoever only creates or deletes elements need not know what rules there are
+    from core.nft import readback  # late: whoever only creates or deletes elements need not know what rules there are
 
     by_type: dict[type, Any] = {Table: readback.find_table, Chain: readback.find_chain}
     return by_type.get(type(want), readback.find_map)(kernel.firewall, want)
@@ -35,14 +35,14 @@ def find_shared(kernel: Kernel, want: Any) -> Any:
 
 def is_as_made(kernel: Kernel, record: Any) -> bool:
     """Whether a table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
-    from core import standing  # late: CHECK only
+    from core.nft import standing  # late: CHECK only
 
     return standing.is_as_made(kernel.firewall, record)
 
 
 def create_shared(kernel: Kernel, *records: Any) -> None:
     """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
-    from core import readback, skeleton, standing  # late: nearly always all of it is there
+    from core.nft import readback, skeleton, standing  # late: nearly always all of it is there
 
     now = {each.family: standing.standing(kernel.firewall, each.family) for each in records}
     tables, chains = [each for each in records if isinstance(each, Table)], [each for each in records if isinstance(each, Chain)]
@@ -69,16 +69,16 @@ def _find_element(kernel: Kernel, want: Element) -> Element | None:
 
 
 def _create_elements(kernel: Kernel, *records: Any) -> None:
-    from core import nftables  # late: loaded with the first netfilter socket
+    from core.nft import client  # late: loaded with the first netfilter socket
 
-    kernel.firewall.commit(nftables.create_elements(records), look=True)
+    kernel.firewall.commit(client.create_elements(records), look=True)
 
 
 def replace(kernel: Kernel, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
-    from core import nftables  # late: loaded with the first netfilter socket
+    from core.nft import client  # late: loaded with the first netfilter socket
 
-    kernel.firewall.commit(nftables.delete_elements(stale) + nftables.create_elements(batch))
+    kernel.firewall.commit(client.delete_elements(stale) + client.create_elements(batch))
     _follow(kernel, stale)
 
 
@@ -114,10 +114,10 @@ def _delete_found(kernel: Kernel, look: Callable[[], list[Element]]) -> list[Ele
 
 def _gone(kernel: Kernel, elements: list[Element]) -> list[Element]:
     """Delete elements. Raises OSError; FileNotFoundError when one of them is gone already."""
-    from core import nftables  # late: loaded with the first netfilter socket
+    from core.nft import client  # late: loaded with the first netfilter socket
 
     if elements:
-        kernel.firewall.commit(nftables.delete_elements(elements))
+        kernel.firewall.commit(client.delete_elements(elements))
         _follow(kernel, elements)
     return elements
 
@@ -157,7 +157,7 @@ def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> li
 
 def sweep(kernel: Kernel) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
-    from core.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
+    from core.nft.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
 
     if _is_there(kernel) and kernel.firewall.has_table(INET):
         sweep_family(kernel.firewall, INET)

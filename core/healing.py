@@ -6,7 +6,7 @@ Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 from __future__ import annotations
 
 from core.apply import attempt
-from core.ruleset import Chain
+from core.nft.names import Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from core.nftables import Firewall
+    from core.nft.client import Firewall
 
 SETTLE_TIMEOUT_S = 5
 IPV6_ADDRESS_EVENTS, LINK_EVENTS = 9, 1  # RTNLGRP_*
@@ -71,7 +71,7 @@ class Kernel:
     def firewall(self) -> Firewall:
         """The netfilter socket of the host namespace."""
         if self.firewall_socket is None:
-            from core.nftables import Firewall  # late: not every plugin and verb needs nft
+            from core.nft.client import Firewall  # late: not every plugin and verb needs nft
 
             self.firewall_socket = Firewall()
         return self.firewall_socket

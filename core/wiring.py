@@ -5,8 +5,9 @@ Pure.
 
 from __future__ import annotations
 
-from core import address, ruleset
+from core import address
 from core.errors import CHECK_FAILED, INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.nft import names
 from core.plan import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up, mac_parse
 
 TYPE_CHECKING = False
@@ -92,8 +93,8 @@ def forwarding(result: Result) -> tuple[Sysctl, ...]:
 def masquerade(result: Result, owner: str) -> Plan:
     """What leaves the network of each address is masqueraded."""
     wanted = cidrs(result)
-    chains = dict.fromkeys([ruleset.outside(cidr) for cidr in wanted])
-    return Plan((ruleset.TABLES[ruleset.INET], *chains), tuple([element for cidr in wanted for element in ruleset.masquerade_elements(cidr, owner)]))
+    chains = dict.fromkeys([names.outside(cidr) for cidr in wanted])
+    return Plan((names.TABLES[names.INET], *chains), tuple([element for cidr in wanted for element in names.masquerade_elements(cidr, owner)]))
 
 
 def masquerade_backend(config: Section) -> None:

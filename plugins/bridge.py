@@ -20,9 +20,9 @@ from core.errors import (
     NOT_AVAILABLE,
     CNIError,
 )
+from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
 from core.plan import CONTAINER, HOST, Elements, Veth, mac_text
 from core.record import replace
-from core.ruleset import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
 TYPE_CHECKING = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from core import address, ruleset, wiring
+from core import address, wiring
 from core.attachment import Attachment, hashed
 from core.cni.config import Section, cni_args
 from core.cni.result import dns
 from core.errors import INVALID_CONFIG, CNIError
+from core.nft import names
 from core.plan import CONTAINER, HOST, Bridge, Gateway, NoAdvertisements, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
 from core.record import Record
 
@@ -196,7 +197,7 @@ def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
     """It stands before there is a port, and falls after it: no frame passes in between."""
     if not wanted.spoof_check:
         return Plan()
-    return Plan((ruleset.TABLES[ruleset.BRIDGE],), ruleset.spoof_elements(attachment.host_ifname, mac, attachment.comment))
+    return Plan((names.TABLES[names.BRIDGE],), names.spoof_elements(attachment.host_ifname, mac, attachment.comment))
 
 
 def _container(wanted: Options, ifname: str, answer: Result) -> Plan:

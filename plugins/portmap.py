@@ -11,9 +11,9 @@ from core.cni import result
 from core.cni.config import valid_attachments
 from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
+from core.nft.names import INET, PORT_MAPS
 from core.plan import Element, Elements
 from core.record import replace
-from core.ruleset import INET, PORT_MAPS
 from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 
 TYPE_CHECKING = False

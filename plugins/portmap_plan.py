@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from core import address, ruleset
+from core import address
 from core.attachment import Attachment, hashed
 from core.cni.config import Section
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.nft import names
+from core.nft.names import INET, PROTOCOLS, TABLES, Chain
 from core.plan import Element, LocalnetRouting, Plan
 from core.record import Record, replace
-from core.ruleset import INET, PROTOCOLS, TABLES, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.cni.result import Result
-    from core.expression import Rule
+    from core.nft.expression import Rule
 
 CONDITIONS = {4: "conditionsV4", 16: "conditionsV6"}  # bytes of an address -> key
 SPECIFIC = "hostip_"  # what the names of maps for one host address begin with
@@ -88,7 +89,7 @@ def _is_iptables_style(words: list[str]) -> bool:
 
 def _translated(words: list[str], size: int) -> list[str]:
     """The nft words for iptables' matches on addresses; empty for any other."""
-    from core.condition import from_iptables  # late: as below
+    from core.nft.conditions import from_iptables  # late: as below
 
     try:
         return from_iptables(words, size)
@@ -100,7 +101,7 @@ def _conditions(config: Section, size: int, key: str) -> Rule:
     other = "ip6" if size == 4 else "ip"
     if other in " ".join(config.texts(key)).split():
         raise config.wrong(key, f"matches without {other}, which would never hold")
-    from core.condition import compile_words  # late: conditions are rare
+    from core.nft.conditions import compile_words  # late: conditions are rare
 
     words = config.texts(key)
     try:
@@ -157,8 +158,8 @@ def container_addresses(prev_result: Result, ifname: str) -> dict[int, address.C
 
 def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
     """The names of the host's interfaces in prevResult. One called CNI_IFNAME is the container's, whose sandbox was forgotten (Azure)."""
-    names = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
-    return [name for name in names if name and name != attachment.ifname]
+    listed = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
+    return [name for name in listed if name and name != attachment.ifname]
 
 
 def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "", level: int = 1) -> Plan:
@@ -184,17 +185,17 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
     suffix = ""
     if size in wanted.conditions or level > 1:
         chain = conditional(size, wanted.conditions.get(size), level)
-        suffix = chain.maps[0].name.removeprefix(f"hostports{ruleset.TAGS[size]}")
+        suffix = chain.maps[0].name.removeprefix(f"hostports{names.TAGS[size]}")
         made += Plan((chain,))
     elements = []
     for item in mappings:
         check_deadline()
         host_ip = item.host_ip if item.host_ip and any(item.host_ip) else b""
-        elements.append(ruleset.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
+        elements.append(names.port_element(item.protocol, host_ip, item.host_port, cidr.address, item.container_port, owner, suffix))
     made += Plan((), tuple(dict.fromkeys(elements)))
     if wanted.snat:
-        chain = ruleset.hairpin_any() if wanted.masquerade_all else ruleset.hairpin(cidr)
-        back = (ruleset.hairpin_any_element(cidr.address, owner),) if wanted.masquerade_all else ruleset.hairpin_elements(cidr, owner)
+        chain = names.hairpin_any() if wanted.masquerade_all else names.hairpin(cidr)
+        back = (names.hairpin_any_element(cidr.address, owner),) if wanted.masquerade_all else names.hairpin_elements(cidr, owner)
         routing = (replace(localnet, destination=cidr.address),) if size == 4 else ()
         made += Plan((chain, *routing), back)
     return made
@@ -202,10 +203,10 @@ def _family(wanted: Options, owner: str, cidr: address.Cidr, mappings: list[Mapp
 
 def conditional(size: int, condition: Rule | None, level: int = 1) -> Chain:
     """The chain and maps of all mappings that share a condition, or stand on a level behind the first, or both."""
-    from core.expression import JUMP, Rule, decide  # late: as above
-    from core.rules import port_maps, port_rules
+    from core.nft.expression import JUMP, Rule, decide  # late: as above
+    from core.nft.rules import port_maps, port_rules
 
-    tag = ruleset.TAGS[size]
+    tag = names.TAGS[size]
     suffix = (f"-{hashed(HASH_DIGITS, '', f'{tag} {condition.text}')}" if condition else "") + (f"-{level}" if level > 1 else "")
     maps = tuple([item for item in port_maps(suffix) if tag + suffix in item.name])
     name = "ip" if size == 4 else "ip6"
@@ -214,7 +215,7 @@ def conditional(size: int, condition: Rule | None, level: int = 1) -> Chain:
         ways = getattr(condition, "alternatives", (condition,))
         rules = [Rule(f"{way.text} {rule.text}", way.expressions + rule.expressions) for way in ways for rule in rules]
     chain = f"hostports{suffix}" if condition else f"hostports-{tag}{suffix}"
-    entry = (ruleset.FURTHER, Rule(f"jump {chain}", decide(JUMP, chain)))
+    entry = (names.FURTHER, Rule(f"jump {chain}", decide(JUMP, chain)))
     return Chain(INET, chain, tuple(rules), maps=maps, entries=(entry,))
 
 

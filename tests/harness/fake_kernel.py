@@ -16,6 +16,8 @@ from core.links import vlan_port
 from core.netlink import route
 from core.netlink.message import Message
 from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
+from core.nft.names import SHARED_CHAINS, Chain, Table
+from core.nft.rules import Map
 from core.plan import (
     CONTAINER,
     HOST,
@@ -37,8 +39,6 @@ from core.plan import (
     VlanGateway,
 )
 from core.record import replace as changed
-from core.rules import Map
-from core.ruleset import SHARED_CHAINS, Chain, Table
 
 ENOENT, EEXIST, ENODEV, ENETUNREACH = 2, 17, 19, 101
 TABLE_MAIN = 254

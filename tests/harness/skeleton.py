@@ -1,7 +1,7 @@
 """What always stands in our nft tables, by kind."""
 
-from core.rules import Map
-from core.ruleset import TABLES, Chain
+from core.nft.names import TABLES, Chain
+from core.nft.rules import Map
 
 
 def maps(family: str) -> list[Map]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from core import ruleset
 from core.address import parse, parse_cidr
-from core.condition import compile_words
 from core.kernel import Kernel
-from core.rules import Map
-from core.ruleset import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain
-from core.standing import standing
+from core.nft import names
+from core.nft.conditions import compile_words
+from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain
+from core.nft.rules import Map
+from core.nft.standing import standing
 from plugins.portmap_plan import conditional
 from tests.harness import skeleton
 from tests.harness.expressions import expressions
@@ -45,9 +45,9 @@ def chains() -> Iterator[Chain]:
     for family in TABLES:
         yield from skeleton.chains(family)
     for network in NETWORKS:
-        yield ruleset.outside(parse_cidr(network))
-        yield ruleset.hairpin(parse_cidr(network))
-    yield ruleset.hairpin_any()
+        yield names.outside(parse_cidr(network))
+        yield names.hairpin(parse_cidr(network))
+    yield names.hairpin_any()
     for words in CONDITIONS4:
         yield conditional(4, compile_words([words]))
     for words in CONDITIONS6:
@@ -56,14 +56,14 @@ def chains() -> Iterator[Chain]:
 
 CHAINS = tuple(chains())
 ELEMENTS = (
-    *[element for each in ("10.1.0.5/23", "fd01::5/64") for element in ruleset.masquerade_elements(parse_cidr(each), OWNER)],
-    *[element for each in ("10.1.0.5/32", "fd01::5/128") for element in ruleset.hairpin_elements(parse_cidr(each), OWNER)],
-    ruleset.hairpin_any_element(parse("10.1.0.6"), OWNER),
-    *ruleset.spoof_elements(PORT, bytes.fromhex("02abcdef0001"), OWNER),
-    *[ruleset.port_element(name, b"", 8080, parse("10.1.0.5"), 80, OWNER) for name in PROTOCOLS],
-    *[ruleset.port_element(name, b"", 8081, parse("fd01::5"), 65535, OWNER) for name in PROTOCOLS],
-    ruleset.port_element("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1, f"{OWNER} veth1"),
-    ruleset.port_element("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9, OWNER),
+    *[element for each in ("10.1.0.5/23", "fd01::5/64") for element in names.masquerade_elements(parse_cidr(each), OWNER)],
+    *[element for each in ("10.1.0.5/32", "fd01::5/128") for element in names.hairpin_elements(parse_cidr(each), OWNER)],
+    names.hairpin_any_element(parse("10.1.0.6"), OWNER),
+    *names.spoof_elements(PORT, bytes.fromhex("02abcdef0001"), OWNER),
+    *[names.port_element(name, b"", 8080, parse("10.1.0.5"), 80, OWNER) for name in PROTOCOLS],
+    *[names.port_element(name, b"", 8081, parse("fd01::5"), 65535, OWNER) for name in PROTOCOLS],
+    names.port_element("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1, f"{OWNER} veth1"),
+    names.port_element("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9, OWNER),
 )
 
 

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core import ruleset
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
-from core.condition import compile_words
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, INVALID_NETNS, CNIError
 from core.foreign import ContainerLink
 from core.kernel import Kernel
 from core.links import vlan_port
+from core.nft import names
+from core.nft.conditions import compile_words
+from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES
 from core.plan import (
     CONTAINER,
     HOST,
@@ -36,7 +37,6 @@ from core.plan import (
     VlanGateway,
 )
 from core.record import replace
-from core.ruleset import BRIDGE, INET, PORT_MAPS, TABLES
 from plugins.portmap_plan import conditional
 from tests.harness.fake_kernel import World
 from tests.harness.host import Host
@@ -46,7 +46,7 @@ PORT = host_ifname(OWNER)
 MAC = bytes.fromhex("020000000001")
 VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
-SPOOF_MAC, SPOOF = ruleset.spoof_elements(PORT, MAC, OWNER)
+SPOOF_MAC, SPOOF = names.spoof_elements(PORT, MAC, OWNER)
 INET_TABLE, BRIDGE_TABLE = TABLES[INET].members, TABLES[BRIDGE].members
 CONDITIONAL = conditional(4, compile_words(["ip saddr 10.0.0.0/8"]))
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
@@ -78,7 +78,7 @@ def setting(record: Any, before: tuple[Any, ...] = (), needs: str = "") -> Law:
 
 
 def port(number: int, container: str = "10.1.0.2", owner: str = OWNER, host_ip: str = "", protocol: str = "tcp", suffix: str = "") -> Element:
-    return ruleset.port_element(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, owner, suffix)
+    return names.port_element(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, owner, suffix)
 
 
 LAWS: dict[str, Law] = {
@@ -111,18 +111,18 @@ LAWS: dict[str, Law] = {
     "table bridge": setting(TABLES[BRIDGE]),
     **{f"member {number} of table inet": setting(member, INET_TABLE[:number]) for number, member in enumerate(INET_TABLE) if number},
     **{f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number]) for number, member in enumerate(BRIDGE_TABLE) if number},
-    "outside chain": setting(ruleset.outside(NET4), INET_TABLE),
-    "outside chain of IPv6": setting(ruleset.outside(NET6), INET_TABLE),
-    "outside chain of whoever is alone": setting(ruleset.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
-    "hairpin chain of IPv6": setting(ruleset.hairpin(NET6), INET_TABLE),
-    "hairpin chain": setting(ruleset.hairpin(NET4), INET_TABLE),
-    "hairpin for everybody": setting(ruleset.hairpin_any(), INET_TABLE),
+    "outside chain": setting(names.outside(NET4), INET_TABLE),
+    "outside chain of IPv6": setting(names.outside(NET6), INET_TABLE),
+    "outside chain of whoever is alone": setting(names.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
+    "hairpin chain of IPv6": setting(names.hairpin(NET6), INET_TABLE),
+    "hairpin chain": setting(names.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": setting(names.hairpin_any(), INET_TABLE),
     "conditional chain": setting(CONDITIONAL, INET_TABLE),
-    "masquerade element": Law(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, ruleset.outside(NET4))),
-    "masquerade element of IPv6": Law(ruleset.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, ruleset.outside(NET6))),
-    "hairpin element": Law(ruleset.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, ruleset.hairpin_any())),
-    "network of an address": Law(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE),
-    "network of an IPv6 address": Law(ruleset.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE),
+    "masquerade element": Law(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, names.outside(NET4))),
+    "masquerade element of IPv6": Law(names.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, names.outside(NET6))),
+    "hairpin element": Law(names.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, names.hairpin_any())),
+    "network of an address": Law(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE),
+    "network of an IPv6 address": Law(names.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE),
     "checked port": Law(SPOOF, BRIDGE_TABLE),
     "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
     "port": Law(port(8080), INET_TABLE),
@@ -301,9 +301,9 @@ def test_mappings_that_have_a_chain_of_their_own_take_it_along(opened: Factory) 
 
 
 def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> None:
-    used, unused = ruleset.outside(NET4), [ruleset.outside(NET6), ruleset.hairpin(NET4), ruleset.hairpin_any(), CONDITIONAL]
+    used, unused = names.outside(NET4), [names.outside(NET6), names.hairpin(NET4), names.hairpin_any(), CONDITIONAL]
     opened().create(*INET_TABLE, used, *unused)
-    opened().create(ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])
+    opened().create(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])
     opened().sweep()
     assert [opened().find(chain) for chain in unused] == [None] * len(unused)
     assert [opened().find(member) for member in (*INET_TABLE, used)] == [*INET_TABLE, used]
@@ -312,7 +312,7 @@ def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> Non
 
 def test_an_element_that_jumps_nowhere_is_refused(opened: Factory) -> None:
     opened().create(*INET_TABLE)
-    element = ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
+    element = names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
     with pytest.raises(FileNotFoundError):
         opened().create(element)
     assert opened().find(element) is None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core import address, nftables
+from core import address
 from core.attachment import Attachment
 from core.cni.config import Section, cni_args, valid_attachments
 from core.cni.json import parse
@@ -11,9 +11,10 @@ from core.cni.protocol import ifname_complaint, is_identifier
 from core.cni.result import parse_prev, render
 from core.cni.result import route as route_of_result
 from core.cni.version import ALL
-from core.condition import compile_words
 from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
+from core.nft import client
+from core.nft.conditions import compile_words
 from core.plan import mac_parse
 from ipam import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
@@ -25,9 +26,9 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (route.address, (ValueError,)),
     (route.route, (ValueError,)),
     (vlan.entries, (ValueError,)),
-    (lambda data: nftables._decoded("inet", "hostports4", data), ()),
-    (lambda data: nftables._decoded("bridge", "spoof", data, data[:2]), ()),
-    (nftables.comment_text, ()),
+    (lambda data: client._decoded("inet", "hostports4", data), ()),
+    (lambda data: client._decoded("bridge", "spoof", data, data[:2]), ()),
+    (client.comment_text, ()),
     (lambda data: socket.failure(data, 0x200), ()),
     (lambda data: socket.failure(data, 0x200, socket.DONE), ()),
     (lambda data: conntrack._target(message.attributes(data, 4)), ()),

@@ -19,9 +19,9 @@ from typing import Any
 
 from core.cni import delegate
 from core.cni.protocol import respond
+from core.nft.names import Chain, Table
+from core.nft.rules import Map
 from core.plan import HOST, Bridge, Gateway, NoAdvertisements, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
-from core.rules import Map
-from core.ruleset import Chain, Table
 from ipam import host_local
 from launcher import lab
 from plugins import bridge, portmap

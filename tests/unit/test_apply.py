@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from core import apply, difference, ruleset
+from core import apply, difference
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, GATEWAY_CONFLICT, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
+from core.nft import names
+from core.nft.names import INET, PORT_MAPS, TABLES
 from core.plan import CONTAINER, HOST, Address, Bridge, Element, Elements, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
 from core.record import replace
-from core.ruleset import INET, PORT_MAPS, TABLES
 from tests.harness.fake_kernel import FakeKernel, World
 
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
@@ -21,15 +22,15 @@ BRIDGE, UP = Bridge("br0"), Up(HOST, "br0")
 VETH = Veth(host_ifname(OWNER), "eth0", OWNER)
 ADDRESS, ROUTE = Address("eth0", parse_cidr("10.1.0.2/24")), Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1"))
 SETTING = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False)
-CHAIN = ruleset.outside(parse_cidr("10.1.0.0/24"))
-MASQUERADE = ruleset.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
+CHAIN = names.outside(parse_cidr("10.1.0.0/24"))
+MASQUERADE = names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
 PLAN = Plan((BRIDGE, UP, TABLES[INET], CHAIN), (VETH, MASQUERADE, SETTING, ADDRESS, Up(CONTAINER, "eth0"), ROUTE))
 SHARED = [member for record in PLAN.shared for member in getattr(record, "members", (record,))]
 INDEX = {record: place for place, record in enumerate((*SHARED, *PLAN.owned))}
 
 
 def port(number: int, owner: str, container: str = "10.1.0.2") -> Element:
-    return ruleset.port_element("tcp", b"", number, parse(container), 80, owner)
+    return names.port_element("tcp", b"", number, parse(container), 80, owner)
 
 
 def kernel(world: World | None = None) -> FakeKernel:
@@ -220,10 +221,10 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
 
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
-    world, chain = World(), ruleset.hairpin(parse_cidr("10.1.0.0/24"))
+    world, chain = World(), names.hairpin(parse_cidr("10.1.0.0/24"))
     kernel(world).create(*TABLES[INET].members)
     kernel(world).create(port(8080, OTHER))
-    wanted = (port(8080, OWNER), *ruleset.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
+    wanted = (port(8080, OWNER), *names.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
     apply.add(kernel(world), Plan((TABLES[INET], chain), wanted), lambda: None)
     assert set(world.records.values()) == {*TABLES[INET].members, chain, *wanted}
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from core import ruleset
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.nft import names
 from core.plan import (
     CONTAINER,
     HOST,
@@ -318,7 +318,7 @@ def test_the_spoof_check() -> None:
     """B-45: before there is a port, its name is checked, and may come with the container's MAC."""
     key = PORT.encode() + b"\0"
     assert planned(wanted(macspoofchk=True)) == Plan(
-        shared=(*BARE_SHARED, ruleset.TABLES["bridge"]),
+        shared=(*BARE_SHARED, names.TABLES["bridge"]),
         owned=(
             Element("bridge", "spoof_macs", key + MAC + b"\0\0", b"", "", OWNER, f'"{PORT}" . {MAC.hex(":")}'),
             Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"'),
@@ -331,13 +331,13 @@ def test_the_spoof_check() -> None:
 def test_masquerade() -> None:
     """B-36 B-38: each address jumps to the chain of its prefix, and a set tells its network."""
     made = planned(wanted(**ipam(ipMasq=True)), answer("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64"))
-    chains = [ruleset.outside(parse_cidr("10.1.0.0/24")), ruleset.outside(parse_cidr("fd01::/64"))]
+    chains = [names.outside(parse_cidr("10.1.0.0/24")), names.outside(parse_cidr("fd01::/64"))]
     assert [rule.text for chain in chains for rule in chain.rules] == [
         *("ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return", "masquerade"),
         *("ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return", "masquerade"),
     ]
     assert made == Plan(
-        shared=(*BARE_SHARED, ruleset.TABLES["inet"], *chains, LO_IPV6),
+        shared=(*BARE_SHARED, names.TABLES["inet"], *chains, LO_IPV6),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT),
             *(jump("masquerade4", "10.1.0.7", "outside4-24"), inside("inside4", "10.1.0.7", "10.1.0.0")),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.condition import Choice, compile_words, from_iptables
+from core.nft.conditions import Choice, compile_words, from_iptables
 
 
 @pytest.mark.parametrize(

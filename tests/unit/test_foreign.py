@@ -4,8 +4,8 @@ from core import foreign
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.foreign import ContainerLink
+from core.nft.names import TABLES, outside, spoof_elements
 from core.plan import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
-from core.ruleset import TABLES, outside, spoof_elements
 from tests.harness.fake_kernel import World
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")

@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.nfnetlink.nftsocket import nft_chain_msg, nft_rule_msg, nft_set_elem_list_msg, nft_set_msg, nft_table_msg
 
-from core import nftables, ruleset, skeleton
 from core.address import parse, parse_cidr
 from core.attachment import owner_text
-from core.condition import compile_words
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, Message, attribute, nest, pack, string
-from core.nftables import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
+from core.nft import client, names, skeleton
+from core.nft.client import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
+from core.nft.conditions import compile_words
+from core.nft.names import BRIDGE, INET, MARK, TABLES
 from core.plan import Element
 from core.record import replace
-from core.ruleset import BRIDGE, INET, MARK, TABLES
 from tests.harness.oracle import read
 from tests.harness.skeleton import chains, maps
 
 READERS = {NEWTABLE: nft_table_msg, NEWCHAIN: nft_chain_msg, NEWRULE: nft_rule_msg, NEWSET: nft_set_msg}
 READERS |= {DELRULE: nft_rule_msg, NEWSETELEM: nft_set_elem_list_msg, DELSETELEM: nft_set_elem_list_msg, DELCHAIN: nft_chain_msg}
 OWNER = "net/c1/eth0"
-PORT = ruleset.port_element("tcp", b"", 8080, parse("10.1.0.2"), 80, OWNER)
-HAIRPIN = ruleset.hairpin_elements(parse_cidr("fd01::2/64"), OWNER)[0]
+PORT = names.port_element("tcp", b"", 8080, parse("10.1.0.2"), 80, OWNER)
+HAIRPIN = names.hairpin_elements(parse_cidr("fd01::2/64"), OWNER)[0]
 
 
 def decoded(message: Message) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def test_the_rules_of_the_inet_table() -> None:
 
 def test_the_rules_of_chains() -> None:
     """B-36 B-45 P-13 P-14"""
-    some = [ruleset.outside(parse_cidr("10.1.0.2/23")), ruleset.hairpin(parse_cidr("10.1.0.2/32")), ruleset.hairpin_any()]
-    some += [ruleset.outside(parse_cidr("fd01::1/64")), ruleset.hairpin(parse_cidr("fd01::1/64"))]
+    some = [names.outside(parse_cidr("10.1.0.2/23")), names.hairpin(parse_cidr("10.1.0.2/32")), names.hairpin_any()]
+    some += [names.outside(parse_cidr("fd01::1/64")), names.hairpin(parse_cidr("fd01::1/64"))]
     masked = "bitwise 1 1 4 bitwise_bool f0000000 00000000"
     multicast4 = [*V4, "payload 1 network_header 16 4", masked, "cmp 1 eq e0000000", "immediate verdict return"]
     half = f"bitwise 2 2 16 bitwise_bool {'ff' * 8}{'00' * 8} {'00' * 16}"
@@ -161,7 +161,7 @@ def test_the_rules_of_chains() -> None:
 )
 def test_conditions(words: str, expected: list[str]) -> None:
     """P-7: what the words compile to."""
-    chain = ruleset.Chain(INET, "x", (compile_words([words]),))
+    chain = names.Chain(INET, "x", (compile_words([words]),))
     assert rules(skeleton.chain(chain)) == {"x": [expected]}
 
 
@@ -225,7 +225,7 @@ def test_the_types_of_maps(name: str, key: tuple[int, int], data: tuple[int, int
 
 def test_elements() -> None:
     """P-26: exclusively; the owner is the comment; one message a map."""
-    ports, hairpins = nftables.create_elements([PORT, HAIRPIN, replace(PORT, key=PORT.key[:4] + b"\x1f\x91\0\0", owner="")])
+    ports, hairpins = client.create_elements([PORT, HAIRPIN, replace(PORT, key=PORT.key[:4] + b"\x1f\x91\0\0", owner="")])
     assert (ports.type, ports.flags) == (NEWSETELEM, CREATE | EXCL)
     assert decoded(ports) == {
         "nfgen_family": 1,
@@ -246,7 +246,7 @@ def test_elements() -> None:
 
 def test_deletions() -> None:
     """Elements by their key alone; a chain by its name."""
-    (message,) = nftables.delete_elements([PORT])
+    (message,) = client.delete_elements([PORT])
     assert (message.type, message.flags) == (DELSETELEM, 0)
     assert decoded(message)["NFTA_SET_ELEM_LIST_ELEMENTS"] == [{"NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": PORT.key}}]
     gone = skeleton.delete_chain(INET, "outside4-24")
@@ -259,8 +259,8 @@ LONGEST = owner_text("n" * 80, "c" * 80, "i" * 15) + " " + "w" * 15
 @pytest.mark.parametrize("count", [1, 200, 201, 1000])
 def test_the_longest_elements_fit_their_attribute(count: int) -> None:
     """The length of a list is a 16-bit number, so many elements are many messages."""
-    items = [ruleset.port_element("tcp", parse("2001:db8::1"), 1 + each, parse("fd01::2"), 80, LONGEST) for each in range(count)]
-    messages = nftables.create_elements(items)
+    items = [names.port_element("tcp", parse("2001:db8::1"), 1 + each, parse("fd01::2"), 80, LONGEST) for each in range(count)]
+    messages = client.create_elements(items)
     assert len(messages) == -(-count // 200)
     assert sum(len(decoded(message)["NFTA_SET_ELEM_LIST_ELEMENTS"]) for message in messages) == count
     assert [item for message in messages for item in _decoded(INET, items[0].map, message.payload)] == [replace(item, text="") for item in items]
@@ -279,12 +279,12 @@ items = st.builds(
 @given(st.lists(items, max_size=20))
 def test_elements_that_we_write_we_read_again(wanted: list[Element]) -> None:
     """Comments in any language."""
-    messages = nftables.create_elements(wanted)
+    messages = client.create_elements(wanted)
     assert [item for message in messages for item in _decoded(INET, "m", message.payload)] == wanted
 
 
 def test_only_elements_that_contain_the_owner_are_decoded() -> None:
-    (message,) = nftables.create_elements([PORT, replace(PORT, key=b"\1" * 8, owner="net/c2/eth0")])
+    (message,) = client.create_elements([PORT, replace(PORT, key=b"\1" * 8, owner="net/c2/eth0")])
     assert [item.owner for item in _decoded(INET, "hostports4", message.payload, b"net/c2/eth0")] == ["net/c2/eth0"]
 
 
@@ -298,7 +298,7 @@ def test_whatever_bytes_come_decoding_elements_ends(payload: bytes) -> None:
 
 @given(st.data())
 def test_a_message_with_one_byte_changed_is_decoded_to_something(data: st.DataObject) -> None:
-    (message,) = nftables.create_elements([PORT, replace(PORT, key=b"\1" * 8)])
+    (message,) = client.create_elements([PORT, replace(PORT, key=b"\1" * 8)])
     changed = bytearray(message.payload)
     changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
     assert all(isinstance(item, Element) for item in _decoded(INET, "m", bytes(changed)))
@@ -395,10 +395,10 @@ def test_a_dump_that_was_interrupted_is_asked_again() -> None:
     answers = [datagram((NEWSETELEM, 0x10 | 2, 1, b"old")), datagram((3, 2, 1, bytes(4)))]
     again = [datagram((NEWSETELEM, 2, 2, b"new")), datagram((3, 2, 2, bytes(4)))]
     firewall = on(Wire(lambda data: answers if sequences(data)[0][2] == 1 else again))
-    assert firewall.socket.ask(Message(nftables.GETSETELEM, DUMP, b"")) == [(NEWSETELEM, b"new")]
+    assert firewall.socket.ask(Message(client.GETSETELEM, DUMP, b"")) == [(NEWSETELEM, b"new")]
     always = on(Wire(lambda data: [datagram((3, 0x10 | 2, sequences(data)[0][2], bytes(4)))]))
     with pytest.raises(InterruptedError):
-        always.socket.ask(Message(nftables.GETSETELEM, DUMP, b""))
+        always.socket.ask(Message(client.GETSETELEM, DUMP, b""))
 
 
 def test_every_request_gets_its_own_answers_in_whatever_order_they_come() -> None:

@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from core import ruleset
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.nft import names
+from core.nft.names import INET, TABLES, Chain
+from core.nft.rules import Map
 from core.plan import Element, LocalnetRouting, Plan
-from core.rules import Map
-from core.ruleset import INET, TABLES, Chain
 from plugins.portmap_plan import Mapping, Options, container_addresses, host_links, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 OWNER = "net/c1/eth0"
 TCP, UDP, SCTP = b"\6\0\0\0", b"\x11\0\0\0", b"\x84\0\0\0"
 V4, V6 = "10.1.0.7/24", "fd01::7/64"
-HAIRPIN4, HAIRPIN6 = ruleset.hairpin(parse_cidr("10.1.0.0/24")), ruleset.hairpin(parse_cidr("fd01::/64"))
+HAIRPIN4, HAIRPIN6 = names.hairpin(parse_cidr("10.1.0.0/24")), names.hairpin(parse_cidr("fd01::/64"))
 LOCALNET = LocalnetRouting(parse("10.1.0.7"), ("br0", ATTACHMENT.host_ifname))
 
 
@@ -129,7 +129,7 @@ def test_no_snat() -> None:
 def test_masquerade_all() -> None:
     """P-30 P-31 P-32 P-33: every caller, of both families."""
     assert planned(wanted({"hostPort": 8080, "containerPort": 80}, masqAll=True)) == Plan(
-        shared=(TABLES[INET], ruleset.hairpin_any(), LOCALNET, ruleset.hairpin_any()),
+        shared=(TABLES[INET], names.hairpin_any(), LOCALNET, names.hairpin_any()),
         owned=(
             to("hostports4", TCP + port(8080), "10.1.0.7", 80, "tcp . 8080"),
             hairpin("10.1.0.7", "hairpin-any"),

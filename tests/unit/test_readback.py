@@ -2,10 +2,10 @@
 
 import pytest
 
-from core import expression
 from core.address import parse_cidr
 from core.netlink.message import NESTED, attribute, attribute_list
-from core.readback import same
+from core.nft import expression
+from core.nft.readback import same
 
 NETWORK = parse_cidr("10.1.0.0/20")
 OURS = expression.in_network(NETWORK, source=True) + expression.lookup("near4") + expression.masquerade()

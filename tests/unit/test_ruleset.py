@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import address, ruleset
+from core import address
 from core.address import Cidr, parse, parse_cidr
-from core.ruleset import BRIDGE, FURTHER, INET, MARK, MASQUERADE_MAPS, PORT_MAPS, PROTOCOLS, SIZES, SPOOF_MAPS, TABLES
+from core.nft import names
+from core.nft.names import BRIDGE, FURTHER, INET, MARK, MASQUERADE_MAPS, PORT_MAPS, PROTOCOLS, SIZES, SPOOF_MAPS, TABLES
 from tests.harness.skeleton import chains, maps
 
 OWNER = "net/c1/eth0"
@@ -23,17 +24,17 @@ networks = st.builds(lambda host, bits: address.network(Cidr(host, bits % (8 * l
 @given(networks)
 def test_chains_of_prefixes_have_names_that_nft_can_read(net: Cidr) -> None:
     """One for each family and length, and none for a network."""
-    for chain in (ruleset.outside(net), ruleset.hairpin(net)):
+    for chain in (names.outside(net), names.hairpin(net)):
         assert NFT_NAME.fullmatch(chain.name)
         assert len(chain.name) <= CHAIN_NAME_BYTES
-        assert chain.name.startswith(ruleset.SHARED_CHAINS)
+        assert chain.name.startswith(names.SHARED_CHAINS)
         assert re.split("-", chain.name)[1:] == [str(net.prefix_len)]
         assert chain.mask == netaddr.IPNetwork(str(net)).netmask.packed
 
 
 @given(networks)
 def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
-    for chain in (ruleset.outside(net), ruleset.hairpin(net), ruleset.hairpin_any(), *chains(INET), *chains(BRIDGE)):
+    for chain in (names.outside(net), names.hairpin(net), names.hairpin_any(), *chains(INET), *chains(BRIDGE)):
         assert chain.size == len(chain.rules)
 
 
@@ -52,7 +53,7 @@ def test_the_marks_of_a_table_are_those_of_its_chains() -> None:
 def test_whoever_changes_a_rule_changes_the_mark() -> None:
     """A table that an older release has left is healed only if its rules carry another mark."""
     nets = [parse_cidr(each) for each in ("10.1.0.0/24", "fd01::/64", "10.1.0.2/32")]
-    shared = [*chains(INET), *chains(BRIDGE), ruleset.hairpin_any(), *[make(net) for net in nets for make in (ruleset.outside, ruleset.hairpin)]]
+    shared = [*chains(INET), *chains(BRIDGE), names.hairpin_any(), *[make(net) for net in nets for make in (names.outside, names.hairpin)]]
     said = "".join(f"{chain.name} {chain.hook} {rule.text} {rule.expressions.hex()}\n" for chain in shared for rule in chain.rules)
     assert (MARK, hashlib.sha256(said.encode()).hexdigest()[:16]) == ("v3", "71730f1ced437b6e")
 
@@ -62,18 +63,18 @@ def test_an_address_jumps_to_the_chain_of_its_prefix(net: Cidr, host: bytes) -> 
     """U-4: and a set tells the network that it lies in."""
     cidr = Cidr(host, min(net.prefix_len, 8 * len(host)))
     tag, inside = ("4" if len(host) == 4 else "6"), netaddr.IPNetwork(str(cidr)).network.packed
-    for made, chain, names in (
-        (ruleset.masquerade_elements(cidr, OWNER), ruleset.outside(cidr), (f"masquerade{tag}", f"inside{tag}")),
-        (ruleset.hairpin_elements(cidr, OWNER), ruleset.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
+    for made, chain, maps_ in (
+        (names.masquerade_elements(cidr, OWNER), names.outside(cidr), (f"masquerade{tag}", f"inside{tag}")),
+        (names.hairpin_elements(cidr, OWNER), names.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
     ):
-        assert [(each.map, each.key, each.chain) for each in made] == [(names[0], host, chain.name), (names[1], host + inside, "")]
-    element = ruleset.hairpin_any_element(host, OWNER)
+        assert [(each.map, each.key, each.chain) for each in made] == [(maps_[0], host, chain.name), (maps_[1], host + inside, "")]
+    element = names.hairpin_any_element(host, OWNER)
     assert (element.map, element.key, element.text) == (f"hairpin{tag}", host, f"{address.text(host)} : jump hairpin-any")
 
 
 def test_every_map_that_a_rule_looks_up_is_made_with_its_table() -> None:
     for family in TABLES:
-        prefixes = [make(Cidr(bytes(size), 8)) for make in (ruleset.outside, ruleset.hairpin) for size in (4, 16)] if family == INET else []
+        prefixes = [make(Cidr(bytes(size), 8)) for make in (names.outside, names.hairpin) for size in (4, 16)] if family == INET else []
         texts = " ".join(rule.text for chain in (*chains(family), *prefixes) for rule in chain.rules)
         assert set(re.findall(r"@(\S+)", texts)) == {item.name for item in maps(family)}
 
@@ -97,7 +98,7 @@ def test_every_map_is_known_to_a_plugin_and_to_one_only() -> None:
 def test_protocols_have_their_numbers(protocol: str) -> None:
     """P-50: IANA's."""
     numbers = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
-    assert ruleset.port_element(protocol, b"", 1, parse("10.1.0.2"), 1, OWNER).key[0] == numbers[protocol]
+    assert names.port_element(protocol, b"", 1, parse("10.1.0.2"), 1, OWNER).key[0] == numbers[protocol]
 
 
 @given(packed, packed, st.integers(1, 65535), st.integers(1, 65535), st.sampled_from(list(PROTOCOLS)), st.booleans())
@@ -105,7 +106,7 @@ def test_keys_and_data_are_as_long_as_the_map_says(host: bytes, container: bytes
     """P-26: every part of a concatenation is padded to four bytes."""
     if len(host) != len(container):
         return
-    element = ruleset.port_element(protocol, host if specific else b"", one, container, other, OWNER)
+    element = names.port_element(protocol, host if specific else b"", one, container, other, OWNER)
     assert (len(element.key), len(element.data)) == ((len(host) if specific else 0) + 8, len(container) + 4)
     assert element.map in {item.name for item in maps(INET)}
     assert int.from_bytes(element.key[-4:-2], "big") == one
@@ -114,7 +115,7 @@ def test_keys_and_data_are_as_long_as_the_map_says(host: bytes, container: bytes
 
 def test_the_spoof_check_of_a_port() -> None:
     """B-45: the port is checked, and one MAC may pass."""
-    allowed, checked = ruleset.spoof_elements("veth0", bytes.fromhex("02abcdef0001"), OWNER)
+    allowed, checked = names.spoof_elements("veth0", bytes.fromhex("02abcdef0001"), OWNER)
     assert (allowed.map, allowed.text) == ("spoof_macs", '"veth0" . 02:ab:cd:ef:00:01')
     assert allowed.key == b"veth0" + bytes(11) + bytes.fromhex("02abcdef00010000")
     assert (checked.map, checked.key, checked.text) == ("spoof", b"veth0" + bytes(11), '"veth0"')
@@ -128,4 +129,4 @@ def test_multicast_stays_untranslated() -> None:
         ("10.1.0.2/32", "ip saddr . ip daddr @inside4 return", "ip daddr 224.0.0.0/4 return"),
         ("fd01::/64", "ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return"),
     ):
-        assert [rule.text for rule in ruleset.outside(parse_cidr(net)).rules] == [same, group, "masquerade"]
+        assert [rule.text for rule in names.outside(parse_cidr(net)).rules] == [same, group, "masquerade"]

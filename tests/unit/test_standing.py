@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import ruleset
 from core.address import parse_cidr
+from core.nft import names
+from core.nft.names import BRIDGE, FURTHER, INET, MARK, Chain
+from core.nft.skeleton import HOOKS, types
+from core.nft.standing import DIGESTS, Found, Standing, chain_digest, kind_of, table_digest
 from core.record import replace
-from core.ruleset import BRIDGE, FURTHER, INET, MARK, Chain
-from core.skeleton import HOOKS, types
-from core.standing import DIGESTS, Found, Standing, chain_digest, kind_of, table_digest
 from tests.harness.skeleton import chains, maps
 
 ACCEPT = 1
@@ -27,8 +27,8 @@ def listed(shared: list[Chain], family: str = INET) -> Standing:
 
 
 def of_kinds() -> Iterator[Chain]:
-    yield from (make(parse_cidr(net)) for net in NETWORKS for make in (ruleset.outside, ruleset.hairpin))
-    yield ruleset.hairpin_any()
+    yield from (make(parse_cidr(net)) for net in NETWORKS for make in (names.outside, names.hairpin))
+    yield names.hairpin_any()
 
 
 def test_the_digests_are_those_of_our_rules() -> None:
@@ -43,12 +43,12 @@ def test_a_chain_has_the_digest_of_its_kind_whatever_its_mask(chain: Chain) -> N
     for length in range(1, 8 * len(chain.mask)):
         other = replace(chain, mask=((2**length - 1) << (8 * len(chain.mask) - length)).to_bytes(len(chain.mask), "big"))
         assert chain_digest(listed([other]), other) == DIGESTS[kind_of(other)]
-        assert chain_digest(listed([other]), chain) != DIGESTS[kind_of(chain)] or other.mask == chain.mask or chain.kind == ruleset.ANYBODY
+        assert chain_digest(listed([other]), chain) != DIGESTS[kind_of(chain)] or other.mask == chain.mask or chain.kind == names.ANYBODY
 
 
 def edits(now: Standing, family: str, draw: st.DataObject) -> Standing:
     """One change to what always stands in a table."""
-    what, name = draw.draw(st.sampled_from(EDITS)), draw.draw(st.sampled_from(list(ruleset.SIZES[family])))
+    what, name = draw.draw(st.sampled_from(EDITS)), draw.draw(st.sampled_from(list(names.SIZES[family])))
     hooks, kinds, rules = dict(now.hooks), dict(now.maps), {chain: list(found) for chain, found in now.rules.items()}
     map_ = draw.draw(st.sampled_from(sorted(kinds)))
     place = draw.draw(st.integers(0, len(rules[name]) - 1))

@@ -4,9 +4,9 @@ import pytest
 
 from core import words
 from core.address import parse, parse_cidr
+from core.nft.names import TABLES, Chain
 from core.plan import CONTAINER, HOST, Address, Bridge, Element, Port, PortVlans, Route, Sysctl, Up, Veth
 from core.record import Record, replace
-from core.ruleset import TABLES, Chain
 
 MAPPED = Element("inet", "hostports4", b"\x06\0\0\0\x1f\x90\0\0", b"\x0a\x01\0\x02\0\x50\0\0", "", "net/c1/eth0", "tcp . 8080 : 10.1.0.2 . 80")
 MASQUERADE = Element("inet", "masquerade4", b"\x0a\x01\0\x02", b"", "outside4-24", "net/c1/eth0", "10.1.0.2 : jump outside4-24")

@@ -1,7 +1,7 @@
 """What stands in our nft tables, as the kernel lists it; and whether it is, to the byte, what this release makes.
 
 The second is told by digests, so a CHECK that finds all in order works out no rule and loads none of the modules that know them. A digest
-that differs says nothing by itself: kernels before 5.6 tell rules in other words. Then core.readback compares.
+that differs says nothing by itself: kernels before 5.6 tell rules in other words. Then core.nft.readback compares.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from core.attachment import digest
 from core.netlink.message import DUMP, Message, attribute, attributes, string, text
 from core.netlink.socket import NOTHING_THERE
-from core.nftables import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
+from core.nft.client import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
+from core.nft.names import FURTHER, INET, SIZES, TABLE, Chain, Table
 from core.record import Record
-from core.ruleset import FURTHER, INET, SIZES, TABLE, Chain, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.nftables import Firewall
+    from core.nft.client import Firewall
 
 # Of a table's own chains, rules and maps; of a chain by kind, bytes of its mask, and whether all of them are ones. A test works them out.
 DIGESTS: dict[object, str] = {

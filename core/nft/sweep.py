@@ -7,15 +7,15 @@ have chains of their own.
 
 from __future__ import annotations
 
-from core import readback, skeleton
-from core.ruleset import SHARED_CHAINS
-from core.standing import standing
+from core.nft import readback, skeleton
+from core.nft.names import SHARED_CHAINS
+from core.nft.standing import standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.netlink.message import Message
-    from core.nftables import Firewall
-    from core.standing import Found, Standing
+    from core.nft.client import Firewall
+    from core.nft.standing import Found, Standing
 
 ERESTART = 85
 TRIES = 5  # whoever changes rules meanwhile will have us sweep later

@@ -11,7 +11,8 @@ Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` sta
 from __future__ import annotations
 
 from core import address
-from core.expression import (
+from core.netlink.message import pack
+from core.nft.expression import (
     EQ,
     IIFNAME,
     L4PROTO,
@@ -28,8 +29,7 @@ from core.expression import (
     of_family,
     payload,
 )
-from core.netlink.message import pack
-from core.ruleset import PROTOCOLS
+from core.nft.names import PROTOCOLS
 
 OPERATORS = {"==": EQ, "!=": NEQ}
 MOST_WAYS = 64

@@ -5,18 +5,18 @@ Loaded only then. Every function takes the Firewall, whose socket asks.
 
 from __future__ import annotations
 
-from core.expression import Rule
 from core.netlink.message import attribute_list, attributes, text
+from core.nft.expression import Rule
+from core.nft.names import FURTHER, MARK, Chain, Table
+from core.nft.skeleton import HOOKS, types
+from core.nft.standing import Found, Standing, standing
 from core.record import replace
-from core.ruleset import FURTHER, MARK, Chain, Table
-from core.skeleton import HOOKS, types
-from core.standing import Found, Standing, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
 
-    from core.nftables import Firewall
-    from core.rules import Map
+    from core.nft.client import Firewall
+    from core.nft.rules import Map
 
 ACCEPT = 1  # a base chain's policy
 UNKNOWN = "(a rule that is not ours)"

@@ -6,16 +6,16 @@ linux/netfilter/nf_tables.h. Nothing is sent here.
 from __future__ import annotations
 
 from core.netlink.message import APPEND, CREATE, Message, attribute, nest, pack, string
-from core.nft import u32
-from core.nftables import DELCHAIN, DELRULE, DELSET, NEWCHAIN, NEWRULE, NEWSET, NEWTABLE, comment, head
-from core.ruleset import FURTHER, MARK, TABLE
+from core.nft.client import DELCHAIN, DELRULE, DELSET, NEWCHAIN, NEWRULE, NEWSET, NEWTABLE, comment, head
+from core.nft.names import FURTHER, MARK, TABLE
+from core.nft.values import u32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from core.rules import Map
-    from core.ruleset import Chain, Table
+    from core.nft.names import Chain, Table
+    from core.nft.rules import Map
 
 TYPES = {  # number, padded bytes
     "ipv4_addr": (7, 4), "ipv6_addr": (8, 16), "ether_addr": (9, 8),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from core.address import Cidr, mask
 from core.address import text as address_text
 from core.netlink.message import attribute, pack, string
-from core.nft import JUMP as JUMP
-from core.nft import u32, value, verdict
+from core.nft.values import JUMP as JUMP
+from core.nft.values import u32, value, verdict
 from core.record import Record
 
 REG_VERDICT, REG_1 = 0, 1

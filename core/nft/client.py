@@ -9,9 +9,9 @@ from core.deadline import check as check_deadline
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
 from core.netlink.socket import NETFILTER
-from core.nft import JUMP, value, verdict
+from core.nft.names import TABLE
+from core.nft.values import JUMP, value, verdict
 from core.plan import Element
-from core.ruleset import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Firewall:
         self.socket = socket.Socket(NETFILTER)
         self._tables: set[tuple[int, str]] | None = None
         self.marks: dict[str, dict[str, list[str]]] = {}  # family -> chain -> its rules' comments, as the last look found them
-        self.standing: dict[str, Any] = {}  # family -> core.readback.Standing, until something is changed
+        self.standing: dict[str, Any] = {}  # family -> core.nft.readback.Standing, until something is changed
 
     def close(self) -> None:
         self.socket.close()

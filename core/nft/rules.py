@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.address import Cidr
 from core.address import text as address_text
-from core.expression import (
+from core.nft.expression import (
     DROP,
     IIFNAME,
     JUMP,
@@ -34,8 +34,8 @@ from core.expression import (
     payload,
     translated,
 )
+from core.nft.names import ANYBODY, BRIDGE, FURTHER, INET, OUTSIDE, TAGS, Chain
 from core.record import Record
-from core.ruleset import ANYBODY, BRIDGE, FURTHER, INET, OUTSIDE, TAGS, Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

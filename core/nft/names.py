@@ -24,8 +24,8 @@ from core.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.address import Cidr
-    from core.expression import Rule
-    from core.rules import Hook, Map
+    from core.nft.expression import Rule
+    from core.nft.rules import Hook, Map
 
 TABLE = "cniwire"
 MARK = "v3"  # of the rules as they are now; a test holds it to them
@@ -69,7 +69,7 @@ class Chain(Record):
         """All rules, in order."""
         if not self.kind:
             return self.body
-        from core.rules import of_kind  # late: nearly always the chain is there
+        from core.nft.rules import of_kind  # late: nearly always the chain is there
 
         return of_kind(self.kind, self.mask)
 
@@ -99,7 +99,7 @@ class Table(Record):
     @property
     def members(self) -> tuple[Table | Map | Chain, ...]:
         """The table itself, its maps and its chains, in the order in which they can be made."""
-        from core.rules import CHAINS, MAPS  # late: nearly always they are there
+        from core.nft.rules import CHAINS, MAPS  # late: nearly always they are there
 
         return (self, *MAPS[self.family](), *CHAINS[self.family]())
 
