@@ -13,7 +13,7 @@ from core.netlink import route
 from core.netlink.message import head
 from core.netlink.route import IFF_UP, Path
 from core.netlink.socket import if_indextoname
-from core.plan import CONTAINER, HOST, Address, Gateway, LocalnetRouting, NoAdvertisements, Route, Sysctl, Up
+from core.plan.records import CONTAINER, HOST, Address, Gateway, LocalnetRouting, NoAdvertisements, Route, Sysctl, Up
 from core.record import replace
 
 TYPE_CHECKING = False

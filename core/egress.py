@@ -7,10 +7,11 @@ another network's affair.
 
 from __future__ import annotations
 
-from core import address, wiring
+from core import address
 from core.netlink import route
 from core.netlink.route import PERMANENT, TABLE_MAIN
-from core.plan import CONTAINER
+from core.plan import from_ipam
+from core.plan.records import CONTAINER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> l
     if link is None:
         return []  # which CHECK has told already
     present = kernel.addresses(CONTAINER, ifname)
-    known = wiring.cidrs(result)
+    known = from_ipam.cidrs(result)
     told = [] if ours else [f"want an address of {ifname} in prevResult, found none"]
     told += [f"{ifname} has no address {cidr}: want {cidr}, found nothing" for cidr in ours if cidr not in [each for each, _, _ in present]]
     for cidr, scope, flags in present:
@@ -41,7 +42,7 @@ def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> l
     if told or link.master:
         return told
     for size in (4, 16):
-        wanted = [path for path in wiring.routes(ifname, result) if not path.dst.prefix_len and len(path.dst.address) == size]
+        wanted = [path for path in from_ipam.routes(ifname, result) if not path.dst.prefix_len and len(path.dst.address) == size]
         gateways = {path.gateway for path in wanted if path.table in (None, 0, TABLE_MAIN)}
         sources = [cidr.address for cidr in ours if len(cidr.address) == size]
         if gateways and sources:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from core import system
 from core.deadline import check as check_deadline
 from core.nft.names import FURTHER, INET, PROTOCOLS, Chain, Table
-from core.plan import Element, Elements
+from core.plan.records import Element, Elements
 from core.record import replace as changed
 
 TYPE_CHECKING = False

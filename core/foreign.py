@@ -10,7 +10,7 @@ from core.attachment import Attachment, hashed, host_ifnames
 from core.errors import KERNEL_REFUSED, CNIError
 from core.netlink.message import DUMP, Message, attribute, attribute_list, attributes, string, text
 from core.netlink.socket import NOTHING_THERE
-from core.plan import CONTAINER, HOST, Address, Plan, Port, Route, Up, Veth
+from core.plan.records import CONTAINER, HOST, Address, Plan, Port, Route, Up, Veth
 from core.record import Record, replace
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ from core.errors import NOT_AVAILABLE, CNIError
 from core.netlink import route
 from core.netlink.route import IFF_UP, OPERSTATE_UP, Link
 from core.netlink.socket import ROUTE, Socket
-from core.plan import CONTAINER, HOST, Element, Elements, Veth
+from core.plan.records import CONTAINER, HOST, Element, Elements, Veth
 from core.record import replace
 
 TYPE_CHECKING = False

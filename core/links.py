@@ -11,7 +11,7 @@ from core.errors import INVALID_CONFIG, CNIError
 from core.netlink import route
 from core.netlink.message import head
 from core.netlink.route import IFF_PROMISC, IFF_UP
-from core.plan import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Station, Up, Veth, VlanGateway
+from core.plan.records import CONTAINER, HOST, Bridge, Port, PortVlans, Promiscuous, Station, Up, Veth, VlanGateway
 from core.record import replace
 
 TYPE_CHECKING = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from core import sysctl
 from core.address import Cidr
 from core.netlink import route
-from core.plan import HOST
+from core.plan.records import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.kernel import Kernel
-    from core.plan import Up
+    from core.plan.records import Up
 
 # A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from core import system
 from core.attachment import NEVER_GONE, host_ifname, host_ifnames
-from core.plan import HOST
+from core.plan.records import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -193,7 +193,7 @@ def check(request: Request) -> None:
     except OSError as error:
         raise failure(want.directory, error) from None
     if found:
-        from core.difference import report  # late: only where there is a difference
+        from core.plan.difference import report  # late: only where there is a difference
 
         report(found)
 

@@ -5,7 +5,7 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 
 from __future__ import annotations
 
-from core import apply, firewall, foreign, system, wiring
+from core import firewall, foreign, system
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.cni import delegate, result
 from core.cni.config import valid_attachments
@@ -21,7 +21,8 @@ from core.errors import (
     CNIError,
 )
 from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
-from core.plan import CONTAINER, HOST, Elements, Veth, mac_text
+from core.plan import apply, from_ipam
+from core.plan.records import CONTAINER, HOST, Elements, Veth, mac_text
 from core.record import replace
 from plugins.bridge_plan import Options, gateway_link, options, plan
 
@@ -118,7 +119,7 @@ def _finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac:
             raise CNIError(KERNEL_REFUSED, f"IPv6 addresses of {attachment.ifname} are still tentative")
         if not kernel.port_is_up(attachment.host_ifname):
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
-        addresses = [cidr.address for cidr in wiring.cidrs(answer)]
+        addresses = [cidr.address for cidr in from_ipam.cidrs(answer)]
         if not kernel.can_be_asked_for(CONTAINER, attachment.ifname, addresses):
             raise CNIError(KERNEL_REFUSED, f"{attachment.ifname} does not hear who looks for its IPv6 addresses")
         if addresses:
@@ -137,7 +138,7 @@ def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str
 
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
-    from core import difference  # late: CHECK only
+    from core.plan import difference  # late: CHECK only
     from plugins.bridge_check import differences  # late: CHECK only
 
     wanted = options(request.config, request.args)

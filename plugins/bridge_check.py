@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from core import difference, egress, foreign, wiring
+from core import egress, foreign
 from core.attachment import Attachment, host_ifnames
 from core.errors import CHECK_FAILED, CNIError
-from core.plan import HOST, mac_parse, mac_text
+from core.plan import difference, from_ipam
+from core.plan.records import HOST, mac_parse, mac_text
 from core.record import replace
 from plugins.bridge_plan import Options, plan
 
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:
     """Every difference, `...: want ..., found ...`. Raises CNIError where prevResult does not tell of the attachment, or the kernel cannot."""
-    inside = wiring.container_interface(prev_result, attachment.ifname, attachment.netns)
+    inside = from_ipam.container_interface(prev_result, attachment.ifname, attachment.netns)
     names = [str(item.get("name")) for item in prev_result["interfaces"] if "sandbox" not in item]
     attachment = replace(attachment, port=next((name for name in host_ifnames(attachment.owner) if name in names), ""))
-    own = wiring.of_interface(prev_result, attachment.ifname, attachment.netns)
+    own = from_ipam.of_interface(prev_result, attachment.ifname, attachment.netns)
     made = plan(replace(wanted, mtu=0), attachment, wanted.given(own), _mac(inside))  # a later plugin may have changed the MTU
     if not attachment.port:
         made = foreign.plan(made, names[1] if len(names) > 1 else "")
     found = _of_bridge(kernel, wanted, prev_result) + difference.check(kernel, made)
     if wanted.layer3:
-        found += egress.differences(kernel, attachment.ifname, prev_result, wiring.cidrs(own))
+        found += egress.differences(kernel, attachment.ifname, prev_result, from_ipam.cidrs(own))
     return found
 
 

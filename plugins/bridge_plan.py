@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from core import address, wiring
+from core import address
 from core.attachment import Attachment, hashed
 from core.cni.config import Section, cni_args
 from core.cni.result import dns
 from core.errors import INVALID_CONFIG, CNIError
 from core.nft import names
-from core.plan import CONTAINER, HOST, Bridge, Gateway, NoAdvertisements, Plan, Port, PortVlans, Promiscuous, Station, Sysctl, Up, Veth, VlanGateway
+from core.plan import from_ipam
+from core.plan.records import (
+    CONTAINER,
+    HOST,
+    Bridge,
+    Gateway,
+    NoAdvertisements,
+    Plan,
+    Port,
+    PortVlans,
+    Promiscuous,
+    Station,
+    Sysctl,
+    Up,
+    Veth,
+    VlanGateway,
+)
 from core.record import Record
 
 TYPE_CHECKING = False
@@ -74,15 +90,15 @@ class Options(Record):
         """One through the bridge for each family that has an address and no default route with a gateway yet."""
         routed = {len(address.parse_cidr(item["dst"]).address) for item in answer["routes"] if item["dst"].endswith("/0") and "gw" in item}
         made = []
-        for size, gateway in wiring.gateways(answer).items():
+        for size, gateway in from_ipam.gateways(answer).items():
             if size not in routed:
-                made.append({"dst": str(wiring.DEFAULT[size]), "gw": address.text(gateway)})
+                made.append({"dst": str(from_ipam.DEFAULT[size]), "gw": address.text(gateway)})
         return made
 
 
 def options(config: Section, args: str) -> Options:
     """Read and check every key. Raises CNIError."""
-    wiring.masquerade_backend(config)
+    from_ipam.masquerade_backend(config)
     vlan = config.integer("vlan", 0, LARGEST_VLAN)
     trunk = _trunk(config)
     is_default_gateway = config.boolean("isDefaultGateway")
@@ -105,7 +121,7 @@ def options(config: Section, args: str) -> Options:
         isolated=config.boolean("portIsolation"),
         ipam=config.section("ipam").text("type"),
         dns=_dns(config),
-        mac=wiring.container_mac(config, cni_args(args, ("MAC",))),
+        mac=from_ipam.container_mac(config, cni_args(args, ("MAC",))),
     )
     return _consistent(wanted)
 
@@ -181,7 +197,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     made = Plan(tuple(shared)) + _spoof_check(wanted, attachment, mac)
     made += Plan((), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
     gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
-    rules = wiring.masquerade(answer, attachment.comment) if wanted.layer3 and wanted.masquerade else Plan()
+    rules = from_ipam.masquerade(answer, attachment.comment) if wanted.layer3 and wanted.masquerade else Plan()
     container = _container(wanted, ifname, answer)
     if _comes_up_unheard(wanted, answer):
         return made + gateway + container + rules + wired
@@ -190,7 +206,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
 
 def _speaks_ipv6(wanted: Options, answer: Result) -> bool:
     """Whether the host has an IPv6 address on the bridge or its VLAN's gateway."""
-    return wanted.layer3 and wanted.is_gateway and any([len(cidr.address) == 16 for cidr in wiring.cidrs(answer)])
+    return wanted.layer3 and wanted.is_gateway and any([len(cidr.address) == 16 for cidr in from_ipam.cidrs(answer)])
 
 
 def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
@@ -203,10 +219,10 @@ def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
 def _container(wanted: Options, ifname: str, answer: Result) -> Plan:
     """The container's end: settings, addresses, link up, routes."""
     if wanted.layer3:
-        return wiring.addressing(ifname, answer, wanted.detect)
+        return from_ipam.addressing(ifname, answer, wanted.detect)
     if wanted.disabled:
         return Plan()
-    return Plan((), (*wiring.detection(ifname, wanted.detect), Up(CONTAINER, ifname), *wiring.announcements(ifname, {4, 16})))
+    return Plan((), (*from_ipam.detection(ifname, wanted.detect), Up(CONTAINER, ifname), *from_ipam.announcements(ifname, {4, 16})))
 
 
 def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
@@ -215,7 +231,7 @@ def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
     On a bridge with many ports that would cost more than all the rest. But IPv6 addresses want their multicast groups known, duplicate
     detection wants to be heard, and where the host is not the gateway a router may answer the solicitation.
     """
-    return wanted.layer3 and wanted.is_gateway and not wanted.detect and all([len(cidr.address) == 4 for cidr in wiring.cidrs(answer)])
+    return wanted.layer3 and wanted.is_gateway and not wanted.detect and all([len(cidr.address) == 4 for cidr in from_ipam.cidrs(answer)])
 
 
 def _gateway(wanted: Options, answer: Result) -> Plan:
@@ -231,4 +247,4 @@ def _gateway(wanted: Options, answer: Result) -> Plan:
             raise CNIError(INVALID_CONFIG, f"ips: gateway {item['gateway']} is not of the family of address {item['address']}")
         cidr = address.Cidr(gateway, own.prefix_len)
         shared.append(Gateway(link, cidr, wanted.force_address))
-    return Plan((*dict.fromkeys(shared), *wiring.forwarding(answer)))
+    return Plan((*dict.fromkeys(shared), *from_ipam.forwarding(answer)))

@@ -5,14 +5,15 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-from core import apply, deadline, firewall, foreign, system
+from core import deadline, firewall, foreign, system
 from core.attachment import Attachment, owner_text
 from core.cni import result
 from core.cni.config import valid_attachments
 from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
 from core.nft.names import INET, PORT_MAPS
-from core.plan import Element, Elements
+from core.plan import apply
+from core.plan.records import Element, Elements
 from core.record import replace
 from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 
@@ -103,7 +104,7 @@ def _free_level(kernel: Any, wanted: list[Element], whole: bool) -> int:
     found = _overlapping(kernel, wanted, whole)
     if not found:
         return 1
-    from core import taken  # late: nearly always there is none
+    from core.plan import taken  # late: nearly always there is none
 
     may_replace = taken.judge(kernel)
     dead: list[object] = []
@@ -137,7 +138,7 @@ def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[
 
 def check(request: Request) -> None:
     """Compare every rule and element that ADD made; report every difference."""
-    from core import difference  # late: CHECK only
+    from core.plan import difference  # late: CHECK only
 
     wanted, prev_result = _configuration(request)
     if wanted.mappings:

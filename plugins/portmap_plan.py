@@ -9,7 +9,7 @@ from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
 from core.nft.names import INET, PROTOCOLS, TABLES, Chain
-from core.plan import Element, LocalnetRouting, Plan
+from core.plan.records import Element, LocalnetRouting, Plan
 from core.record import Record, replace
 
 TYPE_CHECKING = False
@@ -236,6 +236,6 @@ def _unique(made: Plan) -> None:
         if isinstance(item, Element):
             other = seen.setdefault((item.map, item.key), item)
             if other != item:
-                from core.words import port  # late: only where two contradict each other
+                from core.plan.words import port  # late: only where two contradict each other
 
                 raise CNIError(INVALID_CONFIG, f"runtimeConfig.portMappings: {port(other.text)} contradicts {port(item.text)}")

@@ -11,7 +11,7 @@ from core.netlink.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attr
 from core.netlink.socket import NETFILTER
 from core.nft.names import TABLE
 from core.nft.values import JUMP, value, verdict
-from core.plan import Element
+from core.plan.records import Element
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ so does a release whose rules are others. Table comments cannot tell: the kernel
 from __future__ import annotations
 
 from core import address
-from core.plan import Element
+from core.plan.records import Element
 from core.record import Record
 
 TYPE_CHECKING = False

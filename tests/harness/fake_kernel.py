@@ -18,7 +18,7 @@ from core.netlink.message import Message
 from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
 from core.nft.names import SHARED_CHAINS, Chain, Table
 from core.nft.rules import Map
-from core.plan import (
+from core.plan.records import (
     CONTAINER,
     HOST,
     Address,

@@ -16,7 +16,7 @@ from core.links import vlan_port
 from core.nft import names
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES
-from core.plan import (
+from core.plan.records import (
     CONTAINER,
     HOST,
     Address,

@@ -140,7 +140,7 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
 
 def test_what_has_to_be_pure_is() -> None:
     """The plan of the house rests on these: what a plugin wants, and how bytes are made of it."""
-    needed = {"core.address", "core.plan", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.wiring", "ipam.ranges"}
+    needed = {"core.address", "core.plan.records", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.plan.from_ipam", "ipam.ranges"}
     assert needed | {name for name in MODULES if name.endswith("_plan")} <= set(PURE)
 
 

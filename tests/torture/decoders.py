@@ -15,7 +15,7 @@ from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
 from core.nft import client
 from core.nft.conditions import compile_words
-from core.plan import mac_parse
+from core.plan.records import mac_parse
 from ipam import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
 

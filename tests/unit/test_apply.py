@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from core import apply, difference
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, GATEWAY_CONFLICT, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
 from core.nft import names
 from core.nft.names import INET, PORT_MAPS, TABLES
-from core.plan import CONTAINER, HOST, Address, Bridge, Element, Elements, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
+from core.plan import apply, difference
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Elements, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
 from core.record import replace
 from tests.harness.fake_kernel import FakeKernel, World
 

@@ -11,7 +11,7 @@ from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
-from core.plan import (
+from core.plan.records import (
     CONTAINER,
     HOST,
     Address,

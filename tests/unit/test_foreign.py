@@ -5,7 +5,7 @@ from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.foreign import ContainerLink
 from core.nft.names import TABLES, outside, spoof_elements
-from core.plan import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
 from tests.harness.fake_kernel import World
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")

@@ -15,7 +15,7 @@ from core.nft import client, names, skeleton
 from core.nft.client import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, TABLES
-from core.plan import Element
+from core.plan.records import Element
 from core.record import replace
 from tests.harness.oracle import read
 from tests.harness.skeleton import chains, maps

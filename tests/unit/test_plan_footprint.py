@@ -6,12 +6,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import address, apply, difference
+from core import address
 from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import CNIError
-from core.plan import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
+from core.plan import apply, difference
+from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
 from plugins import bridge, bridge_plan, portmap, portmap_plan
 from tests.harness.fake_kernel import World
 

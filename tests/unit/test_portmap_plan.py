@@ -13,7 +13,7 @@ from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
 from core.nft.names import INET, TABLES, Chain
 from core.nft.rules import Map
-from core.plan import Element, LocalnetRouting, Plan
+from core.plan.records import Element, LocalnetRouting, Plan
 from plugins.portmap_plan import Mapping, Options, container_addresses, host_links, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")

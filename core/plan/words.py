@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import address
 from core.address import Cidr
-from core.plan import Element, mac_text
+from core.plan.records import Element, mac_text
 from core.record import fields
 
 TYPE_CHECKING = False

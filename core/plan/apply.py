@@ -11,7 +11,7 @@ from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
 from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, TRY_AGAIN_LATER, CNIError, of_kernel
 from core.nft.names import Chain, Table
-from core.plan import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
+from core.plan.records import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _find_or_create(kernel: Any, record: object) -> bool:
 
 
 def _heal(kernel: Any, skeleton: list[Any]) -> None:
-    from core.healing import heal  # late: nearly always all of it stands
+    from core.plan.healing import heal  # late: nearly always all of it stands
 
     heal(kernel, skeleton)
 
@@ -152,7 +152,7 @@ def _create_or_replace(kernel: Any, batch: list[Any]) -> None:
     except CNIError as error:
         if not isinstance(error.__cause__, FileExistsError):
             raise
-        from core.taken import stale  # late: nearly always nothing stands in the way
+        from core.plan.taken import stale  # late: nearly always nothing stands in the way
 
         attempt("replace", batch[0], lambda: kernel.replace(stale(kernel, batch), batch))
 

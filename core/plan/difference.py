@@ -5,15 +5,15 @@ Spec: section 2 "CHECK". Pure.
 
 from __future__ import annotations
 
-from core.apply import attempt
 from core.errors import CHECK_FAILED, CNIError
-from core.plan import Sysctl, describe
+from core.plan.apply import attempt
+from core.plan.records import Sysctl, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.plan import Plan
+    from core.plan.records import Plan
 
 FOLLOWS = "  "  # before what is missing because something else is
 
@@ -42,7 +42,7 @@ def _compared(kernel: Any, record: Any) -> tuple[Any, ...]:
 
 def _told(record: Any, found: Any, gone: set[object]) -> str:
     """One difference; *gone*, the names that went with earlier ones, is added to."""
-    from core import words  # late: only where there is a difference
+    from core.plan import words  # late: only where there is a difference
 
     if found is not None:
         return f"{words.changed(record, found)}: want {describe(record)}, found {describe(found)}"

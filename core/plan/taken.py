@@ -11,7 +11,7 @@ from core.address import network as network_of
 from core.deadline import check as check_deadline
 from core.errors import KERNEL_REFUSED, PORT_TAKEN, CNIError
 from core.nft.names import SPOOF_MAPS, kin
-from core.plan import Element, Elements
+from core.plan.records import Element, Elements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def error(record: Element, taken: Element) -> CNIError:
     """The error for a key that another attachment holds."""
     key, holder = record.text.partition(" : ")[0], name(taken) or "somebody else"
     if "hostport" in record.map:
-        from core.words import port  # late: only where a port is taken
+        from core.plan.words import port  # late: only where a port is taken
 
         return CNIError(PORT_TAKEN, f"host port {port(key)} is already taken by {holder}", "choose another port, or delete that attachment first")
     network, ours = holder.partition("/")[0], record.owner.partition("/")[0]

@@ -5,8 +5,8 @@ Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 
 from __future__ import annotations
 
-from core.apply import attempt
 from core.nft.names import Chain
+from core.plan.apply import attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from core import address
 from core.errors import CHECK_FAILED, INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
-from core.plan import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up, mac_parse
+from core.plan.records import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up, mac_parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
