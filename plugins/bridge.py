@@ -5,7 +5,7 @@ ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the
 
 from __future__ import annotations
 
-from core import firewall, foreign, system
+from core import system
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.cni import delegate, result
 from core.cni.config import valid_attachments
@@ -20,6 +20,8 @@ from core.errors import (
     NOT_AVAILABLE,
     CNIError,
 )
+from core.kernel import filter as packet_filter
+from core.kernel import go_suite
 from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
 from core.plan import apply, from_ipam
 from core.plan.records import CONTAINER, HOST, Elements, Veth, mac_text
@@ -76,7 +78,7 @@ def add(request: Request) -> Result:
 
 def _kernel(request: Request) -> Any:
     """The kernel with the container's namespace open. Raises CNIError(INVALID_NETNS)."""
-    from core.kernel import Kernel  # late: a test may hand in another one
+    from core.kernel.kernel import Kernel  # late: a test may hand in another one
 
     try:
         return (request.kernel or Kernel)(request.attachment.netns)
@@ -105,7 +107,7 @@ def _is_there(kernel: Any, attachment: Attachment) -> bool:
         return True
     gone: list[object] = []
     apply.raise_all(apply.delete(kernel, (Elements(INET, PORT_MAPS, attachment.owner), *footprint(attachment)), gone))
-    firewall.forget_flows(kernel, NAME, gone)
+    packet_filter.forget_flows(kernel, NAME, gone)
     return False
 
 
@@ -155,8 +157,8 @@ def delete(request: Request) -> None:
     """Delete everything of this attachment, whoever made it; go on after failures and report them together."""
     attachment = request.attachment
     with _kernel_if_any(request) as kernel:
-        failures = foreign.delete_masquerade(kernel, attachment)
-        failures += apply.delete(kernel, (*footprint(attachment), *foreign.footprint(kernel, attachment)))
+        failures = go_suite.delete_masquerade(kernel, attachment)
+        failures += apply.delete(kernel, (*footprint(attachment), *go_suite.footprint(kernel, attachment)))
         if _ipam_type(request):
             try:
                 delegate.call(request, "DEL")
@@ -167,7 +169,7 @@ def delete(request: Request) -> None:
 
 def _kernel_if_any(request: Request) -> Any:
     """As _kernel, but a namespace that is gone, or was never one, is no obstacle."""
-    from core.kernel import Kernel  # late: as in _kernel
+    from core.kernel.kernel import Kernel  # late: as in _kernel
 
     try:
         return (request.kernel or Kernel)(request.attachment.netns)

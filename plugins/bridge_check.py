@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core import egress, foreign
 from core.attachment import Attachment, host_ifnames
 from core.errors import CHECK_FAILED, CNIError
+from core.kernel import egress, go_suite
 from core.plan import difference, from_ipam
 from core.plan.records import HOST, mac_parse, mac_text
 from core.record import replace
@@ -25,7 +25,7 @@ def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_resul
     own = from_ipam.of_interface(prev_result, attachment.ifname, attachment.netns)
     made = plan(replace(wanted, mtu=0), attachment, wanted.given(own), _mac(inside))  # a later plugin may have changed the MTU
     if not attachment.port:
-        made = foreign.plan(made, names[1] if len(names) > 1 else "")
+        made = go_suite.plan(made, names[1] if len(names) > 1 else "")
     found = _of_bridge(kernel, wanted, prev_result) + difference.check(kernel, made)
     if wanted.layer3:
         found += egress.differences(kernel, attachment.ifname, prev_result, from_ipam.cidrs(own))

@@ -5,12 +5,14 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 
 from __future__ import annotations
 
-from core import deadline, firewall, foreign, system
+from core import deadline, system
 from core.attachment import Attachment, owner_text
 from core.cni import result
 from core.cni.config import valid_attachments
 from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
+from core.kernel import filter as packet_filter
+from core.kernel import go_suite
 from core.nft.names import INET, PORT_MAPS
 from core.plan import apply
 from core.plan.records import Element, Elements
@@ -60,7 +62,7 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
             level = max(level, _free_level(kernel, first, whole=True))
             made = plan(wanted, attachment, prev_result, witness, level)
         try:
-            apply.add(kernel, made, lambda elements=made.owned: firewall.forget_flows(kernel, NAME, elements))  # type: ignore[misc]
+            apply.add(kernel, made, lambda elements=made.owned: packet_filter.forget_flows(kernel, NAME, elements))  # type: ignore[misc]
             break
         except CNIError as error:
             if level == MOST_LEVELS or not getattr(error, "same_container", False):
@@ -73,7 +75,7 @@ def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
     links = host_links(attachment, prev_result)
     if attachment.host_ifname in links:
         return ""
-    from core import witness  # late: behind another suite's plugin
+    from core.kernel import witness  # late: behind another suite's plugin
 
     return witness.words(kernel, attachment.owner, links, attachment.netns)
 
@@ -89,7 +91,7 @@ def _configuration(request: Request) -> tuple[Options, Result]:
 
 def _kernel(request: Request) -> Any:
     """The host's kernel; the container's namespace is of no interest."""
-    from core.kernel import Kernel  # late: not without mappings, and a test may hand in another one
+    from core.kernel.kernel import Kernel  # late: not without mappings, and a test may hand in another one
 
     return (request.kernel or Kernel)("")
 
@@ -153,7 +155,7 @@ def check(request: Request) -> None:
 
 def _made_by_go(kernel: Any, attachment: Attachment) -> bool:
     """Whether the attachment is of the time before a node switched to us: nothing of ours stands for it, but the Go suite's mappings do."""
-    return not kernel.elements_of(Elements(INET, PORT_MAPS, attachment.owner)) and foreign.has_mappings(kernel, attachment)
+    return not kernel.elements_of(Elements(INET, PORT_MAPS, attachment.owner)) and go_suite.has_mappings(kernel, attachment)
 
 
 def _level_found(kernel: Any, attachment: Attachment) -> int:
@@ -169,8 +171,8 @@ def delete(request: Request) -> None:
     gone: list[object] = []
     with _kernel(request) as kernel:
         failures = apply.delete(kernel, footprint(attachment), gone)
-        failures += foreign.delete_mappings(kernel, attachment)
-        firewall.forget_flows(kernel, NAME, gone)
+        failures += go_suite.delete_mappings(kernel, attachment)
+        packet_filter.forget_flows(kernel, NAME, gone)
     apply.raise_all(failures, again=True)
 
 
@@ -183,7 +185,7 @@ def gc(request: Request) -> None:
     gone: list[object] = []
     with _kernel(request) as kernel:
         failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
-        firewall.forget_flows(kernel, NAME, gone)
+        packet_filter.forget_flows(kernel, NAME, gone)
     apply.raise_all(failures)
 
 

@@ -163,7 +163,7 @@ def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
 
 
 def plan(wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "", level: int = 1) -> Plan:
-    """All that publishes the ports of one attachment. witness: what core.witness knows; CHECK does without.
+    """All that publishes the ports of one attachment. witness: what core.kernel.witness knows; CHECK does without.
 
     level: which maps; those of level 2 are looked up behind those of level 1, and so on.
     """

@@ -3,7 +3,7 @@
 Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
 `owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC. The order of the
 list is the order of work; only shared nft tables and chains wait until an element cannot do without them. Pure: no
-record knows how it is made, core.kernel does. absent: what CHECK says of one that is missing; bears: fields whose names go with it.
+record knows how it is made, core.kernel.kernel does. absent: what CHECK says of one that is missing; bears: fields whose names go with it.
 """
 
 from __future__ import annotations

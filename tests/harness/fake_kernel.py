@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
-from core import witness
 from core.address import Cidr, contains
 from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
-from core.foreign import ContainerLink
-from core.links import vlan_port
+from core.kernel import witness
+from core.kernel.go_suite import ContainerLink
+from core.kernel.links import vlan_port
 from core.netlink import route
 from core.netlink.message import Message
 from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
@@ -85,7 +85,7 @@ class World:
 
 
 class FakeKernel:
-    """The interface of core.kernel.Kernel as plugins and apply use it."""
+    """The interface of core.kernel.kernel.Kernel as plugins and apply use it."""
 
     def __init__(self, world: World, netns: str = "") -> None:
         self.world = world

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.links import newborn_group
+from core.kernel.links import newborn_group
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Host
 

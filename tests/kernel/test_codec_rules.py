@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.address import parse, parse_cidr
-from core.kernel import Kernel
+from core.kernel.kernel import Kernel
 from core.nft import names
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain

@@ -3,7 +3,7 @@
 import pytest
 
 from core.attachment import host_ifnames
-from core.links import newborn_group
+from core.kernel.links import newborn_group
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 from tests.harness.network import Network

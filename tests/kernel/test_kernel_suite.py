@@ -10,9 +10,9 @@ import pytest
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, INVALID_NETNS, CNIError
-from core.foreign import ContainerLink
-from core.kernel import Kernel
-from core.links import vlan_port
+from core.kernel.go_suite import ContainerLink
+from core.kernel.kernel import Kernel
+from core.kernel.links import vlan_port
 from core.nft import names
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from core import netns, sysctl
 from core.cni.protocol import respond
+from core.kernel import netns, sysctl
 from core.netlink.message import Message
 from core.netlink.route import GETLINK, NEWBORN_BRIDGE
 from core.netlink.socket import Socket

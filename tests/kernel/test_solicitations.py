@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core import kernel as kernels
 from core.address import parse, parse_cidr
-from core.kernel import Kernel
+from core.kernel import kernel as kernels
+from core.kernel.kernel import Kernel
 from core.plan.records import CONTAINER, HOST, Bridge, Gateway, Up
 from tests.harness.configs import bridge
 from tests.harness.host import Container, Host

@@ -1,9 +1,9 @@
 """What the Go suite made: which names it is known by, and what of our plan is expected of it."""
 
-from core import foreign
 from core.address import parse, parse_cidr
 from core.attachment import Attachment
-from core.foreign import ContainerLink
+from core.kernel import go_suite
+from core.kernel.go_suite import ContainerLink
 from core.nft.names import TABLES, outside, spoof_elements
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
 from tests.harness.fake_kernel import World
@@ -24,7 +24,7 @@ def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
         (Bridge("br0"), Up(HOST, "br0"), TABLES["inet"], outside(parse_cidr("10.1.0.0/24")), gateway),
         (veth, port, *spoof, element, setting, address, up, route),
     )
-    assert foreign.plan(made, "veth1234abcd") == Plan(
+    assert go_suite.plan(made, "veth1234abcd") == Plan(
         (Bridge("br0"), Up(HOST, "br0"), gateway),
         (Veth("veth1234abcd", "eth0", "", mac=b"\2\0\0\0\0\1"), Port("veth1234abcd", "br0", hairpin=True), address, up, route),
     )
@@ -33,12 +33,12 @@ def test_links_addresses_and_routes_are_expected_and_no_more() -> None:
 def test_the_containers_link_is_deleted_where_there_is_a_container() -> None:
     """B-24"""
     world = World()
-    assert foreign.footprint(world.kernel("/netns/c1"), ATTACHMENT) == (ContainerLink("eth0", ATTACHMENT.owner),)
-    assert foreign.footprint(world.kernel(""), ATTACHMENT) == ()
+    assert go_suite.footprint(world.kernel("/netns/c1"), ATTACHMENT) == (ContainerLink("eth0", ATTACHMENT.owner),)
+    assert go_suite.footprint(world.kernel(""), ATTACHMENT) == ()
 
 
 def test_where_the_go_suite_made_nothing_nothing_is_to_be_cleaned() -> None:
     """B-41 P-45"""
     kernel = World().kernel("")
-    assert foreign.delete_masquerade(kernel, ATTACHMENT) == []
-    assert foreign.delete_mappings(kernel, ATTACHMENT) == []
+    assert go_suite.delete_masquerade(kernel, ATTACHMENT) == []
+    assert go_suite.delete_mappings(kernel, ATTACHMENT) == []

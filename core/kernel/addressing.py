@@ -1,14 +1,15 @@
 """Addresses, routes and sysctls as a kernel's records.
 
-Every function takes the Kernel first; core.kernel calls them by the record's type.
+Every function takes the State first; core.kernel.kernel calls them by the record's type.
 """
 
 from __future__ import annotations
 
-from core import sysctl, system
+from core import system
 from core.address import overlap
 from core.address import text as address_text
 from core.errors import GATEWAY_CONFLICT, CNIError
+from core.kernel import sysctl
 from core.netlink import route
 from core.netlink.message import head
 from core.netlink.route import IFF_UP, Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.address import Cidr
-    from core.kernel import Kernel
+    from core.kernel.state import State
     from core.netlink.message import Message
 
 LINK_LOCAL = 253  # scope
@@ -31,7 +32,7 @@ EROFS = 30
 UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
 
 
-def teaches_routes(kernel: Kernel, name: str) -> bool:
+def teaches_routes(kernel: State, name: str) -> bool:
     """Whether the host has its IPv6 default route from router advertisements that came in by a link. Raises OSError."""
     link = kernel.link(HOST, name)
     replies = kernel.at(HOST).ask(route.list_routes(route.AF_INET6)) if link else []
@@ -39,7 +40,7 @@ def teaches_routes(kernel: Kernel, name: str) -> bool:
     return any([index == link.index for payload in learnt for index, _ in route.route(payload)]) if link else False
 
 
-def _find_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> NoAdvertisements | None:
+def _find_no_advertisements(kernel: State, want: NoAdvertisements) -> NoAdvertisements | None:
     """Where it cannot be, nothing is missing; *kernel.notes* says so."""
     if kernel.link(HOST, want.link) is None:
         return None
@@ -52,7 +53,7 @@ def _find_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> NoAdverti
     return want if teaches_routes(kernel, want.link) else None
 
 
-def _create_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> None:
+def _create_no_advertisements(kernel: State, want: NoAdvertisements) -> None:
     kernel.need(HOST, want.link)
     try:
         sysctl.write(ACCEPT_RA.format(want.link), "0")
@@ -61,17 +62,17 @@ def _create_no_advertisements(kernel: Kernel, want: NoAdvertisements) -> None:
             raise
 
 
-def _gateways(kernel: Kernel, link: str) -> list[Cidr]:
+def _gateways(kernel: State, link: str) -> list[Cidr]:
     return [cidr for cidr, scope, _ in kernel.addresses(HOST, link) if scope != LINK_LOCAL]
 
 
-def _find_gateway(kernel: Kernel, want: Gateway) -> Gateway | None:
+def _find_gateway(kernel: State, want: Gateway) -> Gateway | None:
     """None also on a link without a MAC of its own, as a bridge is that has lost its last port: nobody could answer from there."""
     found = kernel.link(HOST, want.link)
     return want if found and any(found.mac) and want.cidr in _gateways(kernel, want.link) else None
 
 
-def _create_gateway(kernel: Kernel, want: Gateway) -> None:
+def _create_gateway(kernel: State, want: Gateway) -> None:
     """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays; one that has none gets one."""
     found, present = kernel.need(HOST, want.link), _gateways(kernel, want.link)
     other = [cidr for cidr in present if cidr != want.cidr and _conflict(cidr, want.cidr)]
@@ -101,7 +102,7 @@ def _conflict(present: Cidr, wanted: Cidr) -> bool:
     return same_family and (len(wanted.address) == 4 or overlap(present, wanted))
 
 
-def _find_address(kernel: Kernel, want: Address) -> Address | None:
+def _find_address(kernel: State, want: Address) -> Address | None:
     there = kernel.link(CONTAINER, want.link)
     return want if there and want.cidr in [cidr for cidr, _, _ in kernel.addresses(CONTAINER, want.link)] else None
 
@@ -110,7 +111,7 @@ def _path(want: Route) -> Path:
     return Path(want.dst, want.gateway, want.table, want.scope, want.priority, want.mtu, want.advmss)
 
 
-def _find_route(kernel: Kernel, want: Route) -> Route | None:
+def _find_route(kernel: State, want: Route) -> Route | None:
     """A route with the destination, and the gateway where one is wanted and it is no default route (spec: section 2 "CHECK").
 
     A later plugin of the chain may have moved it to another table, so only a wanted table is compared.
@@ -128,18 +129,18 @@ def _find_route(kernel: Kernel, want: Route) -> Route | None:
     return None
 
 
-def _message(kernel: Kernel, want: Any) -> Message:
+def _message(kernel: State, want: Any) -> Message:
     if isinstance(want, Up):
         return route.set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
     index = kernel.need(CONTAINER, want.link).index
     return route.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else route.new_route(index, _path(want))
 
 
-def _create(kernel: Kernel, *batch: Any) -> None:
+def _create(kernel: State, *batch: Any) -> None:
     """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
     place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
     if place == HOST:
-        from core.newborn import prepare  # late: nearly always the bridge is up
+        from core.kernel.newborn import prepare  # late: nearly always the bridge is up
 
         prepare(kernel, batch[0])
     outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
@@ -152,7 +153,7 @@ def _create(kernel: Kernel, *batch: Any) -> None:
             kernel.remember_up(place, want.link)
 
 
-def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
+def _find_sysctl(kernel: State, want: Sysctl) -> Sysctl | None:
     try:
         value = kernel.visit(want.place, lambda: sysctl.read(want.key))
         beyond = want.if_writable and value != want.value and not kernel.visit(want.place, lambda: sysctl.may_write(want.key))
@@ -161,7 +162,7 @@ def _find_sysctl(kernel: Kernel, want: Sysctl) -> Sysctl | None:
     return want if beyond else replace(want, value=value)
 
 
-def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
+def _create_sysctl(kernel: State, *batch: Sysctl) -> None:
     """Write settings of one place; *kernel.notes* says which one that should be is not, as /proc/sys is read-only."""
 
     def write_all() -> None:
@@ -180,7 +181,7 @@ def _create_sysctl(kernel: Kernel, *batch: Sysctl) -> None:
     kernel.visit(batch[0].place, write_all)
 
 
-def _way(kernel: Kernel, want: LocalnetRouting) -> tuple[str, str]:
+def _way(kernel: State, want: LocalnetRouting) -> tuple[str, str]:
     """(the sysctl that lets 127.0.0.1 reach the destination, "") or ("", why there is none). Raises OSError."""
     try:
         index, path = route.route(kernel.at(HOST).ask(route.get_route(want.destination))[0][1])[0]
@@ -196,7 +197,7 @@ def _way(kernel: Kernel, want: LocalnetRouting) -> tuple[str, str]:
     return f"net/ipv4/conf/{name}/route_localnet", ""
 
 
-def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | None:
+def _find_localnet(kernel: State, want: LocalnetRouting) -> LocalnetRouting | None:
     """Where it cannot be, nothing is missing; *kernel.notes* says so."""
     key, obstacle = _way(kernel, want)
     if key and sysctl.read(key) != "1":
@@ -208,7 +209,7 @@ def _find_localnet(kernel: Kernel, want: LocalnetRouting) -> LocalnetRouting | N
     return want
 
 
-def _create_localnet(kernel: Kernel, want: LocalnetRouting) -> None:
+def _create_localnet(kernel: State, want: LocalnetRouting) -> None:
     key, _ = _way(kernel, want)
     if key:
         sysctl.write(key, "1")

@@ -1,6 +1,6 @@
 """Bridges, veth pairs and bridge ports as a kernel's records: how each is found, created and deleted.
 
-Every function takes the Kernel first; core.kernel calls them by the record's type.
+Every function takes the State first; core.kernel.kernel calls them by the record's type.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from core import system
 from core.attachment import hashed, host_ifnames, network_prefix
 from core.errors import INVALID_CONFIG, CNIError
+from core.kernel.state import ABSENT
 from core.netlink import route
 from core.netlink.message import head
 from core.netlink.route import IFF_PROMISC, IFF_UP
@@ -18,13 +19,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.kernel import Kernel
+    from core.kernel.state import State
     from core.netlink.route import Link
 
-ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
 
 
-def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
+def _find_bridge(kernel: State, want: Bridge) -> Bridge | None:
     found = kernel.link(HOST, want.name)
     if found is None:
         return None
@@ -33,27 +33,27 @@ def _find_bridge(kernel: Kernel, want: Bridge) -> Bridge | None:
     return Bridge(want.name, want.mtu, found.data.get(7) == b"\1" if want.vlan_filtering else False)
 
 
-def _create_bridge(kernel: Kernel, want: Bridge) -> None:
+def _create_bridge(kernel: State, want: Bridge) -> None:
     mac = system.drawn_mac()
     kernel.at(HOST).do(route.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
 
 
-def _find_up(kernel: Kernel, want: Up) -> Up | None:
+def _find_up(kernel: State, want: Up) -> Up | None:
     found = kernel.link(want.place, want.link)
     return want if found and found.up else None
 
 
-def _find_promiscuous(kernel: Kernel, want: Promiscuous) -> Promiscuous | None:
+def _find_promiscuous(kernel: State, want: Promiscuous) -> Promiscuous | None:
     found = kernel.link(HOST, want.link)
     return want if found and found.flags & IFF_PROMISC else None
 
 
-def _create_promiscuous(kernel: Kernel, want: Promiscuous) -> None:
+def _create_promiscuous(kernel: State, want: Promiscuous) -> None:
     kernel.at(HOST).do(route.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
     kernel.forget_link(HOST, want.link)
 
 
-def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
+def _find_veth(kernel: State, want: Veth) -> Veth | None:
     host, inside = kernel.link(HOST, want.name), kernel.link(CONTAINER, want.ifname)
     if host is None or inside is None or host.kind != "veth" or host.peer != inside.index or inside.peer != host.index:
         return None
@@ -61,7 +61,7 @@ def _find_veth(kernel: Kernel, want: Veth) -> Veth | None:
     return Veth(host.name, inside.name, host.alias, inside.mtu if want.mtu else 0, inside.mac if want.mac else b"", up, want.held)
 
 
-def _find_port(kernel: Kernel, want: Port) -> Port | None:
+def _find_port(kernel: State, want: Port) -> Port | None:
     found = kernel.link(HOST, want.link)
     if found is None or not found.master:
         return None
@@ -69,7 +69,7 @@ def _find_port(kernel: Kernel, want: Port) -> Port | None:
     return Port(want.link, _master(kernel, found.master, want.bridge), hairpin, isolated, learning)
 
 
-def _master(kernel: Kernel, index: int, likely: str) -> str:
+def _master(kernel: State, index: int, likely: str) -> str:
     """The name of the bridge with *index*; the *likely* one is known already, as a rule."""
     bridge = kernel.link(HOST, likely)
     if bridge and bridge.index == index:
@@ -77,7 +77,7 @@ def _master(kernel: Kernel, index: int, likely: str) -> str:
     return route.link(kernel.at(HOST).ask(route.get_link_at(index))[0][1]).name
 
 
-def _create_veth(kernel: Kernel, want: Veth) -> None:
+def _create_veth(kernel: State, want: Veth) -> None:
     group = newborn_group(want.owner.partition("/")[0])
     flags = 0 if want.held else IFF_UP
     kernel.at(HOST).do(route.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group, flags))
@@ -95,7 +95,7 @@ def is_of(link: Link, owner: str) -> bool:
     return link.alias == owner or (not link.alias and link.kind == "veth" and link.group == newborn_group(owner.partition("/")[0]))
 
 
-def port_of(kernel: Kernel, owner: str) -> tuple[str, str]:
+def port_of(kernel: State, owner: str) -> tuple[str, str]:
     """The name of an owner's host veth, "" for none; and the first of the names that it may have which is free, "" for none. Raises OSError."""
     names = host_ifnames(owner)
     kernel.look(HOST, *names)
@@ -104,7 +104,7 @@ def port_of(kernel: Kernel, owner: str) -> tuple[str, str]:
     return (mine or [""])[0], ([name for name in names if not found[name]] or [""])[0]
 
 
-def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
+def delete_veth(kernel: State, want: Veth) -> list[str]:
     """Delete the host veth that is the owner's, by its index: under a name that it may have there can be somebody else's. Raises OSError."""
     names = tuple(dict.fromkeys([want.name, *host_ifnames(want.owner)]))
     kernel.look(HOST, *names)
@@ -120,14 +120,14 @@ def delete_veth(kernel: Kernel, want: Veth) -> list[str]:
     return gone
 
 
-def _create_port(kernel: Kernel, want: Port) -> None:
+def _create_port(kernel: State, want: Port) -> None:
     master = kernel.need(HOST, want.bridge).index
     flags = route.set_port(want.link, want.hairpin, want.isolated, want.learning)
     kernel.at(HOST).do(route.set_master(want.link, master), flags, route.set_flags(want.link, IFF_UP, IFF_UP))
     kernel.forget_link(HOST, want.link)
 
 
-def _find_station(kernel: Kernel, want: Station) -> Station | None:
+def _find_station(kernel: State, want: Station) -> Station | None:
     port = kernel.link(HOST, want.port)
     if port is None or not port.master:
         return None
@@ -136,17 +136,17 @@ def _find_station(kernel: Kernel, want: Station) -> Station | None:
     return want if (port.index, want.mac) in [vlan.station(payload) for _, payload in kernel.at(HOST).ask(vlan.stations(port.master))] else None
 
 
-def _create_station(kernel: Kernel, want: Station) -> None:
+def _create_station(kernel: State, want: Station) -> None:
     from core.netlink import vlan  # late: only for a port that does not learn
 
     kernel.at(HOST).do(vlan.new_station(kernel.need(HOST, want.port).index, want.mac))
 
 
-def _find_vlan_gateway(kernel: Kernel, want: VlanGateway) -> VlanGateway | None:
+def _find_vlan_gateway(kernel: State, want: VlanGateway) -> VlanGateway | None:
     return want if kernel.link(HOST, want.name) else None
 
 
-def _create_vlan_gateway(kernel: Kernel, want: VlanGateway) -> None:
+def _create_vlan_gateway(kernel: State, want: VlanGateway) -> None:
     """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
     bridge, port = kernel.need(HOST, want.bridge), vlan_port(want)
     kernel.at(HOST).do(route.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
@@ -162,7 +162,7 @@ def vlan_port(gateway: VlanGateway) -> str:
     return hashed(15, "veth", gateway.name)
 
 
-def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
+def delete_link(kernel: State, name: str, place: str = HOST) -> list[str]:
     """Delete a link by name; absent is success. Returns its name if it was there. Raises OSError."""
     try:
         kernel.at(place).do(route.del_link(name))
@@ -174,7 +174,7 @@ def delete_link(kernel: Kernel, name: str, place: str = HOST) -> list[str]:
     return [name]
 
 
-def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
+def _port_vlans(kernel: State, name: str) -> list[tuple[int, int]]:
     from core.netlink import vlan  # late: only where VLANs are used
 
     index = kernel.need(HOST, name).index
@@ -182,7 +182,7 @@ def _port_vlans(kernel: Kernel, name: str) -> list[tuple[int, int]]:
     return [entry for _, payload in replies if head("=i", payload, 4)[0] == index for entry in vlan.entries(payload)]
 
 
-def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
+def _find_port_vlans(kernel: State, want: PortVlans) -> PortVlans | None:
     if not kernel.link(HOST, want.link):
         return None
     from core.netlink.vlan import PVID  # late: as in _port_vlans
@@ -193,7 +193,7 @@ def _find_port_vlans(kernel: Kernel, want: PortVlans) -> PortVlans | None:
     return replace(want, vlans=tuple([(each, found[each]) for each, _ in want.vlans if each in found]) + extra)
 
 
-def _create_port_vlans(kernel: Kernel, want: PortVlans) -> None:
+def _create_port_vlans(kernel: State, want: PortVlans) -> None:
     from core.netlink import vlan  # loaded already, with what was there before
 
     index = kernel.need(HOST, want.link).index
@@ -209,7 +209,7 @@ def newborn_group(network: str) -> int:
     return int(hashed(7, "", network), 16) or 1
 
 
-def owned(kernel: Kernel, network: str) -> list[tuple[str, Veth]]:
+def owned(kernel: State, network: str) -> list[tuple[str, Veth]]:
     """(owner, Veth) of every host veth of a network, by its alias; owner "" of one that was never finished. Raises OSError.
 
     Its Veth then names the network alone, which is_of knows it by.

@@ -1,6 +1,6 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-Every function takes the Kernel first; core.kernel calls them by the record's type. What is shared is known to core.nft.readback and
+Every function takes the State first; core.kernel.kernel calls them by the record's type. What is shared is known to core.nft.readback and
 core.nft.skeleton, which are loaded where something has to be made, compared or cleared away.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from core.kernel import Kernel
+    from core.kernel.state import State
     from core.netlink.message import Message
 
 MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
@@ -25,7 +25,7 @@ NO_NETFILTER = (93, 97)  # EPROTONOSUPPORT, EAFNOSUPPORT: of a kernel that has n
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
-def find_shared(kernel: Kernel, want: Any) -> Any:
+def find_shared(kernel: State, want: Any) -> Any:
     """A table, map or chain as it stands; None when it is not there. Raises OSError."""
     from core.nft import readback  # late: whoever only creates or deletes elements need not know what rules there are
 
@@ -33,14 +33,14 @@ def find_shared(kernel: Kernel, want: Any) -> Any:
     return by_type.get(type(want), readback.find_map)(kernel.firewall, want)
 
 
-def is_as_made(kernel: Kernel, record: Any) -> bool:
+def is_as_made(kernel: State, record: Any) -> bool:
     """Whether a table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
     from core.nft import standing  # late: CHECK only
 
     return standing.is_as_made(kernel.firewall, record)
 
 
-def create_shared(kernel: Kernel, *records: Any) -> None:
+def create_shared(kernel: State, *records: Any) -> None:
     """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
     from core.nft import readback, skeleton, standing  # late: nearly always all of it is there
 
@@ -59,7 +59,7 @@ def create_shared(kernel: Kernel, *records: Any) -> None:
     kernel.firewall.commit(made)
 
 
-def _find_element(kernel: Kernel, want: Element) -> Element | None:
+def _find_element(kernel: State, want: Element) -> Element | None:
     """A witness behind the owner is no difference."""
     found = kernel.firewall.find(want)
     if found is None:
@@ -68,13 +68,13 @@ def _find_element(kernel: Kernel, want: Element) -> Element | None:
     return changed(found, owner=owner, text=want.text if (found.data, found.chain) == (want.data, want.chain) else "something else")
 
 
-def _create_elements(kernel: Kernel, *records: Any) -> None:
+def _create_elements(kernel: State, *records: Any) -> None:
     from core.nft import client  # late: loaded with the first netfilter socket
 
     kernel.firewall.commit(client.create_elements(records), look=True)
 
 
-def replace(kernel: Kernel, stale: list[Any], batch: list[Any]) -> None:
+def replace(kernel: State, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
     from core.nft import client  # late: loaded with the first netfilter socket
 
@@ -82,7 +82,7 @@ def replace(kernel: Kernel, stale: list[Any], batch: list[Any]) -> None:
     _follow(kernel, stale)
 
 
-def standing(kernel: Kernel, wanted: list[Element]) -> list[Element | None]:
+def standing(kernel: State, wanted: list[Element]) -> list[Element | None]:
     """What stands under the key of each element, whoever owns it. Many are looked up in a list of their map. Raises OSError."""
     if len(wanted) <= MOST_SINGLE:
         return [kernel.firewall.find(item) for item in wanted]
@@ -91,7 +91,7 @@ def standing(kernel: Kernel, wanted: list[Element]) -> list[Element | None]:
     return [there.get((item.family, item.map, item.key)) for item in wanted]
 
 
-def _delete(kernel: Kernel, *wanted: Element) -> list[Element]:
+def _delete(kernel: State, *wanted: Element) -> list[Element]:
     """Delete elements of ours, but none that somebody else has under the same key."""
 
     def look() -> list[Element]:
@@ -101,7 +101,7 @@ def _delete(kernel: Kernel, *wanted: Element) -> list[Element]:
     return _delete_found(kernel, look)
 
 
-def _delete_found(kernel: Kernel, look: Callable[[], list[Element]]) -> list[Element]:
+def _delete_found(kernel: State, look: Callable[[], list[Element]]) -> list[Element]:
     """Delete what *look* finds, in one transaction; look again if somebody deleted some of it in between."""
     for attempt in range(RACES):
         try:
@@ -112,7 +112,7 @@ def _delete_found(kernel: Kernel, look: Callable[[], list[Element]]) -> list[Ele
     return []
 
 
-def _gone(kernel: Kernel, elements: list[Element]) -> list[Element]:
+def _gone(kernel: State, elements: list[Element]) -> list[Element]:
     """Delete elements. Raises OSError; FileNotFoundError when one of them is gone already."""
     from core.nft import client  # late: loaded with the first netfilter socket
 
@@ -122,13 +122,13 @@ def _gone(kernel: Kernel, elements: list[Element]) -> list[Element]:
     return elements
 
 
-def _follow(kernel: Kernel, gone: list[Element]) -> None:
+def _follow(kernel: State, gone: list[Element]) -> None:
     """Sweep, if elements are gone whose maps and chain only some mappings need: every packet to a local address walks those."""
     if any(["-" in each.map for each in gone]):
         sweep(kernel)
 
 
-def elements_of(kernel: Kernel, want: Elements) -> list[Element]:
+def elements_of(kernel: State, want: Elements) -> list[Element]:
     """The elements that carry an owner (any owner, if *want* names none), in whatever map of ours they are.
 
     A witness behind the owner is no difference.
@@ -138,15 +138,15 @@ def elements_of(kernel: Kernel, want: Elements) -> list[Element]:
     return [item for item in found if want.owner in ("", item.owner.partition(" ")[0])]
 
 
-def _find_elements(kernel: Kernel, want: Elements) -> Elements | None:
+def _find_elements(kernel: State, want: Elements) -> Elements | None:
     return want if elements_of(kernel, want) else None
 
 
-def _delete_elements(kernel: Kernel, want: Elements) -> list[Element]:
+def _delete_elements(kernel: State, want: Elements) -> list[Element]:
     return _delete_found(kernel, lambda: elements_of(kernel, want)) if kernel.firewall.has_table(want.family) else []
 
 
-def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:
+def owned(kernel: State, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:
     """(owner, element) of every element of ours whose owner starts with *prefix*. Raises OSError."""
     if not _is_there(kernel):
         return []
@@ -155,7 +155,7 @@ def owned(kernel: Kernel, family: str, maps: tuple[str, ...], prefix: str) -> li
     return [(owner, item) for owner, item in found if owner.startswith(prefix)]
 
 
-def sweep(kernel: Kernel) -> None:
+def sweep(kernel: State) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
     from core.nft.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
 
@@ -163,7 +163,7 @@ def sweep(kernel: Kernel) -> None:
         sweep_family(kernel.firewall, INET)
 
 
-def forget_flows(kernel: Kernel, plugin: str, elements: Iterable[object]) -> None:
+def forget_flows(kernel: State, plugin: str, elements: Iterable[object]) -> None:
     """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told, by *plugin*."""
     ports: dict[int, set[int]] = {4: set(), 6: set()}
     for item in elements:
@@ -179,7 +179,7 @@ def forget_flows(kernel: Kernel, plugin: str, elements: Iterable[object]) -> Non
             system.tell(plugin, f"cannot flush UDP flows: {error.strerror}")
 
 
-def _is_there(kernel: Kernel) -> bool:
+def _is_there(kernel: State) -> bool:
     """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for. Raises OSError."""
     try:
         return bool(kernel.firewall)

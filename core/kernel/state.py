@@ -1,4 +1,4 @@
-"""The real kernel: how each record of a plan is found, created, deleted and listed by owner.
+"""Two namespaces and what is known of them for the length of one call: sockets, and links by name.
 
 Law: two sockets, no moods. One rtnetlink socket in the host namespace, one in the container's, opened at first use; only
 sysctls and packet sockets need a short visit inside. Nothing is cached but links, by name, for the length of one call.
@@ -6,29 +6,29 @@ sysctls and packet sockets need a short visit inside. Nothing is cached but link
 
 from __future__ import annotations
 
-from core import addressing, firewall, foreign, links, netns, system
-from core.attachment import network_prefix
-from core.errors import NOT_AVAILABLE, CNIError
+from core import system
+from core.kernel import netns
 from core.netlink import route
 from core.netlink.route import IFF_UP, OPERSTATE_UP, Link
 from core.netlink.socket import ROUTE, Socket
-from core.plan.records import CONTAINER, HOST, Element, Elements, Veth
+from core.plan.records import CONTAINER, HOST
 from core.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Self
 
     from core.nft.client import Firewall
 
+ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
 SETTLE_TIMEOUT_S = 5
 IPV6_ADDRESS_EVENTS, LINK_EVENTS = 9, 1  # RTNLGRP_*
 SOLICITED_NODE = b"\xff\x02" + bytes(9) + b"\x01\xff"  # ff02::1:ff00:0/104
 
 
-class Kernel:
-    """The host's kernel state and that of one container namespace."""
+class State:
+    """The host's kernel state and that of one container namespace, as it is looked at."""
 
     def __init__(self, netns_path: str = "") -> None:
         """*netns_path*: the container's, "" for none. Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is none."""
@@ -38,7 +38,7 @@ class Kernel:
         self.firewall_socket: Firewall | None = None
         self.notes: list[str] = []  # what could not be had, and is no error
 
-    def __enter__(self) -> Kernel:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,68 +76,13 @@ class Kernel:
             self.firewall_socket = Firewall()
         return self.firewall_socket
 
-    def probe_firewall(self) -> None:
-        """Raise CNIError(NOT_AVAILABLE) when nftables cannot be reached."""
-        try:
-            self.firewall.generation()
-        except OSError as error:
-            raise CNIError(NOT_AVAILABLE, f"nftables cannot be used: {error.strerror}") from None
-
-    # -- what apply calls ---------------------------------------------------------------------------------------------
-
-    def find(self, record: Any) -> Any:
-        """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
-        return FIND.get(type(record), firewall.find_shared)(self, record)
-
-    def create(self, *records: Any) -> None:
-        """Create the records of one batch exclusively. Raises OSError; its attribute record names the one refused."""
-        CREATE.get(type(records[0]), firewall.create_shared)(self, *records)  # type: ignore[no-untyped-call]
-
-    def delete(self, *records: Any) -> list[Any]:
-        """Delete by identity, of elements many at once; absent is success. Returns what was there. Raises OSError."""
-        return DELETE[type(records[0])](self, *records)
-
-    def replace(self, stale: list[Any], batch: list[Any]) -> None:
-        """Replace nft elements in one transaction. Raises OSError."""
-        firewall.replace(self, stale, batch)
-
-    def stands(self, shared: list[Any]) -> bool:
-        """Whether shared tables and chains carried their marks when elements were last created."""
-        return all([each.is_marked(self.firewall.marks.get(each.family, {})) for each in shared])
-
-    def is_as_made(self, shared: Any) -> bool:
-        """Whether a shared table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
-        return firewall.is_as_made(self, shared)
-
-    def sweep(self) -> None:
-        """Delete the shared chains that nothing needs any more. Raises OSError."""
-        firewall.sweep(self)
-
-    def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
-        """(owner, record) of all that attachments of *network* own, of *kinds*: Veth, or Elements naming families and maps."""
-        found: list[tuple[str, Any]] = []
-        for kind in kinds:
-            if kind is Veth:
-                found += links.owned(self, network)
-            else:
-                found += firewall.owned(self, kind.family, kind.maps, network_prefix(network))
-        return found
-
-    def standing(self, wanted: list[Element]) -> list[Element | None]:
-        """What stands under the key of each element. Raises OSError."""
-        return firewall.standing(self, wanted)
-
-    def elements_of(self, kind: Elements) -> list[Element]:
-        """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
-        return firewall.elements_of(self, kind)
-
     def link(self, place: str, name: str) -> Link | None:
         """A link by name, None when there is none. Raises OSError."""
         if (place, name) not in self.links:
             try:
                 reply = self.at(place).ask(route.get_link(name))
             except OSError as error:
-                if error.errno in links.ABSENT:
+                if error.errno in ABSENT:
                     return None
                 raise
             self.links[place, name] = route.link(reply[0][1])
@@ -166,20 +111,8 @@ class Kernel:
     def look(self, place: str, *names: str) -> None:
         """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
         self.links = {where: link for where, link in self.links.items() if where[0] != place or where[1] not in names}
-        answers = self.at(place).ask_each(tuple([route.get_link(name) for name in names]), links.ABSENT)
+        answers = self.at(place).ask_each(tuple([route.get_link(name) for name in names]), ABSENT)
         self.links.update({(place, name): route.link(replies[0][1]) for name, replies in zip(names, answers) if replies})
-
-    def is_gone(self, comment: str) -> bool:
-        """Whether the owner in an element's *comment* is provably gone. Raises OSError."""
-        from core.witness import is_gone  # late: nearly always nothing stands in the way
-
-        return is_gone(self, comment)
-
-    def port_of(self, owner: str) -> tuple[str, str]:
-        return links.port_of(self, owner)
-
-    def teaches_routes(self, name: str) -> bool:
-        return addressing.teaches_routes(self, name)
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
         """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""
@@ -228,23 +161,8 @@ class Kernel:
         index = self.need(place, name).index
         return [route.address(payload) for _, payload in self.at(place).ask(route.list_addresses(index))]
 
-    def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
-        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
-
-        Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now that the port
-        forwards. A packet socket would do as well, but its close waits for an RCU grace period.
-        """
-        index = self.need(HOST, bridge).index
-        self.at(HOST).exchange(tuple([route.del_neighbour(index, address) for address in addresses]))
-        self.at(CONTAINER).do(route.set_mac(ifname, mac))
-
     def forget_flows(self, family: int, ports: set[int]) -> int:
         """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
         from core.netlink import conntrack  # late: portmap only
 
         return conntrack.forget(family, ports)
-
-
-FIND: dict[type, Callable[[Kernel, Any], Any]] = {**links.FIND, **addressing.FIND, **firewall.FIND}
-CREATE: dict[type, Callable[..., None]] = {**links.CREATE, **addressing.CREATE, **firewall.CREATE}
-DELETE: dict[type, Callable[..., list[Any]]] = {**links.DELETE, **firewall.DELETE, foreign.ContainerLink: foreign.delete_container_link}

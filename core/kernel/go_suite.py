@@ -150,7 +150,7 @@ def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callab
 
 def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
     """Delete CNI_IFNAME in the container; a refused ADD is followed by DEL, too, which must not take what made it fail. Raises OSError."""
-    from core.links import delete_link  # loaded already, with the kernel
+    from core.kernel.links import delete_link  # loaded already, with the kernel
 
     there = kernel.link(CONTAINER, link.ifname)
     if there is None or (link.owner and _owner(kernel, there) not in ("", link.owner)):
@@ -160,7 +160,7 @@ def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:
 
 def _owner(kernel: Any, there: Any) -> str:
     """The owner of a container's link as the host's end tells it, "" where that is none of ours."""
-    from core import links  # loaded already, with the kernel
+    from core.kernel.state import ABSENT  # loaded already, with the kernel
     from core.netlink import route
 
     if there.kind != "veth" or not there.peer:
@@ -168,7 +168,7 @@ def _owner(kernel: Any, there: Any) -> str:
     try:
         replies = kernel.at(HOST).ask(route.get_link_at(there.peer))
     except OSError as error:
-        if error.errno not in links.ABSENT:
+        if error.errno not in ABSENT:
             raise
         return ""  # it is in another namespace
     other = route.link(replies[0][1])

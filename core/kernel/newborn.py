@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from core import sysctl
 from core.address import Cidr
+from core.kernel import sysctl
 from core.netlink import route
 from core.plan.records import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from core.kernel import Kernel
+    from core.kernel.state import State
     from core.plan.records import Up
 
 # A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
@@ -18,7 +18,7 @@ SETTINGS = (("accept_ra", "0"), ("accept_dad", "0"))
 EUI64 = "0"  # addr_gen_mode
 
 
-def prepare(kernel: Kernel, want: Up) -> None:
+def prepare(kernel: State, want: Up) -> None:
     """Write the settings of a host link, unless it is somebody else's. Raises OSError.
 
     A bridge of ours was born in a link group, which it leaves when it comes up; any other bridge that is down is somebody else's. Only
