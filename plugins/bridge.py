@@ -22,9 +22,9 @@ from core.errors import (
 )
 from core.kernel import filter as packet_filter
 from core.kernel import go_suite
-from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS
+from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS, Elements
 from core.plan import apply, from_ipam
-from core.plan.records import CONTAINER, HOST, Elements, Veth, mac_text
+from core.plan.records import CONTAINER, HOST, Veth, mac_text
 from core.record import replace
 from plugins.bridge_plan import Options, gateway_link, options, plan
 

@@ -13,9 +13,8 @@ from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel import filter as packet_filter
 from core.kernel import go_suite
-from core.nft.names import INET, PORT_MAPS
+from core.nft.names import INET, PORT_MAPS, Element, Elements
 from core.plan import apply
-from core.plan.records import Element, Elements
 from core.record import replace
 from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
 

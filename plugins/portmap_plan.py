@@ -8,8 +8,8 @@ from core.cni.config import Section
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
-from core.nft.names import INET, PROTOCOLS, TABLES, Chain
-from core.plan.records import Element, LocalnetRouting, Plan
+from core.nft.names import INET, PROTOCOLS, TABLES, Chain, Element
+from core.plan.records import LocalnetRouting, Plan
 from core.record import Record, replace
 
 TYPE_CHECKING = False

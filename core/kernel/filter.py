@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from core import system
 from core.deadline import check as check_deadline
-from core.nft.names import FURTHER, INET, PROTOCOLS, Chain, Table
-from core.plan.records import Element, Elements
+from core.nft.names import FURTHER, INET, PROTOCOLS, Chain, Element, Elements, Table
 from core.record import replace as changed
 
 TYPE_CHECKING = False
@@ -42,20 +41,20 @@ def is_as_made(kernel: State, record: Any) -> bool:
 
 def create_shared(kernel: State, *records: Any) -> None:
     """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
-    from core.nft import readback, skeleton, standing  # late: nearly always all of it is there
+    from core.nft import readback, rules, standing  # late: nearly always all of it is there
 
     now = {each.family: standing.standing(kernel.firewall, each.family) for each in records}
     tables, chains = [each for each in records if isinstance(each, Table)], [each for each in records if isinstance(each, Chain)]
     maps = [each for each in records if each not in tables and each not in chains]
-    made: list[Message] = [skeleton.table(each) for each in tables]
+    made: list[Message] = [rules.table(each) for each in tables]
     others = [each for each in maps if readback.is_another(now[each.family], each)]  # they can go once no rule looks them up
     looking = [each for each in chains if others and each.name != FURTHER and now[each.family].rules.get(each.name)]
-    made += [skeleton.flush(each.family, each.name) for each in looking] + [skeleton.delete_map(each.family, each.name) for each in others]
-    made += [skeleton.new_map(each) for each in maps]
+    made += [rules.flush(each.family, each.name) for each in looking] + [rules.delete_map(each.family, each.name) for each in others]
+    made += [rules.new_map(each) for each in maps]
     for each in [each for each in chains if readback.is_elsewhere(now[each.family], each)]:  # a chain's hook cannot be changed
-        made += [skeleton.flush(each.family, each.name), skeleton.delete_chain(each.family, each.name)]
+        made += [rules.flush(each.family, each.name), rules.delete_chain(each.family, each.name)]
     for each in chains:
-        made += skeleton.chain(each, [where for where, _ in each.entries if readback.is_entered(now[each.family], each, where)])
+        made += rules.chain(each, [where for where, _ in each.entries if readback.is_entered(now[each.family], each, where)])
     kernel.firewall.commit(made)
 
 

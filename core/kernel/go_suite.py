@@ -76,7 +76,7 @@ def delete_mappings(kernel: Any, attachment: Attachment) -> list[CNIError]:
 
 def has_mappings(kernel: Any, attachment: Attachment) -> bool:
     """Whether port mappings of an attachment stand that the Go suite made. What they say is not compared. Raises OSError."""
-    from core.nft import client  # late: loaded with the first netfilter socket
+    from core.nft import values  # late: loaded with the first netfilter socket
 
     container = attachment.container_id
     places = [(family, "nat", hashed(28, "CNI-DN-", attachment.network + container), False) for family in ("ip", "ip6")]
@@ -85,12 +85,12 @@ def has_mappings(kernel: Any, attachment: Attachment) -> bool:
         if not kernel.firewall.has_table(family, table):
             continue
         try:
-            kernel.firewall.socket.ask(Message(client.GETCHAIN, 0, client.head(family) + string(1, table) + string(3, chain)))
-            asked = Message(client.GETRULE, DUMP, client.head(family) + string(1, table) + string(2, chain))
+            kernel.firewall.socket.ask(Message(values.GETCHAIN, 0, values.head(family) + string(1, table) + string(3, chain)))
+            asked = Message(values.GETRULE, DUMP, values.head(family) + string(1, table) + string(2, chain))
             rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(asked)]
         except FileNotFoundError:
             continue
-        if any([not shared or client.comment_text(rule.get(7, b"")) == container for rule in rules]):
+        if any([not shared or values.comment_text(rule.get(7, b"")) == container for rule in rules]):
             return True
     return False
 
@@ -111,17 +111,17 @@ def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
     """Delete an iptables-nft chain of table nat and the rules of *entry* that jump to it; absent is FileNotFoundError."""
     if not kernel.firewall.has_table(family, "nat"):
         return
-    from core.nft import client  # late: loaded with the first netfilter socket
+    from core.nft import values  # late: loaded with the first netfilter socket
 
-    nat = client.head(family) + string(1, "nat")
-    kernel.firewall.socket.ask(Message(client.GETCHAIN, 0, nat + string(3, name)))
+    nat = values.head(family) + string(1, "nat")
+    kernel.firewall.socket.ask(Message(values.GETCHAIN, 0, nat + string(3, name)))
     try:
-        replies = kernel.firewall.socket.ask(Message(client.GETRULE, DUMP, nat + string(2, entry)))
+        replies = kernel.firewall.socket.ask(Message(values.GETRULE, DUMP, nat + string(2, entry)))
     except FileNotFoundError:
         replies = []
     jumps = [attributes(payload, 4) for _, payload in replies if name.encode() + b"\0" in payload]
-    messages = [Message(client.DELRULE, 0, nat + string(2, entry) + attribute(3, rule.get(3, b""))) for rule in jumps if _jumps_to(rule, name)]
-    kernel.firewall.commit([*messages, Message(client.DELCHAIN, 0, nat + string(3, name))])
+    messages = [Message(values.DELRULE, 0, nat + string(2, entry) + attribute(3, rule.get(3, b""))) for rule in jumps if _jumps_to(rule, name)]
+    kernel.firewall.commit([*messages, Message(values.DELCHAIN, 0, nat + string(3, name))])
 
 
 def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
@@ -138,14 +138,14 @@ def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callab
     """Delete the rules of a chain whose comment is *mine*; a missing chain is FileNotFoundError."""
     if not kernel.firewall.has_table(family, table):
         return
-    from core.nft import client  # late: loaded with the first netfilter socket
+    from core.nft import values  # late: loaded with the first netfilter socket
 
-    place = client.head(family) + string(1, table)
-    kernel.firewall.socket.ask(Message(client.GETCHAIN, 0, place + string(3, chain)))
-    rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(Message(client.GETRULE, DUMP, place + string(2, chain)))]
-    doomed = [rule for rule in rules if mine(client.comment_text(rule.get(7, b"")))]
+    place = values.head(family) + string(1, table)
+    kernel.firewall.socket.ask(Message(values.GETCHAIN, 0, place + string(3, chain)))
+    rules = [attributes(payload, 4) for _, payload in kernel.firewall.socket.ask(Message(values.GETRULE, DUMP, place + string(2, chain)))]
+    doomed = [rule for rule in rules if mine(values.comment_text(rule.get(7, b"")))]
     if doomed:
-        kernel.firewall.commit([Message(client.DELRULE, 0, place + string(2, chain) + attribute(3, rule.get(3, b""))) for rule in doomed])
+        kernel.firewall.commit([Message(values.DELRULE, 0, place + string(2, chain) + attribute(3, rule.get(3, b""))) for rule in doomed])
 
 
 def delete_container_link(kernel: Any, link: ContainerLink) -> list[str]:

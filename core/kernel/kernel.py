@@ -8,7 +8,8 @@ from core.kernel import addressing, go_suite, links
 from core.kernel import filter as packet_filter
 from core.kernel.state import State
 from core.netlink import route
-from core.plan.records import CONTAINER, HOST, Element, Elements, Veth
+from core.nft.names import Element, Elements
+from core.plan.records import CONTAINER, HOST, Veth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

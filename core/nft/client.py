@@ -9,42 +9,34 @@ from core.deadline import check as check_deadline
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
 from core.netlink.socket import NETFILTER
-from core.nft.names import TABLE
-from core.nft.values import JUMP, value, verdict
-from core.plan.records import Element
+from core.nft.names import TABLE, Element
+from core.nft.values import (
+    BATCH_BEGIN,
+    BATCH_END,
+    DELSETELEM,
+    FAMILIES,
+    GETGEN,
+    GETRULE,
+    GETSET,
+    GETSETELEM,
+    GETTABLE,
+    JUMP,
+    NEWSETELEM,
+    comment,
+    comment_text,
+    head,
+    value,
+    verdict,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-FAMILIES = {"inet": 1, "ip": 2, "ip6": 10, "bridge": 7}
-BATCH_BEGIN, BATCH_END = 0x10, 0x11
-SUBSYSTEM = 10 << 8
-NEWTABLE, GETTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN, NEWRULE, GETRULE, DELRULE = range(SUBSYSTEM, SUBSYSTEM + 9)
-NEWSET, GETSET, DELSET, NEWSETELEM, GETSETELEM, DELSETELEM, NEWGEN, GETGEN = range(SUBSYSTEM + 9, SUBSYSTEM + 17)
 GENERATION = 1  # attribute of BATCH_BEGIN
 ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
 ENOBUFS = 105
-COMMENT = 0  # type of a comment in an element's, chain's and table's user data
-
-
-def head(family: str) -> bytes:
-    """nfgenmsg"""
-    return pack(">BBH", FAMILIES[family], 0, 0)
-
-
-def comment(kind: int, words: str) -> bytes:
-    """A user data attribute that nft shows as comment; b"" for none."""
-    data = words.encode() + b"\0"
-    return attribute(kind, bytes([COMMENT, len(data)]) + data) if words else b""
-
-
-def comment_text(data: bytes) -> str:
-    """The comment in user data, "" when there is none."""
-    if len(data) < 2 or data[0] != COMMENT:
-        return ""
-    return text(data[2 : 2 + data[1]])
 
 
 def element_key(item: Element) -> bytes:

@@ -18,14 +18,12 @@ so does a release whose rules are others. Table comments cannot tell: the kernel
 from __future__ import annotations
 
 from core import address
-from core.plan.records import Element
 from core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.address import Cidr
     from core.nft.expression import Rule
-    from core.nft.rules import Hook, Map
 
 TABLE = "cniwire"
 MARK = "v3"  # of the rules as they are now; a test holds it to them
@@ -45,13 +43,58 @@ PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
 TAGS = {4: "4", 16: "6"}  # bytes of an address -> suffix of a map's name
 
 
+class Element(Record):
+    """An element of one of our nft maps; its comment is the owner.
+
+    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
+    """
+
+    absent = "nft map {map} has lost {text}"
+    family: str
+    map: str
+    key: bytes
+    data: bytes
+    chain: str
+    owner: str
+    text: str
+
+
+class Elements(Record):
+    """Every element in maps whose name starts with one of *maps* that carries *owner*: what DEL knows of them."""
+
+    family: str
+    maps: tuple[str, ...]
+    owner: str
+
+
+class Map(Record):
+    """A map of ours: the nft types that its key and its data are concatenated of ("verdict" for a verdict); without data it is a set."""
+
+    absent = "nft map {name} is missing"
+    altered = "nft map {name} is of another type"
+    bears = ("name",)
+    family: str
+    name: str
+    key: tuple[str, ...]
+    data: tuple[str, ...] = ()
+
+
+class Hook(Record):
+    """Where a base chain is entered: nft chain type, hook and priority."""
+
+    type: str
+    hook: str
+    priority: int
+
+
 class Chain(Record):
     """A chain with its rules; *maps* and *entries* (rules of the chain named in front) are made with it, in one batch.
 
-    kind, mask: of a chain whose rules follow from them; mask is that of a network, packed. body: the rules of any other.
+    kind, mask: of a chain whose rules follow from them (core.nft.rules.rules_of); mask is that of a network, packed. body: the rules of any other.
     It is healed where it differs. One that only some attachments need is deleted by GC once none does.
     """
 
+    is_skeleton = True
     absent = "nft chain {name} is missing"
     altered = "nft chain {name} has other rules"
     bears = ("name",)
@@ -65,23 +108,9 @@ class Chain(Record):
     mask: bytes = b""
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
-        """All rules, in order."""
-        if not self.kind:
-            return self.body
-        from core.nft.rules import of_kind  # late: nearly always the chain is there
-
-        return of_kind(self.kind, self.mask)
-
-    @property
     def size(self) -> int:
         """How many rules there are, which can be told without working them out."""
         return KIND_SIZES[self.kind, len(self.mask)] if self.kind else len(self.body)
-
-    @property
-    def members(self) -> tuple[Chain, ...]:
-        """What is healed one by one: the chain itself."""
-        return (self,)
 
     def is_marked(self, marks: dict[str, list[str]]) -> bool:
         """Whether the rules' comments by chain, as seen in the kernel, are those of this chain as we make it."""
@@ -90,18 +119,12 @@ class Chain(Record):
 
 
 class Table(Record):
-    """One of our tables; what is always in it are its members, which are worked out only when they have to be made or compared."""
+    """One of our tables. What is always in it (core.nft.rules.members) is worked out only when it has to be made or compared."""
 
+    is_skeleton = True
     absent = "nft table {family} cniwire is missing"
     bears = ("family",)
     family: str
-
-    @property
-    def members(self) -> tuple[Table | Map | Chain, ...]:
-        """The table itself, its maps and its chains, in the order in which they can be made."""
-        from core.nft.rules import CHAINS, MAPS  # late: nearly always they are there
-
-        return (self, *MAPS[self.family](), *CHAINS[self.family]())
 
     def is_marked(self, marks: dict[str, list[str]]) -> bool:
         """As Chain's, for all chains that are always there. A map that is missing takes the rules along that look it up."""

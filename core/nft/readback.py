@@ -8,7 +8,7 @@ from __future__ import annotations
 from core.netlink.message import attribute_list, attributes, text
 from core.nft.expression import Rule
 from core.nft.names import FURTHER, MARK, Chain, Table
-from core.nft.skeleton import HOOKS, types
+from core.nft.rules import HOOKS, rules_of, types
 from core.nft.standing import Found, Standing, standing
 from core.record import replace
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
 
     from core.nft.client import Firewall
-    from core.nft.rules import Map
+    from core.nft.names import Map
 
 ACCEPT = 1  # a base chain's policy
 UNKNOWN = "(a rule that is not ours)"
@@ -51,7 +51,7 @@ def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
         found = replace(found, hook=None, name=f"{want.name} at another hook")
     if want.name == FURTHER:
         return found
-    rules, wanted = now.rules.get(want.name, []), want.rules
+    rules, wanted = now.rules.get(want.name, []), rules_of(want)
     body = [_recognised(each, wanted[place : place + 1]) for place, each in enumerate(rules)]
     return found if tuple(body) == wanted else replace(found, body=tuple(body), kind="", mask=b"")
 

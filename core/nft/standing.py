@@ -9,8 +9,8 @@ from __future__ import annotations
 from core.attachment import digest
 from core.netlink.message import DUMP, Message, attribute, attributes, string, text
 from core.netlink.socket import NOTHING_THERE
-from core.nft.client import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
 from core.nft.names import FURTHER, INET, SIZES, TABLE, Chain, Table
+from core.nft.values import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
 from core.record import Record
 
 TYPE_CHECKING = False

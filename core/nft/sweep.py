@@ -7,8 +7,9 @@ have chains of their own.
 
 from __future__ import annotations
 
-from core.nft import readback, skeleton
+from core.nft import readback
 from core.nft.names import SHARED_CHAINS
+from core.nft.rules import delete_chain, delete_map, delete_rule, flush
 from core.nft.standing import standing
 
 TYPE_CHECKING = False
@@ -63,9 +64,9 @@ def _removal(family: str, now: Standing, doomed: list[str]) -> list[Message]:
     """First what leads to the chains, then the chains, then their maps."""
     made = []
     for where, rules in now.rules.items():
-        made += [skeleton.delete_rule(family, where, rule.handle) for rule in rules if where not in doomed and readback.jumps(rule) in doomed]
-    made += [skeleton.flush(family, name) for name in doomed if now.rules.get(name)]
-    made += [skeleton.delete_chain(family, name) for name in doomed]
+        made += [delete_rule(family, where, rule.handle) for rule in rules if where not in doomed and readback.jumps(rule) in doomed]
+    made += [flush(family, name) for name in doomed if now.rules.get(name)]
+    made += [delete_chain(family, name) for name in doomed]
     maps = {each for name in doomed for each in _maps(now.rules.get(name, []))}
     needed = {each for where, rules in now.rules.items() if where not in doomed for each in _maps(rules)}
-    return made + [skeleton.delete_map(family, each) for each in sorted(maps - needed)]
+    return made + [delete_map(family, each) for each in sorted(maps - needed)]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from core.deadline import Expired, grace
 from core.deadline import check as check_deadline
 from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, KERNEL_REFUSED, TRY_AGAIN_LATER, CNIError, of_kernel
-from core.nft.names import Chain, Table
-from core.plan.records import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Element, Plan, Route, Sysctl, Up, Veth, describe
+from core.nft.names import Chain, Element, Table
+from core.plan.records import CONTAINER, DIES_WITH_LINK, SETTINGS, Address, Plan, Route, Sysctl, Up, Veth, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _find_or_create(kernel: Any, record: object) -> bool:
 def _heal(kernel: Any, skeleton: list[Any]) -> None:
     from core.plan.healing import heal  # late: nearly always all of it stands
 
-    heal(kernel, skeleton)
+    heal(kernel, skeleton, attempt)
 
 
 def _batches(records: Iterable[object]) -> list[list[object]]:

@@ -35,9 +35,13 @@ def check(kernel: Any, plan: Plan) -> list[str]:
 
 def _compared(kernel: Any, record: Any) -> tuple[Any, ...]:
     """What is looked at one by one: nothing of a shared table or chain that is as made, as one look tells."""
-    if not hasattr(type(record), "members"):
+    if not getattr(record, "is_skeleton", False):
         return (record,)
-    return () if attempt("find", record, kernel.is_as_made, record) else record.members
+    if attempt("find", record, kernel.is_as_made, record):
+        return ()
+    from core.nft.rules import members  # late: nearly always all of it stands
+
+    return members(record)
 
 
 def _told(record: Any, found: Any, gone: set[object]) -> str:

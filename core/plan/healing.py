@@ -6,20 +6,21 @@ Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 from __future__ import annotations
 
 from core.nft.names import Chain
-from core.plan.apply import attempt
+from core.nft.rules import members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
-def heal(kernel: Any, skeleton: list[Any]) -> None:
+def heal(kernel: Any, skeleton: list[Any], attempt: Callable[..., Any]) -> None:
     """Make what is missing of shared tables and chains, and write what differs, in one transaction. Raises CNIError.
 
-    A map of other types can be replaced only when no rule looks it up, so it takes all chains along.
+    A map of other types can be replaced only when no rule looks it up, so it takes all chains along. attempt: core.plan.apply's.
     """
-    members = [member for record in skeleton for member in record.members]
-    found = [(member, attempt("find", member, kernel.find, member)) for member in members]
+    wanted = [member for record in skeleton for member in members(record)]
+    found = [(member, attempt("find", member, kernel.find, member)) for member in wanted]
     is_looked_up = any([now and now != member and not isinstance(member, Chain) for member, now in found])
     broken = [member for member, now in found if now != member or (is_looked_up and isinstance(member, Chain))]
     if broken:

@@ -176,30 +176,6 @@ class LocalnetRouting(Record):
     bridges: bool = False
 
 
-class Element(Record):
-    """An element of one of our nft maps; its comment is the owner.
-
-    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
-    """
-
-    absent = "nft map {map} has lost {text}"
-    family: str
-    map: str
-    key: bytes
-    data: bytes
-    chain: str
-    owner: str
-    text: str
-
-
-class Elements(Record):
-    """Every element in maps whose name starts with one of *maps* that carries *owner*: what DEL knows of them."""
-
-    family: str
-    maps: tuple[str, ...]
-    owner: str
-
-
 SETTINGS = (Sysctl, PortVlans)  # they always have a value: ensuring one means writing it where it differs
 DIES_WITH_LINK = (Port, Station, Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
 

@@ -10,8 +10,7 @@ from core.address import Cidr
 from core.address import network as network_of
 from core.deadline import check as check_deadline
 from core.errors import KERNEL_REFUSED, PORT_TAKEN, CNIError
-from core.nft.names import SPOOF_MAPS, kin
-from core.plan.records import Element, Elements
+from core.nft.names import SPOOF_MAPS, Element, Elements, kin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from core import address
 from core.address import Cidr
-from core.plan.records import Element, mac_text
+from core.nft.names import Element
+from core.plan.records import mac_text
 from core.record import fields
 
 TYPE_CHECKING = False

@@ -16,15 +16,13 @@ from core.kernel.links import vlan_port
 from core.netlink import route
 from core.netlink.message import Message
 from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
-from core.nft.names import SHARED_CHAINS, Chain, Table
-from core.nft.rules import Map
+from core.nft.names import SHARED_CHAINS, Chain, Element, Elements, Map, Table
+from core.nft.rules import members
 from core.plan.records import (
     CONTAINER,
     HOST,
     Address,
     Bridge,
-    Element,
-    Elements,
     Gateway,
     LocalnetRouting,
     NoAdvertisements,
@@ -352,7 +350,7 @@ class FakeKernel:
 
     def stands(self, shared: list[Any]) -> bool:
         """As the real one: whether all that is shared is as it is meant."""
-        return all(self.find(member) == member for each in shared for member in each.members)
+        return all(self.find(member) == member for each in shared for member in members(each))
 
     def is_as_made(self, shared: Any) -> bool:
         """As the real one."""

@@ -11,8 +11,8 @@ from core.address import parse, parse_cidr
 from core.kernel.kernel import Kernel
 from core.nft import names
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain
-from core.nft.rules import Map
+from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
+from core.nft.rules import members, rules_of
 from core.nft.standing import standing
 from plugins.portmap_plan import conditional
 from tests.harness import skeleton
@@ -72,7 +72,7 @@ def listed(host: Host) -> Host:
     """A host with every chain and element of ours in its kernel."""
     with Kernel("") as kernel:
         for table in TABLES.values():
-            kernel.create(*table.members)
+            kernel.create(*members(table))
         known = [chain.name for family in TABLES for chain in skeleton.chains(family)]
         made = {chain.name: chain for chain in CHAINS if chain.name not in known}
         for chain in made.values():
@@ -96,7 +96,7 @@ def in_context(text: str) -> str:
 def texts(chain: Chain) -> list[str]:
     """What nft has to print: the chain's own rules, and behind them those that other chains add to it."""
     added = {f'{each.entries[0][1].text} comment "{MARK} {each.name}"': None for each in CHAINS for where, _ in each.entries if where == chain.name}
-    return [f'{in_context(rule.text)} comment "{MARK}"' for rule in chain.rules] + list(added)
+    return [f'{in_context(rule.text)} comment "{MARK}"' for rule in rules_of(chain)] + list(added)
 
 
 def test_every_rule_is_printed_as_its_text_says(listed: Host) -> None:
@@ -112,7 +112,7 @@ def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() ->
     with Kernel("") as kernel:
         for chain in CHAINS:
             assert [rule.expressions for rule in standing(kernel.firewall, chain.family).rules.get(chain.name, [])][: chain.size] == [
-                rule.expressions for rule in chain.rules
+                rule.expressions for rule in rules_of(chain)
             ]
             assert kernel.is_as_made(chain) == bool(chain.kind)
         assert all(kernel.is_as_made(table) for table in TABLES.values())
@@ -142,13 +142,13 @@ def declaration(item: Map) -> str:
 def test_the_skeleton_is_what_nft_itself_compiles(listed: Host, family: str) -> None:
     """The expressions too, not only what they are printed as: register by register, for the rules of the tables themselves."""
     script = [f"table {family} oracle {{", *map(declaration, skeleton.maps(family))]
-    script += [f"chain {chain.name} {{ {'; '.join(rule.text for rule in chain.rules)}; }}" for chain in skeleton.chains(family)]
+    script += [f"chain {chain.name} {{ {'; '.join(rule.text for rule in rules_of(chain))}; }}" for chain in skeleton.chains(family)]
     script += ["}"]
     listed.run("nft -f -", stdin="\n".join(script))
     theirs, ours = expressions(family, "oracle"), expressions(family, "cniwire")
     for chain in skeleton.chains(family):
-        if chain.rules:
-            assert ours[chain.name][: len(chain.rules)] == theirs[chain.name]
+        if rules_of(chain):
+            assert ours[chain.name][: len(rules_of(chain))] == theirs[chain.name]
 
 
 def test_every_element_is_printed_as_its_text_says(listed: Host) -> None:
@@ -198,5 +198,5 @@ def test_the_listing_is_loaded_by_nft_again(listed: Host) -> None:
     with Kernel("") as kernel:
         found = [kernel.find(element) for element in ELEMENTS]
         assert found == list(ELEMENTS)
-        shared = [*TABLES[INET].members, *TABLES[BRIDGE].members, *[chain for chain in CHAINS if not chain.entries]]
+        shared = [*members(TABLES[INET]), *members(TABLES[BRIDGE]), *[chain for chain in CHAINS if not chain.entries]]
         assert [kernel.find(each) for each in shared] == shared

@@ -15,14 +15,13 @@ from core.kernel.kernel import Kernel
 from core.kernel.links import vlan_port
 from core.nft import names
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES
+from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES, Element, Elements
+from core.nft.rules import members
 from core.plan.records import (
     CONTAINER,
     HOST,
     Address,
     Bridge,
-    Element,
-    Elements,
     Gateway,
     LocalnetRouting,
     NoAdvertisements,
@@ -47,7 +46,7 @@ MAC = bytes.fromhex("020000000001")
 VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
 SPOOF_MAC, SPOOF = names.spoof_elements(PORT, MAC, OWNER)
-INET_TABLE, BRIDGE_TABLE = TABLES[INET].members, TABLES[BRIDGE].members
+INET_TABLE, BRIDGE_TABLE = members(TABLES[INET]), members(TABLES[BRIDGE])
 CONDITIONAL = conditional(4, compile_words(["ip saddr 10.0.0.0/8"]))
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
@@ -345,8 +344,8 @@ def test_an_element_of_somebody_else_is_not_deleted(opened: Factory) -> None:
 def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
     """Veths by their alias, elements by their comment; of this network alone."""
     kernel = opened()
-    for members in (INET_TABLE, BRIDGE_TABLE):
-        kernel.create(*members)
+    for table in (INET_TABLE, BRIDGE_TABLE):
+        kernel.create(*table)
     for record in BASE:
         kernel.create(record)
     opened().create(VETH)

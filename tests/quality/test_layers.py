@@ -33,6 +33,7 @@ CHEAP = (
     *("__future__", "errno", "fcntl", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
+FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}  # of core: "" is what everybody may import
 
 
 class Import(NamedTuple):
@@ -136,6 +137,33 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
         return top(module) in TOUCHING or any(part not in PURE and part not in PURE[name] for part in reached)
 
     assert [str(each) for each in imports(MODULES[name]) if not each.typing and impure(each)] == []
+
+
+def reached(path: Path) -> set[str]:
+    """The modules of ours that a module runs or may run: type checkers' imports do not count."""
+    names = {name for each in imports(path) if not each.typing for name in each.names}
+    return {name for name in names if name in MODULES and MODULES[name].name != "__init__.py"}
+
+
+def floor(module: str) -> int:
+    """The floor of a module of core."""
+    return FLOORS[module.split(".")[1] if module.count(".") > 1 else ""]
+
+
+def test_a_wing_of_core_imports_only_wings_below_it() -> None:
+    wings = {name: path for name, path in MODULES.items() if top(name) == "core" and path.name != "__init__.py"}
+    pairs = [(name, other) for name, path in wings.items() for other in reached(path) if top(other) == "core"]
+    above = [pair for pair in pairs if floor(pair[1]) > floor(pair[0])]
+    beside = [(name, other) for name, other in pairs if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]]
+    assert (above, beside) == ([], [])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Late imports count, too: whoever reads one module would have to read the other first."""
+    below = {name: reached(path) for name, path in MODULES.items()}
+    while leaves := {name for name, others in below.items() if not others & below.keys()}:
+        below = {name: others for name, others in below.items() if name not in leaves}
+    assert below == {}
 
 
 def test_what_has_to_be_pure_is() -> None:

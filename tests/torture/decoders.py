@@ -13,7 +13,7 @@ from core.cni.result import route as route_of_result
 from core.cni.version import ALL
 from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
-from core.nft import client
+from core.nft import client, values
 from core.nft.conditions import compile_words
 from core.plan.records import mac_parse
 from ipam import ranges, reservation, resolv
@@ -28,7 +28,7 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (vlan.entries, (ValueError,)),
     (lambda data: client._decoded("inet", "hostports4", data), ()),
     (lambda data: client._decoded("bridge", "spoof", data, data[:2]), ()),
-    (client.comment_text, ()),
+    (values.comment_text, ()),
     (lambda data: socket.failure(data, 0x200), ()),
     (lambda data: socket.failure(data, 0x200, socket.DONE), ()),
     (lambda data: conntrack._target(message.attributes(data, 4)), ()),

@@ -19,8 +19,7 @@ from typing import Any
 
 from core.cni import delegate
 from core.cni.protocol import respond
-from core.nft.names import Chain, Table
-from core.nft.rules import Map
+from core.nft.names import Chain, Map, Table
 from core.plan.records import HOST, Bridge, Gateway, NoAdvertisements, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
 from ipam import host_local
 from launcher import lab

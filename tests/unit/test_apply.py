@@ -10,9 +10,10 @@ from core.address import parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, GATEWAY_CONFLICT, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
 from core.nft import names
-from core.nft.names import INET, PORT_MAPS, TABLES
+from core.nft.names import INET, PORT_MAPS, TABLES, Chain, Element, Elements, Table
+from core.nft.rules import members
 from core.plan import apply, difference
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Elements, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
 from core.record import replace
 from tests.harness.fake_kernel import FakeKernel, World
 
@@ -25,7 +26,7 @@ SETTING = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False
 CHAIN = names.outside(parse_cidr("10.1.0.0/24"))
 MASQUERADE = names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
 PLAN = Plan((BRIDGE, UP, TABLES[INET], CHAIN), (VETH, MASQUERADE, SETTING, ADDRESS, Up(CONTAINER, "eth0"), ROUTE))
-SHARED = [member for record in PLAN.shared for member in getattr(record, "members", (record,))]
+SHARED = [member for record in PLAN.shared for member in (members(record) if isinstance(record, (Table, Chain)) else (record,))]
 INDEX = {record: place for place, record in enumerate((*SHARED, *PLAN.owned))}
 
 
@@ -60,7 +61,7 @@ def test_shared_tables_and_chains_are_made_once_an_element_is_refused_for_want_o
         kernel(world).create(record)
     world.calls.clear()
     apply.add(kernel(world), PLAN, lambda: None)
-    assert done(world, "create") == [VETH, MASQUERADE, *TABLES[INET].members, CHAIN, *PLAN.owned[1:]]
+    assert done(world, "create") == [VETH, MASQUERADE, *members(TABLES[INET]), CHAIN, *PLAN.owned[1:]]
     assert set(world.records.values()) == {*SHARED, *PLAN.owned}
 
 
@@ -186,7 +187,7 @@ def published(world: World, *elements: Element) -> FakeKernel:
     """A kernel with elements in place, and the host veth of every owner but those called "gone"."""
     made = kernel(world)
     made.create(BRIDGE)
-    made.create(*TABLES[INET].members)
+    made.create(*members(TABLES[INET]))
     made.create(*elements)
     return made
 
@@ -222,11 +223,11 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
     world, chain = World(), names.hairpin(parse_cidr("10.1.0.0/24"))
-    kernel(world).create(*TABLES[INET].members)
+    kernel(world).create(*members(TABLES[INET]))
     kernel(world).create(port(8080, OTHER))
     wanted = (port(8080, OWNER), *names.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
     apply.add(kernel(world), Plan((TABLES[INET], chain), wanted), lambda: None)
-    assert set(world.records.values()) == {*TABLES[INET].members, chain, *wanted}
+    assert set(world.records.values()) == {*members(TABLES[INET]), chain, *wanted}
 
 
 def test_our_own_remains_are_replaced() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, NOT_AVAILABLE, PORT_TAKEN, CNIError
-from core.plan.records import HOST, Element, PortVlans, Veth, VlanGateway
+from core.nft.names import Element
+from core.plan.records import HOST, PortVlans, Veth, VlanGateway
 from core.record import replace
 from tests.harness.configs import bridge, mapping
 from tests.harness.fake_kernel import World

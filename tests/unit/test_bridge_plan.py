@@ -11,12 +11,13 @@ from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
+from core.nft.names import Element
+from core.nft.rules import rules_of
 from core.plan.records import (
     CONTAINER,
     HOST,
     Address,
     Bridge,
-    Element,
     Gateway,
     NoAdvertisements,
     Plan,
@@ -332,7 +333,7 @@ def test_masquerade() -> None:
     """B-36 B-38: each address jumps to the chain of its prefix, and a set tells its network."""
     made = planned(wanted(**ipam(ipMasq=True)), answer("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64"))
     chains = [names.outside(parse_cidr("10.1.0.0/24")), names.outside(parse_cidr("fd01::/64"))]
-    assert [rule.text for chain in chains for rule in chain.rules] == [
+    assert [rule.text for chain in chains for rule in rules_of(chain)] == [
         *("ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return", "masquerade"),
         *("ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return", "masquerade"),
     ]

@@ -4,8 +4,8 @@ from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.kernel import go_suite
 from core.kernel.go_suite import ContainerLink
-from core.nft.names import TABLES, outside, spoof_elements
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Gateway, Plan, Port, Route, Sysctl, Up, Veth
+from core.nft.names import TABLES, Element, outside, spoof_elements
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Plan, Port, Route, Sysctl, Up, Veth
 from tests.harness.fake_kernel import World
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")

@@ -11,11 +11,12 @@ from core.address import parse, parse_cidr
 from core.attachment import owner_text
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, Message, attribute, nest, pack, string
-from core.nft import client, names, skeleton
-from core.nft.client import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, Firewall, _decoded, comment_text
+from core.nft import client, names, values
+from core.nft import rules as skeleton
+from core.nft.client import Firewall, _decoded
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, MARK, TABLES
-from core.plan.records import Element
+from core.nft.names import BRIDGE, INET, MARK, TABLES, Element
+from core.nft.values import DELCHAIN, DELRULE, DELSETELEM, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE, comment_text
 from core.record import replace
 from tests.harness.oracle import read
 from tests.harness.skeleton import chains, maps
@@ -395,10 +396,10 @@ def test_a_dump_that_was_interrupted_is_asked_again() -> None:
     answers = [datagram((NEWSETELEM, 0x10 | 2, 1, b"old")), datagram((3, 2, 1, bytes(4)))]
     again = [datagram((NEWSETELEM, 2, 2, b"new")), datagram((3, 2, 2, bytes(4)))]
     firewall = on(Wire(lambda data: answers if sequences(data)[0][2] == 1 else again))
-    assert firewall.socket.ask(Message(client.GETSETELEM, DUMP, b"")) == [(NEWSETELEM, b"new")]
+    assert firewall.socket.ask(Message(values.GETSETELEM, DUMP, b"")) == [(NEWSETELEM, b"new")]
     always = on(Wire(lambda data: [datagram((3, 0x10 | 2, sequences(data)[0][2], bytes(4)))]))
     with pytest.raises(InterruptedError):
-        always.socket.ask(Message(client.GETSETELEM, DUMP, b""))
+        always.socket.ask(Message(values.GETSETELEM, DUMP, b""))
 
 
 def test_every_request_gets_its_own_answers_in_whatever_order_they_come() -> None:

@@ -11,8 +11,9 @@ from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import CNIError
+from core.nft.names import Element, Elements
 from core.plan import apply, difference
-from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Element, Elements, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
+from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
 from plugins import bridge, bridge_plan, portmap, portmap_plan
 from tests.harness.fake_kernel import World
 

@@ -11,9 +11,9 @@ from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
 from core.nft import names
-from core.nft.names import INET, TABLES, Chain
-from core.nft.rules import Map
-from core.plan.records import Element, LocalnetRouting, Plan
+from core.nft.names import INET, TABLES, Chain, Element, Map
+from core.nft.rules import rules_of
+from core.plan.records import LocalnetRouting, Plan
 from plugins.portmap_plan import Mapping, Options, container_addresses, host_links, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
@@ -76,8 +76,8 @@ def test_one_port_of_a_dual_stack_container() -> None:
 
 def test_the_hairpin_chain() -> None:
     """P-13 P-14: neighbours, and for IPv4 the host's own loopback, come back through the host."""
-    assert [rule.text for rule in HAIRPIN4.rules] == ["ip daddr . ip saddr & 255.255.255.0 @near4 masquerade", "ip saddr 127.0.0.1 masquerade"]
-    assert [rule.text for rule in HAIRPIN6.rules] == ["ip6 daddr . ip6 saddr & ffff:ffff:ffff:ffff:: @near6 masquerade"]
+    assert [rule.text for rule in rules_of(HAIRPIN4)] == ["ip daddr . ip saddr & 255.255.255.0 @near4 masquerade", "ip saddr 127.0.0.1 masquerade"]
+    assert [rule.text for rule in rules_of(HAIRPIN6)] == ["ip6 daddr . ip6 saddr & ffff:ffff:ffff:ffff:: @near6 masquerade"]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_conditions() -> None:
     assert chain == Chain(
         INET,
         f"hostports{suffix}",
-        chain.rules,
+        rules_of(chain),
         maps=(
             Map(INET, f"hostports4{suffix}", service, (address, "inet_service")),
             Map(INET, f"hostip_hostports4{suffix}", (address, *service), (address, "inet_service")),
         ),
         entries=chain.entries,
     )
-    assert [rule.text for rule in chain.rules] == [
+    assert [rule.text for rule in rules_of(chain)] == [
         f"ip saddr != 10.0.0.0/8 dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4{suffix}",
         f"ip saddr != 10.0.0.0/8 dnat ip to meta l4proto . th dport map @hostports4{suffix}",
     ]
@@ -317,7 +317,7 @@ def test_a_set_of_addresses_is_a_rule_for_each() -> None:
     made = planned(wanted({"hostPort": 1, "containerPort": 2}, conditionsV4=["ip saddr { 10.0.0.0/8, 192.0.2.1 }"]), V4)
     chain = made.shared[1]
     assert isinstance(chain, Chain)
-    starts = [rule.text.partition(" dnat")[0] for rule in chain.rules]
+    starts = [rule.text.partition(" dnat")[0] for rule in rules_of(chain)]
     assert starts == ["ip saddr 10.0.0.0/8"] * 2 + ["ip saddr 192.0.2.1"] * 2
 
 

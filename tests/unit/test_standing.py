@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.address import parse_cidr
 from core.nft import names
 from core.nft.names import BRIDGE, FURTHER, INET, MARK, Chain
-from core.nft.skeleton import HOOKS, types
+from core.nft.rules import HOOKS, rules_of, types
 from core.nft.standing import DIGESTS, Found, Standing, chain_digest, kind_of, table_digest
 from core.record import replace
 from tests.harness.skeleton import chains, maps
@@ -22,7 +22,7 @@ NETWORKS = ("10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "fd01::/64", "fd01::1/128
 def listed(shared: list[Chain], family: str = INET) -> Standing:
     """What a kernel lists of a table that holds *shared*."""
     hooks = {each.name: (HOOKS[each.hook.hook], each.hook.priority, each.hook.type, ACCEPT) if each.hook else None for each in shared}
-    rules = {each.name: [Found(bytes([1]), MARK, rule.expressions) for rule in each.rules] for each in shared if each.rules}
+    rules = {each.name: [Found(bytes([1]), MARK, rule.expressions) for rule in rules_of(each)] for each in shared if rules_of(each)}
     return Standing(True, {each.name: types(each) for each in maps(family)}, hooks, {}, rules)
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from core.address import parse, parse_cidr
-from core.nft.names import TABLES, Chain
+from core.nft.names import TABLES, Chain, Element
 from core.plan import words
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Element, Port, PortVlans, Route, Sysctl, Up, Veth
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Port, PortVlans, Route, Sysctl, Up, Veth
 from core.record import Record, replace
 
 MAPPED = Element("inet", "hostports4", b"\x06\0\0\0\x1f\x90\0\0", b"\x0a\x01\0\x02\0\x50\0\0", "", "net/c1/eth0", "tcp . 8080 : 10.1.0.2 . 80")
