@@ -64,7 +64,7 @@ class Lean(ast.NodeTransformer):
         """Our own modules are at hand: boot.py has them all. One of a package is run when it is used, one whose names are wanted now."""
         if node.module == "__future__":
             return ast.Pass()
-        if node.module in PACKAGES:
+        if node.module in PACKAGES and all(f"{node.module}.{each.name}" in MODULES for each in node.names):
             return [ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0] for each in node.names]
         if node.module not in MODULES:
             return node

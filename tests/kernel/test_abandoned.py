@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.cni.protocol import respond
-from ipam import sidecar
+from ipam.host_local import boot
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Container, Host
@@ -104,14 +104,14 @@ def test_an_add_that_ends_just_then_keeps_its_address(host: Host, monkeypatch: p
     """The second one had seen no interface when it began; it looks again before it takes anything."""
     container = host.container()
     net = killed_behind_its_reservation(host, container)
-    before, really = reservations(host), sidecar.is_abandoned
+    before, really = reservations(host), boot.is_abandoned
 
     def abandoned(descriptor: int) -> bool:
         if not container.links():
             container.run("ip link add eth0 type bridge")
         return really(descriptor)
 
-    monkeypatch.setattr(sidecar, "is_abandoned", abandoned)
+    monkeypatch.setattr(boot, "is_abandoned", abandoned)
     environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
     path = str(Path(bridge_plugin.__file__).parents[1] / "bin")
     stdin = json.dumps(net.derived(net.plugins[0])).encode()

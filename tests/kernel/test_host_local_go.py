@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from core import address
-from ipam import index
-from ipam.directory import Directory
-from ipam.sidecar import boot_id
+from ipam.host_local import index
+from ipam.host_local.boot import boot_id
+from ipam.host_local.files import Directory
 from tests.harness.ipam import Ipam
 from tests.harness.plugin import PluginError
 

@@ -24,7 +24,7 @@ PURE_NAMES = {
 BUT_FOR = {
     "the clock of the verb": {"core.deadline"},
     "the clock of the verb, and the look at our own namespace's identity": {"core.deadline", "core.system"},
-    "resolvConf, which is a file": {"core.system", "ipam.resolv"},
+    "resolvConf, which is a file": {"core.system", "ipam.host_local.resolv"},
 }
 TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "select", "shutil", "socket", "subprocess", "tempfile", "time")
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
@@ -121,6 +121,7 @@ def exceptions(path: Path) -> set[str] | None:
     return None if said is None else BUT_FOR[said[1]] if said[1] else set()
 
 
+# Every module of the plugins by its name; packages, too, which mean nothing unless they have code.
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources(*HOT)}
 PURE = {name: allowed for name, path in MODULES.items() if (allowed := exceptions(path)) is not None}
 
@@ -133,16 +134,20 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
         module, imported = each.names[0], each.names[1:]
         if module in PURE_NAMES and module not in PURE[name]:
             return any(part.rpartition(".")[2] not in PURE_NAMES[module] for part in imported)
-        reached = [part for part in (module, *imported) if part in MODULES and MODULES[part].name != "__init__.py"]
-        return top(module) in TOUCHING or any(part not in PURE and part not in PURE[name] for part in reached)
+        return top(module) in TOUCHING or any(part not in PURE and part not in PURE[name] for part in named(each))
 
     assert [str(each) for each in imports(MODULES[name]) if not each.typing and impure(each)] == []
 
 
+def named(each: Import) -> list[str]:
+    """The modules of ours that an import names: of a package's modules these, not the package, even where that has code."""
+    of_package = [name for name in each.names[1:] if name in MODULES]
+    return [name for name in of_package or each.names[:1] if name in MODULES and MODULES[name].stat().st_size]
+
+
 def reached(path: Path) -> set[str]:
     """The modules of ours that a module runs or may run: type checkers' imports do not count."""
-    names = {name for each in imports(path) if not each.typing for name in each.names}
-    return {name for name in names if name in MODULES and MODULES[name].name != "__init__.py"}
+    return {name for each in imports(path) if not each.typing for name in named(each)}
 
 
 def floor(module: str) -> int:
@@ -151,7 +156,7 @@ def floor(module: str) -> int:
 
 
 def test_a_wing_of_core_imports_only_wings_below_it() -> None:
-    wings = {name: path for name, path in MODULES.items() if top(name) == "core" and path.name != "__init__.py"}
+    wings = {name: path for name, path in MODULES.items() if top(name) == "core" and path.stat().st_size}
     pairs = [(name, other) for name, path in wings.items() for other in reached(path) if top(other) == "core"]
     above = [pair for pair in pairs if floor(pair[1]) > floor(pair[0])]
     beside = [(name, other) for name, other in pairs if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]]
@@ -168,7 +173,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_what_has_to_be_pure_is() -> None:
     """The plan of the house rests on these: what a plugin wants, and how bytes are made of it."""
-    needed = {"core.address", "core.plan.records", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.plan.from_ipam", "ipam.ranges"}
+    needed = {"core.address", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.plan.records", "core.plan.from_ipam"}
+    needed.add("ipam.host_local.ranges")
     assert needed | {name for name in MODULES if name.endswith("_plan")} <= set(PURE)
 
 

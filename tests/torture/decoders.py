@@ -16,7 +16,7 @@ from core.netlink import conntrack, message, route, socket, vlan
 from core.nft import client, values
 from core.nft.conditions import compile_words
 from core.plan.records import mac_parse
-from ipam import ranges, reservation, resolv
+from ipam.host_local import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
 
 # A reply and the documented exceptions.

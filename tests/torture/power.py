@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.cni.protocol import respond
-from ipam import host_local, reservation, sidecar
+from ipam import host_local
+from ipam.host_local import boot, reservation
 from tests.harness import plugin
 from tests.torture import recording
 from tests.torture.crash import CHANGING, changes
@@ -127,8 +128,8 @@ def torture(scenario: Scenario, cuts: list[Cut]) -> Tally:
     """Try every tree that each cut may leave."""
     tally = Tally()
     folder = Path(tempfile.mkdtemp(prefix="power-", dir=MEMORY))
-    boot_id, sidecar.BOOT_ID = sidecar.BOOT_ID, str(folder / "boot_id")
-    Path(sidecar.BOOT_ID).write_text("00000000-1111-2222-3333-444444444444\n", encoding="ascii")
+    boot_id, boot.BOOT_ID = boot.BOOT_ID, str(folder / "boot_id")
+    Path(boot.BOOT_ID).write_text("00000000-1111-2222-3333-444444444444\n", encoding="ascii")
     try:
         for cut in cuts:
             tally.count("cuts")
@@ -141,7 +142,7 @@ def torture(scenario: Scenario, cuts: list[Cut]) -> Tally:
                 tally.tries += 1
                 tally.findings += [Finding(str(scenario), where(cut), what) for what in attempt(folder / "data", tree, cut.reported)]
     finally:
-        sidecar.BOOT_ID = boot_id
+        boot.BOOT_ID = boot_id
         shutil.rmtree(folder)
     return tally
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from ipam import index, reservation, sidecar
-from ipam.directory import Directory
+from ipam.host_local import boot, index, reservation
+from ipam.host_local.files import Directory
 from tests.harness import configs, plugin
 from tests.harness.host import Container, Host
 from tests.harness.state import State
@@ -207,7 +207,7 @@ class Node:
 
 def disagreement(directory: Directory, entries: Mapping[bytes, bytes | None]) -> Iterator[str]:
     """What an index that would be believed gets wrong."""
-    believed = index.load(directory, sidecar.boot_id())
+    believed = index.load(directory, boot.boot_id())
     if believed is None:
         return
     try:

@@ -13,7 +13,7 @@ from pyroute2 import IPRoute
 
 from core.cni.protocol import respond
 from ipam import host_local
-from ipam.sidecar import BOOT_ID
+from ipam.host_local.boot import BOOT_ID
 from launcher import lab
 from plugins import bridge, portmap
 from tests.harness.configs import PORTMAP, mapping

@@ -10,8 +10,9 @@ import pytest
 
 from core import deadline, system
 from core.cni.protocol import respond
-from ipam import host_local, index, sidecar
-from ipam.directory import Directory
+from ipam import host_local
+from ipam.host_local import boot, index
+from ipam.host_local.files import Directory
 
 TRY_AGAIN_LATER, STORE_FAILED = 11, 107
 RANGES = [[{"subnet": "10.7.0.0/29"}]]
@@ -130,7 +131,7 @@ def test_it_works_without_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("missing", ["BOOT_ID", "MACHINE_ID"])
 def test_without_a_boot_or_machine_id_nothing_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """H-57."""
-    monkeypatch.setattr(sidecar, missing, "/none")
+    monkeypatch.setattr(boot, missing, "/none")
     assert given(call(tmp_path, "ADD")) == "10.7.0.2/29"
     assert os.listxattr(tmp_path / "n1" / "10.7.0.2") == []
     assert call(tmp_path, "DEL") == (0, None)
@@ -150,7 +151,7 @@ def test_where_there_are_no_attributes_nothing_is_noted(tmp_path: Path, monkeypa
 def test_the_note_fits_an_inode_of_ext4() -> None:
     """64 bytes beside the name: with the path that container runtimes use."""
     path = "/var/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef"
-    assert len(sidecar.FORM) + sidecar.PART + 2 * sidecar.SHORT + len(path) == 64
+    assert len(boot.FORM) + boot.PART + 2 * boot.SHORT + len(path) == 64
 
 
 def test_an_add_that_is_to_stop_reserves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import address
-from ipam import index
-from ipam.directory import Directory
-from ipam.table import MemoryCells
+from ipam.host_local import index
+from ipam.host_local.files import Directory
+from ipam.host_local.hash_table import MemoryCells
 
 BOOT = bytes(range(16))
 

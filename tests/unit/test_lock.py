@@ -9,7 +9,7 @@ from time import sleep
 
 import pytest
 
-from ipam import lock
+from ipam.host_local import lock
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import address
-from ipam import reservation
+from ipam.host_local import reservation
 
 
 def test_content_is_container_id_and_ifname() -> None:

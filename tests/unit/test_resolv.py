@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import INVALID_CONFIG, CNIError
-from ipam import resolv
+from ipam.host_local import resolv
 
 
 def test_one_of_each() -> None:

@@ -10,7 +10,7 @@ from core import address, system
 from core.attachment import Attachment
 from core.cni.protocol import Request, respond
 from core.cni.result import parse
-from ipam.store import Store
+from ipam.host_local.store import Store
 from tests.harness.stub import ENVIRON, Stub
 
 

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from core import address
 from core.attachment import Attachment
 from core.cni.config import Section
-from ipam import index, ranges, reservation
-from ipam.store import Store, View
+from ipam.host_local import index, ranges, reservation
+from ipam.host_local.store import Store, View
 
 V4 = ranges.configured(Section({"ipam": {"ranges": [[{"subnet": "10.7.0.0/28"}, {"subnet": "10.9.0.0/29"}]]}}), "1.0.0")[0]
 V6 = ranges.configured(Section({"ipam": {"ranges": [[{"subnet": "fd00::/124"}]]}}), "1.0.0")[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core import address
 from core.attachment import Attachment
-from ipam.store import Store
+from ipam.host_local.store import Store
 
 
 def test_a_full_index_is_no_reason_to_refuse_an_address(tmp_path: Path) -> None:

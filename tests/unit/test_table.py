@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipam.table import FileCells, MemoryCells, Table
+from ipam.host_local.hash_table import FileCells, MemoryCells, Table
 
 KEYS = st.integers(1, 6).map(lambda number: bytes([number]) * 2)
 VALUES = st.integers(0, 255).map(lambda number: bytes([number, 0, number]))

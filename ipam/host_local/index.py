@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from core import system
 from core.attachment import digest
-from ipam.table import FileCells, Table
+from ipam.host_local.hash_table import FileCells, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ipam.directory import Directory
-    from ipam.table import Cells
+    from ipam.host_local.files import Directory
+    from ipam.host_local.hash_table import Cells
 
 FILE = ".index"
 MODE = 0o600

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from core import address, errors, system
 from core.errors import CNIError
-from ipam import ranges, reservation
+from ipam.host_local import ranges, reservation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ipam.ranges import RangeSet
-    from ipam.store import Store, View
+    from ipam.host_local.ranges import RangeSet
+    from ipam.host_local.store import Store, View
 
     Choice = tuple[bytes, ranges.Range]
 

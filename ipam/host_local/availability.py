@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from core import errors, system
 from core.errors import CNIError
-from ipam import ranges
-from ipam.directory import failure
-from ipam.store import View
+from ipam.host_local import ranges
+from ipam.host_local.files import failure
+from ipam.host_local.store import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ipam.ranges import RangeSet
-    from ipam.settings import Settings
+    from ipam.host_local.ranges import RangeSet
+    from ipam.host_local.settings import Settings
 
 
 def examine(want: Settings) -> None:
@@ -38,7 +38,7 @@ def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
         view.refresh()
         if view.first_free(one, number) or view.dead(one):
             return []
-    from ipam.exhaustion import counts, exhausted  # late: rare
+    from ipam.host_local.exhaustion import counts, exhausted  # late: rare
 
     error = exhausted(view, one, number)
     return [CNIError(error.code, f"{error.msg}: {counts(view, one)} are reserved", error.details)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from core import address
-from ipam import ranges, reservation
-from ipam.store import View
+from ipam.host_local import ranges, reservation
+from ipam.host_local.store import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.attachment import Attachment
-    from ipam.settings import Settings
+    from ipam.host_local.settings import Settings
 
 
 def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> list[str]:

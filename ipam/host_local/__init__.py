@@ -10,9 +10,9 @@ from core import address, deadline, errors
 from core.cni import result, version
 from core.cni.config import valid_attachments
 from core.errors import CNIError
-from ipam import ranges, reservation, settings
-from ipam.directory import CONTENT_LIMIT, failure, make
-from ipam.store import Store
+from ipam.host_local import ranges, reservation, settings
+from ipam.host_local.files import CONTENT_LIMIT, failure, make
+from ipam.host_local.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from core.cni.protocol import Request
     from core.cni.result import Result
-    from ipam.ranges import RangeSet
-    from ipam.settings import Settings
+    from ipam.host_local.ranges import RangeSet
+    from ipam.host_local.settings import Settings
 
     Choice = tuple[bytes, ranges.Range]
 
@@ -117,7 +117,7 @@ def _reclaimed(store: Store, request: Request, packed: bytes, content: bytes) ->
         dead = (dead or store.is_abandoned(packed)) and not request.delegator.there()
     if not dead:
         return False
-    from ipam.exhaustion import reclaim  # late: rare
+    from ipam.host_local.exhaustion import reclaim  # late: rare
 
     return reclaim(store, [(packed, content)])
 
@@ -131,7 +131,7 @@ def _next(store: Store, request: Request, one: RangeSet, number: int, owned: lis
             raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
     found = store.first_free(one, number)
     if found is None:
-        from ipam.exhaustion import exhausted, searched  # late: a full range set is rare
+        from ipam.host_local.exhaustion import exhausted, searched  # late: a full range set is rare
 
         found = searched(store, one, number)
         if found is None:
@@ -156,7 +156,7 @@ def delete(request: Request) -> None:
             failures = store.release(held)
             failures += store.unreadable[:1]  # it may be the attachment's
         if not (held or failures or "prevResult" in request.config):
-            from ipam import edited  # late: there is nothing to free, as a rule because DEL is repeated
+            from ipam.host_local import edited  # late: there is nothing to free, as a rule because DEL is repeated
 
             failures = edited.release(path, request.attachment)
     except (FileNotFoundError, NotADirectoryError):
@@ -185,7 +185,7 @@ def _previous(request: Request) -> Iterator[bytes]:
 
 def check(request: Request) -> None:
     """Compare the addresses of prevResult with the reservations."""
-    from ipam.comparison import differences  # late: CHECK only
+    from ipam.host_local.comparison import differences  # late: CHECK only
 
     want, listed = settings.parse(request), _listed(request)
     try:
@@ -228,7 +228,7 @@ def _is_leaked(content: bytes, valid: set[bytes]) -> bool:
 
 def status(request: Request) -> None:
     """Whether ADD could be served: NOT_AVAILABLE when a range set is full, or the directory is none."""
-    from ipam.availability import examine  # late: STATUS only
+    from ipam.host_local.availability import examine  # late: STATUS only
 
     examine(settings.parse(request))
 

@@ -7,9 +7,9 @@ because of it. A View leaves no trace; a Store holds the lock.
 from __future__ import annotations
 
 from core import address, system
-from ipam import index, lock, ranges, reservation, sidecar
-from ipam.directory import NEW, Directory, anchor
-from ipam.table import MemoryCells
+from ipam.host_local import boot, index, lock, ranges, reservation
+from ipam.host_local.files import NEW, Directory, anchor
+from ipam.host_local.hash_table import MemoryCells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from core.attachment import Attachment
-    from ipam.index import Index
-    from ipam.ranges import RangeSet
+    from ipam.host_local.index import Index
+    from ipam.host_local.ranges import RangeSet
 
 
 NO_FILE = b"(not a regular file)"  # names no owner, and is not torn either
@@ -32,7 +32,7 @@ class View:
 
     def __init__(self, path: str) -> None:
         """Raises FileNotFoundError or NotADirectoryError when there is no directory, OSError."""
-        self.boot = sidecar.boot_id()
+        self.boot = boot.boot_id()
         self.unreadable: list[OSError] = []
         self.directory = Directory(path)
         self._index: Index | None = None
@@ -133,12 +133,12 @@ class View:
         return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
 
     def is_dead(self, packed: bytes, content: bytes, heir: str = "") -> bool:
-        """Whether the holder of an address cannot be alive: as sidecar.is_dead tells, or torn (under the lock nobody is about to complete it)."""
-        return reservation.is_torn(content) or self.directory.tells(address.text(packed), lambda file: sidecar.is_dead(file, self.boot, heir))
+        """Whether the holder of an address cannot be alive: as boot.is_dead tells, or torn (under the lock nobody is about to complete it)."""
+        return reservation.is_torn(content) or self.directory.tells(address.text(packed), lambda file: boot.is_dead(file, self.boot, heir))
 
     def is_abandoned(self, packed: bytes) -> bool:
         """Whether the ADD that reserved an address was one of ours in process, and is over."""
-        return self.directory.tells(address.text(packed), sidecar.is_abandoned)
+        return self.directory.tells(address.text(packed), boot.is_abandoned)
 
     def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
         """(address, content) of the dead holders in a range set."""

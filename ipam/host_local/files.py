@@ -7,7 +7,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from core import system
 from core.errors import STORE_FAILED, CNIError
-from ipam import reservation, sidecar
+from ipam.host_local import boot, reservation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Directory:
         finally:
             system.close(descriptor)
 
-    def publish(self, names: list[str], content: bytes, boot: bytes, netns: str, held: list[int] | None = None) -> None:
+    def publish(self, names: list[str], content: bytes, boot_id: bytes, netns: str, held: list[int] | None = None) -> None:
         """Make one file of several *names*: complete and on disk, or not at all.
 
         Written under a name of our own, synced, then linked: link(2) never replaces what is there.
@@ -78,7 +78,7 @@ class Directory:
         made = [NEW]
         self.unlink(NEW)
         try:
-            self._write_new(content, boot, netns, held)
+            self._write_new(content, boot_id, netns, held)
             for name in names:
                 system.link(NEW, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
                 made.append(name)
@@ -89,14 +89,14 @@ class Directory:
                 self.try_unlink(name)
             raise
 
-    def _write_new(self, content: bytes, boot: bytes, netns: str, held: list[int] | None) -> None:
+    def _write_new(self, content: bytes, boot_id: bytes, netns: str, held: list[int] | None) -> None:
         descriptor = system.open(NEW, system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
         try:
             while content:
                 content = content[system.write(descriptor, content) :]
             if held is not None:
                 flock(descriptor, LOCK_EX | LOCK_NB)
-            sidecar.attach(descriptor, boot, netns, sidecar.FORM if held is None else sidecar.HELD)
+            boot.attach(descriptor, boot_id, netns, boot.FORM if held is None else boot.HELD)
             system.fsync(descriptor)
         except BaseException:
             system.close(descriptor)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core import system
-from ipam import reservation
-from ipam.store import Store, View
+from ipam.host_local import reservation
+from ipam.host_local.store import Store, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from core.cni import result
 from core.cni.config import Section, cni_args
 from core.errors import CNIError
 from core.record import Record
-from ipam import ranges
+from ipam.host_local import ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from core.cni.protocol import Request
-    from ipam.ranges import RangeSet
+    from ipam.host_local.ranges import RangeSet
 
 DATA_DIR = "/var/lib/cni/networks"
 
@@ -52,7 +52,7 @@ def parse(request: Request) -> Settings:
 def _dns(path: str) -> dict[str, Any]:
     if not path:
         return {}
-    from ipam import resolv  # late: only where it is configured
+    from ipam.host_local import resolv  # late: only where it is configured
 
     return resolv.read(path)
 
