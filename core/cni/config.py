@@ -23,7 +23,7 @@ TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class Section:
-    """One JSON object of the configuration and the path that leads to it ("ipam.host_local.ranges[0]").
+    """One JSON object of the configuration and the path that leads to it ("ipam.ranges[0]").
 
     Every getter raises CNIError(INVALID_CONFIG) when the value has another type than the name of the getter says.
     """

@@ -1,7 +1,7 @@
 """Our nft tables, chains and elements as a kernel's records.
 
 Every function takes the State first; core.kernel.kernel calls them by the record's type. What is shared is known to core.nft.readback and
-core.nft.skeleton, which are loaded where something has to be made, compared or cleared away.
+core.nft.rules, which are loaded where something has to be made, compared or cleared away.
 """
 
 from __future__ import annotations

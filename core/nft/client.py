@@ -83,7 +83,7 @@ class Firewall:
         self.socket = socket.Socket(NETFILTER)
         self._tables: set[tuple[int, str]] | None = None
         self.marks: dict[str, dict[str, list[str]]] = {}  # family -> chain -> its rules' comments, as the last look found them
-        self.standing: dict[str, Any] = {}  # family -> core.nft.readback.Standing, until something is changed
+        self.standing: dict[str, Any] = {}  # family -> core.nft.standing.Standing, until something is changed
 
     def close(self) -> None:
         self.socket.close()

@@ -75,7 +75,7 @@ def _last(subnet: Cidr) -> bytes:
 
 
 def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
-    """Every range set of a configuration: runtimeConfig.ipRanges, then the legacy single range, then ipam.host_local.ranges.
+    """Every range set of a configuration: runtimeConfig.ipRanges, then the legacy single range, then ipam.ranges.
 
     wanted: cniVersion; before 0.3.0 a result holds one address a family, so there may be one set a family.
     Raises CNIError(INVALID_CONFIG), or INCOMPATIBLE_VERSION for too many sets.
@@ -86,7 +86,7 @@ def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
         sets.append(("ipam", (parse(ipam),)))
     sets += _sets(ipam, "ranges")
     if not sets:
-        raise CNIError(INVALID_CONFIG, "ipam.host_local.ranges: no IP ranges specified", "set ipam.host_local.ranges or ipam.subnet")
+        raise CNIError(INVALID_CONFIG, "ipam.ranges: no IP ranges specified", "set ipam.ranges or ipam.subnet")
     for index, (name, one) in enumerate(sets):
         for other_name, other in sets[:index]:
             if overlap(one, other):

@@ -113,7 +113,7 @@ def test_an_add_that_ends_just_then_keeps_its_address(host: Host, monkeypatch: p
 
     monkeypatch.setattr(boot, "is_abandoned", abandoned)
     environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
-    path = str(Path(bridge_plugin.__file__).parents[1] / "bin")
+    path = str(Path(bridge_plugin.__file__).parents[2] / "bin")
     stdin = json.dumps(net.derived(net.plugins[0])).encode()
     code, output = respond(bridge_plugin, {**environ, "CNI_PATH": path}, lambda: stdin, {"host-local": "ipam.host_local"})
     assert (code, json.loads(output)["code"]) == (1, UNAVAILABLE)

@@ -14,7 +14,7 @@ from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
 from core.nft.rules import members, rules_of
 from core.nft.standing import standing
-from plugins.portmap_plan import conditional
+from plugins.portmap.plan import conditional
 from tests.harness import skeleton
 from tests.harness.expressions import expressions
 from tests.harness.host import Host

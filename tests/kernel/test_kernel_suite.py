@@ -36,7 +36,7 @@ from core.plan.records import (
     VlanGateway,
 )
 from core.record import replace
-from plugins.portmap_plan import conditional
+from plugins.portmap.plan import conditional
 from tests.harness.fake_kernel import World
 from tests.harness.host import Host
 

@@ -32,7 +32,7 @@ from core.plan.records import (
     VlanGateway,
 )
 from core.record import replace
-from plugins.bridge_plan import Options, gateway_link, options, plan
+from plugins.bridge.plan import Options, gateway_link, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 PORT = "vethdd6ccc806f7"

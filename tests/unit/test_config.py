@@ -94,10 +94,10 @@ def test_a_path_leads_to_the_value() -> None:
     config = Section({"ipam": {"ranges": [[], {"Subnet": "x"}]}})
     assert complaint(config.section("ipam").sections, "ranges") == (
         7,
-        'ipam.host_local.ranges: want a list of objects, found [[],{"Subnet":"x"}]',
+        'ipam.ranges: want a list of objects, found [[],{"Subnet":"x"}]',
     )
     [_, second] = Section({"ranges": [{}, {"Subnet": "x"}]}, "ipam").sections("ranges")
-    assert complaint(second.cidr, "subnet") == (7, 'ipam.host_local.ranges[1].subnet: want an address with prefix length, found "x"')
+    assert complaint(second.cidr, "subnet") == (7, 'ipam.ranges[1].subnet: want an address with prefix length, found "x"')
 
 
 def test_a_long_value_is_shortened() -> None:

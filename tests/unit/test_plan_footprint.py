@@ -14,7 +14,9 @@ from core.errors import CNIError
 from core.nft.names import Element, Elements
 from core.plan import apply, difference
 from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
-from plugins import bridge, bridge_plan, portmap, portmap_plan
+from plugins import bridge, portmap
+from plugins.bridge import plan as bridge_plan
+from plugins.portmap import plan as portmap_plan
 from tests.harness.fake_kernel import World
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,90}", fullmatch=True)

@@ -14,7 +14,7 @@ from core.nft import names
 from core.nft.names import INET, TABLES, Chain, Element, Map
 from core.nft.rules import rules_of
 from core.plan.records import LocalnetRouting, Plan
-from plugins.portmap_plan import Mapping, Options, container_addresses, host_links, options, plan
+from plugins.portmap.plan import Mapping, Options, container_addresses, host_links, options, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 OWNER = "net/c1/eth0"

@@ -116,7 +116,7 @@ def test_the_gateway_may_lie_elsewhere() -> None:
 )
 def test_a_wrong_range_is_refused_with_key_and_value(keys: Keys, said: str) -> None:
     """H-44, H-45, H-47, H-48."""
-    assert complaint({"ipam": {"ranges": [[{"subnet": "10.0.0.0/8"}], [keys]]}}) == (INVALID_CONFIG, f"ipam.host_local.ranges[1][0].{said}")
+    assert complaint({"ipam": {"ranges": [[{"subnet": "10.0.0.0/8"}], [keys]]}}) == (INVALID_CONFIG, f"ipam.ranges[1][0].{said}")
 
 
 @pytest.mark.parametrize(
@@ -203,25 +203,25 @@ def test_runtime_ranges_come_first_and_the_old_range_second() -> None:
 @pytest.mark.parametrize(
     ("sets", "said"),
     [
-        ([], "ipam.host_local.ranges: no IP ranges specified"),
-        ([[]], "ipam.host_local.ranges[0]: empty range set"),
-        ([{"subnet": "10.1.2.0/24"}], 'ipam.host_local.ranges: want a list of range sets, each a list of ranges, found [{"subnet":"10.1.2.0/24"}]'),
-        ([["10.1.2.0/24"]], 'ipam.host_local.ranges: want a list of range sets, each a list of ranges, found [["10.1.2.0/24"]]'),
-        ({"subnet": "10.1.2.0/24"}, 'ipam.host_local.ranges: want a list, found {"subnet":"10.1.2.0/24"}'),
+        ([], "ipam.ranges: no IP ranges specified"),
+        ([[]], "ipam.ranges[0]: empty range set"),
+        ([{"subnet": "10.1.2.0/24"}], 'ipam.ranges: want a list of range sets, each a list of ranges, found [{"subnet":"10.1.2.0/24"}]'),
+        ([["10.1.2.0/24"]], 'ipam.ranges: want a list of range sets, each a list of ranges, found [["10.1.2.0/24"]]'),
+        ({"subnet": "10.1.2.0/24"}, 'ipam.ranges: want a list, found {"subnet":"10.1.2.0/24"}'),
         # H-35: sets that overlap.
         (
             [[{"subnet": "10.1.0.0/16"}], [{"subnet": "10.1.2.0/24"}]],
-            "ipam.host_local.ranges[1]: range set 10.1.2.1-10.1.2.254 overlaps with ipam.host_local.ranges[0]: 10.1.0.1-10.1.255.254",
+            "ipam.ranges[1]: range set 10.1.2.1-10.1.2.254 overlaps with ipam.ranges[0]: 10.1.0.1-10.1.255.254",
         ),
         # H-36: ranges of a set that overlap.
         (
             [[{"subnet": "10.1.0.0/16"}, {"subnet": "10.1.2.0/24"}]],
-            "ipam.host_local.ranges[0]: subnets 10.1.0.1-10.1.255.254 and 10.1.2.1-10.1.2.254 overlap",
+            "ipam.ranges[0]: subnets 10.1.0.1-10.1.255.254 and 10.1.2.1-10.1.2.254 overlap",
         ),
         # H-37: two families in a set.
         (
             [[{"subnet": "10.1.0.0/16"}, {"subnet": "2001:db8::/64"}]],
-            "ipam.host_local.ranges[0]: mixed address families: 10.1.0.0/16 and 2001:db8::/64",
+            "ipam.ranges[0]: mixed address families: 10.1.0.0/16 and 2001:db8::/64",
         ),
     ],
 )

@@ -26,7 +26,8 @@ from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, PORT_MAPS, SPOOF_MAPS,
 from core.plan import apply, from_ipam
 from core.plan.records import CONTAINER, HOST, Veth, mac_text
 from core.record import replace
-from plugins.bridge_plan import Options, gateway_link, options, plan
+from plugins.bridge import plan
+from plugins.bridge.plan import Options, gateway_link, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def add(request: Request) -> Result:
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
             answer = wanted.complete(ipam)
             mac = wanted.mac or system.drawn_mac()
-            made = plan(wanted, attachment, answer, mac)
+            made = plan.plan(wanted, attachment, answer, mac)
             finished = apply.add(kernel, made, lambda: _finish(kernel, replace(request, attachment=attachment), wanted, answer, mac))
             for note in dict.fromkeys(kernel.notes):
                 system.tell(NAME, note)
@@ -141,7 +142,7 @@ def _interface(kernel: Any, place: str, name: str, request: Request) -> dict[str
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
     from core.plan import difference  # late: CHECK only
-    from plugins.bridge_check import differences  # late: CHECK only
+    from plugins.bridge.compare import differences  # late: CHECK only
 
     wanted = options(request.config, request.args)
     with _kernel(request) as kernel:

@@ -16,7 +16,8 @@ from core.kernel import go_suite
 from core.nft.names import INET, PORT_MAPS, Element, Elements
 from core.plan import apply
 from core.record import replace
-from plugins.portmap_plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options, plan
+from plugins.portmap import plan
+from plugins.portmap.plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def add(request: Request) -> Result:
 def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> None:
     """On the first level of maps, or behind what another network of the same container has there; the kernel's refusal tells which is free."""
     witness = _witness(kernel, attachment, prev_result)
-    made = plan(wanted, attachment, prev_result, witness)
+    made = plan.plan(wanted, attachment, prev_result, witness)
     first = [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map]
     level = _free_level(kernel, first, whole=False)
     while True:
         if level > 1:
             level = max(level, _free_level(kernel, first, whole=True))
-            made = plan(wanted, attachment, prev_result, witness, level)
+            made = plan.plan(wanted, attachment, prev_result, witness, level)
         try:
             apply.add(kernel, made, lambda elements=made.owned: packet_filter.forget_flows(kernel, NAME, elements))  # type: ignore[misc]
             break
@@ -144,10 +145,10 @@ def check(request: Request) -> None:
     wanted, prev_result = _configuration(request)
     if wanted.mappings:
         with _kernel(request) as kernel:
-            found = difference.check(kernel, plan(wanted, request.attachment, prev_result))
+            found = difference.check(kernel, plan.plan(wanted, request.attachment, prev_result))
             level = _level_found(kernel, request.attachment) if found else 1
             if level > 1:
-                found = difference.check(kernel, plan(wanted, request.attachment, prev_result, level=level))
+                found = difference.check(kernel, plan.plan(wanted, request.attachment, prev_result, level=level))
             if not (found and _made_by_go(kernel, request.attachment)):
                 difference.report(found)
 

@@ -8,7 +8,7 @@ from core.kernel import egress, go_suite
 from core.plan import difference, from_ipam
 from core.plan.records import HOST, mac_parse, mac_text
 from core.record import replace
-from plugins.bridge_plan import Options, plan
+from plugins.bridge.plan import Options, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
