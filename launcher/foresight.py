@@ -10,7 +10,7 @@ from launcher.conflist import Network
 from launcher.failures import ConfigFailure
 from launcher.usage import closest
 
-# Keys by the type of plugin, as README lists them; any case will do. Of other suites' plugins nothing is known.
+# Keys by the type of plugin, as docs/compatibility.md lists them; any case will do. Of other suites' plugins nothing is known.
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
 KEYS = {
     "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend mtu hairpinMode promiscMode vlan vlanTrunk preserveDefaultVlan"

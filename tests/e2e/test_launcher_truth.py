@@ -12,7 +12,7 @@ from launcher import foresight
 from tests.harness.cniwire import Cniwire
 from tests.harness.host import Host
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+KEYS = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_key_that_no_plugin_knows_is_named_with_its_neighbour(cniwire: Cniwire
 def test_every_key_that_readme_lists_is_known() -> None:
     """Or a right configuration would be called misspelt."""
     for kind, known in foresight.KEYS.items():
-        row = next(line for line in README.read_text().splitlines() if line.startswith(f"| {kind} |"))
+        row = next(line for line in KEYS.read_text().splitlines() if line.startswith(f"| {kind} |"))
         listed = {word.partition("(")[0] for word in row.split("`")[1].split()}
         assert listed - set(f"{foresight.ALL} {known}".split()) == set()
 
