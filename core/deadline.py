@@ -3,6 +3,19 @@
 Law: a signal never interrupts work, only waiting. Its handler raises inside `with WAITING`; elsewhere it leaves word, and
 `check` raises at the next point where what was done is known. Undoing gets a short budget of its own, which no further signal
 cuts short; so does the delivery of the answer.
+
+Why a handler must not raise just anywhere: between a request that made something and the line that notes it there is always an
+instruction, and an exception there would leave a link or a reservation that nobody knows of. So work and waiting are kept apart.
+A system call that may block (a lock, a socket, a pipe, a child) is made inside `with WAITING`. Everything else is short, and asks
+`check` where it loops: before each batch of a plan, at each element, at each address that is tried.
+
+How the end of the budget comes: a timer ticks every second, and at each tick the handler compares the clock with the end. One
+alarm at the end would not do: a signal that arrives between the look at `told` and the moment at which the kernel really waits
+would be heard after the wait, which may be for ever. The next tick ends that wait.
+
+How it goes on: Expired is an error like any other, with code 11 (try again). apply undoes what was made, with a grace of ten
+seconds in which signals are no longer heard, as the runtime's second SIGTERM would otherwise leave half of it. Once the answer is
+known it is delivered under the same grace, since a runtime that has it may rely on it.
 """
 
 from __future__ import annotations

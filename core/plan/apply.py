@@ -3,6 +3,23 @@
 Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and nowhere else.
 A kernel is anything with find, create, delete, replace, owned and is_gone; the tests have one that is a dictionary.
 Pure but for the clock of the verb.
+
+What is shared (the bridge, its address, forwarding) is found or created, in the order of the plan. Two runs may create it at
+once: whoever is told EEXIST looks again and goes on. It is never undone, because another attachment may use it by now.
+
+What is owned is created exclusively: the kernel's EEXIST is the lock, nobody looks first. Everything created is noted, and after
+a failure deleted newest first. What dies with the veth needs no deletion of its own. If no answer came to a request, it may have
+been carried out: what it asked for is undone as if it had been.
+
+Shared nft tables and chains are the exception to the order. Nearly always they are there, so nobody asks for them. The elements
+that stand on them are created first, and the kernel refuses that (ENOENT) where a map or chain is missing; then all of it is made
+in one transaction, and the elements are created again. With the elements comes a list of the marks that all rules carry, so a
+flushed or edited chain is noticed without another wait, and healed before ADD answers.
+
+A host port that is taken is an EEXIST, too. Its element names the owner: one that is provably gone is replaced, in the same
+transaction; anybody else is named in the error.
+
+DELETE and GC never stop at a failure. They go on, and report all of them; a retry may cure each.
 """
 
 from __future__ import annotations
