@@ -45,7 +45,7 @@ def find(plugin_type: str, search_path: str) -> str:
 def ipam_type(request: Request) -> str:
     """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks, under whatever name: it would call itself without end."""
     found = request.config.section("ipam").text("type")
-    if found and found in (request.plugin, request.config.text("type")):
+    if found and found in (request.plugin.NAME, request.config.text("type")):
         raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", "want an IPAM plugin, such as host-local")
     return found
 

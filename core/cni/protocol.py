@@ -52,13 +52,13 @@ LAST_RESORT = b'{"cniVersion": "1.1.0", "code": 999, "msg": "the error cannot be
 class Request(Record):
     """One call, checked: what a handler gets.
 
-    plugin: our own name; version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
+    plugin: the module that answers; version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
     siblings: our own executables by name -> module, for IPAM in process; kernel: opens a kernel, None for the real one.
     delegator: the call that this one serves in process; held: descriptors that are kept open until this call is over;
     there: tells whether the attachment is there by now, None where nobody has looked.
     """
 
-    plugin: str
+    plugin: Plugin
     command: str
     config: Section
     version: str
@@ -104,7 +104,7 @@ def respond(
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             environ = _foreign(command, environ)
-        request = _request(plugin.NAME, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held)
+        request = _request(plugin, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held)
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
         if command != "ADD" or result is None:
             return 0, b""
@@ -165,7 +165,7 @@ def _budget(command: str, config: Section) -> int:
 
 
 def _request(
-    plugin: str,
+    plugin: Plugin,
     command: str,
     config: Section,
     wanted: str,

@@ -6,18 +6,18 @@ A chained plugin: it needs the result of the plugin that made the interface, and
 from __future__ import annotations
 
 from core import deadline, system
-from core.attachment import Attachment, owner_text
-from core.cni import result
-from core.cni.config import valid_attachments
+from core.attachment import Attachment
 from core.cni.version import ALL
-from core.errors import INVALID_CONFIG, CNIError
+from core.errors import CNIError
 from core.kernel import filter as packet_filter
 from core.kernel import go_suite
 from core.nft.names import INET, PORT_MAPS, Element, Elements
 from core.plan import apply
 from core.record import replace
-from plugins.portmap import plan
-from plugins.portmap.plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of, options
+from core.verbs import chained
+from plugins.portmap.plan import HASH_DIGITS, SPECIFIC, Options, host_links, level_of
+from plugins.portmap.plan import options as options
+from plugins.portmap.plan import plan as plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,29 +38,25 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
     return (Elements(INET, PORT_MAPS, attachment.owner),)
 
 
-def add(request: Request) -> Result:
+def carry_out(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> Result:
     """Publish the ports and answer with prevResult as it came."""
-    wanted, prev_result = _configuration(request)
     if wanted.without_loopback6:
         system.tell(NAME, "hostIP ::1 is left out: the kernel lets no answer back to it; 127.0.0.1 works")
     if wanted.mappings:
-        with _kernel(request) as kernel:
-            _publish(kernel, wanted, request.attachment, prev_result)
-            for note in dict.fromkeys(kernel.notes):
-                system.tell(NAME, note)
+        _publish(kernel, wanted, request.attachment, prev_result)
     return prev_result
 
 
 def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> None:
     """On the first level of maps, or behind what another network of the same container has there; the kernel's refusal tells which is free."""
     witness = _witness(kernel, attachment, prev_result)
-    made = plan.plan(wanted, attachment, prev_result, witness)
+    made = plan(wanted, attachment, prev_result, witness)
     first = [item for item in made.owned if isinstance(item, Element) and "hostports" in item.map]
     level = _free_level(kernel, first, whole=False)
     while True:
         if level > 1:
             level = max(level, _free_level(kernel, first, whole=True))
-            made = plan.plan(wanted, attachment, prev_result, witness, level)
+            made = plan(wanted, attachment, prev_result, witness, level)
         try:
             apply.add(kernel, made, lambda elements=made.owned: packet_filter.forget_flows(kernel, NAME, elements))  # type: ignore[misc]
             break
@@ -78,22 +74,6 @@ def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
     from core.kernel import witness  # late: behind another suite's plugin
 
     return witness.words(kernel, attachment.owner, links, attachment.netns)
-
-
-def _configuration(request: Request) -> tuple[Options, Result]:
-    """The options and prevResult. Raises CNIError when there is none."""
-    wanted = options(request.config)
-    prev_result = result.parse_prev(request.config, request.version)
-    if prev_result is None:
-        raise CNIError(INVALID_CONFIG, "prevResult: portmap must be called as a chained plugin", "list it behind the plugin that makes the interface")
-    return wanted, prev_result
-
-
-def _kernel(request: Request) -> Any:
-    """The host's kernel; the container's namespace is of no interest."""
-    from core.kernel.kernel import Kernel  # late: not without mappings, and a test may hand in another one
-
-    return (request.kernel or Kernel)("")
 
 
 def _free_level(kernel: Any, wanted: list[Element], whole: bool) -> int:
@@ -138,19 +118,15 @@ def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[
     return found
 
 
-def check(request: Request) -> None:
-    """Compare every rule and element that ADD made; report every difference."""
+def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:
+    """Every rule and element that ADD made and that is not as it made it."""
     from core.plan import difference  # late: CHECK only
 
-    wanted, prev_result = _configuration(request)
-    if wanted.mappings:
-        with _kernel(request) as kernel:
-            found = difference.check(kernel, plan.plan(wanted, request.attachment, prev_result))
-            level = _level_found(kernel, request.attachment) if found else 1
-            if level > 1:
-                found = difference.check(kernel, plan.plan(wanted, request.attachment, prev_result, level=level))
-            if not (found and _made_by_go(kernel, request.attachment)):
-                difference.report(found)
+    found = difference.check(kernel, plan(wanted, attachment, prev_result))
+    level = _level_found(kernel, attachment) if found else 1
+    if level > 1:
+        found = difference.check(kernel, plan(wanted, attachment, prev_result, level=level))
+    return [] if found and _made_by_go(kernel, attachment) else found
 
 
 def _made_by_go(kernel: Any, attachment: Attachment) -> bool:
@@ -165,35 +141,19 @@ def _level_found(kernel: Any, attachment: Attachment) -> int:
     return max([int(end) for end in ends if end.isdigit() and len(end) < HASH_DIGITS], default=1)
 
 
-def delete(request: Request) -> None:
-    """Delete every mapping of this attachment, whoever made it, whatever the configuration says by now."""
-    attachment = request.attachment
-    gone: list[object] = []
-    with _kernel(request) as kernel:
-        failures = apply.delete(kernel, footprint(attachment), gone)
-        failures += go_suite.delete_mappings(kernel, attachment)
-        packet_filter.forget_flows(kernel, NAME, gone)
-    apply.raise_all(failures, again=True)
+def inherited(kernel: Any, attachment: Attachment) -> list[CNIError]:
+    """Delete the Go suite's mappings of the attachment; returns the failures."""
+    return go_suite.delete_mappings(kernel, attachment)
 
 
-def gc(request: Request) -> None:
-    """Delete the mappings of this network that no valid attachment claims."""
-    valid = valid_attachments(request.config)
-    if valid is None:
-        return
-    network = request.attachment.network
-    gone: list[object] = []
-    with _kernel(request) as kernel:
-        failures = apply.gc(kernel, network, KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
-        packet_filter.forget_flows(kernel, NAME, gone)
-    apply.raise_all(failures)
+def forget(kernel: Any, gone: list[object]) -> None:
+    """The UDP flows of ports that are published no more would go on to whoever gets their address."""
+    packet_filter.forget_flows(kernel, NAME, gone)
 
 
-def status(request: Request) -> None:
-    """Whether nftables can be used. Raises CNIError."""
-    options(request.config)
-    with _kernel(request) as kernel:
-        kernel.probe_firewall()
+def available(kernel: Any, _: Options) -> None:
+    """Raises CNIError where nftables cannot be used."""
+    kernel.probe_firewall()
 
 
-COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}
+COMMANDS = chained.COMMANDS

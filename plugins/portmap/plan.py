@@ -46,8 +46,12 @@ class Options(Record):
     conditions: dict[int, Rule]
     without_loopback6: bool = False
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to do, or to tell."""
+        return bool(self.mappings) or self.without_loopback6
 
-def options(config: Section) -> Options:
+
+def options(config: Section, _args: str = "") -> Options:
     """Read and check every key. Raises CNIError."""
     found = _all_mappings(config.section("runtimeConfig"))
     _backend(config, bool(found))

@@ -15,8 +15,6 @@ from core.nft.names import Element, Elements
 from core.plan import apply, difference
 from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
 from plugins import bridge, portmap
-from plugins.bridge import plan as bridge_plan
-from plugins.portmap import plan as portmap_plan
 from tests.harness.fake_kernel import World
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,90}", fullmatch=True)
@@ -114,9 +112,9 @@ def test_the_footprint_of_bridge_covers_what_it_owns(attachment: Attachment, con
     footprint = bridge.footprint(attachment)
 
     def work() -> Plan:
-        wanted = bridge_plan.options(Section(config), "")
+        wanted = bridge.options(Section(config), "")
         parsed = result.parse(ipam if wanted.layer3 else None, "1.1.0")
-        return bridge_plan.plan(wanted, attachment, wanted.complete(parsed), mac)
+        return bridge.plan(wanted, attachment, wanted.complete(parsed), mac)
 
     made = survived(work)
     if made:
@@ -136,7 +134,7 @@ def test_the_footprint_of_portmap_covers_what_it_owns(
 
     def work() -> Plan:
         parsed = result.parse({"interfaces": interfaces, "ips": [{"address": each, "interface": 1} for each in ips]}, "1.1.0")
-        return portmap_plan.plan(portmap_plan.options(config), attachment, parsed)
+        return portmap.plan(portmap.options(config), attachment, parsed)
 
     made = survived(work)
     if made:
@@ -160,10 +158,10 @@ def test_del_undoes_add_on_the_fake_kernel(config: dict[str, Any], mac: bytes) -
     world, attachment = World(), Attachment("net", "c1", "eth0", "/netns/c1")
     kernel = world.kernel("/netns/c1")
     try:
-        wanted = bridge_plan.options(Section(config), "")
+        wanted = bridge.options(Section(config), "")
     except CNIError:
         return
-    made = bridge_plan.plan(wanted, attachment, wanted.complete(result.parse(None, "1.1.0")), mac)
+    made = bridge.plan(wanted, attachment, wanted.complete(result.parse(None, "1.1.0")), mac)
     apply.add(kernel, made, lambda: None)
     assert difference.check(kernel, made) == []
     assert apply.delete(kernel, bridge.footprint(attachment)) == []

@@ -1,0 +1,110 @@
+"""What ADD, CHECK, DEL, GC and STATUS do alike in every plugin that is chained behind the one that makes the interface.
+
+A plugin of this kind is a module with
+
+    NAME, VERSIONS
+    KINDS                                               what GC lists
+    options(config, args) -> wanted                     every key read and checked
+    carry_out(kernel, request, wanted, prev_result)     make what is wanted, and return the result
+    differences(kernel, wanted, attachment, prev_result) -> lines
+    footprint(attachment) -> records                    what DEL deletes
+    inherited(kernel, attachment) -> failures           delete what another suite made for it
+    forget(kernel, gone)                                what follows from the records that DEL or GC found and deleted
+    available(kernel, wanted)                           raises CNIError where an ADD could not be served
+
+and its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
+"""
+
+from __future__ import annotations
+
+from core import system
+from core.attachment import owner_text
+from core.cni import result
+from core.cni.config import valid_attachments
+from core.errors import INVALID_CONFIG, CNIError
+from core.plan import apply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.cni.protocol import Request
+    from core.cni.result import Result
+
+
+def add(request: Request) -> Result:
+    """Add to what prevResult tells of, and answer with the result."""
+    plugin: Any = request.plugin
+    wanted, prev_result = _configuration(request)
+    if not wanted:
+        return prev_result
+    with opened(request) as kernel:
+        made: Result = plugin.carry_out(kernel, request, wanted, prev_result)
+        for note in dict.fromkeys(kernel.notes):
+            system.tell(plugin.NAME, note)
+        return made
+
+
+def _configuration(request: Request) -> tuple[Any, Result]:
+    """The options and prevResult. Raises CNIError when there is none."""
+    plugin: Any = request.plugin
+    wanted = plugin.options(request.config, request.args)
+    prev_result = result.parse_prev(request.config, request.version)
+    if prev_result is None:
+        alone = f"prevResult: {plugin.NAME} must be called as a chained plugin"
+        raise CNIError(INVALID_CONFIG, alone, "list it behind the plugin that makes the interface")
+    return wanted, prev_result
+
+
+def opened(request: Request) -> Any:
+    """The host's kernel; the container's namespace is of no interest."""
+    from core.kernel.kernel import Kernel  # late: not where nothing is asked for, and a test may hand in another one
+
+    return (request.kernel or Kernel)("")
+
+
+def check(request: Request) -> None:
+    """Compare all that ADD made; report every difference."""
+    from core.plan import difference  # late: CHECK only
+
+    plugin: Any = request.plugin
+    wanted, prev_result = _configuration(request)
+    if wanted:
+        with opened(request) as kernel:
+            difference.report(plugin.differences(kernel, wanted, request.attachment, prev_result))
+
+
+def delete(request: Request) -> None:
+    """Delete everything of this attachment, whichever suite made it and whatever the configuration says by now."""
+    plugin: Any = request.plugin
+    gone: list[object] = []
+    with opened(request) as kernel:
+        failures = apply.delete(kernel, plugin.footprint(request.attachment), gone)
+        failures += plugin.inherited(kernel, request.attachment)
+        plugin.forget(kernel, gone)
+    apply.raise_all(failures, again=True)
+
+
+def gc(request: Request) -> None:
+    """Delete what this network owns and no valid attachment claims."""
+    plugin: Any = request.plugin
+    valid = valid_attachments(request.config)
+    if valid is None:
+        return
+    network = request.attachment.network
+    gone: list[object] = []
+    with opened(request) as kernel:
+        failures = apply.gc(kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
+        plugin.forget(kernel, gone)
+    apply.raise_all(failures)
+
+
+def status(request: Request) -> None:
+    """Whether an ADD could be served now. Raises CNIError."""
+    plugin: Any = request.plugin
+    wanted = plugin.options(request.config, "")
+    with opened(request) as kernel:
+        plugin.available(kernel, wanted)
+
+
+COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}
