@@ -180,7 +180,7 @@ def test_whoever_cannot_leave_the_container_at_all_ends_there(host: Host) -> Non
     code = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from core import netns
+from core.kernel import netns
 from core.cni.main import main
 from plugins import bridge
 enter, moves = netns._setns, []

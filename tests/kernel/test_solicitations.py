@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.address import parse, parse_cidr
-from core.kernel import kernel as kernels
+from core.kernel import state
 from core.kernel.kernel import Kernel
 from core.plan.records import CONTAINER, HOST, Bridge, Gateway, Up
 from tests.harness.configs import bridge
@@ -45,7 +45,7 @@ def test_a_link_that_hears_all_is_not_waited_for(kernel: Kernel, container: Cont
 
 
 def test_a_link_that_does_not_hear_is_waited_for_in_vain(kernel: Kernel, container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "SETTLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(state, "SETTLE_TIMEOUT_S", 0.2)
     container.run("ip link add other type veth peer name peer")
     container.run("ip address add fd01::77/64 dev other nodad")
     assert not kernel.can_be_asked_for(CONTAINER, "eth0", [ADDRESS, LATER])
@@ -65,8 +65,8 @@ def test_a_gateway_that_cannot_be_asked_for_is_refused(kernel: Kernel, monkeypat
     kernel.create(Bridge("br0"))
     kernel.create(Up(HOST, "br0"))
     kernel.create(Gateway("br0", parse_cidr("fd01::1/64")))
-    monkeypatch.setattr(kernels, "SOLICITED_NODE", bytes(13))
-    monkeypatch.setattr(kernels, "SETTLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(state, "SOLICITED_NODE", bytes(13))
+    monkeypatch.setattr(state, "SETTLE_TIMEOUT_S", 0.2)
     with pytest.raises(TimeoutError, match="br0 does not hear who looks for fd02::1/64") as refused:
         kernel.create(Gateway("br0", parse_cidr("fd02::1/64")))
     assert refused.value.errno == errno.ETIMEDOUT
