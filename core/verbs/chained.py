@@ -6,13 +6,16 @@ A plugin of this kind is a module with
     KINDS                                               what GC lists
     options(config, args) -> wanted                     every key read and checked
     carry_out(kernel, request, wanted, prev_result)     make what is wanted, and return the result
-    differences(kernel, wanted, attachment, prev_result) -> lines
+    differences(kernel, request, wanted, prev_result)   the lines that CHECK tells
     footprint(attachment) -> records                    what DEL deletes
-    inherited(kernel, attachment) -> failures           delete what another suite made for it
+
+and, where it needs them,
+
+    inherited(kernel, attachment) -> failures           delete what another suite made for the attachment
     forget(kernel, gone)                                what follows from the records that DEL or GC found and deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
 
-and its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
+Its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
 """
 
 from __future__ import annotations
@@ -71,7 +74,7 @@ def check(request: Request) -> None:
     wanted, prev_result = _configuration(request)
     if wanted:
         with opened(request) as kernel:
-            difference.report(plugin.differences(kernel, wanted, request.attachment, prev_result))
+            difference.report(plugin.differences(kernel, request, wanted, prev_result))
 
 
 def delete(request: Request) -> None:
@@ -80,8 +83,10 @@ def delete(request: Request) -> None:
     gone: list[object] = []
     with opened(request) as kernel:
         failures = apply.delete(kernel, plugin.footprint(request.attachment), gone)
-        failures += plugin.inherited(kernel, request.attachment)
-        plugin.forget(kernel, gone)
+        if hasattr(plugin, "inherited"):
+            failures += plugin.inherited(kernel, request.attachment)
+        if hasattr(plugin, "forget"):
+            plugin.forget(kernel, gone)
     apply.raise_all(failures, again=True)
 
 
@@ -95,7 +100,8 @@ def gc(request: Request) -> None:
     gone: list[object] = []
     with opened(request) as kernel:
         failures = apply.gc(kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
-        plugin.forget(kernel, gone)
+        if hasattr(plugin, "forget"):
+            plugin.forget(kernel, gone)
     apply.raise_all(failures)
 
 
@@ -103,8 +109,9 @@ def status(request: Request) -> None:
     """Whether an ADD could be served now. Raises CNIError."""
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, "")
-    with opened(request) as kernel:
-        plugin.available(kernel, wanted)
+    if hasattr(plugin, "available"):
+        with opened(request) as kernel:
+            plugin.available(kernel, wanted)
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete, "GC": gc, "STATUS": status}

@@ -5,14 +5,17 @@ A plugin of this kind is a module with
     NAME, VERSIONS
     KINDS                                               what GC lists, in the order of deletion
     options(config, args) -> wanted                     every key read and checked
-    look(kernel, wanted) -> facts                       where something has to be looked at or drawn before; None is fine
-    plan(wanted, attachment, answer, facts) -> Plan     pure
+    plan(wanted, attachment, answer, mac) -> Plan       pure; mac: of the container's end
     footprint(attachment) -> records                    what DEL deletes, in this order
-    finish(kernel, request, wanted, answer, facts)      wait for what was made, and return the result
-    differences(kernel, wanted, attachment, prev_result) -> lines
+    finish(kernel, request, wanted, answer, mac)        wait for what was made, and return the result
+
+and, where it needs them,
+
+    differences(kernel, request, wanted, prev_result)   the lines that CHECK tells; else core.verbs.compare
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
 
-and its *wanted* has layer3 (whether IPAM is asked), ipam (its type) and complete(answer of IPAM). The request names the module.
+Its *wanted* has ipam (the type of the IPAM plugin), layer3 (whether it is asked), mac (b"" for a drawn one), mtu, complete(answer of
+IPAM) and given(prevResult's own part): what plan gets as answer in ADD and in CHECK. The request names the module.
 """
 
 from __future__ import annotations
@@ -50,10 +53,10 @@ def add(request: Request) -> Result:
         try:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
-            answer, facts = wanted.complete(ipam), plugin.look(kernel, wanted)
+            answer, mac = wanted.complete(ipam), wanted.mac or system.drawn_mac()
             placed = replace(request, attachment=attachment)
-            made = plugin.plan(wanted, attachment, answer, facts)
-            finished: Result = apply.add(kernel, made, lambda: plugin.finish(kernel, placed, wanted, answer, facts))
+            made = plugin.plan(wanted, attachment, answer, mac)
+            finished: Result = apply.add(kernel, made, lambda: plugin.finish(kernel, placed, wanted, answer, mac))
             for note in dict.fromkeys(kernel.notes):
                 system.tell(plugin.NAME, note)
             return finished
@@ -119,6 +122,7 @@ def described(kernel: Any, place: str, name: str, request: Request) -> dict[str,
 def check(request: Request) -> None:
     """Compare all that ADD made with prevResult and the kernel; report every difference."""
     from core.plan import difference  # late: CHECK only
+    from core.verbs import compare
 
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, request.args)
@@ -128,7 +132,8 @@ def check(request: Request) -> None:
         prev_result = result.parse_prev(request.config, request.version)
         if prev_result is None:
             raise CNIError(INVALID_CONFIG, "prevResult: CHECK needs it")
-        difference.report(plugin.differences(kernel, wanted, request.attachment, prev_result))
+        found = getattr(plugin, "differences", None) or compare.differences
+        difference.report(found(kernel, request, wanted, prev_result))
 
 
 def delete(request: Request) -> None:
@@ -173,8 +178,9 @@ def status(request: Request) -> None:
     """Whether an ADD could be served now: the configuration, what the plugin itself needs, IPAM. Raises CNIError."""
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, "")
-    with opened_if_any(request) as kernel:
-        plugin.available(kernel, wanted)
+    if hasattr(plugin, "available"):
+        with opened_if_any(request) as kernel:
+            plugin.available(kernel, wanted)
     if wanted.layer3:
         try:
             delegate.call(request, "STATUS")

@@ -39,11 +39,6 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
     )
 
 
-def look(_: Any, wanted: Options) -> bytes:
-    """The MAC of the container's end."""
-    return wanted.mac or system.drawn_mac()
-
-
 def finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: bytes) -> Result:
     """Wait for the port, tell the neighbours, and describe what was made."""
     attachment = request.attachment
@@ -64,11 +59,11 @@ def finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: 
     return {**answer, "interfaces": [interface.described(kernel, place, name, request) for place, name in places]}
 
 
-def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:
-    """As core.verbs.interface wants them."""
+def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
+    """What CHECK tells."""
     from plugins.bridge import compare  # late: CHECK only
 
-    return compare.differences(kernel, wanted, attachment, prev_result)
+    return compare.differences(kernel, request, wanted, prev_result)
 
 
 def available(kernel: Any, wanted: Options) -> None:

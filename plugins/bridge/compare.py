@@ -1,42 +1,22 @@
-"""bridge's CHECK: what prevResult says of an attachment, and what the kernel has of it. Spec: section 2 "CHECK"."""
+"""bridge's CHECK: the bridge and its MAC, beyond what every plugin that makes an interface compares."""
 
 from __future__ import annotations
 
-from core.attachment import Attachment, host_ifnames
-from core.errors import CHECK_FAILED, CNIError
-from core.kernel import egress, go_suite
-from core.plan import difference, from_ipam
-from core.plan.records import HOST, mac_parse, mac_text
-from core.record import replace
-from plugins.bridge.plan import Options, plan
+from core.plan.records import HOST, mac_text
+from core.verbs import compare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from core.cni.protocol import Request
     from core.cni.result import Result
+    from plugins.bridge.plan import Options
 
 
-def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:
-    """Every difference, `...: want ..., found ...`. Raises CNIError where prevResult does not tell of the attachment, or the kernel cannot."""
-    inside = from_ipam.container_interface(prev_result, attachment.ifname, attachment.netns)
-    names = [str(item.get("name")) for item in prev_result["interfaces"] if "sandbox" not in item]
-    attachment = replace(attachment, port=next((name for name in host_ifnames(attachment.owner) if name in names), ""))
-    own = from_ipam.of_interface(prev_result, attachment.ifname, attachment.netns)
-    made = plan(replace(wanted, mtu=0), attachment, wanted.given(own), _mac(inside))  # a later plugin may have changed the MTU
-    if not attachment.port:
-        made = go_suite.plan(made, names[1] if len(names) > 1 else "")
-    found = _of_bridge(kernel, wanted, prev_result) + difference.check(kernel, made)
-    if wanted.layer3:
-        found += egress.differences(kernel, attachment.ifname, prev_result, from_ipam.cidrs(own))
-    return found
-
-
-def _mac(interface: dict[str, Any]) -> bytes:
-    try:
-        return mac_parse(interface.get("mac", ""))
-    except ValueError as error:
-        raise CNIError(CHECK_FAILED, f"prevResult: interface {interface.get('name')}: {error}") from None
+def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
+    """Every difference, `...: want ..., found ...`, the bridge's first. Raises CNIError as core.verbs.compare."""
+    return _of_bridge(kernel, wanted, prev_result) + compare.differences(kernel, request, wanted, prev_result)
 
 
 def _of_bridge(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:

@@ -118,10 +118,11 @@ def _overlapping(kernel: Any, wanted: list[Element], whole: bool) -> list[tuple[
     return found
 
 
-def differences(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> list[str]:
+def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
     """Every rule and element that ADD made and that is not as it made it."""
     from core.plan import difference  # late: CHECK only
 
+    attachment = request.attachment
     found = difference.check(kernel, plan(wanted, attachment, prev_result))
     level = _level_found(kernel, attachment) if found else 1
     if level > 1:

@@ -7,11 +7,12 @@ from typing import Any
 
 from core.cni.protocol import respond
 from plugins import bridge, portmap
+from tests.examples import pair, sender
 from tests.harness.fake_kernel import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SIBLINGS = {"host-local": "ipam.host_local"}
-PLUGINS: Mapping[str, Any] = {"bridge": bridge, "portmap": portmap}
+PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap, pair, sender)}
 Config = Mapping[str, Any]
 
 

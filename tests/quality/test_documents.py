@@ -60,3 +60,10 @@ def test_texts_name_no_document_that_is_not_here() -> None:
 def test_texts_name_nobodys_machine() -> None:
     found = [f"{path.relative_to(ROOT)}: {match.group()}" for path in tracked() for match in FOREIGN.finditer(path.read_text())]
     assert found == []
+
+
+@pytest.mark.parametrize("name", ["pair", "sender"])
+def test_the_examples_of_a_plugin_are_shown_as_they_are(name: str) -> None:
+    text = (ROOT / "tests" / "examples" / f"{name}.py").read_text()
+    shown = "".join(f"    {line}\n" if line.strip() else "\n" for line in text.splitlines())
+    assert shown in (ROOT / "docs" / "new-plugin.md").read_text()
