@@ -161,7 +161,7 @@ def test_a_budget_that_is_spent_undoes_everything(scene: Scene, monkeypatch: pyt
             raise deadline.Expired(TRY_AGAIN_LATER, "it did not end in time")
 
     monkeypatch.setattr("core.plan.apply.check_deadline", check)
-    outcomes = []
+    outcomes = list[int]()
     while not outcomes or outcomes[-1]:
         looks = len(outcomes) + 1
         code, document = call(scene.world, "ADD", request)
