@@ -52,7 +52,7 @@ bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	rm -rf build/bundle
-	.venv/bin/pyinstaller --noconfirm --log-level WARN --workpath build/work --distpath build/bundle bundle.spec
+	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN --workpath build/work --distpath build/bundle bundle.spec
 	.venv/bin/python -X no_debug_ranges -m bundle.build build/bundle/cniwire dist/cniwire
 
 import-budget: .venv/ready ## write anew which modules each verb loads

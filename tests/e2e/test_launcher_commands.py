@@ -268,9 +268,10 @@ def test_ls_shows_damage(cniwire: Cniwire) -> None:
     """A link that somebody removed, a namespace that is gone."""
     web, db = cniwire.name("web"), cniwire.name("db")
     cniwire("up", "demo", web, db)
-    port = next(item["port"] for item in cniwire.json("ls")["networks"][0]["attachments"] if item["containerID"] == web)
-    cniwire.host.run(f"ip link delete {port}")
+    ports = {item["containerID"]: item["port"] for item in cniwire.json("ls")["networks"][0]["attachments"]}
+    cniwire.host.run(f"ip link delete {ports[web]}")
     cniwire.host.run(f"ip netns delete {db}")
+    cniwire.host.run(f"while ip link show {ports[db]} >/dev/null 2>&1; do sleep 0.02; done")  # the kernel ends a namespace by and by
     states = {item["containerID"]: item["state"] for item in cniwire.json("ls", "demo")["networks"][0]["attachments"]}
     assert states == {web: "interface is missing", db: "gone"}
     cniwire("down", web, db)

@@ -57,12 +57,12 @@ def test_a_build_that_succeeds_replaces_all_of_it(folders: tuple[Path, Path]) ->
     assert not scratch.exists()
 
 
-FAKE_PYINSTALLER = "#!/bin/sh\nmkdir -p build/bundle/cniwire/lib && touch build/bundle/cniwire/cniwire\n"
-FAKE_PYTHON = '#!/bin/sh\ncase "$*" in *bundle.build*) {build} ;; *) exec {python} "$@" ;; esac\n'
+FAKE_PYTHON = '#!/bin/sh\ncase "$*" in *PyInstaller*) {collect} ;; *bundle.build*) {build} ;; *) exec {python} "$@" ;; esac\n'
+COLLECTED = "mkdir -p build/bundle/cniwire/lib && touch build/bundle/cniwire/cniwire"
 SUCCESS = "mkdir -p dist && rm -rf dist/cniwire && mv build/bundle/cniwire dist/"
 
 
-@pytest.mark.parametrize("dies", ["pyinstaller", "python"])
+@pytest.mark.parametrize("dies", ["collect", "build"])
 def test_make_does_not_take_a_failed_bundle_for_a_built_one(tmp_path: Path, dies: str) -> None:
     """`make bundle` after a failed one fails again, and succeeds once its cause is gone; the old bundle is there all the while."""
     for name in ("Makefile", "bundle.spec", "tests/quality/import_budget.txt"):
@@ -75,18 +75,16 @@ def test_make_does_not_take_a_failed_bundle_for_a_built_one(tmp_path: Path, dies
     (tmp_path / "dist" / "cniwire").mkdir(parents=True)
     (tmp_path / "dist" / "cniwire" / "old").write_text("")
 
-    def tool(name: str, text: str) -> None:
-        (tools / name).write_text(text)
-        (tools / name).chmod(0o755)
+    def tool(**does: str) -> None:
+        (tools / "python").write_text(FAKE_PYTHON.format(**{"collect": COLLECTED, "build": SUCCESS, "python": sys.executable, **does}))
+        (tools / "python").chmod(0o755)
 
     def make() -> int:
         return subprocess.run(["make", "-o", ".venv/ready", "bundle"], cwd=tmp_path, capture_output=True).returncode
 
-    tool("pyinstaller", FAKE_PYINSTALLER + ("exit 1\n" if dies == "pyinstaller" else ""))
-    tool("python", FAKE_PYTHON.format(build="exit 1" if dies == "python" else SUCCESS, python=sys.executable))
+    tool(**{dies: "exit 1"})
     assert [make(), make()] == [2, 2]
     assert (tmp_path / "dist" / "cniwire" / "old").exists()
-    tool("pyinstaller", FAKE_PYINSTALLER)
-    tool("python", FAKE_PYTHON.format(build=SUCCESS, python=sys.executable))
+    tool()
     assert [make(), make()] == [0, 0]
     assert [path.name for path in sorted((tmp_path / "dist" / "cniwire").iterdir())] == ["cniwire", "lib"]
