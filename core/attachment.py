@@ -21,6 +21,7 @@ else:
 
 NEVER_GONE = "-"  # stands behind the owner in an element's comment where no host interface tells whether he lives
 CANDIDATES = 4  # names that a host veth may have
+OWNER_BITS = 11  # of a newborn veth's link group, which has 31
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
 
 
@@ -81,6 +82,15 @@ def host_ifname(owner: str) -> str:
 def host_ifnames(owner: str) -> tuple[str, ...]:
     """All names that the host veth of an owner may have, in the order in which they are tried: 44 bits may be somebody else's, too."""
     return host_ifname(owner), *[hashed(15, "veth", f"{owner} {number}") for number in range(1, CANDIDATES)]
+
+
+def newborn_group(owner: str) -> int:
+    """The link group of a host veth until it has its alias, which no kernel takes at creation: 20 bits of its network, 11 of its owner.
+
+    GC knows by the former what a killed ADD has left; by the latter others know it whose link may have that name, of which the hash begins alike.
+    """
+    own = int.from_bytes(digest(owner.encode())[-2:], "big") >> 16 - OWNER_BITS
+    return int(hashed(5, "", owner.partition("/")[0]), 16) << OWNER_BITS | own or 1
 
 
 def network_prefix(network: str) -> str:

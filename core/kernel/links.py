@@ -6,7 +6,7 @@ Every function takes the State first; core.kernel.kernel calls them by the recor
 from __future__ import annotations
 
 from core import system
-from core.attachment import hashed, host_ifnames, network_prefix
+from core.attachment import OWNER_BITS, hashed, host_ifnames, network_prefix, newborn_group
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel.state import ABSENT
 from core.netlink import route
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from core.kernel.state import State
     from core.netlink.route import Link
-
 
 
 def _find_bridge(kernel: State, want: Bridge) -> Bridge | None:
@@ -78,7 +77,7 @@ def _master(kernel: State, index: int, likely: str) -> str:
 
 
 def _create_veth(kernel: State, want: Veth) -> None:
-    group = newborn_group(want.owner.partition("/")[0])
+    group = newborn_group(want.owner)
     flags = 0 if want.held else IFF_UP
     kernel.at(HOST).do(route.new_veth(want.name, want.ifname, kernel.netns, 0, want.mtu, want.mac, group, flags))
     kernel.forget_link(HOST, want.name)
@@ -91,8 +90,10 @@ def _create_veth(kernel: State, want: Veth) -> None:
 
 
 def is_of(link: Link, owner: str) -> bool:
-    """Whether a host veth carries the mark of *owner*: its alias; or none yet, where it was born in the group of the owner's network."""
-    return link.alias == owner or (not link.alias and link.kind == "veth" and link.group == newborn_group(owner.partition("/")[0]))
+    """Whether a host veth carries the mark of *owner*: its alias, or its group while it has none. "net/" stands for all of the network."""
+    group = newborn_group(owner)
+    born = link.group >> OWNER_BITS == group >> OWNER_BITS if owner.endswith("/") else link.group == group
+    return link.alias == owner or (born and not link.alias and link.kind == "veth")
 
 
 def port_of(kernel: State, owner: str) -> tuple[str, str]:
@@ -204,21 +205,12 @@ def _create_port_vlans(kernel: State, want: PortVlans) -> None:
     kernel.at(HOST).do(vlan.change(index, added))
 
 
-def newborn_group(network: str) -> int:
-    """The link group of a host veth until it has its alias, which no kernel takes at creation: it tells what a killed ADD has left."""
-    return int(hashed(7, "", network), 16) or 1
-
-
 def owned(kernel: State, network: str) -> list[tuple[str, Veth]]:
-    """(owner, Veth) of every host veth of a network, by its alias; owner "" of one that was never finished. Raises OSError.
-
-    Its Veth then names the network alone, which is_of knows it by.
-    """
+    """(owner, Veth) of every host veth of a network; owner "" of one that was never finished, whose Veth names the network alone. Raises OSError."""
     prefix = network_prefix(network)
-    group = newborn_group(prefix[:-1])
     found = [route.link(payload) for _, payload in kernel.at(HOST).ask(route.list_links())]
     veths = [link for link in found if link.kind == "veth"]
-    mine = [link for link in veths if link.alias.startswith(prefix) or (not link.alias and link.group == group and link.name.startswith("veth"))]
+    mine = [link for link in veths if link.alias.startswith(prefix) or (link.name.startswith("veth") and is_of(link, prefix))]
     return [(link.alias, Veth(link.name, "", link.alias or prefix)) for link in mine]
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from core.kernel.links import newborn_group
+from core.attachment import newborn_group
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Host
 
@@ -114,9 +114,9 @@ def test_gc_removes_a_veth_that_was_killed_before_it_got_its_alias(host: Host) -
     net = host.network(bridge(host.data, *WIRED))
     alive = host.container()
     net.add(alive)
-    host.run(f"ip link add vethfeedc0ffee0 group {newborn_group('other')} type veth peer name x0")
+    host.run(f"ip link add vethfeedc0ffee0 group {newborn_group('other/c1/eth0')} type veth peer name x0")
     before = host.state()
-    host.run(f"ip link add vethfeedc0ffee1 group {newborn_group('net')} type veth peer name x1")
+    host.run(f"ip link add vethfeedc0ffee1 group {newborn_group('net/c9/eth0')} type veth peer name x1")
     net.gc(alive)
     assert host.state() == before
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from core.attachment import host_ifnames
-from core.kernel.links import newborn_group
+from core.attachment import host_ifnames, newborn_group
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 from tests.harness.network import Network
@@ -124,13 +123,28 @@ def test_when_all_names_are_taken_add_says_so_and_makes_nothing(host: Host) -> N
 
 
 def test_what_a_killed_add_left_without_its_alias_is_found_under_any_name(host: Host) -> None:
-    """It was born in its network's link group."""
+    """It was born in its owner's link group."""
     first, second, *_ = host_ifnames(f"net/{ONE}/eth0")
     host.run(f"ip link add {first} type veth peer name x0")
-    host.run(f"ip link add {second} group {newborn_group('net')} type veth peer name x1")
+    host.run(f"ip link add {second} group {newborn_group(f'net/{ONE}/eth0')} type veth peer name x1")
     chain(host).delete(ONE)
     assert first in host.links()
     assert second not in host.links()
+
+
+def test_one_that_is_just_being_made_is_not_taken_for_another_of_its_name(host: Host) -> None:
+    """An ADD at the same time, between the link and its alias: neither refused for it nor deleted; GC, which is called alone, takes what is left."""
+    net, one = chain(host), host.container(ONE)
+    first, second, *_ = host_ifnames(f"net/{ONE}/eth0")
+    host.run(f"ip link add {first} group {newborn_group(f'net/{OTHER}/eth0')} type veth peer name x0")
+    net.add(one, portMappings=PORTS[ONE])
+    assert second in host.links()
+    net.check(one, portMappings=PORTS[ONE])
+    net.delete(one)
+    assert first in host.links()
+    assert second not in host.links()
+    net.gc()
+    assert first not in host.links()
 
 
 def test_a_port_whose_holder_died_is_taken_over_though_another_has_its_links_name(host: Host) -> None:
