@@ -1,4 +1,4 @@
-"""IP addresses and prefixes as packed bytes: 4 bytes are IPv4, 16 are IPv6.
+"""IP addresses, prefixes and MACs as packed bytes: 4 bytes are IPv4, 16 are IPv6, 6 are a MAC.
 
 The text forms are those of the reference: IPv6 compressed as in RFC 5952, an IPv4-mapped IPv6 address is the IPv4 one,
 and nothing else is written with dots. Pure.
@@ -27,15 +27,41 @@ def parse(text: str) -> bytes:
 
 def text(address: bytes) -> str:
     """The canonical text of a packed address."""
-    shown = inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)
+    shown = inet_ntop(family(address).af, address)
     if shown[:2] == "::" and "." in shown and address[:12] != MAPPED:  # the C library writes ::/96 with dots
         return f"::{int.from_bytes(address[12:14], 'big'):x}:{int.from_bytes(address[14:], 'big'):x}"
     return shown
 
 
-def family(address: bytes) -> int:
-    """4 or 6."""
-    return 4 if len(address) == 4 else 6
+class Family(Record):
+    """IPv4 or IPv6, and all that differs between them by name or number alone.
+
+    size: bytes of an address. af: AF_INET or AF_INET6, which are NFPROTO_IPV4 and NFPROTO_IPV6, too. word: what nft
+    calls it. tag: behind the names of our nft maps. sysctl: its folder below net/.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # there are two of them, and many dicts with both as keys
+    size: int
+    af: int
+    word: str
+    tag: str
+    sysctl: str
+
+    @property
+    def default(self) -> Cidr:
+        """The destination of a default route."""
+        return Cidr(bytes(self.size), 0)
+
+
+V4 = Family(4, AF_INET, "ip", "4", "ipv4")
+V6 = Family(16, AF_INET6, "ip6", "6", "ipv6")
+FAMILIES = (V4, V6)
+
+
+def family(address: bytes) -> Family:
+    """The family of a packed address."""
+    return V4 if len(address) == V4.size else V6
 
 
 class Cidr(Record):
@@ -43,6 +69,11 @@ class Cidr(Record):
 
     address: bytes
     prefix_len: int
+
+    @property
+    def family(self) -> Family:
+        """V4 or V6."""
+        return family(self.address)
 
     def __str__(self) -> str:
         return f"{text(self.address)}/{self.prefix_len}"
@@ -95,3 +126,21 @@ def first_host(cidr: Cidr) -> bytes:
     """Network address + 1: where a gateway stands unless the configuration says otherwise. The last of all stays itself."""
     net = network(cidr).address
     return min(int.from_bytes(net, "big") + 1, (1 << 8 * len(net)) - 1).to_bytes(len(net), "big")
+
+
+def mac_text(mac: bytes) -> str:
+    """02:00:00:00:00:01"""
+    return mac.hex(":")
+
+
+def mac_parse(text: str) -> bytes:
+    """The 6 bytes of a unicast MAC, separated by : or -, or in three groups with dots. Raises ValueError."""
+    parts = text.replace("-", ":").split(":")
+    if len(groups := text.split(".")) == 3 and all([len(group) == 4 for group in groups]):
+        parts = [group[at : at + 2] for group in groups for at in (0, 2)]
+    if len(parts) != 6 or not all([len(part) == 2 for part in parts]):
+        raise ValueError(f"invalid MAC {text!r}")
+    mac = bytes.fromhex("".join(parts))
+    if len(mac) != 6 or mac[0] & 1 or not any(mac):
+        raise ValueError(f"invalid MAC {text!r}: not the address of one interface")
+    return mac

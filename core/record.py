@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar, dataclass_transform
+    from typing import Any, ClassVar, TypeVar, dataclass_transform
 
     T = TypeVar("T")
 
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 else:
 
     class Record:
-        """Annotations become fields, class attributes their defaults. Its methods are inherited, as adding them to a class costs more."""
+        """Annotations become fields, class attributes their defaults.
+
+        Its methods are inherited, as adding them to a class costs more. A class without annotations has its parent's
+        fields.
+        """
+
+        fields = ()
 
         def __init_subclass__(cls):
-            cls.fields = tuple(cls.__annotations__)
+            cls.fields = tuple(cls.__annotations__) or cls.fields
 
         def __init__(self, *values, **named):
             """Positional or named construction; a default stays an attribute of the class."""
@@ -65,3 +71,54 @@ else:
     def replace(value, /, **changes):
         """A copy of *value* with some fields changed."""
         return type(value)(**{**{name: getattr(value, name) for name in type(value).fields}, **changes})
+
+
+# The lifecycle of a kind of kernel records, which says what apply may do with it.
+SHARED = "shared"  # found, or created exclusively; never deleted by one attachment
+HEALED = "healed"  # shared, but found by its mark; missing and altered members are written together
+WITH_MEMBERS = "with members"  # shared; whoever takes the last member away deletes it
+OWNED = "owned"  # created exclusively, deleted by its attachment
+SETTING = "setting"  # always has a value: written where that differs
+CHANGED = "changed"  # a setting of something that is not ours: what was there before is written back
+
+
+if TYPE_CHECKING:
+
+    class KernelRecord(Record):
+        """One object or setting of the kernel. The class carries the law of its kind:
+
+        home: the module that finds, creates and deletes it, imported at first use.
+        lifecycle: one of the above.
+        identity: the fields that find it again; two records that agree in them cannot both be there.
+        batch: neighbours in a plan with the same word here and the same place travel in one message; "" for none.
+        atomic: whether the kernel makes a batch as a whole or not at all.
+        dies_with_link: whether the deletion of the link that it belongs to undoes it.
+        universal: whether every suite makes it for an attachment, in whatever way.
+        taken: the code of the error where its identity is taken; 0 for the usual one.
+        absent, altered: what CHECK says where it is missing, or is another; names of attributes stand in braces.
+        bears: the attributes whose names are gone when it is.
+        """
+
+        home: ClassVar[str]
+        lifecycle: ClassVar[str]
+        identity: ClassVar[tuple[str, ...]]
+        batch: ClassVar[str]
+        atomic: ClassVar[bool]
+        dies_with_link: ClassVar[bool]
+        universal: ClassVar[bool]
+        taken: ClassVar[int]
+        absent: ClassVar[str]
+        altered: ClassVar[str]
+        bears: ClassVar[tuple[str, ...]]
+
+else:
+
+    class KernelRecord(Record):
+        """One object or setting of the kernel, with the law of its kind."""
+
+        home = batch = altered = ""
+        lifecycle = SHARED
+        identity = bears = ()
+        atomic = dies_with_link = universal = False
+        taken = 0
+        absent = "something is missing"

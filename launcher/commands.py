@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from core.plan.records import mac_parse, mac_text
+from core.address import mac_parse, mac_text
 from launcher.failures import Failure
 
 NETWORK = "name of a network in the configuration directory, or a .conflist file; several with commas between"

@@ -9,11 +9,12 @@ from typing import Any
 
 from core.address import text
 from core.netlink import route
+from core.netlink.link import list_links, read_link
 from core.netlink.message import attributes
 from core.netlink.socket import ROUTE, Socket
 from launcher import netns
 
-OPERSTATE_UP, SCOPE_LINK = 6, 253
+IF_OPER_UP, SCOPE_LINK = 6, 253
 LINK_NETNSID = 37  # the attribute that tells of another end in another namespace
 
 
@@ -32,12 +33,12 @@ def interfaces(path: str = "") -> dict[str, dict[str, Any]]:
 def dump(reader: Socket) -> dict[str, dict[str, Any]]:
     """Links and addresses through one netlink socket, which is closed. Raises OSError, ValueError."""
     try:
-        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (route.list_links(), route.list_addresses(0))]
+        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (list_links(), route.list_addresses(0))]
     finally:
         reader.close()
     by_index = {link["index"]: link for link in map(interface, links)}
     for payload in addresses:
-        cidr, scope, _ = route.address(payload)
+        cidr, scope, _ = route.read_address(payload)
         (index,) = struct.unpack_from("=I", payload, 4)
         if index in by_index and scope != SCOPE_LINK:  # the kernel's own, nobody configured it
             by_index[index]["addresses"].append(f"{text(cidr.address)}/{cidr.prefix_len}")
@@ -48,12 +49,12 @@ def dump(reader: Socket) -> dict[str, dict[str, Any]]:
 
 def interface(payload: bytes) -> dict[str, Any]:
     """One link as plain values. Raises ValueError."""
-    link, found = route.link(payload), attributes(payload, 16)
+    link, found = read_link(payload), attributes(payload, 16)
     return {
         "index": link.index,
         "name": os.fsdecode(found.get(3, b"").rstrip(b"\0")),
         "kind": link.kind,
-        "up": link.operstate == OPERSTATE_UP,
+        "up": link.operstate == IF_OPER_UP,
         "mtu": link.mtu,
         "mac": link.mac.hex(":"),
         "master": link.master,

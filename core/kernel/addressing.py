@@ -1,20 +1,18 @@
-"""Addresses, routes and sysctls as a kernel's records.
-
-Every function takes the State first; core.kernel.kernel calls them by the record's type.
-"""
+"""Addresses, routes and link state as a kernel's records."""
 
 from __future__ import annotations
 
+from errno import EADDRNOTAVAIL, ENODEV, ESRCH, ETIMEDOUT
+
 from core import system
-from core.address import overlap
-from core.address import text as address_text
+from core.address import V4, V6, overlap
 from core.errors import GATEWAY_CONFLICT, CNIError
 from core.kernel import sysctl
 from core.netlink import route
+from core.netlink.link import IFF_UP, set_flags, set_mac
 from core.netlink.message import head
-from core.netlink.route import IFF_UP, Path
-from core.netlink.socket import if_indextoname
-from core.plan.records import CONTAINER, HOST, Address, Gateway, LocalnetRouting, NoAdvertisements, Route, Sysctl, Up
+from core.netlink.route import Path
+from core.plan.records import CONTAINER, HOST, Address, Gateway, NoAdvertisements, Route, Up
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -25,36 +23,37 @@ if TYPE_CHECKING:
     from core.kernel.state import State
     from core.netlink.message import Message
 
-LINK_LOCAL = 253  # scope
+GONE = (EADDRNOTAVAIL, ENODEV, ESRCH)  # of an address; of its link; of a route
 ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
-RTPROT_RA = 9
-EROFS = 30
-UNREACHABLE = (2, 6, 13, 19, 22, 101, 113)  # ENOENT, ENXIO, EACCES (prohibit), ENODEV, EINVAL (blackhole), ENETUNREACH, EHOSTUNREACH (unreachable)
 
 
 def teaches_routes(kernel: State, name: str) -> bool:
     """Whether the host has its IPv6 default route from router advertisements that came in by a link. Raises OSError."""
     link = kernel.link(HOST, name)
-    replies = kernel.at(HOST).ask(route.list_routes(route.AF_INET6)) if link else []
-    learnt = [payload for _, payload in replies if head("=BBBBBB", payload)[1::4] == (0, RTPROT_RA)]
-    return any([index == link.index for payload in learnt for index, _ in route.route(payload)]) if link else False
+    if link is None:
+        return False
+    replies = kernel.at(HOST).ask(route.list_routes(V6))
+    learnt = [payload for _, payload in replies if head("=BBBBBB", payload)[1::4] == (0, route.RTPROT_RA)]
+    return any([index == link.index for payload in learnt for index, _ in route.read_route(payload)])
 
 
 def _find_no_advertisements(kernel: State, want: NoAdvertisements) -> NoAdvertisements | None:
     """Where it cannot be, nothing is missing; *kernel.notes* says so."""
-    if kernel.link(HOST, want.link) is None:
+    if kernel.link(want.place, want.link) is None:
         return None
     key = ACCEPT_RA.format(want.link)
     if sysctl.value(key) in ("0", ""):  # there may be no IPv6 at all
         return want
     if not sysctl.may_write(key):
-        kernel.notes.append(f"{key} cannot be written: the host may believe the router advertisements of containers")
+        kernel.notes.append(
+            f"{key} cannot be written: the host may believe the router advertisements of containers"
+        )
         return want
     return want if teaches_routes(kernel, want.link) else None
 
 
 def _create_no_advertisements(kernel: State, want: NoAdvertisements) -> None:
-    kernel.need(HOST, want.link)
+    kernel.need(want.place, want.link)
     try:
         sysctl.write(ACCEPT_RA.format(want.link), "0")
     except OSError as error:
@@ -62,49 +61,63 @@ def _create_no_advertisements(kernel: State, want: NoAdvertisements) -> None:
             raise
 
 
-def _gateways(kernel: State, link: str) -> list[Cidr]:
-    return [cidr for cidr, scope, _ in kernel.addresses(HOST, link) if scope != LINK_LOCAL]
+def _find_up(kernel: State, want: Up) -> Up | None:
+    found = kernel.link(want.place, want.link)
+    return want if found and found.up else None
+
+
+def _gateways(kernel: State, want: Gateway) -> list[Cidr]:
+    """The addresses of the link that could be a gateway's."""
+    present = kernel.addresses(want.place, want.link)
+    return [cidr for cidr, scope, _ in present if scope != route.RT_SCOPE_LINK]
 
 
 def _find_gateway(kernel: State, want: Gateway) -> Gateway | None:
-    """None also on a link without a MAC of its own, as a bridge is that has lost its last port: nobody could answer from there."""
-    found = kernel.link(HOST, want.link)
-    return want if found and any(found.mac) and want.cidr in _gateways(kernel, want.link) else None
+    """None also on a link without a MAC, as a bridge is that has lost its last port: nobody could answer from there."""
+    found = kernel.link(want.place, want.link)
+    return want if found and any(found.mac) and want.cidr in _gateways(kernel, want) else None
 
 
 def _create_gateway(kernel: State, want: Gateway) -> None:
-    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself so that it stays; one that has none gets one."""
-    found, present = kernel.need(HOST, want.link), _gateways(kernel, want.link)
+    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself, so that it stays.
+
+    A link that has no MAC gets one.
+    """
+    found, present = kernel.need(want.place, want.link), _gateways(kernel, want)
     other = [cidr for cidr in present if cidr != want.cidr and _conflict(cidr, want.cidr)]
     if other and not want.force:
+        shown = ", ".join([str(cidr) for cidr in other])
         raise CNIError(
             GATEWAY_CONFLICT,
-            f"{want.link} already has an IP address different from {want.cidr}: {', '.join([str(cidr) for cidr in other])}",
-            f"remove it (ip address del {other[0]} dev {want.link}) once no container uses its network, or set forceAddress",
+            f"{want.link} already has an IP address different from {want.cidr}: {shown}",
+            f"remove it (ip address del {other[0]} dev {want.link}) once no container uses its network, "
+            "or set forceAddress",
         )
     changes = [route.del_address(found.index, cidr) for cidr in other]
     if any(found.mac) or want.cidr not in present:
         changes.append(route.new_address(found.index, want.cidr, nodad=True))
+    mac = found.mac if any(found.mac) else system.drawn_mac()
     try:
-        kernel.at(HOST).do(*changes, route.set_mac(want.link, found.mac if any(found.mac) else system.drawn_mac()))
+        kernel.at(want.place).do(*changes, set_mac(want.link, mac))
     except PermissionError as error:
-        if len(want.cidr.address) == 16 and sysctl.value(f"net/ipv6/conf/{want.link}/disable_ipv6") == "1":
-            error.strerror = f"{error.strerror}; write 0 to net/ipv6/conf/{want.link}/disable_ipv6, which is done for new bridges alone"
+        disabled = f"net/ipv6/conf/{want.link}/disable_ipv6"
+        if want.cidr.family is V6 and sysctl.value(disabled) == "1":
+            error.strerror = f"{error.strerror}; write 0 to {disabled}, which is done for new bridges alone"
         raise
-    kernel.forget_link(HOST, want.link)
-    if not kernel.can_be_asked_for(HOST, want.link, [want.cidr.address]):
-        raise TimeoutError(110, f"{want.link} does not hear who looks for {want.cidr}")
+    kernel.forget_link(want.place, want.link)
+    if not kernel.has_joined_groups(want.place, want.link, [want.cidr.address]):
+        raise TimeoutError(ETIMEDOUT, f"{want.link} has not joined the solicited-node group of {want.cidr}")
 
 
 def _conflict(present: Cidr, wanted: Cidr) -> bool:
     """One IPv4 address a bridge; IPv6 networks may stand side by side."""
-    same_family = len(present.address) == len(wanted.address)
-    return same_family and (len(wanted.address) == 4 or overlap(present, wanted))
+    return present.family is wanted.family and (wanted.family is V4 or overlap(present, wanted))
 
 
 def _find_address(kernel: State, want: Address) -> Address | None:
-    there = kernel.link(CONTAINER, want.link)
-    return want if there and want.cidr in [cidr for cidr, _, _ in kernel.addresses(CONTAINER, want.link)] else None
+    there = kernel.link(want.place, want.link)
+    present = kernel.addresses(want.place, want.link) if there else []
+    return want if want.cidr in [cidr for cidr, _, _ in present] else None
 
 
 def _path(want: Route) -> Path:
@@ -112,123 +125,98 @@ def _path(want: Route) -> Path:
 
 
 def _find_route(kernel: State, want: Route) -> Route | None:
-    """A route with the destination, and the gateway where one is wanted and it is no default route (spec: section 2 "CHECK").
+    """A route with the destination, and the gateway where one is wanted and it is no default route.
 
-    A later plugin of the chain may have moved it to another table, so only a wanted table is compared.
+    A later plugin of the chain may have moved it to another table, so only a wanted table is compared. Spec: section 2
+    "CHECK".
     """
-    link = kernel.link(CONTAINER, want.link)
+    link = kernel.link(want.place, want.link)
     if link is None:
         return None
-    replies = kernel.at(CONTAINER).ask(route.list_routes(route.family(want.dst.address)))
+    replies = kernel.at(want.place).ask(route.list_routes(want.dst.family))
     likely = [payload for _, payload in replies if payload[1:2] == bytes([want.dst.prefix_len])]
-    candidates = [path for payload in likely for oif, path in route.route(payload) if oif == link.index and path.dst == want.dst]
-    for path in candidates:
-        if want.table in (None, 0, path.table) and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
-            metrics = (path.mtu if want.mtu else 0, path.advmss if want.advmss else 0)
-            return replace(want, mtu=metrics[0], advmss=metrics[1])
+    ways = [path for payload in likely for oif, path in route.read_route(payload) if oif == link.index]
+    for path in [path for path in ways if path.dst == want.dst]:
+        in_table = want.table in (None, 0, path.table)
+        if in_table and (not want.gateway or not want.dst.prefix_len or path.gateway == want.gateway):
+            return replace(want, mtu=path.mtu if want.mtu else 0, advmss=path.advmss if want.advmss else 0)
     return None
 
 
-def _message(kernel: State, want: Any) -> Message:
-    if isinstance(want, Up):
-        return route.set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
-    index = kernel.need(CONTAINER, want.link).index
-    return route.new_address(index, want.cidr, not want.detect) if isinstance(want, Address) else route.new_route(index, _path(want))
+def _up(_kernel: State, want: Up) -> Message:
+    return set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
+
+
+def _address(kernel: State, want: Address) -> Message:
+    return route.new_address(kernel.need(want.place, want.link).index, want.cidr, not want.detect)
+
+
+def _route(kernel: State, want: Route) -> Message:
+    return route.new_route(kernel.need(want.place, want.link).index, _path(want))
 
 
 def _create(kernel: State, *batch: Any) -> None:
-    """Addresses, link state and routes of the container travel together; the first refusal is the one reported."""
-    place = batch[0].place if isinstance(batch[0], Up) else CONTAINER
+    """Addresses, link state and routes of one place travel together; the first refusal is the one reported."""
+    place = batch[0].place
     if place == HOST:
         from core.kernel.newborn import prepare  # late: nearly always the bridge is up
 
-        prepare(kernel, batch[0])
-    outcome = kernel.at(place).exchange(tuple([_message(kernel, want) for want in batch]))
-    for want, (_, failure) in zip(batch, outcome):
-        if failure:
-            failure.record = want  # type: ignore[attr-defined]
-            raise failure
+        for want in [each for each in batch if type(each) is Up]:
+            prepare(kernel, want)
+    outcome = kernel.at(place).exchange(tuple([MESSAGES[type(want)](kernel, want) for want in batch]))
+    refused = [(want, failure) for want, (_, failure) in zip(batch, outcome) if failure]
+    for want, failure in refused[:1]:
+        failure.record = want  # type: ignore[attr-defined]
+        failure.made = [each for each in batch if each not in [other for other, _ in refused]]  # type: ignore[attr-defined]
+        raise failure
     for want in batch:
-        if isinstance(want, Up):
+        if type(want) is Up:
             kernel.remember_up(place, want.link)
 
 
-def _find_sysctl(kernel: State, want: Sysctl) -> Sysctl | None:
-    try:
-        value = kernel.visit(want.place, lambda: sysctl.read(want.key))
-        beyond = want.if_writable and value != want.value and not kernel.visit(want.place, lambda: sysctl.may_write(want.key))
-    except OSError:
-        return None if want.required else want
-    return want if beyond else replace(want, value=value)
+def _delete(kernel: State, *batch: Any) -> list[Any]:
+    """Delete addresses and routes; absent is success. Returns what was there. Raises OSError."""
+    gone = []
+    for want in batch:
+        link = kernel.link(want.place, want.link)
+        try:
+            if link:
+                kernel.at(want.place).do(REMOVALS[type(want)](link.index, want))
+                gone.append(want)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+    return gone
 
 
-def _create_sysctl(kernel: State, *batch: Sysctl) -> None:
-    """Write settings of one place; *kernel.notes* says which one that should be is not, as /proc/sys is read-only."""
+def announce(kernel: State, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
+    """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
 
-    def write_all() -> None:
-        for want in batch:
-            try:
-                sysctl.write(want.key, want.value)
-            except OSError as error:
-                if sysctl.value(want.key) == want.value:  # /proc/sys may be read-only
-                    continue
-                if want.if_writable and error.errno == EROFS:
-                    kernel.notes.append(f"/proc/sys is read-only: {want.key} stays as it is")
-                elif want.required:
-                    error.record = want  # type: ignore[attr-defined]
-                    raise
-
-    kernel.visit(batch[0].place, write_all)
+    Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now
+    that the port forwards. A packet socket would do as well, but its close waits for an RCU grace period.
+    """
+    index = kernel.need(HOST, bridge).index
+    kernel.at(HOST).exchange(tuple([route.del_neighbour(index, address) for address in addresses]))
+    kernel.at(CONTAINER).do(set_mac(ifname, mac))
 
 
-def _way(kernel: State, want: LocalnetRouting) -> tuple[str, str]:
-    """(the sysctl that lets 127.0.0.1 reach the destination, "") or ("", why there is none). Raises OSError."""
-    try:
-        index, path = route.route(kernel.at(HOST).ask(route.get_route(want.destination))[0][1])[0]
-        name = if_indextoname(index)
-    except OSError as error:
-        if error.errno in UNREACHABLE:
-            return "", f"the host has no route to it ({error.strerror})"
-        raise
-    if path.gateway:
-        return "", f"it is behind the gateway {address_text(path.gateway)}"
-    if name not in want.links and kernel.need(HOST, name).kind not in ("veth", *["bridge"] * want.bridges):
-        return "", f"the host reaches it through {name}, which is none of its interfaces"
-    return f"net/ipv4/conf/{name}/route_localnet", ""
-
-
-def _find_localnet(kernel: State, want: LocalnetRouting) -> LocalnetRouting | None:
-    """Where it cannot be, nothing is missing; *kernel.notes* says so."""
-    key, obstacle = _way(kernel, want)
-    if key and sysctl.read(key) != "1":
-        if sysctl.may_write(key):
-            return None
-        obstacle = f"{key} cannot be written"
-    if obstacle:
-        kernel.notes.append(f"{address_text(want.destination)} cannot be reached from 127.0.0.1: {obstacle}")
-    return want
-
-
-def _create_localnet(kernel: State, want: LocalnetRouting) -> None:
-    key, _ = _way(kernel, want)
-    if key:
-        sysctl.write(key, "1")
-
-
+MESSAGES: dict[type, Any] = {Up: _up, Address: _address, Route: _route}
+REMOVALS: dict[type, Any] = {
+    Address: lambda index, want: route.del_address(index, want.cidr),
+    Route: lambda index, want: route.del_route(index, _path(want)),
+}
 FIND: dict[type, Any] = {
+    Up: _find_up,
     NoAdvertisements: _find_no_advertisements,
     Gateway: _find_gateway,
     Address: _find_address,
     Route: _find_route,
-    Sysctl: _find_sysctl,
-    LocalnetRouting: _find_localnet,
 }
 CREATE: dict[type, Any] = {
+    Up: _create,
     NoAdvertisements: _create_no_advertisements,
     Gateway: _create_gateway,
-    Up: _create,
     Address: _create,
     Route: _create,
-    Sysctl: _create_sysctl,
-    LocalnetRouting: _create_localnet,
 }
+DELETE: dict[type, Any] = {Address: _delete, Route: _delete}

@@ -1,14 +1,18 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-Every function takes the State first; core.kernel.kernel calls them by the record's type. What is shared is known to core.nft.readback and
-core.nft.rules, which are loaded where something has to be made, compared or cleared away.
+What attachments share is known to core.nft.readback and core.nft.changes, which are loaded where something of it has to
+be made, compared or cleared away.
 """
 
 from __future__ import annotations
 
+from errno import EAFNOSUPPORT, EPROTONOSUPPORT
+
 from core import system
+from core.address import FAMILIES
+from core.attachment import network_prefix
 from core.deadline import check as check_deadline
-from core.nft.names import FURTHER, INET, PROTOCOLS, Chain, Element, Elements, Table
+from core.nft.names import FURTHER, INET, Chain, Element, Elements, Map, Table
 from core.record import replace as changed
 
 TYPE_CHECKING = False
@@ -16,20 +20,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from core.address import Family
     from core.kernel.state import State
     from core.netlink.message import Message
 
 MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
-NO_NETFILTER = (93, 97)  # EPROTONOSUPPORT, EAFNOSUPPORT: of a kernel that has no such socket
+NO_NETFILTER = (EPROTONOSUPPORT, EAFNOSUPPORT)  # of a kernel that has no such socket
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
-def find_shared(kernel: State, want: Any) -> Any:
-    """A table, map or chain as it stands; None when it is not there. Raises OSError."""
-    from core.nft import readback  # late: whoever only creates or deletes elements need not know what rules there are
+def _find_table(kernel: State, want: Table) -> Table | None:
+    from core.nft import readback  # late: to create or delete elements, no rules need be known
 
-    by_type: dict[type, Any] = {Table: readback.find_table, Chain: readback.find_chain}
-    return by_type.get(type(want), readback.find_map)(kernel.firewall, want)
+    return readback.find_table(kernel.firewall, want)
+
+
+def _find_map(kernel: State, want: Map) -> Map | None:
+    from core.nft import readback  # late: as above
+
+    return readback.find_map(kernel.firewall, want)
+
+
+def _find_chain(kernel: State, want: Chain) -> Chain | None:
+    from core.nft import readback  # late: as above
+
+    return readback.find_chain(kernel.firewall, want)
 
 
 def is_as_made(kernel: State, record: Any) -> bool:
@@ -39,22 +54,28 @@ def is_as_made(kernel: State, record: Any) -> bool:
     return standing.is_as_made(kernel.firewall, record)
 
 
-def create_shared(kernel: State, *records: Any) -> None:
+def _create_shared(kernel: State, *records: Any) -> None:
     """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
-    from core.nft import readback, rules, standing  # late: nearly always all of it is there
+    from core.nft import changes, readback  # late: nearly always all of it is there
+    from core.nft.standing import standing
 
-    now = {each.family: standing.standing(kernel.firewall, each.family) for each in records}
-    tables, chains = [each for each in records if isinstance(each, Table)], [each for each in records if isinstance(each, Chain)]
-    maps = [each for each in records if each not in tables and each not in chains]
-    made: list[Message] = [rules.table(each) for each in tables]
-    others = [each for each in maps if readback.is_another(now[each.family], each)]  # they can go once no rule looks them up
-    looking = [each for each in chains if others and each.name != FURTHER and now[each.family].rules.get(each.name)]
-    made += [rules.flush(each.family, each.name) for each in looking] + [rules.delete_map(each.family, each.name) for each in others]
-    made += [rules.new_map(each) for each in maps]
-    for each in [each for each in chains if readback.is_elsewhere(now[each.family], each)]:  # a chain's hook cannot be changed
-        made += [rules.flush(each.family, each.name), rules.delete_chain(each.family, each.name)]
+    now = {each.table: standing(kernel.firewall, each.table) for each in records}
+    tables, maps, chains = [
+        [each for each in records if each.rank == kind.rank] for kind in (Table, Map, Chain)
+    ]
+    made: list[Message] = [changes.new_table(each) for each in tables]
+    others = [each for each in maps if readback.is_another(now[each.table], each)]
+    if others:  # they can go once no rule looks them up
+        looking = [each for each in chains if each.name != FURTHER and now[each.table].rules.get(each.name)]
+        made += [changes.flush(each.table, each.name) for each in looking]
+        made += [changes.delete_map(each.table, each.name) for each in others]
+    made += [changes.new_map(each) for each in maps]
     for each in chains:
-        made += rules.chain(each, [where for where, _ in each.entries if readback.is_entered(now[each.family], each, where)])
+        if readback.is_elsewhere(now[each.table], each):  # a chain's hook cannot be changed
+            made += [changes.flush(each.table, each.name), changes.delete_chain(each.table, each.name)]
+    for each in chains:
+        entered = [where for where, _ in each.entries if readback.is_entered(now[each.table], each, where)]
+        made += changes.new_chain(each, entered)
     kernel.firewall.commit(made)
 
 
@@ -63,8 +84,10 @@ def _find_element(kernel: State, want: Element) -> Element | None:
     found = kernel.firewall.find(want)
     if found is None:
         return None
-    owner = want.owner if found.owner.partition(" ")[0] == want.owner.partition(" ")[0] else found.owner
-    return changed(found, owner=owner, text=want.text if (found.data, found.chain) == (want.data, want.chain) else "something else")
+    owner = want.owner if found.holder == want.holder else found.owner
+    if (found.data, found.chain) != (want.data, want.chain):
+        return changed(found, owner=owner, text="something else")
+    return changed(found, owner=owner, text=want.text, about=want.about)
 
 
 def _create_elements(kernel: State, *records: Any) -> None:
@@ -82,12 +105,17 @@ def replace(kernel: State, stale: list[Any], batch: list[Any]) -> None:
 
 
 def standing(kernel: State, wanted: list[Element]) -> list[Element | None]:
-    """What stands under the key of each element, whoever owns it. Many are looked up in a list of their map. Raises OSError."""
+    """What stands under the key of each element, whoever owns it. Raises OSError.
+
+    Many are looked up in a list of their map.
+    """
     if len(wanted) <= MOST_SINGLE:
         return [kernel.firewall.find(item) for item in wanted]
-    maps = dict.fromkeys([(item.family, item.map) for item in wanted])
-    there = {(family, name, item.key): item for family, name in maps for item in kernel.firewall.list(family, name)}
-    return [there.get((item.family, item.map, item.key)) for item in wanted]
+    maps = dict.fromkeys([(item.table, item.map) for item in wanted])
+    there = {
+        (table, name, item.key): item for table, name in maps for item in kernel.firewall.list(table, name)
+    }
+    return [there.get((item.table, item.map, item.key)) for item in wanted]
 
 
 def _delete(kernel: State, *wanted: Element) -> list[Element]:
@@ -122,8 +150,8 @@ def _gone(kernel: State, elements: list[Element]) -> list[Element]:
 
 
 def _follow(kernel: State, gone: list[Element]) -> None:
-    """Sweep, if elements are gone whose maps and chain only some mappings need: every packet to a local address walks those."""
-    if any(["-" in each.map for each in gone]):
+    """Sweep, if elements are gone whose map only some mappings need: every packet to a local address looks it up."""
+    if any([each.is_on_demand for each in gone]):
         sweep(kernel)
 
 
@@ -132,9 +160,9 @@ def elements_of(kernel: State, want: Elements) -> list[Element]:
 
     A witness behind the owner is no difference.
     """
-    maps = [(want.family, name) for name in kernel.firewall.maps(want.family, want.maps)]
-    found = [item for family, name in maps for item in kernel.firewall.list(family, name, want.owner.encode())]
-    return [item for item in found if want.owner in ("", item.owner.partition(" ")[0])]
+    names = kernel.firewall.maps(want.table, want.prefixes)
+    found = [item for name in names for item in kernel.firewall.list(want.table, name, want.owner.encode())]
+    return [item for item in found if want.owner in ("", item.holder)]
 
 
 def _find_elements(kernel: State, want: Elements) -> Elements | None:
@@ -142,33 +170,42 @@ def _find_elements(kernel: State, want: Elements) -> Elements | None:
 
 
 def _delete_elements(kernel: State, want: Elements) -> list[Element]:
-    return _delete_found(kernel, lambda: elements_of(kernel, want)) if kernel.firewall.has_table(want.family) else []
+    return (
+        _delete_found(kernel, lambda: elements_of(kernel, want))
+        if kernel.firewall.has_table(want.table)
+        else []
+    )
 
 
-def owned(kernel: State, family: str, maps: tuple[str, ...], prefix: str) -> list[tuple[str, Element]]:
-    """(owner, element) of every element of ours whose owner starts with *prefix*. Raises OSError."""
+def owned(kernel: State, kind: Elements, network: str) -> list[tuple[str, Element]]:
+    """(owner, element) of every element for the intent of *kind* that a network owns. Raises OSError."""
     if not _is_there(kernel):
         return []
-    listed = [item for name in kernel.firewall.maps(family, maps) for item in kernel.firewall.list(family, name, prefix.encode())]
-    found = [(item.owner.partition(" ")[0], item) for item in listed]
-    return [(owner, item) for owner, item in found if owner.startswith(prefix)]
+    prefix = network_prefix(network)
+    names = kernel.firewall.maps(kind.table, kind.prefixes)
+    listed = [item for name in names for item in kernel.firewall.list(kind.table, name, prefix.encode())]
+    return [(item.holder, item) for item in listed if item.holder.startswith(prefix)]
 
 
 def sweep(kernel: State) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
-    from core.nft.sweep import sweep as sweep_family  # late: GC, and DEL of mappings that have chains of their own
+    from core.nft import sweep as sweeping  # late: GC, and DEL of what has chains of its own
 
     if _is_there(kernel) and kernel.firewall.has_table(INET):
-        sweep_family(kernel.firewall, INET)
+        sweeping.sweep(kernel.firewall, INET)
 
 
-def forget_flows(kernel: State, plugin: str, elements: Iterable[object]) -> None:
-    """Flush the UDP flows of published ports, which would go on to whoever had them before. A failure is only told, by *plugin*."""
-    ports: dict[int, set[int]] = {4: set(), 6: set()}
+def forget_flows(kernel: State, plugin: str, elements: Iterable[Any]) -> None:
+    """Flush the UDP flows of published ports, which would go on to whoever had them before.
+
+    A failure is only told, by *plugin*.
+    """
+    ports: dict[Family, set[int]] = {family: set() for family in FAMILIES}
     for item in elements:
         check_deadline()
-        if isinstance(item, Element) and "hostports" in item.map and item.key[-8] == PROTOCOLS["udp"]:
-            ports[4 if "hostports4" in item.map else 6].add(int.from_bytes(item.key[-4:-2], "big"))
+        mapping: Any = getattr(item, "about", None)
+        if getattr(mapping, "protocol", "") == "udp":
+            ports[mapping.family].add(mapping.host_port)
     for family, wanted in ports.items():
         if not wanted:
             continue
@@ -188,6 +225,17 @@ def _is_there(kernel: State) -> bool:
         raise
 
 
-FIND: dict[type, Any] = {Element: _find_element, Elements: _find_elements}
-CREATE: dict[type, Any] = {Element: _create_elements}
+FIND: dict[type, Any] = {
+    Element: _find_element,
+    Elements: _find_elements,
+    Table: _find_table,
+    Map: _find_map,
+    Chain: _find_chain,
+}
+CREATE: dict[type, Any] = {
+    Element: _create_elements,
+    Table: _create_shared,
+    Map: _create_shared,
+    Chain: _create_shared,
+}
 DELETE: dict[type, Any] = {Element: _delete, Elements: _delete_elements}

@@ -1,70 +1,91 @@
-"""The real kernel: how each record of a plan is found, created, deleted and listed by owner."""
+"""The real kernel: how each record of a plan is found, created, deleted and listed by owner.
+
+A record names the module that knows its kind (its home), which is imported at first use: a plugin loads what its own
+records need. A home has tables by type of record: FIND, CREATE and, where DEL or rollback deletes it, DELETE; and
+owned(), where GC lists it.
+"""
 
 from __future__ import annotations
 
-from core.attachment import network_prefix
+import sys
+
 from core.errors import NOT_AVAILABLE, CNIError
-from core.kernel import addressing, go_suite, links
-from core.kernel import filter as packet_filter
 from core.kernel.state import State
-from core.netlink import route
-from core.nft.names import Element, Elements
-from core.plan.records import CONTAINER, HOST, Veth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from types import ModuleType
     from typing import Any
+
+    from core.nft.names import Element, Elements
+
+
+def home(kind: Any) -> ModuleType:
+    """The module that knows a record, or all records of a class."""
+    return sys.modules.get(kind.home) or __import__(kind.home, None, None, ("FIND",))
 
 
 class Kernel(State):
-    """What core.plan.apply asks of a kernel: each record goes to the module that knows its kind."""
+    """What core.plan.apply asks of a kernel."""
 
     def find(self, record: Any) -> Any:
         """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
-        return FIND.get(type(record), packet_filter.find_shared)(self, record)
+        return home(record).FIND[type(record)](self, record)
 
     def create(self, *records: Any) -> None:
-        """Create the records of one batch exclusively. Raises OSError; its attribute record names the one refused."""
-        CREATE.get(type(records[0]), packet_filter.create_shared)(self, *records)  # type: ignore[no-untyped-call]
+        """Create the records of one batch exclusively, or write one setting.
+
+        Raises OSError; its attribute record names the one refused, its attribute made what was made all the same.
+        """
+        home(records[0]).CREATE[type(records[0])](self, *records)
 
     def delete(self, *records: Any) -> list[Any]:
         """Delete by identity, of elements many at once; absent is success. Returns what was there. Raises OSError."""
-        return DELETE[type(records[0])](self, *records)
+        gone: list[Any] = home(records[0]).DELETE[type(records[0])](self, *records)
+        return gone
+
+    def restore(self, before: Any) -> None:
+        """Write back what was there before a record was written (core.plan.changed.Before). Raises OSError."""
+        if before.found is None:
+            self.delete(before.record)
+        else:
+            self.create(before.found)
+
+    def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
+        """(owner, record) of all that attachments of *network* own. kinds: classes of records, or Elements of an intent."""
+        found: list[tuple[str, Any]] = []
+        for kind in kinds:
+            found += home(kind).owned(self, kind, network)
+        return found
+
+    # -- the packet filter ---------------------------------------------------------------------------------------------
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """Replace nft elements in one transaction. Raises OSError."""
-        packet_filter.replace(self, stale, batch)
+        self.filter.replace(self, stale, batch)
 
     def stands(self, shared: list[Any]) -> bool:
         """Whether shared tables and chains carried their marks when elements were last created."""
-        return all([each.is_marked(self.firewall.marks.get(each.family, {})) for each in shared])
+        return all([each.is_marked(self.firewall.marks.get(each.table, {})) for each in shared])
 
     def is_as_made(self, shared: Any) -> bool:
         """Whether a shared table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
-        return packet_filter.is_as_made(self, shared)
+        return bool(self.filter.is_as_made(self, shared))
 
     def sweep(self) -> None:
         """Delete the shared chains that nothing needs any more. Raises OSError."""
-        packet_filter.sweep(self)
-
-    def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
-        """(owner, record) of all that attachments of *network* own, of *kinds*: Veth, or Elements naming families and maps."""
-        found: list[tuple[str, Any]] = []
-        for kind in kinds:
-            if kind is Veth:
-                found += links.owned(self, network)
-            else:
-                found += packet_filter.owned(self, kind.family, kind.maps, network_prefix(network))
-        return found
+        self.filter.sweep(self)
 
     def standing(self, wanted: list[Element]) -> list[Element | None]:
         """What stands under the key of each element. Raises OSError."""
-        return packet_filter.standing(self, wanted)
+        found: list[Element | None] = self.filter.standing(self, wanted)
+        return found
 
     def elements_of(self, kind: Elements) -> list[Element]:
         """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
-        return packet_filter.elements_of(self, kind)
+        found: list[Element] = self.filter.elements_of(self, kind)
+        return found
 
     def probe_firewall(self) -> None:
         """Raise CNIError(NOT_AVAILABLE) when nftables cannot be reached."""
@@ -79,23 +100,29 @@ class Kernel(State):
 
         return is_gone(self, comment)
 
+    # -- interfaces of containers --------------------------------------------------------------------------------------
+
     def port_of(self, owner: str) -> tuple[str, str]:
+        """The name of an owner's host veth, and the first free one that it may have; "" for none. Raises OSError."""
+        from core.kernel import links  # late: chained plugins make no link
+
         return links.port_of(self, owner)
 
     def teaches_routes(self, name: str) -> bool:
+        """Whether the host has its IPv6 default route from router advertisements by a link. Raises OSError."""
+        from core.kernel import addressing  # late: as above
+
         return addressing.teaches_routes(self, name)
 
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
-        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
+        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire."""
+        from core.kernel import addressing  # late: as above
 
-        Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now that the port
-        forwards. A packet socket would do as well, but its close waits for an RCU grace period.
-        """
-        index = self.need(HOST, bridge).index
-        self.at(HOST).exchange(tuple([route.del_neighbour(index, address) for address in addresses]))
-        self.at(CONTAINER).do(route.set_mac(ifname, mac))
+        addressing.announce(self, ifname, mac, addresses, bridge)
 
+    @property
+    def filter(self) -> ModuleType:
+        """core.kernel.filter"""
+        from core.kernel import filter as packet_filter  # late: not every plugin and verb needs it
 
-FIND: dict[type, Callable[[Kernel, Any], Any]] = {**links.FIND, **addressing.FIND, **packet_filter.FIND}
-CREATE: dict[type, Callable[..., None]] = {**links.CREATE, **addressing.CREATE, **packet_filter.CREATE}
-DELETE: dict[type, Callable[..., list[Any]]] = {**links.DELETE, **packet_filter.DELETE, go_suite.ContainerLink: go_suite.delete_container_link}
+        return packet_filter

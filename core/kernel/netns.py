@@ -33,7 +33,9 @@ def open_path(path: str) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(2, f"CNI_NETNS: no network namespace at {path}") from None
     except (OSError, ValueError) as error:
-        raise CNIError(INVALID_NETNS, f"CNI_NETNS: cannot open {path}: {getattr(error, 'strerror', error)}") from None
+        raise CNIError(
+            INVALID_NETNS, f"CNI_NETNS: cannot open {path}: {getattr(error, 'strerror', error)}"
+        ) from None
     try:
         kind = ioctl(descriptor, NS_GET_NSTYPE)
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.address import Cidr
 from core.kernel import sysctl
 from core.netlink import route
+from core.netlink.link import NEWBORN_BRIDGE
 from core.plan.records import HOST
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ def prepare(kernel: State, want: Up) -> None:
     """
     there = kernel.link(HOST, want.link)
     bridge = there is not None and there.kind == "bridge"
-    if there and bridge and there.group != route.NEWBORN_BRIDGE:
+    if there and bridge and there.group != NEWBORN_BRIDGE:
         return
     for key, value in (*SETTINGS, *[("disable_ipv6", "0")] * want.ipv6):
         try:

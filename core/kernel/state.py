@@ -6,10 +6,12 @@ sysctls and packet sockets need a short visit inside. Nothing is cached but link
 
 from __future__ import annotations
 
-from core import system
-from core.kernel import netns
+from errno import EADDRINUSE, EADDRNOTAVAIL, ENODEV, ENOENT
+
+from core import address, system
+from core.address import V6
 from core.netlink import route
-from core.netlink.route import IFF_UP, OPERSTATE_UP, Link
+from core.netlink.link import IF_OPER_UP, IFF_UP, Link, get_link, read_link
 from core.netlink.socket import ROUTE, Socket
 from core.plan.records import CONTAINER, HOST
 from core.record import replace
@@ -19,12 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
+    from core.address import Family
     from core.nft.client import Firewall
 
-ABSENT = (2, 19, 99)  # ENOENT, ENODEV, EADDRNOTAVAIL
+ABSENT = (ENOENT, ENODEV, EADDRNOTAVAIL)
 SETTLE_TIMEOUT_S = 5
-IPV6_ADDRESS_EVENTS, LINK_EVENTS = 9, 1  # RTNLGRP_*
+RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR = 1, 9
 SOLICITED_NODE = b"\xff\x02" + bytes(9) + b"\x01\xff"  # ff02::1:ff00:0/104
+
+
+def _opened(path: str) -> int:
+    from core.kernel import netns  # late: chained plugins open no namespace
+
+    return netns.open_path(path)
 
 
 class State:
@@ -32,7 +41,7 @@ class State:
 
     def __init__(self, netns_path: str = "") -> None:
         """*netns_path*: the container's, "" for none. Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is none."""
-        self.netns = netns.open_path(netns_path) if netns_path else None
+        self.netns = _opened(netns_path) if netns_path else None
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
         self.firewall_socket: Firewall | None = None
@@ -64,7 +73,9 @@ class State:
         if place == HOST:
             return errand()
         if self.netns is None:
-            raise FileNotFoundError(2, "there is no container namespace")
+            raise FileNotFoundError(ENOENT, "there is no container namespace")
+        from core.kernel import netns  # late: chained plugins visit no namespace
+
         return netns.visit(self.netns, errand)
 
     @property
@@ -80,18 +91,18 @@ class State:
         """A link by name, None when there is none. Raises OSError."""
         if (place, name) not in self.links:
             try:
-                reply = self.at(place).ask(route.get_link(name))
+                reply = self.at(place).ask(get_link(name))
             except OSError as error:
                 if error.errno in ABSENT:
                     return None
                 raise
-            self.links[place, name] = route.link(reply[0][1])
+            self.links[place, name] = read_link(reply[0][1])
         return self.links[place, name]
 
     def need(self, place: str, name: str) -> Link:
         """As link, but its absence is an OSError (ENODEV)."""
         if (found := self.link(place, name)) is None:
-            raise OSError(19, f"{system.strerror(19)}: {name}")
+            raise OSError(ENODEV, f"{system.strerror(ENODEV)}: {name}")
         return found
 
     def forget_link(self, place: str, name: str) -> None:
@@ -110,13 +121,19 @@ class State:
 
     def look(self, place: str, *names: str) -> None:
         """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
-        self.links = {where: link for where, link in self.links.items() if where[0] != place or where[1] not in names}
-        answers = self.at(place).ask_each(tuple([route.get_link(name) for name in names]), ABSENT)
-        self.links.update({(place, name): route.link(replies[0][1]) for name, replies in zip(names, answers) if replies})
+        self.links = {
+            where: link for where, link in self.links.items() if where[0] != place or where[1] not in names
+        }
+        answers = self.at(place).ask_each(tuple([get_link(name) for name in names]), ABSENT)
+        self.links.update(
+            {(place, name): read_link(replies[0][1]) for name, replies in zip(names, answers) if replies}
+        )
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
         """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""
-        return ready(self.need(place, name)) or self._await(LINK_EVENTS, place, lambda: ready(self.look_again(place, name)))
+        return ready(self.need(place, name)) or self._await(
+            RTNLGRP_LINK, place, lambda: ready(self.look_again(place, name))
+        )
 
     def _await(self, group: int, place: str, done: Callable[[], bool]) -> bool:
         if done():
@@ -127,42 +144,44 @@ class State:
 
     def port_is_up(self, name: str) -> bool:
         """Wait until a host link forwards; False when it does not in time."""
-        return self.await_link(HOST, name, lambda link: link.operstate == OPERSTATE_UP)
+        return self.await_link(HOST, name, lambda link: link.operstate == IF_OPER_UP)
 
     def addresses_settle(self, name: str) -> bool:
         """Wait until duplicate address detection is over in the container; False on timeout. Raises OSError on a duplicate."""
 
         def settled() -> bool:
             flags = [flags for _, _, flags in self.addresses(CONTAINER, name)]
-            if any([bit & route.DADFAILED for bit in flags]):
-                raise OSError(98, f"duplicate address detection failed on {name}")
-            return not any([bit & route.TENTATIVE for bit in flags])
+            if any([bit & route.IFA_F_DADFAILED for bit in flags]):
+                raise OSError(EADDRINUSE, f"duplicate address detection failed on {name}")
+            return not any([bit & route.IFA_F_TENTATIVE for bit in flags])
 
-        return self._await(IPV6_ADDRESS_EVENTS, CONTAINER, settled)
+        return self._await(RTNLGRP_IPV6_IFADDR, CONTAINER, settled)
 
-    def can_be_asked_for(self, place: str, name: str, addresses: list[bytes]) -> bool:
-        """Wait until a link hears who looks for its IPv6 *addresses*; False when it does not in time. Raises OSError.
+    def has_joined_groups(self, place: str, name: str, addresses: list[bytes]) -> bool:
+        """Wait until a link has joined the solicited-node groups of its IPv6 *addresses*; False when it does not in time.
 
-        The kernel answers before it has joined their solicited-node groups (RFC 4291 section 2.7.1), and whoever asks too early
-        asks again only after a second.
+        The kernel takes an address before it has joined the group (RFC 4291 section 2.7.1), and a neighbour who solicits
+        too early tries again only after a second. Raises OSError.
         """
-        wanted = {SOLICITED_NODE + packed[13:] for packed in addresses if len(packed) == 16}
+        wanted = {SOLICITED_NODE + packed[13:] for packed in addresses if address.family(packed) is V6}
         if not wanted:
             return True
-        question = route.list_addresses(self.need(place, name).index, groups=True)
+        question = route.list_groups(self.need(place, name).index)
 
         def joined() -> bool:
-            return wanted <= {route.address(payload)[0].address for _, payload in self.at(place).ask(question)}
+            return wanted <= {
+                route.read_address(payload)[0].address for _, payload in self.at(place).ask(question)
+            }
 
-        return self._await(IPV6_ADDRESS_EVENTS, place, joined)
+        return self._await(RTNLGRP_IPV6_IFADDR, place, joined)
 
     def addresses(self, place: str, name: str) -> list[tuple[Any, int, int]]:
         """(Cidr, scope, flags) of a link's addresses. Raises OSError."""
         index = self.need(place, name).index
-        return [route.address(payload) for _, payload in self.at(place).ask(route.list_addresses(index))]
+        return [route.read_address(payload) for _, payload in self.at(place).ask(route.list_addresses(index))]
 
-    def forget_flows(self, family: int, ports: set[int]) -> int:
-        """Delete the tracked UDP flows of IPv4 (4) or IPv6 (6) to *ports*; returns how many. Raises OSError."""
+    def forget_flows(self, family: Family, ports: set[int]) -> int:
+        """Delete the tracked UDP flows of a family to *ports*; returns how many. Raises OSError."""
         from core.netlink import conntrack  # late: portmap only
 
         return conntrack.forget(family, ports)

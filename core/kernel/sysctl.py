@@ -1,11 +1,24 @@
-"""Kernel settings below /proc/sys, addressed by their slash form because interface names contain dots."""
+"""Settings below /proc/sys, as a kernel's records and one by one.
+
+They are addressed by their slash form, because interface names contain dots.
+"""
 
 from __future__ import annotations
 
+from errno import EACCES, ENOENT, EPERM, EROFS
+
 from core import system
+from core.plan.records import Sysctl
+from core.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.kernel.state import State
 
 ROOT = "/proc/sys/"
-OUT_OF_REACH = (1, 2, 13, 30)  # EPERM, EACCES, EROFS: not ours to set; ENOENT: there is no IPv6
+OUT_OF_REACH = (EPERM, EACCES, EROFS, ENOENT)  # not ours to set; ENOENT: there is no IPv6
 
 
 def read(key: str) -> str:
@@ -37,3 +50,36 @@ def write(key: str, value: str) -> None:
         system.write(descriptor, value.encode())
     finally:
         system.close(descriptor)
+
+
+def _find_sysctl(kernel: State, want: Sysctl) -> Sysctl | None:
+    try:
+        found = kernel.visit(want.place, lambda: read(want.key))
+        differs = want.if_writable and found != want.value
+        out_of_reach = differs and not kernel.visit(want.place, lambda: may_write(want.key))
+    except OSError:
+        return None if want.required else want
+    return want if out_of_reach else replace(want, value=found)
+
+
+def _create_sysctl(kernel: State, *batch: Sysctl) -> None:
+    """Write settings of one place; *kernel.notes* says which one that should be is not, as /proc/sys is read-only."""
+
+    def write_all() -> None:
+        for want in batch:
+            try:
+                write(want.key, want.value)
+            except OSError as error:
+                if value(want.key) == want.value:  # /proc/sys may be read-only
+                    continue
+                if want.if_writable and error.errno == EROFS:
+                    kernel.notes.append(f"/proc/sys is read-only: {want.key} stays as it is")
+                elif want.required:
+                    error.record = want  # type: ignore[attr-defined]
+                    raise
+
+    kernel.visit(batch[0].place, write_all)
+
+
+FIND: dict[type, Any] = {Sysctl: _find_sysctl}
+CREATE: dict[type, Any] = {Sysctl: _create_sysctl}

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMMENT_BYTES = 253  # that an nft comment holds
-ENDS = ("veth", "netkit", "tun")  # kinds of links that go with the container's end; a bridge or an uplink outlives it
+ENDS = (
+    "veth",
+    "netkit",
+    "tun",
+)  # kinds of links that go with the container's end; a bridge or an uplink outlives it
 NETNS, PROC = "netns:", "/proc/"
 
 
@@ -41,7 +45,11 @@ def _path(netns: str) -> str:
         folder = system.stat(_folder(netns))
     except (OSError, ValueError):
         return ""
-    return f"{NETNS}{folder.st_dev}:{folder.st_ino}:{netns}" if netns.startswith("/") and system.there(netns) else ""
+    return (
+        f"{NETNS}{folder.st_dev}:{folder.st_ino}:{netns}"
+        if netns.startswith("/") and system.there(netns)
+        else ""
+    )
 
 
 def _folder(path: str) -> str:

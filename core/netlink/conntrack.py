@@ -9,17 +9,22 @@ from core.deadline import check as check_deadline
 from core.netlink.message import DUMP, Message, attribute, attributes, nest, pack
 from core.netlink.socket import NETFILTER, Socket
 
-SUBSYSTEM = 1 << 8
-GET, DELETE = SUBSYSTEM | 1, SUBSYSTEM | 2
-TUPLE_ORIG, ID, FILTER, ZONE = 1, 12, 25, 18
-TUPLE_PROTO, PROTO_NUMBER, PROTO_DST_PORT = 2, 1, 3
-BY_PROTOCOL, BY_PORT = 1 << 3, 1 << 5  # CTA_FILTER_F_CTA_PROTO_NUM and _DST_PORT
-UDP = 17
-FAMILIES = {4: 2, 6: 10}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.address import Family
+
+NFNL_SUBSYS_CTNETLINK = 1 << 8
+IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE = NFNL_SUBSYS_CTNETLINK | 1, NFNL_SUBSYS_CTNETLINK | 2
+CTA_TUPLE_ORIG, CTA_ID, CTA_ZONE, CTA_FILTER = 1, 12, 18, 25
+CTA_TUPLE_PROTO, CTA_PROTO_NUM, CTA_PROTO_DST_PORT = 2, 1, 3
+CTA_FILTER_ORIG_FLAGS, CTA_FILTER_REPLY_FLAGS = 1, 2
+CTA_FILTER_F_CTA_PROTO_NUM, CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 3, 1 << 5
+IPPROTO_UDP = 17
+NFGENMSG_BYTES, NLA_F_NESTED = 4, 0x8000
 
 
-def forget(family: int, ports: set[int]) -> int:
-    """Delete the UDP flows of IPv4 (4) or IPv6 (6) that were sent to one of *ports*; returns how many.
+def forget(family: Family, ports: set[int]) -> int:
+    """Delete the UDP flows of a family that were sent to one of *ports*; returns how many.
 
     Raises OSError where the kernel has no connection tracking.
     """
@@ -27,14 +32,15 @@ def forget(family: int, ports: set[int]) -> int:
         return 0
     netlink = Socket(NETFILTER)
     try:
-        head = pack(">BBH", FAMILIES[family], 0, 0)
+        head = pack(">BBH", family.af, 0, 0)
         forgotten = 0
-        for _, payload in netlink.ask(Message(GET, DUMP, head + _filter(ports))):
+        for _, payload in netlink.ask(Message(IPCTNL_MSG_CT_GET, DUMP, head + _filter(ports))):
             check_deadline()  # a busy host has a million flows
-            flow = attributes(payload, 4)
+            flow = attributes(payload, NFGENMSG_BYTES)
             protocol, port = _target(flow)
-            if protocol == UDP and port in ports:
-                forgotten += netlink.exchange((Message(DELETE, 0, head + _identity(flow)),))[0][1] is None
+            if protocol == IPPROTO_UDP and port in ports:
+                deletion = Message(IPCTNL_MSG_CT_DELETE, 0, head + _identity(flow))
+                forgotten += netlink.exchange((deletion,))[0][1] is None
         return forgotten
     finally:
         netlink.close()
@@ -42,18 +48,24 @@ def forget(family: int, ports: set[int]) -> int:
 
 def _filter(ports: set[int]) -> bytes:
     """The kernel's filter: UDP, and the port if there is one only."""
-    port = attribute(PROTO_DST_PORT, pack(">H", min(ports))) if len(ports) == 1 else b""
-    proto = nest(TUPLE_PROTO, attribute(PROTO_NUMBER, bytes([UDP])), port)
-    bits = BY_PROTOCOL | (BY_PORT if port else 0)
-    return nest(TUPLE_ORIG, proto) + nest(FILTER, attribute(1, pack("=I", bits)), attribute(2, bytes(4)))
+    port = attribute(CTA_PROTO_DST_PORT, pack(">H", min(ports))) if len(ports) == 1 else b""
+    proto = nest(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, bytes([IPPROTO_UDP])), port)
+    compared = CTA_FILTER_F_CTA_PROTO_NUM | (CTA_FILTER_F_CTA_PROTO_DST_PORT if port else 0)
+    flags = (
+        attribute(CTA_FILTER_ORIG_FLAGS, pack("=I", compared)),
+        attribute(CTA_FILTER_REPLY_FLAGS, bytes(4)),
+    )
+    return nest(CTA_TUPLE_ORIG, proto) + nest(CTA_FILTER, *flags)
 
 
 def _target(flow: dict[int, bytes]) -> tuple[int, int]:
     """(protocol, destination port) of a flow's original direction."""
-    proto = attributes(attributes(flow.get(TUPLE_ORIG, b"")).get(TUPLE_PROTO, b""))
-    return int.from_bytes(proto.get(PROTO_NUMBER, b""), "big"), int.from_bytes(proto.get(PROTO_DST_PORT, b""), "big")
+    proto = attributes(attributes(flow.get(CTA_TUPLE_ORIG, b"")).get(CTA_TUPLE_PROTO, b""))
+    number, port = proto.get(CTA_PROTO_NUM, b""), proto.get(CTA_PROTO_DST_PORT, b"")
+    return int.from_bytes(number, "big"), int.from_bytes(port, "big")
 
 
 def _identity(flow: dict[int, bytes]) -> bytes:
-    zone = attribute(ZONE, flow[ZONE]) if ZONE in flow else b""
-    return attribute(TUPLE_ORIG | 0x8000, flow[TUPLE_ORIG]) + zone + (attribute(ID, flow[ID]) if ID in flow else b"")
+    zone = attribute(CTA_ZONE, flow[CTA_ZONE]) if CTA_ZONE in flow else b""
+    identifier = attribute(CTA_ID, flow[CTA_ID]) if CTA_ID in flow else b""
+    return attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, flow[CTA_TUPLE_ORIG]) + zone + identifier

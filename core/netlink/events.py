@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENOBUFS
 from select import POLLIN, poll
 from time import monotonic
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from core.netlink.socket import Socket
 
-ADD_MEMBERSHIP = 1
+NETLINK_ADD_MEMBERSHIP = 1
 
 
 def wait(events: Socket, group: int, done: Callable[[], bool], timeout_s: float) -> bool:
@@ -24,7 +25,7 @@ def wait(events: Socket, group: int, done: Callable[[], bool], timeout_s: float)
     """
     try:
         events.socket.bind((0, 0))  # the kernel's own news passes by a socket without an address
-        events.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
+        events.socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
         news = poll()
         news.register(events.socket.fileno(), POLLIN)
         deadline = monotonic() + timeout_s
@@ -39,7 +40,7 @@ def wait(events: Socket, group: int, done: Callable[[], bool], timeout_s: float)
             try:
                 events.receive()
             except OSError as error:
-                if error.errno != 105:  # ENOBUFS: events were lost, so look again
+                if error.errno != ENOBUFS:  # events were lost, so look again
                     raise
         return True
     finally:

@@ -94,5 +94,7 @@ def text(data: bytes) -> str:
 def head(layout: str, data: bytes, offset: int = 0) -> tuple[Any, ...]:
     """The fixed fields that a message begins with. Raises ValueError when it is too short."""
     if offset + calcsize(layout) > len(data):
-        raise ValueError(f"want {offset + calcsize(layout)} bytes or more, found a netlink message of {len(data)}")
+        raise ValueError(
+            f"want {offset + calcsize(layout)} bytes or more, found a netlink message of {len(data)}"
+        )
     return unpack_from(layout, data, offset)

@@ -1,149 +1,67 @@
-"""Links, addresses, routes and neighbours as rtnetlink messages, and the replies read back.
+"""Addresses, routes and neighbours as rtnetlink messages, and the replies read back.
 
-Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(7), linux/if_link.h, linux/rtnetlink.h. Pure.
+Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(7), linux/rtnetlink.h, linux/if_addr.h.
+Pure.
 """
 
 from __future__ import annotations
 
-from core.address import Cidr
-from core.netlink.message import APPEND, CREATE, DUMP, EXCL, Message, attribute, attributes, head, ifindex, nest, number, pack, string, text, unsigned
+from core.address import FAMILIES, V4, V6, Cidr, family
+from core.netlink.message import (
+    APPEND,
+    CREATE,
+    DUMP,
+    EXCL,
+    Message,
+    attribute,
+    attributes,
+    head,
+    ifindex,
+    nest,
+    number,
+    pack,
+    unsigned,
+)
 from core.record import Record
 
-NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
-NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE, NEWNEIGH, DELNEIGH, GETMULTICAST = 20, 21, 22, 24, 25, 26, 28, 29, 58
-IFF_UP, IFF_PROMISC = 0x1, 0x100
-AF_INET, AF_INET6 = 2, 10
-SKIP_STATS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
-OPERSTATE_UP = 6
-VETH_INFO_PEER, NEWBORN_BRIDGE = 1, 0x0C41B41D  # the latter is a link group: of bridges of ours that have not been up yet
-PERMANENT, NODAD = 0x80, 0x02  # IFA_F_*
-TENTATIVE, DADFAILED = 0x40, 0x08
-TABLE_MAIN, PROTOCOL_BOOT, SCOPE_GLOBAL, SCOPE_LINK, UNICAST, LOOKUP_TABLE = 254, 3, 0, 253, 1, 0x1000
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.address import Family
 
-
-class Link(Record):
-    """A network interface as the kernel describes it. mac is packed; master and peer are indexes, 0 for none."""
-
-    index: int
-    name: str
-    flags: int
-    mac: bytes
-    mtu: int
-    master: int
-    peer: int
-    operstate: int
-    alias: str
-    kind: str
-    promiscuity: int
-    data: dict[int, bytes]
-    port: dict[int, bytes]
-    group: int = 0
-
-    @property
-    def up(self) -> bool:
-        return bool(self.flags & IFF_UP)
-
-
-def family(packed: bytes) -> int:
-    """AF_INET or AF_INET6."""
-    return AF_INET if len(packed) == 4 else AF_INET6
-
-
-def ifinfo(index: int = 0, flags: int = 0, change: int = 0, address_family: int = 0) -> bytes:
-    return pack("=BxHiII", address_family, 0, index, flags, change)
-
-
-def get_link(name: str) -> Message:
-    """Ask for one link by name."""
-    return Message(GETLINK, 0, ifinfo() + string(3, name) + number(29, SKIP_STATS))
-
-
-def get_link_at(index: int) -> Message:
-    """Ask for one link by index."""
-    return Message(GETLINK, 0, ifinfo(index) + number(29, SKIP_STATS))
-
-
-def list_links() -> Message:
-    """Ask for all links."""
-    return Message(GETLINK, DUMP, ifinfo() + number(29, SKIP_STATS))
-
-
-def link(payload: bytes) -> Link:
-    """Decode the payload of a NEWLINK message. Raises ValueError."""
-    _, _, index, flags, _ = head("=BxHiII", payload)
-    found = attributes(payload, 16)
-    info = attributes(found.get(18, b""))
-    return Link(
-        index=index,
-        name=text(found.get(3, b"")),
-        flags=flags,
-        mac=found.get(1, b""),
-        mtu=unsigned(found.get(4, b"")),
-        master=ifindex(found.get(10, b"")),
-        peer=ifindex(found.get(5, b"")),
-        operstate=unsigned(found.get(16, b"")),
-        alias=text(found.get(20, b"")),
-        kind=text(info.get(1, b"")),
-        promiscuity=unsigned(found.get(30, b"")),
-        data=attributes(info.get(2, b"")),
-        port=attributes(info.get(5, b"")),
-        group=unsigned(found.get(27, b"")),
-    )
-
-
-def new_bridge(name: str, mtu: int, mac: bytes, vlan_filtering: bool) -> Message:
-    """Create a bridge; a MAC given at birth stays, whatever ports come and go."""
-    data = [nest(2, number(7, 1, size=1))] if vlan_filtering else []
-    attrs = string(3, name) + (number(4, mtu) if mtu else b"") + attribute(1, mac) + number(27, NEWBORN_BRIDGE) + nest(18, string(1, "bridge"), *data)
-    return Message(NEWLINK, CREATE | EXCL, ifinfo() + attrs)
-
-
-def new_veth(name: str, peer: str, netns: int | None, master: int, mtu: int, mac: bytes, group: int = 0, flags: int = IFF_UP) -> Message:
-    """Create a pair: *name* here, with *flags*, in *group* and a port of *master*; *peer* in the namespace of descriptor *netns*, with *mac*."""
-    size = number(4, mtu) if mtu else b""
-    born = ifinfo() + string(3, peer) + size + (attribute(1, mac) if mac else b"")
-    born += number(28, netns) if netns is not None else b""
-    info = nest(18, string(1, "veth"), nest(2, attribute(VETH_INFO_PEER, born)))
-    here = ifinfo(0, flags, flags) + string(3, name) + size + (number(10, master) if master else b"") + (number(27, group) if group else b"")
-    return Message(NEWLINK, CREATE | EXCL, here + info)
-
-
-def set_alias(name: str, alias: str) -> Message:
-    """Write a link's alias, and take it out of the group that it was born in."""
-    return Message(SETLINK, 0, ifinfo() + string(3, name) + attribute(20, alias.encode()) + number(27, 0))
-
-
-def set_master(name: str, master: int) -> Message:
-    """Make a link a port of the bridge with index *master*."""
-    return Message(SETLINK, 0, ifinfo() + string(3, name) + number(10, master))
-
-
-def set_port(name: str, hairpin: bool, isolated: bool, learning: bool) -> Message:
-    """Write hairpin, isolation and learning of a bridge port."""
-    port = nest(5, *[number(kind, int(value), size=1) for kind, value in ((4, hairpin), (8, learning), (33, isolated))])
-    return Message(NEWLINK, 0, ifinfo() + string(3, name) + nest(18, string(4, "bridge"), port))
-
-
-def set_flags(name: str, flags: int, change: int, grown: bool = False) -> Message:
-    """Switch interface flags such as IFF_UP. grown: the link leaves the group that it was born in."""
-    return Message(SETLINK, 0, ifinfo(0, flags, change) + string(3, name) + (number(27, 0) if grown else b""))
-
-
-def set_mac(name: str, mac: bytes) -> Message:
-    """Write a link's MAC."""
-    return Message(SETLINK, 0, ifinfo() + string(3, name) + attribute(1, mac))
-
-
-def del_link(name: str = "", index: int = 0) -> Message:
-    """Delete a link by name or by index."""
-    return Message(DELLINK, 0, ifinfo(index) + (string(3, name) if name else b""))
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_GETMULTICAST = 20, 21, 22, 58
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE, RTM_DELNEIGH = 24, 25, 26, 29
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_MULTICAST, IFA_FLAGS = 1, 2, 4, 7, 8
+IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT = 0x02, 0x08, 0x40, 0x80
+RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = (
+    1,
+    2,
+    4,
+    5,
+    6,
+    8,
+    9,
+    15,
+)
+RTAX_MTU, RTAX_ADVMSS = 2, 8
+RT_TABLE_COMPAT, RT_TABLE_MAIN, RTPROT_BOOT, RTPROT_RA, RTN_UNICAST = 252, 254, 3, 9, 1
+RT_SCOPE_UNIVERSE, RT_SCOPE_SITE, RT_SCOPE_LINK = 0, 200, 253
+RTM_F_LOOKUP_TABLE, AF_UNSPEC = 0x1000, 0
+NDA_DST = 1
+IFADDRMSG, RTMSG, NDMSG = "=BBBBI", "=BBBBBBBBI", "=BxxxiHBB"  # struct layouts
+IFADDR_BYTES, RTMSG_BYTES, RTNEXTHOP_BYTES = 8, 12, 8
 
 
 def new_address(index: int, cidr: Cidr, nodad: bool) -> Message:
     """Add an address; *nodad* spares IPv6 duplicate address detection."""
-    head = pack("=BBBBI", family(cidr.address), cidr.prefix_len, PERMANENT | (NODAD if nodad else 0), 0, index)
-    broadcast = attribute(4, _broadcast(cidr)) if len(cidr.address) == 4 and cidr.prefix_len < 31 else b""
-    return Message(NEWADDR, CREATE | EXCL, head + attribute(2, cidr.address) + attribute(1, cidr.address) + broadcast)
+    flags = IFA_F_PERMANENT | (IFA_F_NODAD if nodad else 0)
+    attrs = attribute(IFA_LOCAL, cidr.address) + attribute(IFA_ADDRESS, cidr.address)
+    if cidr.family is V4 and cidr.prefix_len < 31:
+        attrs += attribute(IFA_BROADCAST, _broadcast(cidr))
+    return Message(RTM_NEWADDR, CREATE | EXCL, _ifaddr(cidr, flags, index) + attrs)
+
+
+def _ifaddr(cidr: Cidr, flags: int, index: int) -> bytes:
+    return pack(IFADDRMSG, cidr.family.af, cidr.prefix_len, flags, RT_SCOPE_UNIVERSE, index)
 
 
 def _broadcast(cidr: Cidr) -> bytes:
@@ -153,26 +71,35 @@ def _broadcast(cidr: Cidr) -> bytes:
 
 def del_address(index: int, cidr: Cidr) -> Message:
     """Remove an address."""
-    return Message(DELADDR, 0, pack("=BBBBI", family(cidr.address), cidr.prefix_len, 0, 0, index) + attribute(2, cidr.address))
+    return Message(RTM_DELADDR, 0, _ifaddr(cidr, 0, index) + attribute(IFA_LOCAL, cidr.address))
 
 
-def list_addresses(index: int, groups: bool = False) -> Message:
-    """Ask for the addresses of one link, or for the IPv6 multicast groups that it has joined."""
-    return Message(GETMULTICAST if groups else GETADDR, DUMP, pack("=BBBBI", AF_INET6 if groups else 0, 0, 0, 0, index))
+def list_addresses(index: int) -> Message:
+    """Ask for the addresses of one link."""
+    return Message(RTM_GETADDR, DUMP, pack(IFADDRMSG, AF_UNSPEC, 0, 0, 0, index))
 
 
-def address(payload: bytes) -> tuple[Cidr, int, int]:
-    """Decode a reply to list_addresses: the address or group, its scope and its flags. Raises ValueError."""
-    kind, prefix_len, flags, scope, _ = head("=BBBBI", payload)
-    found = attributes(payload, 8)
-    return _cidr(kind, found.get(2) or found.get(1) or found.get(7, b""), prefix_len), scope, unsigned(found.get(8, bytes([flags])))
+def list_groups(index: int) -> Message:
+    """Ask for the IPv6 multicast groups that one link has joined."""
+    return Message(RTM_GETMULTICAST, DUMP, pack(IFADDRMSG, V6.af, 0, 0, 0, index))
 
 
-def _cidr(kind: int, packed: bytes, prefix_len: int) -> Cidr:
-    size = {AF_INET: 4, AF_INET6: 16}.get(kind)
-    if len(packed) != size or prefix_len > 8 * size:
-        raise ValueError(f"want an address of family {kind}, found {len(packed)} bytes and prefix length {prefix_len}")
+def read_address(payload: bytes) -> tuple[Cidr, int, int]:
+    """Decode a reply to list_addresses or list_groups: address or group, its scope and its flags. Raises ValueError."""
+    af, prefix_len, flags, scope, _ = head(IFADDRMSG, payload)
+    found = attributes(payload, IFADDR_BYTES)
+    packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS) or found.get(IFA_MULTICAST, b"")
+    return _cidr(af, packed, prefix_len), scope, unsigned(found.get(IFA_FLAGS, bytes([flags])))
+
+
+def _cidr(af: int, packed: bytes, prefix_len: int) -> Cidr:
+    if (af, len(packed)) not in SIZES or prefix_len > 8 * len(packed):
+        found = f"{len(packed)} bytes and prefix length {prefix_len}"
+        raise ValueError(f"want an address of family {af}, found {found}")
     return Cidr(packed, prefix_len)
+
+
+SIZES = [(each.af, each.size) for each in FAMILIES]
 
 
 class Path(Record):
@@ -189,62 +116,78 @@ class Path(Record):
 
 def new_route(index: int, path: Path) -> Message:
     """Add a route; a second gateway for the same destination makes it multipath."""
-    return Message(NEWROUTE, CREATE | APPEND, _route(index, path))
+    return Message(RTM_NEWROUTE, CREATE | APPEND, _route(index, path))
+
+
+def del_route(index: int, path: Path) -> Message:
+    """Remove a route of a link, as new_route made it."""
+    return Message(RTM_DELROUTE, 0, _route(index, path))
 
 
 def _route(index: int, path: Path) -> bytes:
-    table = TABLE_MAIN if path.table is None else path.table
-    default_scope = SCOPE_GLOBAL if path.gateway or len(path.dst.address) == 16 else SCOPE_LINK
+    family = path.dst.family
+    table = RT_TABLE_MAIN if path.table is None else path.table
+    default_scope = RT_SCOPE_UNIVERSE if path.gateway or family is V6 else RT_SCOPE_LINK
     scope = default_scope if path.scope is None else path.scope
-    small = table if table < 256 else 252  # RT_TABLE_COMPAT: the attribute tells
-    head = pack("=BBBBBBBBI", family(path.dst.address), path.dst.prefix_len, 0, 0, small, PROTOCOL_BOOT, scope, UNICAST, 0)
-    metrics = [number(kind, value) for kind, value in ((2, path.mtu), (8, path.advmss)) if value]
-    attrs = [
-        attribute(1, path.dst.address) if path.dst.prefix_len else b"",
-        attribute(5, path.gateway) if path.gateway else b"",
-        number(4, index),
-        number(15, table),
-        number(6, path.priority) if path.priority else b"",
-        nest(8, *metrics) if metrics else b"",
+    small = table if table < 256 else RT_TABLE_COMPAT
+    metrics = [
+        number(kind, value) for kind, value in ((RTAX_MTU, path.mtu), (RTAX_ADVMSS, path.advmss)) if value
     ]
+    attrs = [
+        attribute(RTA_DST, path.dst.address) if path.dst.prefix_len else b"",
+        attribute(RTA_GATEWAY, path.gateway) if path.gateway else b"",
+        number(RTA_OIF, index),
+        number(RTA_TABLE, table),
+        number(RTA_PRIORITY, path.priority) if path.priority else b"",
+        nest(RTA_METRICS, *metrics) if metrics else b"",
+    ]
+    head = pack(RTMSG, family.af, path.dst.prefix_len, 0, 0, small, RTPROT_BOOT, scope, RTN_UNICAST, 0)
     return head + b"".join(attrs)
 
 
-def list_routes(address_family: int) -> Message:
+def list_routes(family: Family) -> Message:
     """Ask for all routes of a family."""
-    return Message(GETROUTE, DUMP, pack("=BBBBBBBBI", address_family, 0, 0, 0, 0, 0, 0, 0, 0))
+    return Message(RTM_GETROUTE, DUMP, pack(RTMSG, family.af, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
 def get_route(destination: bytes, source: bytes = b"") -> Message:
     """Ask how a packet to *destination* would leave, and by which table, which IPv6 tells unasked."""
-    head = pack("=BBBBBBBBI", family(destination), len(destination) * 8, len(source) * 8, 0, 0, 0, 0, 0, LOOKUP_TABLE if len(destination) == 4 else 0)
-    return Message(GETROUTE, 0, head + attribute(1, destination) + (attribute(2, source) if source else b""))
+    to = family(destination)
+    flags = RTM_F_LOOKUP_TABLE if to is V4 else 0
+    asked = pack(RTMSG, to.af, len(destination) * 8, len(source) * 8, 0, 0, 0, 0, 0, flags)
+    attrs = attribute(RTA_DST, destination) + (attribute(RTA_SRC, source) if source else b"")
+    return Message(RTM_GETROUTE, 0, asked + attrs)
 
 
-def route(payload: bytes) -> list[tuple[int, Path]]:
-    """Decode a NEWROUTE payload: (interface index, Path) of each of its next hops. Raises ValueError."""
-    kind, prefix_len, _, _, table, _, scope, _, _ = head("=BBBBBBBBI", payload)
-    found = attributes(payload, 12)
-    metrics = attributes(found.get(8, b""))
-    dst = _cidr(kind, found.get(1, bytes(4 if kind == AF_INET else 16)), prefix_len)
-    hops = _hops(found[9]) if 9 in found else [(ifindex(found.get(4, b"")), found.get(5, b""))]
-    table = unsigned(found[15]) if 15 in found else table
-    rest = (table, scope, unsigned(found.get(6, b"")), unsigned(metrics.get(2, b"")), unsigned(metrics.get(8, b"")))
-    return [(index, Path(dst, gateway, *rest)) for index, gateway in hops]
+def read_route(payload: bytes) -> list[tuple[int, Path]]:
+    """Decode an RTM_NEWROUTE payload: (interface index, Path) of each of its next hops. Raises ValueError."""
+    af, prefix_len, _, _, table, _, scope, _, _ = head(RTMSG, payload)
+    found = attributes(payload, RTMSG_BYTES)
+    metrics = attributes(found.get(RTA_METRICS, b""))
+    dst = _cidr(af, found.get(RTA_DST, bytes(V4.size if af == V4.af else V6.size)), prefix_len)
+    if RTA_MULTIPATH in found:
+        hops = _hops(found[RTA_MULTIPATH])
+    else:
+        hops = [(ifindex(found.get(RTA_OIF, b"")), found.get(RTA_GATEWAY, b""))]
+    table = unsigned(found[RTA_TABLE]) if RTA_TABLE in found else table
+    priority = unsigned(found.get(RTA_PRIORITY, b""))
+    sizes = unsigned(metrics.get(RTAX_MTU, b"")), unsigned(metrics.get(RTAX_ADVMSS, b""))
+    return [(index, Path(dst, gateway, table, scope, priority, *sizes)) for index, gateway in hops]
 
 
 def _hops(data: bytes) -> list[tuple[int, bytes]]:
     """The (interface index, gateway) of RTA_MULTIPATH."""
     hops, offset = [], 0
-    while offset + 8 <= len(data):
+    while offset + RTNEXTHOP_BYTES <= len(data):
         size, _, _, index = head("=HBBi", data, offset)
-        if size < 8:
+        if size < RTNEXTHOP_BYTES:
             break
-        hops.append((index, attributes(data[offset : offset + size], 8).get(5, b"")))
+        hops.append((index, attributes(data[offset : offset + size], RTNEXTHOP_BYTES).get(RTA_GATEWAY, b"")))
         offset += size + (-size % 4)
     return hops
 
 
 def del_neighbour(index: int, neighbour: bytes) -> Message:
     """Forget the link-layer address of a neighbour."""
-    return Message(DELNEIGH, 0, pack("=BxxxiHBB", family(neighbour), index, 0, 0, 0) + attribute(1, neighbour))
+    asked = pack(NDMSG, family(neighbour).af, index, 0, 0, 0)
+    return Message(RTM_DELNEIGH, 0, asked + attribute(NDA_DST, neighbour))

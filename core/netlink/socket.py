@@ -6,6 +6,8 @@ but an interrupted dump. RFC 3549; linux/netlink.h.
 
 from __future__ import annotations
 
+from errno import EINTR, EINVAL, ENOENT, EOPNOTSUPP, EPROTO, EPROTONOSUPPORT
+
 from core.deadline import WAITING
 from core.netlink.message import ACK, DUMP, LITTLE, REQUEST, Message, attributes, pack, text, unpack_from
 from core.system import strerror
@@ -17,14 +19,15 @@ except ImportError:  # another Python: the public module has the same names
     from socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket  # type: ignore[assignment]
     from socket import if_indextoname as if_indextoname
 
-ROUTE, NETFILTER = 0, 12  # protocols
-ERROR, DONE = 2, 3  # message types
-MULTI, DUMP_INTERRUPTED, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200
-SOL_NETLINK, CAP_ACK, EXT_ACK, GET_STRICT_CHK = 270, 10, 11, 12
+ROUTE, NETFILTER = 0, 12  # NETLINK_*, protocols
+ERROR, DONE = 2, 3  # NLMSG_*, types of messages
+NLM_F_DUMP_INTR, NLM_F_ACK_TLVS = 0x10, 0x200
+SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE = 1, 7, 32
-EXT_ACK_TEXT = 1
-EPROTO, MOST_ERRNO = 71, 4095
-NOTHING_THERE = (2, 22, 93, 95)  # of nftables: ENOENT; and EINVAL, EPROTONOSUPPORT, EOPNOTSUPP of a kernel that has none
+NLMSGERR_ATTR_MSG = 1
+MAX_ERRNO = 4095
+NLMSGHDR, NLMSGHDR_BYTES, ERROR_BYTES = "=IHHII", 16, 4
+NOTHING_THERE = (ENOENT, EINVAL, EPROTONOSUPPORT, EOPNOTSUPP)  # of nftables, or there is no nftables
 RECEIVE_BYTES = 1 << 16
 SEND_BUFFER_BYTES = 1 << 17  # what a socket takes without being asked to grow
 INTERRUPTED_TRIES = 10
@@ -37,7 +40,8 @@ class Socket:
         """Raises OSError."""
         self.socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
         self.sequence = 0
-        for option in (CAP_ACK, EXT_ACK) if protocol == NETFILTER else (CAP_ACK, EXT_ACK, GET_STRICT_CHK):
+        options = NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK
+        for option in options[:2] if protocol == NETFILTER else options:
             self.socket.setsockopt(SOL_NETLINK, option, 1)
 
     def close(self) -> None:
@@ -54,7 +58,9 @@ class Socket:
         """As exchange, for questions: one dump, or any number of others. Their one reply is the end, so no acknowledgement is asked for."""
         return self.exchange(messages, REQUEST)
 
-    def ask_each(self, messages: tuple[Message, ...], absent: tuple[int, ...]) -> list[list[tuple[int, bytes]]]:
+    def ask_each(
+        self, messages: tuple[Message, ...], absent: tuple[int, ...]
+    ) -> list[list[tuple[int, bytes]]]:
         """The replies to each of several questions, none where it fails with an errno of *absent*. Raises the first other OSError."""
         outcome = self.ask_all(messages)
         for _, failure in outcome:
@@ -70,7 +76,9 @@ class Socket:
                 raise failure
         return [replies for replies, _ in outcome]
 
-    def exchange(self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
+    def exchange(
+        self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK
+    ) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
         """Send requests together and collect, for each, its replies and its error. Raises OSError if the socket fails."""
         one_reply = acknowledged == REQUEST and messages[0].flags != DUMP
         for _ in range(INTERRUPTED_TRIES):
@@ -81,9 +89,12 @@ class Socket:
                 for kind, flags, sequence, payload in self.receive():
                     if sequence not in waiting:
                         continue  # of an earlier request, whose list is nobody's any more
-                    interrupted |= flags & DUMP_INTERRUPTED
+                    interrupted |= flags & NLM_F_DUMP_INTR
                     if kind in (ERROR, DONE):
-                        outcome[sequence - first] = (outcome[sequence - first][0], failure(payload, flags, kind))
+                        outcome[sequence - first] = (
+                            outcome[sequence - first][0],
+                            failure(payload, flags, kind),
+                        )
                         waiting.discard(sequence)
                     else:
                         outcome[sequence - first][0].append((kind, payload))
@@ -91,7 +102,7 @@ class Socket:
                             waiting.discard(sequence)
             if not interrupted:
                 return outcome
-        raise InterruptedError(4, "the kernel's table kept changing while it was listed")
+        raise InterruptedError(EINTR, "the kernel's table kept changing while it was listed")
 
     def send(self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK) -> int:
         """Send requests in one datagram; returns the sequence number of the first. Raises OSError."""
@@ -100,7 +111,8 @@ class Socket:
         for message in messages:
             self.sequence += 1
             flags = message.flags | acknowledged
-            parts.append(pack("=IHHII", len(message.payload) + 16, message.type, flags, self.sequence, 0) + message.payload)
+            size = len(message.payload) + NLMSGHDR_BYTES
+            parts.append(pack(NLMSGHDR, size, message.type, flags, self.sequence, 0) + message.payload)
         data = b"".join(parts)
         if len(data) > SEND_BUFFER_BYTES:
             self._grow(2 * len(data))
@@ -110,7 +122,9 @@ class Socket:
     def _grow(self, size: int) -> None:
         try:
             self.socket.setsockopt(SOL_SOCKET, SO_SNDBUFFORCE, size)
-        except PermissionError:  # root of a user namespace only: it may do as it is, or send() says that it does not
+        except (
+            PermissionError
+        ):  # root of a user namespace only: it may do as it is, or send() says that it does not
             self.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def receive(self) -> list[tuple[int, int, int, bytes]]:
@@ -124,23 +138,26 @@ class Socket:
         except OSError as error:
             error.unanswered = True  # type: ignore[attr-defined]
             raise
-        messages, offset, last = [], 0, len(data) - 16
+        messages, offset, last = [], 0, len(data) - NLMSGHDR_BYTES
         while offset <= last:
-            size, kind, flags, sequence, _ = unpack_from("=IHHII", data, offset)
-            if size < 16:
+            size, kind, flags, sequence, _ = unpack_from(NLMSGHDR, data, offset)
+            if size < NLMSGHDR_BYTES:
                 break
             behind = offset + size
-            messages.append((kind, flags, sequence, data[offset + 16 : behind]))
+            messages.append((kind, flags, sequence, data[offset + NLMSGHDR_BYTES : behind]))
             offset = behind + 3 & -4
         return messages
 
 
 def failure(payload: bytes, flags: int, kind: int = ERROR) -> OSError | None:
     """The error in an acknowledgement or at the end of a dump, None when there is none."""
-    number_ = -int.from_bytes(payload[:4], "little" if LITTLE else "big", signed=True) if len(payload) >= 4 else 0
-    if not number_:
+    if len(payload) < ERROR_BYTES:
         return None
-    if not 0 < number_ <= MOST_ERRNO:
-        number_ = EPROTO
-    said = text(attributes(payload, 4 if kind == DONE else 20).get(EXT_ACK_TEXT, b"")) if flags & ACK_TLVS else ""
-    return OSError(number_, f"{strerror(number_)} ({said})" if said else strerror(number_))
+    number = -int.from_bytes(payload[:ERROR_BYTES], "little" if LITTLE else "big", signed=True)
+    if not number:
+        return None
+    if not 0 < number <= MAX_ERRNO:
+        number = EPROTO
+    behind = ERROR_BYTES if kind == DONE else ERROR_BYTES + NLMSGHDR_BYTES  # of the request, as it was sent
+    said = text(attributes(payload, behind).get(NLMSGERR_ATTR_MSG, b"")) if flags & NLM_F_ACK_TLVS else ""
+    return OSError(number, f"{strerror(number)} ({said})" if said else strerror(number))

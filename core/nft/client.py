@@ -5,74 +5,78 @@ Law: this module writes to tables named cniwire only. linux/netfilter/nf_tables.
 
 from __future__ import annotations
 
+from errno import ENOBUFS
+
 from core.deadline import check as check_deadline
 from core.netlink import socket
-from core.netlink.message import ACK, CREATE, DUMP, EXCL, REQUEST, Message, attribute, attribute_list, attributes, nest, pack, string, text
-from core.netlink.socket import NETFILTER
-from core.nft.names import TABLE, Element
-from core.nft.values import (
-    BATCH_BEGIN,
-    BATCH_END,
-    DELSETELEM,
-    FAMILIES,
-    GETGEN,
-    GETRULE,
-    GETSET,
-    GETSETELEM,
-    GETTABLE,
-    JUMP,
-    NEWSETELEM,
-    comment,
-    comment_text,
-    head,
-    value,
-    verdict,
+from core.netlink.message import (
+    ACK,
+    CREATE,
+    DUMP,
+    EXCL,
+    REQUEST,
+    Message,
+    attribute,
+    attributes,
+    nest,
+    pack,
+    string,
+    text,
 )
+from core.netlink.socket import NETFILTER
+from core.nft import values
+from core.nft.names import TABLE, Element
+from core.nft.values import NFGENMSG_BYTES, comment, comment_text, head, value, verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-GENERATION = 1  # attribute of BATCH_BEGIN
 ELEMENTS_PER_MESSAGE = 200  # the list's length is a 16-bit number
-ENOBUFS = 105
 
 
-def element_key(item: Element) -> bytes:
-    return value(1, item.key)
+def _map_place(table: str, name: str) -> bytes:
+    named = string(values.NFTA_SET_ELEM_LIST_TABLE, TABLE) + string(values.NFTA_SET_ELEM_LIST_SET, name)
+    return head(table) + named
 
 
-def elements(kind: int, items: Iterable[Element], flags: int = 0) -> list[Message]:
-    """NEWSETELEM or DELSETELEM messages, one a map and at most ELEMENTS_PER_MESSAGE in each."""
+def _elements(kind: int, items: Iterable[Element], flags: int = 0) -> list[Message]:
+    """NFT_MSG_NEWSETELEM or _DELSETELEM messages, one a map and at most ELEMENTS_PER_MESSAGE in each."""
     grouped: dict[tuple[str, str], list[bytes]] = {}
     for item in items:
         check_deadline()
-        body = value(1, item.key)
-        if kind == NEWSETELEM:
-            body += _mapped(item) + comment(6, item.owner)
-        grouped.setdefault((item.family, item.map), []).append(nest(1, body))
+        body = value(values.NFTA_SET_ELEM_KEY, item.key)
+        if kind == values.NFT_MSG_NEWSETELEM:
+            body += _mapped(item) + comment(values.NFTA_SET_ELEM_USERDATA, item.owner)
+        grouped.setdefault((item.table, item.map), []).append(nest(values.NFTA_LIST_ELEM, body))
     return [
-        Message(kind, flags, head(family) + string(1, TABLE) + string(2, name) + nest(3, *members[start : start + ELEMENTS_PER_MESSAGE]))
-        for (family, name), members in grouped.items()
-        for start in range(0, len(members), ELEMENTS_PER_MESSAGE)
+        Message(
+            kind,
+            flags,
+            _map_place(table, name) + nest(values.NFTA_SET_ELEM_LIST_ELEMENTS, *members[start:end]),
+        )
+        for (table, name), members in grouped.items()
+        for start, end in [
+            (at, at + ELEMENTS_PER_MESSAGE) for at in range(0, len(members), ELEMENTS_PER_MESSAGE)
+        ]
     ]
 
 
 def _mapped(item: Element) -> bytes:
     """What an element's key leads to; the member of a set leads nowhere."""
     if item.chain:
-        return verdict(2, JUMP, item.chain)
-    return value(2, item.data) if item.data else b""
+        return verdict(values.NFTA_SET_ELEM_DATA, values.NFT_JUMP, item.chain)
+    return value(values.NFTA_SET_ELEM_DATA, item.data) if item.data else b""
 
 
 def create_elements(items: Iterable[Element]) -> list[Message]:
     """Create elements; EEXIST when a key is taken."""
-    return elements(NEWSETELEM, items, CREATE | EXCL)
+    return _elements(values.NFT_MSG_NEWSETELEM, items, CREATE | EXCL)
 
 
 def delete_elements(items: Iterable[Element]) -> list[Message]:
-    return elements(DELSETELEM, items)
+    return _elements(values.NFT_MSG_DELSETELEM, items)
 
 
 class Firewall:
@@ -82,8 +86,10 @@ class Firewall:
         """Raises OSError."""
         self.socket = socket.Socket(NETFILTER)
         self._tables: set[tuple[int, str]] | None = None
-        self.marks: dict[str, dict[str, list[str]]] = {}  # family -> chain -> its rules' comments, as the last look found them
-        self.standing: dict[str, Any] = {}  # family -> core.nft.standing.Standing, until something is changed
+        self.marks: dict[
+            str, dict[str, list[str]]
+        ] = {}  # table -> chain -> its rules' comments, as the last look found them
+        self.standing: dict[str, Any] = {}  # table -> core.nft.standing.Standing, until something is changed
 
     def close(self) -> None:
         self.socket.close()
@@ -91,13 +97,19 @@ class Firewall:
     def commit(self, messages: list[Message], look: bool = False, generation: bytes = b"") -> None:
         """Carry out all messages or none of them. Raises OSError, the first that the kernel reports.
 
-        look: list the rules of our tables on the way, into *marks*. The question goes out before the transaction, and nobody waits for it alone.
+        look: list the rules of our tables on the way, into *marks*. The question goes out before the transaction, and
+        nobody waits for it alone.
         generation: what generation() said; if anything has changed since, nothing is done (ERESTART).
         """
         self.standing.clear()
-        question = self.socket.send((Message(GETRULE, DUMP, pack(">BBH", 0, 0, 0) + string(1, TABLE)),), REQUEST) if look else -1
-        begin = Message(BATCH_BEGIN, 0, pack(">BBH", 0, 0, 10) + (attribute(GENERATION, generation) if generation else b""))
-        end = Message(BATCH_END, 0, pack(">BBH", 0, 0, 10))
+        question = -1
+        if look:
+            rules = Message(values.NFT_MSG_GETRULE, DUMP, head() + string(values.NFTA_RULE_TABLE, TABLE))
+            question = self.socket.send((rules,), REQUEST)
+        subsystem = pack(">BBH", values.NFPROTO_UNSPEC, 0, values.NFNL_SUBSYS_NFTABLES)
+        expected = attribute(values.NFNL_BATCH_GENID, generation) if generation else b""
+        begin = Message(values.NFNL_MSG_BATCH_BEGIN, 0, subsystem + expected)
+        end = Message(values.NFNL_MSG_BATCH_END, 0, subsystem)
         last = messages[-1]
         last = Message(last.type, last.flags | ACK, last.payload)
         try:
@@ -131,9 +143,9 @@ class Firewall:
     def _received(self, first: int) -> list[tuple[int, int, int, bytes]]:
         """The next messages. Raises OSError.
 
-        Each message of a large transaction that the kernel refuses is answered, and not all of that may have room; the first
-        refusal has, and is raised. All of it was said before send() returned, so there is nothing to wait for: where no refusal
-        was, an answer is lost, and the transaction may have been carried out.
+        Of a large transaction that the kernel refuses, each message is answered, and the socket may not have room for all
+        answers; it has for the first refusal, which is raised. The kernel answers before send() returns, so there is
+        nothing to wait for: where no refusal is found, an answer is lost, and the transaction may have been carried out.
         """
         try:
             return self.socket.receive()
@@ -144,8 +156,12 @@ class Firewall:
         self.socket.socket.setblocking(False)
         try:
             while refusal is None:
-                answers = [each for each in self.socket.receive() if each[0] == socket.ERROR and each[2] >= first]
-                refusal = next(filter(None, [socket.failure(payload, flags) for _, flags, _, payload in answers]), None)
+                answers = [
+                    each for each in self.socket.receive() if each[0] == socket.ERROR and each[2] >= first
+                ]
+                refusal = next(
+                    filter(None, [socket.failure(payload, flags) for _, flags, _, payload in answers]), None
+                )
         except BlockingIOError:
             pass
         self._renew()
@@ -157,68 +173,71 @@ class Firewall:
 
     def generation(self) -> bytes:
         """What changes with every transaction of anybody. Raises OSError."""
-        return attributes(self.socket.ask(Message(GETGEN, 0, pack(">BBH", 0, 0, 0)))[0][1], 4).get(1, b"")
+        reply = self.socket.ask(Message(values.NFT_MSG_GETGEN, 0, head()))[0][1]
+        return attributes(reply, NFGENMSG_BYTES).get(values.NFTA_GEN_ID, b"")
 
-    def has_table(self, family: str, name: str = TABLE) -> bool:
+    def has_table(self, table: str, name: str = TABLE) -> bool:
         """Whether there was such a table at the first look: what is not in it need not be deleted. Raises OSError."""
         if self._tables is None:
             try:
-                replies = self.socket.ask(Message(GETTABLE, DUMP, pack(">BBH", 0, 0, 0)))
+                replies = self.socket.ask(Message(values.NFT_MSG_GETTABLE, DUMP, head()))
             except OSError as error:
                 if error.errno not in socket.NOTHING_THERE:
                     raise
                 replies = []
-            self._tables = {(payload[0], text(attributes(payload, 4).get(1, b""))) for _, payload in replies if payload}
-        return (FAMILIES[family], name) in self._tables
+            named = [(payload[0], attributes(payload, NFGENMSG_BYTES)) for _, payload in replies if payload]
+            self._tables = {(number, text(found.get(values.NFTA_TABLE_NAME, b""))) for number, found in named}
+        return (values.NFPROTO[table], name) in self._tables
 
-    def maps(self, family: str, prefixes: tuple[str, ...]) -> list[str]:
+    def maps(self, table: str, prefixes: tuple[str, ...]) -> list[str]:
         """Names of our maps that start with one of *prefixes*; those of the table's skeleton need no asking."""
         try:
-            replies = self.socket.ask(Message(GETSET, DUMP, head(family) + string(1, TABLE)))
+            replies = self.socket.ask(
+                Message(values.NFT_MSG_GETSET, DUMP, head(table) + string(values.NFTA_SET_TABLE, TABLE))
+            )
         except OSError as error:
             if error.errno in socket.NOTHING_THERE:
                 return []
             raise
-        names = [text(attributes(payload, 4).get(2, b"")) for _, payload in replies]
+        found = [attributes(payload, NFGENMSG_BYTES) for _, payload in replies]
+        names = [text(each.get(values.NFTA_SET_NAME, b"")) for each in found]
         return [name for name in names if name.startswith(prefixes)]
 
     def find(self, item: Element) -> Element | None:
         """The element with the key of *item*, whoever owns it. Raises OSError."""
-        payload = head(item.family) + string(1, TABLE) + string(2, item.map) + nest(3, nest(1, element_key(item)))
+        key = nest(values.NFTA_LIST_ELEM, value(values.NFTA_SET_ELEM_KEY, item.key))
+        payload = _map_place(item.table, item.map) + nest(values.NFTA_SET_ELEM_LIST_ELEMENTS, key)
         try:
-            replies = self.socket.ask(Message(GETSETELEM, 0, payload))
+            replies = self.socket.ask(Message(values.NFT_MSG_GETSETELEM, 0, payload))
         except FileNotFoundError:
             return None
-        return next((found for _, reply in replies for found in _decoded(item.family, item.map, reply)), None)
+        from core.nft.decode import decoded  # late: ADD reads no elements
 
-    def list(self, family: str, name: str, containing: bytes = b"") -> list[Element]:
+        return next((found for _, reply in replies for found in decoded(item.table, item.map, reply)), None)
+
+    def list(self, table: str, name: str, containing: bytes = b"") -> list[Element]:
         """The elements of a map; only datagrams in which *containing* occurs are decoded. Raises OSError."""
         try:
-            replies = self.socket.ask(Message(GETSETELEM, DUMP, head(family) + string(1, TABLE) + string(2, name)))
+            replies = self.socket.ask(Message(values.NFT_MSG_GETSETELEM, DUMP, _map_place(table, name)))
         except FileNotFoundError:
             return []
-        return [found for _, reply in replies if containing in reply for found in _decoded(family, name, reply, containing)]
+        from core.nft.decode import decoded  # late: as in find
+
+        return [
+            found
+            for _, reply in replies
+            if containing in reply
+            for found in decoded(table, name, reply, containing)
+        ]
 
 
 def _marks(listed: list[bytes]) -> dict[str, dict[str, list[str]]]:
-    """The comments of rules, by family and chain, in order."""
-    names = {number: family for family, number in FAMILIES.items()}
+    """The comments of rules, by table and chain, in order."""
+    tables = {number: table for table, number in values.NFPROTO.items()}
     found: dict[str, dict[str, list[str]]] = {}
     for payload in listed:
-        rule = attributes(payload, 4)
-        found.setdefault(names.get(payload[0], ""), {}).setdefault(text(rule.get(2, b"")), []).append(comment_text(rule.get(7, b"")))
+        rule = attributes(payload, NFGENMSG_BYTES)
+        chains = found.setdefault(tables.get(payload[0], ""), {})
+        mark = comment_text(rule.get(values.NFTA_RULE_USERDATA, b""))
+        chains.setdefault(text(rule.get(values.NFTA_RULE_CHAIN, b"")), []).append(mark)
     return found
-
-
-def _decoded(family: str, name: str, payload: bytes, containing: bytes = b"") -> list[Element]:
-    """The elements in one NEWSETELEM payload whose bytes contain *containing*."""
-    check_deadline()
-    members = attributes(payload, 4).get(3, b"")
-    return [_element(family, name, attributes(data)) for _, data in attribute_list(members) if containing in data]
-
-
-def _element(family: str, name: str, found: dict[int, bytes]) -> Element:
-    key = attributes(found.get(1, b"")).get(1, b"")
-    data = attributes(found.get(2, b""))
-    jump = text(attributes(data.get(2, b"")).get(2, b""))
-    return Element(family, name, key, data.get(1, b""), jump, comment_text(found.get(6, b"")), "")

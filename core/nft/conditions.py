@@ -11,6 +11,7 @@ Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` sta
 from __future__ import annotations
 
 from core import address
+from core.address import FAMILIES, V4
 from core.netlink.message import pack
 from core.nft.expression import (
     EQ,
@@ -31,10 +32,21 @@ from core.nft.expression import (
 )
 from core.nft.names import PROTOCOLS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from core.address import Family
+
 OPERATORS = {"==": EQ, "!=": NEQ}
 MOST_WAYS = 64
-SIDES = {"-s": "saddr", "--source": "saddr", "--src": "saddr", "-d": "daddr", "--destination": "daddr", "--dst": "daddr"}
-SIZES = {"ip": 4, "ip6": 16}
+SIDES = {
+    "-s": "saddr",
+    "--source": "saddr",
+    "--src": "saddr",
+    "-d": "daddr",
+    "--destination": "daddr",
+    "--dst": "daddr",
+}
+FAMILY_OF = {each.word: each for each in FAMILIES}
 PORT_FIELDS = {"sport": 0, "dport": 2}
 
 
@@ -68,8 +80,17 @@ def compile_words(words: list[str]) -> Rule:
         texts.append(f"{text}{sign}{shown[0] if len(shown) == 1 else '{ ' + ', '.join(shown) + ' }'}")
         matches = [Rule(each.replace(" VALUE ", sign), match) for each, match in found.items()]
         if operator == "!=":
-            matches = [Rule(" ".join([each.text for each in matches]), b"".join([each.expressions for each in matches]))]
-        ways = [Rule(f"{way.text} {each.text}".strip(), way.expressions + each.expressions) for way in ways for each in matches]
+            matches = [
+                Rule(
+                    " ".join([each.text for each in matches]),
+                    b"".join([each.expressions for each in matches]),
+                )
+            ]
+        ways = [
+            Rule(f"{way.text} {each.text}".strip(), way.expressions + each.expressions)
+            for way in ways
+            for each in matches
+        ]
         if len(ways) > MOST_WAYS:
             raise ValueError(f"want at most {MOST_WAYS} combinations of values, found {len(ways)}")
     text = " ".join(texts)
@@ -86,7 +107,7 @@ def _values(tokens: list[str]) -> tuple[list[str], list[str]]:
     return [value.strip() for value in " ".join(tokens[1:end]).split(",")], tokens[end + 1 :]
 
 
-def from_iptables(words: list[str], size: int) -> list[str]:
+def from_iptables(words: list[str], family: Family) -> list[str]:
     """The nft words for iptables' [!] -s|-d NET[,NET...]. Raises ValueError for any other."""
     tokens, found = " ".join(words).split(), list[str]()
     while tokens:
@@ -94,7 +115,7 @@ def from_iptables(words: list[str], size: int) -> list[str]:
         field, nets, *rest = tokens[operator == "!=" :] if len(tokens) > 1 + (operator == "!=") else ("", "")
         if field not in SIDES:
             raise ValueError(f"want -s or -d and a network, found {' '.join(tokens)!r}")
-        found += ["ip" if size == 4 else "ip6", SIDES[field], operator, "{", *nets.split(), "}"]
+        found += [family.word, SIDES[field], operator, "{", *nets.split(), "}"]
         tokens = rest
     compile_words(found)
     return found
@@ -102,8 +123,8 @@ def from_iptables(words: list[str], size: int) -> list[str]:
 
 def _match(field: list[str], operator: int, value: str) -> tuple[str, bytes]:
     """One match as nft prints it, VALUE where an operator may stand, and its expressions."""
-    if field[0] in SIZES and field[1:] in (["saddr"], ["daddr"]):
-        shown, match = _address(SIZES[field[0]], field[1] == "saddr", operator, value)
+    if field[0] in FAMILY_OF and field[1:] in (["saddr"], ["daddr"]):
+        shown, match = _address(FAMILY_OF[field[0]], field[1] == "saddr", operator, value)
         return f"{' '.join(field)} VALUE {shown}", match
     if field in (["iifname"], ["meta", "iifname"]):
         shown, match = _interface(operator, value)
@@ -114,8 +135,12 @@ def _match(field: list[str], operator: int, value: str) -> tuple[str, bytes]:
     if field[0] in ("tcp", "udp", "sctp", "th") and field[1:] in (["sport"], ["dport"]):
         protocol = b"" if field[0] == "th" else meta(L4PROTO) + compare(bytes([PROTOCOLS[field[0]]]))
         shown, match = _ports(operator, value)
-        return f"{' '.join(field)} VALUE {shown}", protocol + payload(TRANSPORT_HEADER, PORT_FIELDS[field[1]], 2) + match
-    raise ValueError(f"want ip|ip6 saddr|daddr, iifname, tcp|udp|sctp|th sport|dport or mark, found {' '.join(field)!r}")
+        return f"{' '.join(field)} VALUE {shown}", protocol + payload(
+            TRANSPORT_HEADER, PORT_FIELDS[field[1]], 2
+        ) + match
+    raise ValueError(
+        f"want ip|ip6 saddr|daddr, iifname, tcp|udp|sctp|th sport|dport or mark, found {' '.join(field)!r}"
+    )
 
 
 def _interface(operator: int, value: str) -> tuple[str, bytes]:
@@ -124,21 +149,27 @@ def _interface(operator: int, value: str) -> tuple[str, bytes]:
     packed = name.encode()
     if not 0 < len(packed) < 16 or packed == b"*":
         raise ValueError(f"want the name of an interface, found {value!r}")
-    return f'"{name}"', meta(IIFNAME) + compare(packed[:-1] if name.endswith("*") else packed.ljust(16, b"\0"), operator)
+    return f'"{name}"', meta(IIFNAME) + compare(
+        packed[:-1] if name.endswith("*") else packed.ljust(16, b"\0"), operator
+    )
 
 
-def _address(size: int, source: bool, operator: int, value: str) -> tuple[str, bytes]:
+def _address(family: Family, source: bool, operator: int, value: str) -> tuple[str, bytes]:
     low, dash, high = value.partition("-")
-    first = address.network(address.parse_cidr(value)) if "/" in value else address.host_prefix(address.parse(low))
+    first = (
+        address.network(address.parse_cidr(value))
+        if "/" in value
+        else address.host_prefix(address.parse(low))
+    )
     last = address.parse(high) if dash else first.address
-    if not len(first.address) == len(last) == size:
-        raise ValueError(f"want an {'IPv4' if size == 4 else 'IPv6'} address, found {value!r}")
+    if not first.family is address.family(last) is family:
+        raise ValueError(f"want an {'IPv4' if family is V4 else 'IPv6'} address, found {value!r}")
     if last == first.address:
         return network_text(first, source).split()[-1], in_network(first, source, operator)
     if last < first.address:
         raise ValueError(f"want a range of addresses, the smaller first, found {value!r}")
     shown = f"{address.text(first.address)}-{address.text(last)}"
-    return shown, of_family(size) + address_field(size, source) + between(first.address, last, operator)
+    return shown, of_family(family) + address_field(family, source) + between(first.address, last, operator)
 
 
 def _ports(operator: int, value: str) -> tuple[str, bytes]:

@@ -1,34 +1,35 @@
-"""What really stands in our nft tables, read back and compared with what belongs there: CHECK and healing, and what is left over.
+"""What stands in our nft tables, read back and compared with what belongs there.
 
-Loaded only then. Every function takes the Firewall, whose socket asks.
+Loaded by healing, by a CHECK that found another digest, and by whoever looks for what is left over. Every function takes
+the Firewall, whose socket asks.
 """
 
 from __future__ import annotations
 
 from core.netlink.message import attribute_list, attributes, text
+from core.nft import values
+from core.nft.changes import HOOKS, types
 from core.nft.expression import Rule
 from core.nft.names import FURTHER, MARK, Chain, Table
-from core.nft.rules import HOOKS, rules_of, types
+from core.nft.rules import rules_of
 from core.nft.standing import Found, Standing, standing
 from core.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-
     from core.nft.client import Firewall
     from core.nft.names import Map
 
-ACCEPT = 1  # a base chain's policy
 UNKNOWN = "(a rule that is not ours)"
 
 
 def find_table(firewall: Firewall, want: Table) -> Table | None:
-    return want if standing(firewall, want.family).there else None
+    return want if standing(firewall, want.table).there else None
 
 
 def find_map(firewall: Firewall, want: Map) -> Map | None:
     """The map; with other types, if they are not ours."""
-    now = standing(firewall, want.family)
+    now = standing(firewall, want.table)
     if want.name not in now.maps:
         return None
     return replace(want, key=("other types",)) if is_another(now, want) else want
@@ -41,12 +42,14 @@ def is_another(now: Standing, want: Map) -> bool:
 
 def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
     """The chain with the rules that it has; those of ours as they are meant, whatever else the kernel tells of them."""
-    now = standing(firewall, want.family)
+    now = standing(firewall, want.table)
     if want.name not in now.hooks:
         return None
     maps = tuple([each for each in want.maps if find_map(firewall, each) == each])
     entries = tuple([(where, rule) for where, rule in want.entries if is_entered(now, want, where)])
-    found = replace(want, maps=maps, entries=entries) if (maps, entries) != (want.maps, want.entries) else want
+    found = (
+        replace(want, maps=maps, entries=entries) if (maps, entries) != (want.maps, want.entries) else want
+    )
     if is_elsewhere(now, want):
         found = replace(found, hook=None, name=f"{want.name} at another hook")
     if want.name == FURTHER:
@@ -59,7 +62,9 @@ def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
 def is_elsewhere(now: Standing, want: Chain) -> bool:
     """Whether there is a chain of that name at another hook, or at none."""
     hook = want.hook
-    return want.name in now.hooks and now.hooks[want.name] != ((HOOKS[hook.hook], hook.priority, hook.type, ACCEPT) if hook else None)
+    return want.name in now.hooks and now.hooks[want.name] != (
+        (HOOKS[hook.hook], hook.priority, hook.type, values.NF_ACCEPT) if hook else None
+    )
 
 
 def is_entered(now: Standing, chain: Chain, where: str) -> bool:
@@ -93,7 +98,7 @@ def _without_repeats(expressions: bytes) -> list[bytes]:
 
 
 def _name(expression: bytes) -> str:
-    return text(attributes(expression).get(1, b""))
+    return text(attributes(expression).get(values.NFTA_EXPR_NAME, b""))
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
@@ -110,25 +115,33 @@ def _alike(ours: bytes, theirs: bytes) -> bool:
         return False
     mine, its = _known(ours), _known(theirs)
     pairs = [(mine.get(kind, b""), its.get(kind, b"")) for kind in mine | its]
-    return all([one == other or not any(one + other) or attribute_list(one) == attribute_list(other) != [] for one, other in pairs])
+    return all(
+        [
+            one == other or not any(one + other) or attribute_list(one) == attribute_list(other) != []
+            for one, other in pairs
+        ]
+    )
 
 
 def _known(expression: bytes) -> dict[int, bytes]:
-    return attributes(attributes(expression).get(2, b""))
+    return attributes(attributes(expression).get(values.NFTA_EXPR_DATA, b""))
 
 
 def jumps(rule: Found) -> str:
     """The chain that a rule ends by jumping to, "" for none."""
     for name, data in _expressions(rule):
-        verdict = attributes(attributes(data.get(2, b"")).get(2, b""))
-        if name == "immediate" and verdict.get(2):
-            return text(verdict[2])
+        decision = attributes(data.get(values.NFTA_IMMEDIATE_DATA, b"")).get(values.NFTA_DATA_VERDICT, b"")
+        chain = attributes(decision).get(values.NFTA_VERDICT_CHAIN)
+        if name == "immediate" and chain:
+            return text(chain)
     return ""
 
 
 def lookups(rule: Found) -> list[str]:
     """The names of the sets and maps that a rule looks up."""
-    return [text(data.get(1, b"")) for name, data in _expressions(rule) if name == "lookup"]
+    return [
+        text(data.get(values.NFTA_LOOKUP_SET, b"")) for name, data in _expressions(rule) if name == "lookup"
+    ]
 
 
 def _expressions(rule: Found) -> list[tuple[str, dict[int, bytes]]]:

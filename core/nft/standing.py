@@ -7,10 +7,11 @@ that differs says nothing by itself: kernels before 5.6 tell rules in other word
 from __future__ import annotations
 
 from core.attachment import digest
-from core.netlink.message import DUMP, Message, attribute, attributes, string, text
+from core.netlink.message import DUMP, Message, attributes, string, text
 from core.netlink.socket import NOTHING_THERE
-from core.nft.names import FURTHER, INET, SIZES, TABLE, Chain, Table
-from core.nft.values import FAMILIES, GETCHAIN, GETRULE, GETSET, GETTABLE, comment_text, head
+from core.nft import values
+from core.nft.names import DASH, FURTHER, INET, SIZES, TABLE, Table
+from core.nft.values import NFGENMSG_BYTES, comment_text, head
 from core.record import Record
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.nft.client import Firewall
+    from core.nft.names import Chain
 
 # Of a table's own chains, rules and maps; of a chain by kind, bytes of its mask, and whether all of them are ones. A test works them out.
 DIGESTS: dict[object, str] = {
@@ -56,40 +58,65 @@ class Standing(Record):
     rules: dict[str, list[Found]]
 
 
-def standing(firewall: Firewall, family: str) -> Standing:
+def standing(firewall: Firewall, table: str) -> Standing:
     """Everything in our table but the elements; it is asked for once, until we change something. Raises OSError."""
-    if family not in firewall.standing:
-        chains = {text(each.get(3, b"")): each for each in _listed(firewall, GETCHAIN, family)}
-        there = bool(chains) or bool(_listed(firewall, GETTABLE, family))
-        rules: dict[str, list[Found]] = {}
-        for each in _listed(firewall, GETRULE, family):
-            found = Found(each.get(3, b""), comment_text(each.get(7, b"")), each.get(4, b""))
-            rules.setdefault(text(each.get(2, b"")), []).append(found)
-        firewall.standing[family] = Standing(
-            there,
-            {text(each.get(2, b"")): tuple([_number(each.get(kind, b"")) for kind in (3, 4, 5, 6, 7)]) for each in _listed(firewall, GETSET, family)},
-            {name: _hook(each) for name, each in chains.items()},
-            {name: _number(each.get(6, b"")) for name, each in chains.items()},
-            rules,
+    if table not in firewall.standing:
+        firewall.standing[table] = _look(firewall, table)
+    found: Standing = firewall.standing[table]
+    return found
+
+
+def _look(firewall: Firewall, table: str) -> Standing:
+    listed = _listed(firewall, values.NFT_MSG_GETCHAIN, table)
+    chains = {text(each.get(values.NFTA_CHAIN_NAME, b"")): each for each in listed}
+    there = bool(chains) or bool(_listed(firewall, values.NFT_MSG_GETTABLE, table))
+    rules: dict[str, list[Found]] = {}
+    for each in _listed(firewall, values.NFT_MSG_GETRULE, table):
+        found = Found(
+            each.get(values.NFTA_RULE_HANDLE, b""),
+            comment_text(each.get(values.NFTA_RULE_USERDATA, b"")),
+            each.get(values.NFTA_RULE_EXPRESSIONS, b""),
         )
-    found_: Standing = firewall.standing[family]
-    return found_
+        rules.setdefault(text(each.get(values.NFTA_RULE_CHAIN, b"")), []).append(found)
+    maps = {
+        text(each.get(values.NFTA_SET_NAME, b"")): each
+        for each in _listed(firewall, values.NFT_MSG_GETSET, table)
+    }
+    return Standing(
+        there,
+        {
+            name: tuple([_number(each.get(kind, b"")) for kind in TYPES_OF_A_MAP])
+            for name, each in maps.items()
+        },
+        {name: _hook(each) for name, each in chains.items()},
+        {name: _number(each.get(values.NFTA_CHAIN_USE, b"")) for name, each in chains.items()},
+        rules,
+    )
 
 
-def _listed(firewall: Firewall, kind: int, family: str) -> list[dict[int, bytes]]:
+TYPES_OF_A_MAP = (
+    values.NFTA_SET_FLAGS,
+    values.NFTA_SET_KEY_TYPE,
+    values.NFTA_SET_KEY_LEN,
+    values.NFTA_SET_DATA_TYPE,
+    values.NFTA_SET_DATA_LEN,
+)
+
+
+def _listed(firewall: Firewall, kind: int, table: str) -> list[dict[int, bytes]]:
     """The attributes of all objects of a kind in our table; none where there is no nftables. Raises OSError."""
-    if kind == GETTABLE:
-        question = Message(kind, 0, head(family) + string(1, TABLE))
-    else:
-        question = Message(kind, DUMP, head(family) + string(1, TABLE))
+    flags = 0 if kind == values.NFT_MSG_GETTABLE else DUMP
     try:
-        replies = firewall.socket.ask(question)
+        replies = firewall.socket.ask(
+            Message(kind, flags, head(table) + string(values.NFTA_TABLE_NAME, TABLE))
+        )
     except OSError as error:
         if error.errno not in NOTHING_THERE:
             raise
         return []
-    found = [attributes(payload, 4) for _, payload in replies if payload[:1] == bytes([FAMILIES[family]])]
-    return [each for each in found if text(each.get(1, b"")) == TABLE]
+    family = bytes([values.NFPROTO[table]])  # before 5.7, kernels list all tables' objects
+    found = [attributes(payload, NFGENMSG_BYTES) for _, payload in replies if payload[:1] == family]
+    return [each for each in found if text(each.get(values.NFTA_TABLE_NAME, b"")) == TABLE]
 
 
 def _number(data: bytes) -> int:
@@ -98,33 +125,41 @@ def _number(data: bytes) -> int:
 
 def _hook(found: dict[int, bytes]) -> tuple[int, int, str, int] | None:
     """Hook number, priority, type and policy of a base chain."""
-    if 4 not in found:
+    if values.NFTA_CHAIN_HOOK not in found:
         return None
-    where = attributes(found[4])
-    priority = int.from_bytes(where.get(2, b""), "big", signed=True)
-    return _number(where.get(1, b"")), priority, text(found.get(7, b"")), _number(found.get(5, b""))
+    where = attributes(found[values.NFTA_CHAIN_HOOK])
+    priority = int.from_bytes(where.get(values.NFTA_HOOK_PRIORITY, b""), "big", signed=True)
+    number, policy = (
+        _number(where.get(values.NFTA_HOOK_HOOKNUM, b"")),
+        found.get(values.NFTA_CHAIN_POLICY, b""),
+    )
+    return number, priority, text(found.get(values.NFTA_CHAIN_TYPE, b"")), _number(policy)
 
 
 def is_as_made(firewall: Firewall, record: Any) -> bool:
-    """Whether a Table with all that is always in it, or a Chain whose rules follow from its mask, is surely what we make. Raises OSError."""
-    if isinstance(record, Table):
-        return table_digest(standing(firewall, record.family), record.family) == DIGESTS[record.family]
-    if isinstance(record, Chain) and record.kind:
-        return chain_digest(standing(firewall, record.family), record) == DIGESTS[kind_of(record)]
-    return False
+    """Whether a table with all that is always in it, or a chain, is surely what we make. Raises OSError.
+
+    Of a chain that can be told where its rules follow from its mask.
+    """
+    now = standing(firewall, record.table)
+    if record.rank == Table.rank:
+        return table_digest(now, record.table) == DIGESTS[record.table]
+    return bool(record.kind) and chain_digest(now, record) == DIGESTS[kind_of(record)]
 
 
-def table_digest(now: Standing, family: str) -> str:
+def table_digest(now: Standing, table: str) -> str:
     """Of what is always in a table: chains with their hooks and rules, and maps, whose names alone have no dash."""
-    chains = [(name, now.hooks.get(name), _rules(now, name)) for name in SIZES[family]]
-    maps = [(name, types) for name, types in sorted(now.maps.items()) if "-" not in name]
-    return _digest(chains, maps, now.hooks.get(FURTHER, "") if family == INET else "")
+    chains = [(name, now.hooks.get(name), _rules(now, name)) for name in SIZES[table]]
+    maps = [(name, types) for name, types in sorted(now.maps.items()) if DASH not in name]
+    return _digest(chains, maps, now.hooks.get(FURTHER, "") if table == INET else "")
 
 
 def chain_digest(now: Standing, chain: Chain) -> str:
     """Of a chain without the mask in its first rule, which has to be its own."""
-    mask = attribute(4, attribute(1, chain.mask))  # NFTA_BITWISE_MASK
-    first = [(comment, expressions.replace(mask, b"", 1)) for comment, expressions in _rules(now, chain.name)[:1]]
+    mask = values.value(values.NFTA_BITWISE_MASK, chain.mask)
+    first = [
+        (comment, expressions.replace(mask, b"", 1)) for comment, expressions in _rules(now, chain.name)[:1]
+    ]
     return _digest(now.hooks.get(chain.name, ""), first, _rules(now, chain.name)[1:])
 
 

@@ -7,9 +7,11 @@ have chains of their own.
 
 from __future__ import annotations
 
+from errno import ERESTART
+
 from core.nft import readback
-from core.nft.names import SHARED_CHAINS
-from core.nft.rules import delete_chain, delete_map, delete_rule, flush
+from core.nft.changes import delete_chain, delete_map, delete_rule, flush
+from core.nft.names import DASH, is_on_demand
 from core.nft.standing import standing
 
 TYPE_CHECKING = False
@@ -18,21 +20,20 @@ if TYPE_CHECKING:
     from core.nft.client import Firewall
     from core.nft.standing import Found, Standing
 
-ERESTART = 85
 TRIES = 5  # whoever changes rules meanwhile will have us sweep later
 
 
-def sweep(firewall: Firewall, family: str) -> list[str]:
-    """Delete the chains of *family* that nothing needs; returns their names. Raises OSError."""
+def sweep(firewall: Firewall, table: str) -> list[str]:
+    """Delete the chains of *table* that nothing needs; returns their names. Raises OSError."""
     for _ in range(TRIES):
         firewall.standing.clear()
         generation = firewall.generation()
-        now = standing(firewall, family)
-        doomed = _unneeded(firewall, family, now)
+        now = standing(firewall, table)
+        doomed = _unneeded(firewall, table, now)
         if not doomed:
             return []
         try:
-            firewall.commit(_removal(family, now, doomed), generation=generation)
+            firewall.commit(_removal(table, now, doomed), generation=generation)
         except OSError as error:
             if error.errno != ERESTART:
                 raise
@@ -41,32 +42,36 @@ def sweep(firewall: Firewall, family: str) -> list[str]:
     return []
 
 
-def _unneeded(firewall: Firewall, family: str, now: Standing) -> list[str]:
+def _unneeded(firewall: Firewall, table: str, now: Standing) -> list[str]:
     """The names of chains that no element jumps to, and no element is looked up by."""
     found = []
     for name in now.hooks:
-        if not name.startswith(SHARED_CHAINS):
+        if not is_on_demand(name):
             continue
         rules = now.rules.get(name, [])
         entries = [rule for members in now.rules.values() for rule in members if readback.jumps(rule) == name]
         by_elements = now.uses[name] - len(rules) - len(entries)
-        if not by_elements and not any([firewall.list(family, each) for each in _maps(rules)]):
+        if not by_elements and not any([firewall.list(table, each) for each in _maps(rules)]):
             found.append(name)
     return found
 
 
 def _maps(rules: list[Found]) -> set[str]:
     """The maps that rules look up and that are not always there."""
-    return {each for rule in rules for each in readback.lookups(rule) if "-" in each}
+    return {each for rule in rules for each in readback.lookups(rule) if DASH in each}
 
 
-def _removal(family: str, now: Standing, doomed: list[str]) -> list[Message]:
+def _removal(table: str, now: Standing, doomed: list[str]) -> list[Message]:
     """First what leads to the chains, then the chains, then their maps."""
     made = []
     for where, rules in now.rules.items():
-        made += [delete_rule(family, where, rule.handle) for rule in rules if where not in doomed and readback.jumps(rule) in doomed]
-    made += [flush(family, name) for name in doomed if now.rules.get(name)]
-    made += [delete_chain(family, name) for name in doomed]
+        made += [
+            delete_rule(table, where, rule.handle)
+            for rule in rules
+            if where not in doomed and readback.jumps(rule) in doomed
+        ]
+    made += [flush(table, name) for name in doomed if now.rules.get(name)]
+    made += [delete_chain(table, name) for name in doomed]
     maps = {each for name in doomed for each in _maps(now.rules.get(name, []))}
     needed = {each for where, rules in now.rules.items() if where not in doomed for each in _maps(rules)}
-    return made + [delete_map(family, each) for each in sorted(maps - needed)]
+    return made + [delete_map(table, each) for each in sorted(maps - needed)]

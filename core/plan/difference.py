@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.errors import CHECK_FAILED, CNIError
 from core.plan.apply import attempt
-from core.plan.records import Sysctl, describe
+from core.record import HEALED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ def check(kernel: Any, plan: Plan) -> list[str]:
     In the order of work, so that the cause comes before what follows from it; a line about the latter is indented.
     """
     differences, gone = list[str](), set[object]()
-    for record in [member for each in plan.shared + plan.owned for member in _compared(kernel, each)]:
-        if isinstance(record, Sysctl) and not record.required:
+    for record in [
+        member for each in plan.shared + plan.owned + plan.changed for member in _compared(kernel, each)
+    ]:
+        if not getattr(record, "required", True):
             continue  # whoever comes later in the chain may set it otherwise
         found = attempt("find", record, kernel.find, record)
         if found != record:
@@ -35,7 +37,7 @@ def check(kernel: Any, plan: Plan) -> list[str]:
 
 def _compared(kernel: Any, record: Any) -> tuple[Any, ...]:
     """What is looked at one by one: nothing of a shared table or chain that is as made, as one look tells."""
-    if not getattr(record, "is_skeleton", False):
+    if record.lifecycle != HEALED:
         return (record,)
     if attempt("find", record, kernel.is_as_made, record):
         return ()
@@ -49,14 +51,16 @@ def _told(record: Any, found: Any, gone: set[object]) -> str:
     from core.plan import words  # late: only where there is a difference
 
     if found is not None:
-        return f"{words.changed(record, found)}: want {describe(record)}, found {describe(found)}"
+        return f"{words.changed(record, found)}: want {words.describe(record)}, found {words.describe(found)}"
     follows = FOLLOWS if gone & words.names(record) else ""
     gone |= words.borne(record)
-    return f"{follows}{words.missing(record)}: want {describe(record)}, found nothing"
+    return f"{follows}{words.missing(record)}: want {words.describe(record)}, found nothing"
 
 
 def report(differences: list[str]) -> None:
     """Raise CNIError(CHECK_FAILED) with all differences, if there are any; a line of details for each behind the first."""
     if differences:
         count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
-        raise CNIError(CHECK_FAILED, f"{count} from what ADD made: {differences[0]}", "\n".join(differences[1:]))
+        raise CNIError(
+            CHECK_FAILED, f"{count} from what ADD made: {differences[0]}", "\n".join(differences[1:])
+        )

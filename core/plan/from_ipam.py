@@ -6,19 +6,20 @@ Pure.
 from __future__ import annotations
 
 from core import address
-from core.errors import CHECK_FAILED, INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
-from core.nft import names
-from core.plan.records import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up, mac_parse
+from core.address import FAMILIES, V4, V6, mac_parse
+from core.errors import CHECK_FAILED, INVALID_CONFIG, CNIError
+from core.plan.records import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from core.address import Family
     from core.cni.config import Section
     from core.cni.result import Result
 
-FORWARDING = {4: "net/ipv4/ip_forward", 16: "net/ipv6/conf/all/forwarding"}  # bytes of an address -> sysctl
-DEFAULT = {4: address.Cidr(bytes(4), 0), 16: address.Cidr(bytes(16), 0)}
+RT_SCOPE_LINK = 253
+FORWARDING = {V4: "net/ipv4/ip_forward", V6: "net/ipv6/conf/all/forwarding"}
 
 
 def cidrs(result: Result) -> list[address.Cidr]:
@@ -26,13 +27,13 @@ def cidrs(result: Result) -> list[address.Cidr]:
     return [address.parse_cidr(item["address"]) for item in result["ips"]]
 
 
-def gateways(result: Result) -> dict[int, bytes]:
-    """Bytes of an address -> the first gateway of that family."""
-    first: dict[int, bytes] = {}
+def gateways(result: Result) -> dict[Family, bytes]:
+    """Family -> its first gateway."""
+    first: dict[Family, bytes] = {}
     for item in result["ips"]:
         if "gateway" in item:
             gateway = address.parse(item["gateway"])
-            first.setdefault(len(gateway), gateway)
+            first.setdefault(address.family(gateway), gateway)
     return first
 
 
@@ -42,31 +43,46 @@ def addressing(ifname: str, result: Result, detect: bool = False) -> Plan:
     detect: IPv6 duplicate address detection.
     """
     wanted = cidrs(result)
-    families = {len(cidr.address) for cidr in wanted}
+    families = {cidr.family for cidr in wanted}
     settings: tuple[object, ...] = detection(ifname, detect)
     shared: tuple[object, ...] = ()
-    if 16 in families:
+    if V6 in families:
         shared = (Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False),)
         settings += (
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/disable_ipv6", "0"),
             Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/keep_addr_on_down", "1", if_writable=True),
         )
-    addresses = [Address(ifname, cidr, detect and len(cidr.address) == 16) for cidr in wanted]
-    return Plan(shared, (*settings, *addresses, Up(CONTAINER, ifname), *routes(ifname, result), *announcements(ifname, families)))
+    addresses = [Address(ifname, cidr, detect and cidr.family is V6) for cidr in wanted]
+    return Plan(
+        shared,
+        (
+            *settings,
+            *addresses,
+            Up(CONTAINER, ifname),
+            *routes(ifname, result),
+            *announcements(ifname, families),
+        ),
+    )
 
 
 def detection(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
     """Duplicate address detection as asked, at best effort."""
     wanted = [("enhanced_dad", "1"), ("accept_dad", "1")] if detect else [("accept_dad", "0")]
-    return tuple([Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/{key}", value, required=False) for key, value in wanted])
+    return tuple(
+        [Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/{key}", value, required=False) for key, value in wanted]
+    )
 
 
-def announcements(ifname: str, families: set[int]) -> tuple[Sysctl, ...]:
+def announcements(ifname: str, families: set[Family]) -> tuple[Sysctl, ...]:
     """The kernel announces the addresses whenever the link comes up again or changes its MAC, at best effort.
 
     Wanted only once the link is up, as each announcement goes to every port of the bridge, and the first would come too early.
     """
-    ipv6 = (Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/ndisc_notify", "1", required=False),) if 16 in families else ()
+    ipv6 = (
+        (Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/ndisc_notify", "1", required=False),)
+        if V6 in families
+        else ()
+    )
     return (Sysctl(CONTAINER, f"net/ipv4/conf/{ifname}/arp_notify", "1", required=False), *ipv6)
 
 
@@ -77,9 +93,11 @@ def routes(ifname: str, result: Result) -> tuple[Route, ...]:
     for item in result["routes"]:
         dst = address.network(address.parse_cidr(item["dst"]))
         own = address.parse(item["gw"]) if "gw" in item else b""
-        if own and len(own) != len(dst.address):
-            raise CNIError(INVALID_CONFIG, f"routes: gw {item['gw']} is not of the family of dst {item['dst']}")
-        gateway = own or (b"" if item.get("scope") == 253 else first.get(len(dst.address), b""))
+        if own and address.family(own) is not dst.family:
+            raise CNIError(
+                INVALID_CONFIG, f"routes: gw {item['gw']} is not of the family of dst {item['dst']}"
+            )
+        gateway = own or (b"" if item.get("scope") == RT_SCOPE_LINK else first.get(dst.family, b""))
         attributes = (item.get("priority", 0), item.get("mtu", 0), item.get("advmss", 0))
         made.append(Route(ifname, dst, gateway, item.get("table"), item.get("scope"), *attributes))
     return tuple(dict.fromkeys(made))
@@ -87,23 +105,8 @@ def routes(ifname: str, result: Result) -> tuple[Route, ...]:
 
 def forwarding(result: Result) -> tuple[Sysctl, ...]:
     """Forwarding for each family that has an address."""
-    return tuple([Sysctl(HOST, FORWARDING[size], "1") for size in sorted({len(cidr.address) for cidr in cidrs(result)})])
-
-
-def masquerade(result: Result, owner: str) -> Plan:
-    """What leaves the network of each address is masqueraded."""
-    wanted = cidrs(result)
-    chains = dict.fromkeys([names.outside(cidr) for cidr in wanted])
-    return Plan((names.TABLES[names.INET], *chains), tuple([element for cidr in wanted for element in names.masquerade_elements(cidr, owner)]))
-
-
-def masquerade_backend(config: Section) -> None:
-    """Refuse what ipMasqBackend cannot be. Raises CNIError."""
-    backend = config.text("ipMasqBackend")
-    if backend == "iptables":
-        raise CNIError(UNSUPPORTED_FIELD, 'ipMasqBackend: "iptables" is not supported yet', 'use "nftables", or leave the key out')
-    if backend not in ("", "nftables"):
-        raise config.wrong("ipMasqBackend", '"nftables"')
+    present = {cidr.family for cidr in cidrs(result)}
+    return tuple([Sysctl(HOST, FORWARDING[family], "1") for family in FAMILIES if family in present])
 
 
 def container_mac(config: Section, args: dict[str, str]) -> bytes:
@@ -131,7 +134,11 @@ def of_interface(prev_result: Result, ifname: str, netns: str) -> Result:
 
     A later plugin of the chain may have merged its own interfaces in. An address that names no interface of the list counts for ours.
     """
-    others = [at for at, item in enumerate(prev_result["interfaces"]) if (item.get("name"), item.get("sandbox")) != (ifname, netns)]
+    others = [
+        at
+        for at, item in enumerate(prev_result["interfaces"])
+        if (item.get("name"), item.get("sandbox")) != (ifname, netns)
+    ]
     ips = [item for item in prev_result["ips"] if item.get("interface") not in others]
     ours = cidrs({"ips": ips})
     further = [cidr for cidr in cidrs(prev_result) if cidr not in ours]

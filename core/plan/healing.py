@@ -5,7 +5,7 @@ Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 
 from __future__ import annotations
 
-from core.nft.names import Chain
+from core.nft.names import Chain, Map
 from core.nft.rules import members
 
 TYPE_CHECKING = False
@@ -21,7 +21,9 @@ def heal(kernel: Any, skeleton: list[Any], attempt: Callable[..., Any]) -> None:
     """
     wanted = [member for record in skeleton for member in members(record)]
     found = [(member, attempt("find", member, kernel.find, member)) for member in wanted]
-    is_looked_up = any([now and now != member and not isinstance(member, Chain) for member, now in found])
-    broken = [member for member, now in found if now != member or (is_looked_up and isinstance(member, Chain))]
+    is_looked_up = any([now and now != member and member.rank == Map.rank for member, now in found])
+    broken = [
+        member for member, now in found if now != member or (is_looked_up and member.rank == Chain.rank)
+    ]
     if broken:
         attempt("create", broken[0], kernel.create, *broken)

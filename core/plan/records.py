@@ -1,78 +1,164 @@
 """The plan: which objects of the kernel make up an attachment, as plain records.
 
 Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
-`owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC. The order of the
-list is the order of work; only shared nft tables and chains wait until an element cannot do without them. Pure: no
-record knows how it is made, core.kernel.kernel does. absent: what CHECK says of one that is missing; bears: fields whose names go with it.
+`owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC; `changed` ones are
+settings of what is not ours (core.plan.changed), written back on rollback and by DEL. The order of a list is the order of work; only shared
+nft tables and chains wait until an element cannot do without them.
+
+Each class carries the law of its kind, as core.record.KernelRecord lists it. Pure: the module that a record calls its
+home knows how it is made. place: HOST or CONTAINER, the network namespace that the record belongs to.
 """
 
 from __future__ import annotations
 
-from core import address
 from core.address import Cidr
-from core.record import Record, fields
+from core.errors import INTERFACE_EXISTS
+from core.record import OWNED, SETTING, SHARED, KernelRecord, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HOST, CONTAINER = "host", "container"
+LINKS, PORTS, ADDRESSING = "core.kernel.links", "core.kernel.ports", "core.kernel.addressing"
+SYSCTL, LOCALNET = "core.kernel.sysctl", "core.kernel.localnet"
 
 
 class Plan(Record):
-    """What one attachment needs: shared objects first, then its own."""
+    """What one attachment needs: shared objects first, then its own, then what it changes of others."""
 
-    shared: tuple[object, ...] = ()
-    owned: tuple[object, ...] = ()
+    shared: tuple[Any, ...] = ()
+    owned: tuple[Any, ...] = ()
+    changed: tuple[Any, ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
-        return Plan(self.shared + other.shared, self.owned + other.owned)
+        return Plan(self.shared + other.shared, self.owned + other.owned, self.changed + other.changed)
 
 
-class Bridge(Record):
-    """A bridge in the host namespace, born with a MAC that stays. mtu: 0 for the kernel's default, used at creation only."""
+class Bridge(KernelRecord):
+    """A bridge, created with a MAC that stays. mtu: 0 for the kernel's default, used at creation only."""
 
+    home, lifecycle, identity = LINKS, SHARED, ("place", "name")
     absent = "bridge {name} is gone"
     bears = ("name",)
     name: str
     mtu: int = 0
     vlan_filtering: bool = False
+    place: str = HOST
 
 
-class Up(Record):
+class Peer(Record):
+    """The other end of a veth pair: where it is, its name and its MAC, b"" for one that the kernel draws."""
+
+    place: str
+    name: str
+    mac: bytes = b""
+
+
+class Link(KernelRecord):
+    """A virtual link of the attachment; its alias is *owner*.
+
+    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in *parent_place*,
+    "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws. data: what else the kind needs,
+    as pairs of a key (core.netlink.link.INFO_DATA) and a number; of a veth the Peer, whose MTU is the same.
+    up: it comes up when it is created, or, where *held*, not before it is a port.
+    """
+
+    home, lifecycle, identity, taken = LINKS, OWNED, ("place", "name"), INTERFACE_EXISTS
+    universal = True
+    absent = "{ifname} is gone"
+    bears = ("name", "ifname")
+    place: str
+    name: str
+    kind: str
+    owner: str
+    parent: str = ""
+    mtu: int = 0
+    mac: bytes = b""
+    data: Any = ()
+    up: bool = True
+    held: bool = False
+    parent_place: str = HOST
+
+    @property
+    def ifname(self) -> str:
+        """The name that the container knows it by."""
+        return str(self.data.name) if self.kind == "veth" and self.data else self.name
+
+
+def veth(name: str, ifname: str, owner: str, mtu: int = 0, mac: bytes = b"", held: bool = False) -> Link:
+    """A pair: *name* in the host, alias *owner*; *ifname* in the container, with *mac*."""
+    return Link(HOST, name, "veth", owner, mtu=mtu, data=Peer(CONTAINER, ifname, mac), held=held)
+
+
+class VlanGateway(KernelRecord):
+    """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
+
+    home, lifecycle, identity = PORTS, SHARED, ("place", "name")
+    absent = "{name}, the gateway of VLAN {vlan}, is gone"
+    name: str
+    bridge: str
+    vlan: int
+    mtu: int = 0
+    place: str = HOST
+
+
+class Up(KernelRecord):
     """The administrative state of a link. ipv6: one of ours in the host speaks IPv6, even where new links do not."""
 
+    home, lifecycle, identity, batch, dies_with_link = (
+        ADDRESSING,
+        SETTING,
+        ("place", "link"),
+        "addressing",
+        True,
+    )
+    universal = True
     absent = "{link} is down"
     place: str
     link: str
     ipv6: bool = False
 
 
-class Promiscuous(Record):
-    """A host link that takes every frame; never switched off."""
+class Promiscuous(KernelRecord):
+    """A link that takes every frame; never switched off."""
 
+    home, lifecycle, identity = LINKS, SETTING, ("place", "link")
     absent = "{link} is not promiscuous"
     link: str
+    place: str = HOST
 
 
-class NoAdvertisements(Record):
-    """The host takes no IPv6 routes from whoever is behind *link*, unless it has its own default route from there."""
+class NoAdvertisements(KernelRecord):
+    """The host takes no IPv6 routes from whoever is behind *link*, unless its own default route comes from there."""
 
+    home, lifecycle, identity = ADDRESSING, SETTING, ("place", "link")
     absent = "the host believes router advertisements on {link}"
     link: str
+    place: str = HOST
 
 
-class Gateway(Record):
+class Gateway(KernelRecord):
     """A gateway address on a bridge or VLAN gateway; the link's MAC is pinned with it.
 
     force: replace a conflicting address instead of refusing.
     """
 
+    home, lifecycle, identity = ADDRESSING, SHARED, ("place", "link", "cidr")
     absent = "{link} has lost the gateway address {cidr}"
     link: str
     cidr: Cidr
     force: bool = False
+    place: str = HOST
 
 
-class Sysctl(Record):
-    """A setting below /proc/sys, in the namespace of *place*. required: a failure to write it is one; if_writable: unless all is read-only."""
+class Sysctl(KernelRecord):
+    """A setting below /proc/sys.
 
+    required: a failure to write it is an error. if_writable: not where all of /proc/sys is read-only.
+    """
+
+    home, lifecycle, identity, batch, dies_with_link = SYSCTL, SETTING, ("place", "key"), "sysctl", True
     absent = "{key} is not {value}"
     place: str
     key: str
@@ -81,39 +167,14 @@ class Sysctl(Record):
     if_writable: bool = False
 
 
-class VlanGateway(Record):
-    """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
+class Port(KernelRecord):
+    """A link as a port of *bridge*, with its flags; it comes up with them, if it was not up before.
 
-    absent = "{name}, the gateway of VLAN {vlan}, is gone"
-    name: str
-    bridge: str
-    vlan: int
-    mtu: int = 0
-
-
-class Veth(Record):
-    """A pair: *name* in the host, alias *owner*; *ifname* in the container.
-
-    mtu: 0 for the kernel's default. mac: of the container's end, b"" for one that the kernel draws. held: not up before it is a port.
+    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, a Station
+    tells it.
     """
 
-    absent = "{ifname} is gone"
-    bears = ("name", "ifname")
-    name: str
-    ifname: str
-    owner: str
-    mtu: int = 0
-    mac: bytes = b""
-    up: bool = True
-    held: bool = False
-
-
-class Port(Record):
-    """A host link as a port of *bridge*, with its flags; it comes up with them, if it was not up before.
-
-    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, somebody has to tell it.
-    """
-
+    home, lifecycle, identity, dies_with_link, universal = PORTS, SETTING, ("place", "link"), True, True
     absent = "{link} is no port of {bridge} any more"
     bears = ("link",)
     link: str
@@ -121,37 +182,47 @@ class Port(Record):
     hairpin: bool = False
     isolated: bool = False
     learning: bool = True
+    place: str = HOST
 
 
-class Station(Record):
+class Station(KernelRecord):
     """A MAC behind a bridge port that does not learn."""
 
+    home, lifecycle, identity, dies_with_link = PORTS, SETTING, ("place", "port", "mac"), True
     absent = "{port} does not know who is behind it"
     port: str
     mac: bytes
+    place: str = HOST
 
 
-class PortVlans(Record):
+class PortVlans(KernelRecord):
     """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
 
+    home, lifecycle, identity, dies_with_link = PORTS, SETTING, ("place", "link"), True
     absent = "{link} has lost its VLANs"
     link: str
     vlans: tuple[tuple[int, bool], ...]
     keep_default: bool = False
+    place: str = HOST
 
 
-class Address(Record):
-    """An address of the container. detect: with IPv6 duplicate address detection."""
+class Address(KernelRecord):
+    """An address of a link. detect: with IPv6 duplicate address detection."""
 
+    home, lifecycle, batch, dies_with_link = ADDRESSING, OWNED, "addressing", True
+    identity, universal = ("place", "link", "cidr"), True
     absent = "{link} has no address {cidr}"
     link: str
     cidr: Cidr
     detect: bool = False
+    place: str = CONTAINER
 
 
-class Route(Record):
-    """A route of the container; gateway is packed, b"" for none; None and 0 mean unset."""
+class Route(KernelRecord):
+    """A route by a link; gateway is packed, b"" for none; None and 0 mean unset."""
 
+    home, lifecycle, batch, dies_with_link = ADDRESSING, OWNED, "addressing", True
+    identity, universal = ("place", "link", "dst", "gateway", "table", "priority"), True
     absent = "{link} has no route to {dst} via {gateway}"
     link: str
     dst: Cidr
@@ -161,64 +232,18 @@ class Route(Record):
     priority: int = 0
     mtu: int = 0
     advmss: int = 0
+    place: str = CONTAINER
 
 
-class LocalnetRouting(Record):
+class LocalnetRouting(KernelRecord):
     """route_localnet=1 on the host interface behind which *destination* is: 127.0.0.1 may then reach it.
 
-    links: names of those that are the attachment's own, besides any veth. No other is touched: it may be the host's uplink.
-    bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at all.
+    links: names of those that are the attachment's own, besides any veth. No other is touched: it may be the host's
+    uplink. bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at all.
     """
 
+    home, lifecycle, identity = LOCALNET, SETTING, ("destination",)
     absent = "127.0.0.1 does not reach {destination}"
     destination: bytes
     links: tuple[str, ...] = ()
     bridges: bool = False
-
-
-SETTINGS = (Sysctl, PortVlans)  # they always have a value: ensuring one means writing it where it differs
-DIES_WITH_LINK = (Port, Station, Up, Sysctl, PortVlans, Address, Route)  # undone by deleting the veth that they belong to
-
-
-def describe(value: object) -> str:
-    """A record as a person reads it: addresses as text, defaults left out."""
-    items = [(name, getattr(value, name)) for name in fields(value)]
-    shown = [_shown(name, item) for name, item in items if item not in (None, False, 0, b"", "", ())]
-    return f"{type(value).__name__}({', '.join(shown)})"
-
-
-def _shown(name: str, item: object) -> str:
-    if item is True:
-        return name
-    if isinstance(item, bytes) and name == "mac":
-        return f"{name} {mac_text(item)}"
-    if isinstance(item, bytes):
-        return f"{name} {address.text(item) if len(item) in (4, 16) else item.hex()}"
-    if isinstance(item, tuple):
-        return f"{name} {'; '.join([_brief(each) for each in item])}"
-    return f"{name} {item}" if isinstance(item, (int, Cidr)) else f"{item}"
-
-
-def _brief(item: object) -> str:
-    """A member of a list: a rule by its text, a map or chain by its name, a VLAN by its number."""
-    if isinstance(item, tuple):
-        return " ".join([_brief(each) for each in item])
-    return str(getattr(item, "text", "") or getattr(item, "name", "") or item)
-
-
-def mac_text(mac: bytes) -> str:
-    """02:00:00:00:00:01"""
-    return mac.hex(":")
-
-
-def mac_parse(text: str) -> bytes:
-    """The 6 bytes of a unicast MAC, separated by : or -, or in three groups with dots. Raises ValueError."""
-    parts = text.replace("-", ":").split(":")
-    if len(groups := text.split(".")) == 3 and all([len(group) == 4 for group in groups]):
-        parts = [group[at : at + 2] for group in groups for at in (0, 2)]
-    if len(parts) != 6 or not all([len(part) == 2 for part in parts]):
-        raise ValueError(f"invalid MAC {text!r}")
-    mac = bytes.fromhex("".join(parts))
-    if len(mac) != 6 or mac[0] & 1 or not any(mac):
-        raise ValueError(f"invalid MAC {text!r}: not the address of one interface")
-    return mac

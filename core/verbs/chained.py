@@ -61,7 +61,7 @@ def _configuration(request: Request) -> tuple[Any, Result]:
 
 def opened(request: Request) -> Any:
     """The host's kernel; the container's namespace is of no interest."""
-    from core.kernel.kernel import Kernel  # late: not where nothing is asked for, and a test may hand in another one
+    from core.kernel.kernel import Kernel  # late: often nothing is asked for
 
     return (request.kernel or Kernel)("")
 
@@ -99,7 +99,9 @@ def gc(request: Request) -> None:
     network = request.attachment.network
     gone: list[object] = []
     with opened(request) as kernel:
-        failures = apply.gc(kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone)
+        failures = apply.gc(
+            kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone
+        )
         if hasattr(plugin, "forget"):
             plugin.forget(kernel, gone)
     apply.raise_all(failures)

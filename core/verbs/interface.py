@@ -21,15 +21,23 @@ IPAM) and given(prevResult's own part): what plan gets as answer in ADD and in C
 from __future__ import annotations
 
 from core import system
+from core.address import mac_text
 from core.attachment import Attachment, host_ifnames, owner_text
 from core.cni import delegate, result
 from core.cni.config import valid_attachments
-from core.errors import DELEGATE_FAILED, INTERFACE_EXISTS, INVALID_CONFIG, INVALID_ENVIRONMENT, INVALID_NETNS, NOT_AVAILABLE, CNIError
-from core.kernel import filter as packet_filter
-from core.kernel import go_suite
-from core.nft.names import INET, PORT_MAPS, Elements
+from core.errors import (
+    DELEGATE_FAILED,
+    INTERFACE_EXISTS,
+    INVALID_CONFIG,
+    INVALID_ENVIRONMENT,
+    INVALID_NETNS,
+    NOT_AVAILABLE,
+    CNIError,
+)
+from core.intent import PUBLISH
 from core.plan import apply
-from core.plan.records import CONTAINER, mac_text
+from core.plan import filter as intents
+from core.plan.records import CONTAINER
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -56,7 +64,9 @@ def add(request: Request) -> Result:
             answer, mac = wanted.complete(ipam), wanted.mac or system.drawn_mac()
             placed = replace(request, attachment=attachment)
             made = plugin.plan(wanted, attachment, answer, mac)
-            finished: Result = apply.add(kernel, made, lambda: plugin.finish(kernel, placed, wanted, answer, mac))
+            finished: Result = apply.add(
+                kernel, made, lambda: plugin.finish(kernel, placed, wanted, answer, mac)
+            )
             for note in dict.fromkeys(kernel.notes):
                 system.tell(plugin.NAME, note)
             return finished
@@ -89,15 +99,26 @@ def opened_if_any(request: Request) -> Any:
 def _placed(kernel: Any, attachment: Attachment) -> Attachment:
     """The attachment with a name for its host link. One that is there is refused before IPAM is asked, whose DEL would take its address."""
     if "%" in attachment.ifname:
-        raise CNIError(INVALID_ENVIRONMENT, f"invalid CNI_IFNAME {attachment.ifname!r}: the kernel would take it as a pattern for a name")
+        raise CNIError(
+            INVALID_ENVIRONMENT,
+            f"invalid CNI_IFNAME {attachment.ifname!r}: the kernel would take it as a pattern for a name",
+        )
     if kernel.link(CONTAINER, attachment.ifname):
-        raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}")
+        raise CNIError(
+            INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}"
+        )
     there, free = kernel.port_of(attachment.owner)
     if there:
-        raise CNIError(INTERFACE_EXISTS, f"{attachment.owner} is attached already ({there} exists)", "call DEL first")
+        raise CNIError(
+            INTERFACE_EXISTS, f"{attachment.owner} is attached already ({there} exists)", "call DEL first"
+        )
     if not free:
         taken = ", ".join(host_ifnames(attachment.owner))
-        raise CNIError(INTERFACE_EXISTS, f"the names that the host veth of {attachment.owner} may have are taken: {taken}", "rename or remove one")
+        raise CNIError(
+            INTERFACE_EXISTS,
+            f"the names that the host veth of {attachment.owner} may have are taken: {taken}",
+            "rename or remove one",
+        )
     return replace(attachment, port=free)
 
 
@@ -105,9 +126,12 @@ def _is_there(kernel: Any, plugin: Any, attachment: Attachment) -> bool:
     """Whether the attachment has come to be meanwhile. If not, what a killed ADD has left of its rules goes with its address."""
     if kernel.link(CONTAINER, attachment.ifname) or kernel.port_of(attachment.owner)[0]:
         return True
-    gone: list[object] = []
-    apply.raise_all(apply.delete(kernel, (Elements(INET, PORT_MAPS, attachment.owner), *plugin.footprint(attachment)), gone))
-    packet_filter.forget_flows(kernel, plugin.NAME, gone)
+    from core.kernel.filter import forget_flows  # late: nearly always no killed ADD has left anything
+
+    gone: list[Any] = []
+    ports = intents.footprint(PUBLISH, attachment.owner)
+    apply.raise_all(apply.delete(kernel, (*ports, *plugin.footprint(attachment)), gone))
+    forget_flows(kernel, plugin.NAME, gone)
     return False
 
 
@@ -138,11 +162,15 @@ def check(request: Request) -> None:
 
 def delete(request: Request) -> None:
     """Delete everything of this attachment, whichever suite made it; go on after failures and report them together."""
+    from core.kernel import go_rules, go_suite  # late: DEL only
+
     plugin: Any = request.plugin
     attachment = request.attachment
     with opened_if_any(request) as kernel:
-        failures = go_suite.delete_masquerade(kernel, attachment)
-        failures += apply.delete(kernel, (*plugin.footprint(attachment), *go_suite.footprint(kernel, attachment)))
+        failures = go_rules.delete_masquerade(kernel, attachment)
+        failures += apply.delete(
+            kernel, (*plugin.footprint(attachment), *go_suite.footprint(kernel, attachment))
+        )
         failures += _delegated(request, "DEL")
     apply.raise_all(failures, again=True)
 
@@ -155,7 +183,9 @@ def gc(request: Request) -> None:
         return
     network = request.attachment.network
     with opened_if_any(request) as kernel:
-        failures = apply.gc(kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid})
+        failures = apply.gc(
+            kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}
+        )
         failures += _delegated(request, "GC")
     apply.raise_all(failures)
 

@@ -9,12 +9,14 @@ from core import system
 from core.attachment import Attachment
 from core.cni.version import ALL
 from core.errors import KERNEL_REFUSED, NOT_AVAILABLE, CNIError
-from core.nft.names import BRIDGE, INET, MASQUERADE_MAPS, SPOOF_MAPS, Elements
+from core.intent import MASQUERADE, NO_SPOOF
+from core.plan import filter as intents
 from core.plan import from_ipam
-from core.plan.records import CONTAINER, HOST, Veth
+from core.plan.records import CONTAINER, HOST, Link, veth
 from core.verbs import interface
-from plugins.bridge.plan import Options, gateway_link
-from plugins.bridge.plan import options as options
+from plugins.bridge.options import Options
+from plugins.bridge.options import options as options
+from plugins.bridge.plan import gateway_link
 from plugins.bridge.plan import plan as plan
 
 TYPE_CHECKING = False
@@ -27,15 +29,15 @@ if TYPE_CHECKING:
 NAME = "bridge"
 VERSIONS = ALL
 # In the order of deletion, here and below: whoever is checked may send until the link is gone, so the check goes behind it.
-KINDS = (Elements(INET, MASQUERADE_MAPS, ""), Veth, Elements(BRIDGE, SPOOF_MAPS, ""))
+KINDS = (*intents.footprint(MASQUERADE), Link, *intents.footprint(NO_SPOOF))
 
 
 def footprint(attachment: Attachment) -> tuple[object, ...]:
     """The identities of all that plan().owned makes, for DEL: known without prevResult or namespace."""
     return (
-        Elements(INET, MASQUERADE_MAPS, attachment.owner),
-        Veth(attachment.host_ifname, attachment.ifname, attachment.owner),
-        Elements(BRIDGE, SPOOF_MAPS, attachment.owner),
+        *intents.footprint(MASQUERADE, attachment.owner),
+        veth(attachment.host_ifname, attachment.ifname, attachment.owner),
+        *intents.footprint(NO_SPOOF, attachment.owner),
     )
 
 
@@ -50,13 +52,19 @@ def finish(kernel: Any, request: Request, wanted: Options, answer: Result, mac: 
         if not kernel.port_is_up(attachment.host_ifname):
             raise CNIError(KERNEL_REFUSED, f"bridge port {attachment.host_ifname} does not come up")
         addresses = [cidr.address for cidr in from_ipam.cidrs(answer)]
-        if not kernel.can_be_asked_for(CONTAINER, attachment.ifname, addresses):
-            raise CNIError(KERNEL_REFUSED, f"{attachment.ifname} does not hear who looks for its IPv6 addresses")
+        if not kernel.has_joined_groups(CONTAINER, attachment.ifname, addresses):
+            raise CNIError(
+                KERNEL_REFUSED,
+                f"{attachment.ifname} has not joined the solicited-node groups of its addresses",
+            )
         if addresses:
             kernel.announce(attachment.ifname, mac, addresses, gateway_link(wanted))
     places = [(HOST, name) for name in on_host]
     places.insert(2, (CONTAINER, attachment.ifname))
-    return {**answer, "interfaces": [interface.described(kernel, place, name, request) for place, name in places]}
+    return {
+        **answer,
+        "interfaces": [interface.described(kernel, place, name, request) for place, name in places],
+    }
 
 
 def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
@@ -70,7 +78,10 @@ def available(kernel: Any, wanted: Options) -> None:
     """Raises CNIError where the bridge's name is another link's, or nftables are wanted and cannot be used."""
     link = kernel.link(HOST, wanted.bridge)
     if link and link.kind != "bridge":
-        raise CNIError(NOT_AVAILABLE, f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link")
+        raise CNIError(
+            NOT_AVAILABLE,
+            f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link",
+        )
     if wanted.masquerade or wanted.spoof_check:
         kernel.probe_firewall()
     if link and kernel.teaches_routes(wanted.bridge):

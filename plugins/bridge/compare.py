@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.plan.records import HOST, mac_text
+from core.address import mac_text
+from core.plan.records import HOST
 from core.verbs import compare
 
 TYPE_CHECKING = False
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from core.cni.protocol import Request
     from core.cni.result import Result
-    from plugins.bridge.plan import Options
+    from plugins.bridge.options import Options
 
 
 def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
@@ -21,12 +22,18 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
 def _of_bridge(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:
     """The bridge has to be listed with the MAC that it has."""
-    listed = [item for item in prev_result["interfaces"] if item.get("name") == wanted.bridge and "sandbox" not in item]
+    listed = [
+        item
+        for item in prev_result["interfaces"]
+        if item.get("name") == wanted.bridge and "sandbox" not in item
+    ]
     link = kernel.link(HOST, wanted.bridge)
     if not listed:
         return [f"want the bridge {wanted.bridge} in prevResult, found none"]
     if link and not any(link.mac):
-        return [f"the bridge {wanted.bridge} has no MAC: want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"]
+        return [
+            f"the bridge {wanted.bridge} has no MAC: want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"
+        ]
     if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
         found = mac_text(link.mac)
         return [f"the bridge {wanted.bridge} has MAC {found}: want {listed[0].get('mac')}, found {found}"]

@@ -1,10 +1,10 @@
-"""pair: a veth pair between the host and a container, with addresses from IPAM. The smallest plugin that makes an interface."""
+"""pair: a veth pair of host and container, with addresses from IPAM. The smallest plugin that makes an interface."""
 
 from __future__ import annotations
 
 from core.cni.version import ALL
 from core.plan import from_ipam
-from core.plan.records import CONTAINER, HOST, Plan, Veth
+from core.plan.records import CONTAINER, HOST, Link, Plan, veth
 from core.record import Record
 from core.verbs import interface
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 NAME = "pair"
 VERSIONS = ALL
-KINDS = (Veth,)
+KINDS = (Link,)
 
 
 class Options(Record):
-    ipam: str  # the type of the IPAM plugin, "" for none
+    ipam: str
     mtu: int
     mac: bytes = b""
 
@@ -43,17 +43,20 @@ def options(config: Section, _args: str) -> Options:
 
 
 def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
-    pair = Plan((), (Veth(attachment.host_ifname, attachment.ifname, attachment.owner, wanted.mtu, mac),))
+    pair = Plan((), (veth(attachment.host_ifname, attachment.ifname, attachment.owner, wanted.mtu, mac),))
     return pair + from_ipam.addressing(attachment.ifname, answer)
 
 
 def footprint(attachment: Attachment) -> tuple[object, ...]:
-    return (Veth(attachment.host_ifname, attachment.ifname, attachment.owner),)
+    return (veth(attachment.host_ifname, attachment.ifname, attachment.owner),)
 
 
 def finish(kernel: Any, request: Request, _wanted: Options, answer: Result, _mac: bytes) -> Result:
     ends = ((HOST, request.attachment.host_ifname), (CONTAINER, request.attachment.ifname))
-    return {**answer, "interfaces": [interface.described(kernel, place, name, request) for place, name in ends]}
+    return {
+        **answer,
+        "interfaces": [interface.described(kernel, place, name, request) for place, name in ends],
+    }
 
 
 COMMANDS = interface.COMMANDS

@@ -1,12 +1,17 @@
-"""sender: frames that come out of the container's host link carry the container's MAC. The smallest plugin that is chained behind another."""
+"""sender: frames that come out of the container's host link carry the container's MAC.
+
+The smallest plugin that is chained behind another.
+"""
 
 from __future__ import annotations
 
+from core.address import mac_parse
 from core.cni.version import ALL
 from core.errors import INVALID_CONFIG, CNIError
-from core.nft.names import BRIDGE, SPOOF_MAPS, TABLES, Elements, spoof_elements
+from core.intent import NO_SPOOF
 from core.plan import apply, difference
-from core.plan.records import Plan, mac_parse
+from core.plan import filter as intents
+from core.plan.records import Plan
 from core.verbs import chained
 
 TYPE_CHECKING = False
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "sender"
 VERSIONS = ALL
-KINDS = (Elements(BRIDGE, SPOOF_MAPS, ""),)
+KINDS = intents.footprint(NO_SPOOF)
 
 
 def options(config: Section, _args: str) -> bool:
@@ -28,15 +33,16 @@ def options(config: Section, _args: str) -> bool:
 
 
 def plan(attachment: Attachment, prev_result: Result) -> Plan:
-    links = [item["name"] for item in prev_result["interfaces"] if "sandbox" not in item]
-    macs = [item["mac"] for item in prev_result["interfaces"] if item["name"] == attachment.ifname and "sandbox" in item]
+    interfaces = prev_result["interfaces"]
+    links = [item["name"] for item in interfaces if "sandbox" not in item]
+    macs = [item["mac"] for item in interfaces if item["name"] == attachment.ifname and "sandbox" in item]
     if not links or not macs:
         raise CNIError(INVALID_CONFIG, f"prevResult: want the two ends of {attachment.ifname} in interfaces")
-    return Plan((TABLES[BRIDGE],), spoof_elements(links[-1], mac_parse(macs[0]), attachment.owner))
+    return intents.no_spoof(intents.NFT, links[-1], mac_parse(macs[0]), attachment.owner)
 
 
 def footprint(attachment: Attachment) -> tuple[object, ...]:
-    return (Elements(BRIDGE, SPOOF_MAPS, attachment.owner),)
+    return intents.footprint(NO_SPOOF, attachment.owner)
 
 
 def carry_out(kernel: Any, request: Request, _wanted: bool, prev_result: Result) -> Result:

@@ -3,20 +3,23 @@
 Law: what a record needs is looked at (its link, its bridge, its table, the chain it jumps to), packets are not.
 """
 
+import errno
 import os
 from collections.abc import Iterable
 from typing import Any, NoReturn, Self
 
-from core.address import Cidr, contains
+from core.address import FAMILIES, V4, Cidr, Family, contains
 from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.kernel import witness
 from core.kernel.go_suite import ContainerLink
-from core.kernel.links import vlan_port
+from core.kernel.ports import vlan_port
+from core.netlink import link as codec
 from core.netlink import route
+from core.netlink.link import IF_OPER_UP, IFF_PROMISC, IFF_UP
 from core.netlink.message import Message
-from core.netlink.route import IFF_PROMISC, IFF_UP, OPERSTATE_UP, PERMANENT, Link
-from core.nft.names import SHARED_CHAINS, Chain, Element, Elements, Map, Table
+from core.netlink.route import IFA_F_PERMANENT, RT_TABLE_MAIN
+from core.nft.names import Chain, Element, Elements, Map, is_on_demand
 from core.nft.rules import members
 from core.plan.records import (
     CONTAINER,
@@ -24,8 +27,10 @@ from core.plan.records import (
     Address,
     Bridge,
     Gateway,
+    Link,
     LocalnetRouting,
     NoAdvertisements,
+    Peer,
     Port,
     PortVlans,
     Promiscuous,
@@ -33,16 +38,14 @@ from core.plan.records import (
     Station,
     Sysctl,
     Up,
-    Veth,
     VlanGateway,
 )
+from core.record import HEALED, SETTING
 from core.record import replace as changed
 
-ENOENT, EEXIST, ENODEV, ENETUNREACH = 2, 17, 19, 101
-TABLE_MAIN = 254
+ENOENT, EEXIST, ENODEV, ENETUNREACH = errno.ENOENT, errno.EEXIST, errno.ENODEV, errno.ENETUNREACH
 Key = tuple[Any, ...]
-LINKS = (Bridge, Veth, VlanGateway)
-SETTINGS = (NoAdvertisements, Port, Station, Up, Promiscuous, Sysctl, PortVlans, LocalnetRouting, Table, Map, Chain)  # written as often as one likes
+REWRITTEN = (SETTING, HEALED)  # lifecycles of what is written as often as one likes
 
 
 def refuse(number: int) -> NoReturn:
@@ -58,7 +61,7 @@ class World:
 
     def __init__(self) -> None:
         self.records: dict[Key, Any] = {}
-        self.links: dict[tuple[str, str], Link] = {}
+        self.links: dict[tuple[str, str], codec.Link] = {}
         self.pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.created = 0
@@ -100,41 +103,16 @@ class FakeKernel:
     # -- records ------------------------------------------------------------------------------------------------------
 
     def key(self, record: Any) -> Key:
-        """The identity of a record: what can be there once only."""
-        match record:
-            case Bridge() | Veth() | VlanGateway():
-                return ("link", HOST, record.name)
-            case Up():
-                return ("up", self.place(record.place), record.link)
-            case Promiscuous():
-                return ("promiscuous", record.link)
-            case NoAdvertisements():
-                return ("advertisements", record.link)
-            case Sysctl():
-                return ("sysctl", self.place(record.place), record.key)
-            case LocalnetRouting():
-                return ("localnet", self.way(record.destination))
-            case Port():
-                return ("port", record.link)
-            case PortVlans():
-                return ("vlans", record.link)
-            case Station():
-                return ("station", record.port, record.mac)
-            case Gateway():
-                return ("address", HOST, record.link, record.cidr)
-            case Address():
-                return ("address", self.place(CONTAINER), record.link, record.cidr)
-            case Route():
-                return ("route", self.place(CONTAINER), record.link, record.dst, record.gateway, record.table or TABLE_MAIN, record.priority)
-            case Table():
-                return ("table", record.family)
-            case Map():
-                return ("map", record.family, record.name)
-            case Chain():
-                return ("chain", record.family, record.name)
-            case Element():
-                return ("element", record.family, record.map, record.key)
-        raise TypeError(f"no such record: {record!r}")
+        """The identity of a record, as its class tells it: what can be there once only."""
+        name = type(record).__name__
+        if isinstance(record, LocalnetRouting):
+            return name, self.way(record.destination)
+        values = {field: getattr(record, field) for field in record.identity}
+        if "place" in values:
+            values["place"] = self.place(values["place"])
+        if "table" in values and isinstance(record, Route):
+            values["table"] = values["table"] or RT_TABLE_MAIN
+        return name, *values.values()
 
     def place(self, place: str) -> str:
         if place == HOST:
@@ -148,21 +126,31 @@ class FakeKernel:
     def find(self, record: Any) -> Any:
         """As the real one: the record with the kernel's own values."""
         if isinstance(record, LocalnetRouting):
-            return record if self.way(record.destination) not in record.links or self.key(record) in self.world.records else None
+            return (
+                record
+                if self.way(record.destination) not in record.links or self.key(record) in self.world.records
+                else None
+            )
         if isinstance(record, Elements):
             return record if self.elements_of(record) else None
-        if self.netns is None and isinstance(record, (Address, Route)):
+        if self.netns is None and getattr(record, "place", HOST) == CONTAINER:
             return None
         found = self.world.records.get(self.key(record))
-        if isinstance(record, LINKS):
+        if isinstance(record, (Bridge, Link, VlanGateway)):
             return self.find_link(record, found)
         if isinstance(record, Route):
-            ways = [each for key, each in self.world.records.items() if key[:2] == ("route", self.netns)]
+            ways = [
+                each
+                for key, each in self.world.records.items()
+                if key[:2] == ("Route", self.place(record.place))
+            ]
             return next((self.seen(record, each) for each in ways if self.same_way(record, each)), None)
         if isinstance(record, Element):
-            same = found and (found.data, found.chain) == (record.data, record.chain)
-            owner = record.owner if found and found.owner.partition(" ")[0] == record.owner.partition(" ")[0] else found and found.owner
-            return found and changed(found, owner=owner, text=record.text if same else "something else")
+            if not found:
+                return None
+            same = (found.data, found.chain) == (record.data, record.chain)
+            owner = record.owner if found.holder == record.holder else found.owner
+            return changed(found, owner=owner, text=record.text if same else "something else")
         if isinstance(record, PortVlans) and not found and self.link(HOST, record.link):
             return changed(record, vlans=((1, True),))
         if isinstance(record, Address):
@@ -173,19 +161,27 @@ class FakeKernel:
         link = self.link(HOST, record.name)
         if isinstance(record, Bridge):
             if link and link.kind != "bridge":
-                raise CNIError(INVALID_CONFIG, f"bridge: {record.name} exists and is not a bridge but a {link.kind or 'physical'} link")
-            return found and changed(found, mtu=record.mtu, vlan_filtering=found.vlan_filtering and record.vlan_filtering)
-        if isinstance(record, Veth):
+                raise CNIError(
+                    INVALID_CONFIG,
+                    f"bridge: {record.name} exists and is not a bridge but a {link.kind or 'physical'} link",
+                )
+            return found and changed(
+                found, mtu=record.mtu, vlan_filtering=found.vlan_filtering and record.vlan_filtering
+            )
+        if isinstance(record, Link):
             inside = self.link(CONTAINER, record.ifname)
-            if not link or not inside or not isinstance(found, Veth):
+            if not link or not inside or not isinstance(found, Link):
                 return None
             if self.world.pairs[HOST, record.name] != (self.netns, record.ifname):
                 return None
-            return changed(found, mtu=inside.mtu if record.mtu else 0, mac=inside.mac if record.mac else b"", up=link.up, held=record.held)
+            end = Peer(CONTAINER, record.ifname, inside.mac if record.data.mac else b"")
+            seen = changed(found, mtu=inside.mtu if record.mtu else 0, data=end)
+            return changed(seen, up=link.up, held=record.held)
         return record if link else None
 
     def same_way(self, want: Route, found: Route) -> bool:
-        same = (want.link, want.dst) == (found.link, found.dst) and want.table in (None, 0, found.table or TABLE_MAIN)
+        same = (want.link, want.dst) == (found.link, found.dst)
+        same = same and want.table in (None, 0, found.table or RT_TABLE_MAIN)
         return same and (not want.gateway or not want.dst.prefix_len or want.gateway == found.gateway)
 
     def seen(self, want: Route, found: Route) -> Route:
@@ -193,7 +189,6 @@ class FakeKernel:
 
     def create(self, *records: Any) -> None:
         """Create a batch; an nft batch as a whole or not at all, of any other what was not refused."""
-        atomic = isinstance(records[0], (Table, Map, Chain, Element))
         before = dict(self.world.records)
         refusal: OSError | None = None
         for record in records:
@@ -203,7 +198,7 @@ class FakeKernel:
                 error.record = record  # type: ignore[attr-defined]
                 refusal = refusal or error
         if refusal:
-            if atomic:
+            if records[0].atomic:
                 self.world.records = before
             raise refusal
 
@@ -216,7 +211,7 @@ class FakeKernel:
         key = self.key(record)
         if isinstance(record, Gateway):
             self.clear_gateway(record)
-        if key in world.records and not isinstance(record, SETTINGS):
+        if key in world.records and record.lifecycle not in REWRITTEN:
             refuse(EEXIST)
         self.need_what_it_needs(record)
         self.make_links(record)
@@ -225,10 +220,14 @@ class FakeKernel:
             world.records.update({self.key(each): each for each in record.maps})
 
     def clear_gateway(self, record: Gateway) -> None:
-        others = [each for each in self.world.of(Gateway) if each.link == record.link and len(each.cidr.address) == len(record.cidr.address) == 4]
-        others = [each for each in others if each.cidr != record.cidr]
+        others = [
+            each for each in self.world.of(Gateway) if each.link == record.link and each.cidr.family is V4
+        ]
+        others = [each for each in others if record.cidr.family is V4 and each.cidr != record.cidr]
         if others and not record.force:
-            raise CNIError(GATEWAY_CONFLICT, f"{record.link} already has an IP address different from {record.cidr}")
+            raise CNIError(
+                GATEWAY_CONFLICT, f"{record.link} already has an IP address different from {record.cidr}"
+            )
         for each in others:
             del self.world.records[self.key(each)]
 
@@ -244,7 +243,7 @@ class FakeKernel:
             case Promiscuous() | PortVlans() | Gateway() | NoAdvertisements():
                 self.need(HOST, record.link)
             case Station():
-                ("port", record.port) in self.world.records or refuse(ENODEV)
+                self.key(Port(record.port, "")) in self.world.records or refuse(ENODEV)
             case Address() | Route():
                 self.need(CONTAINER, record.link)
             case Sysctl():
@@ -252,10 +251,12 @@ class FakeKernel:
                 if "conf" in parts and parts[3] not in ("all", "default", "lo") and record.required:
                     self.link(record.place, parts[3]) or refuse(ENOENT)
             case Chain() | Map():
-                ("table", record.family) in self.world.records or refuse(ENOENT)
+                ("Table", record.table) in self.world.records or refuse(ENOENT)
             case Element():
-                ("map", record.family, record.map) in self.world.records or refuse(ENOENT)
-                not record.chain or ("chain", record.family, record.chain) in self.world.records or refuse(ENOENT)
+                ("Map", record.table, record.map) in self.world.records or refuse(ENOENT)
+                not record.chain or ("Chain", record.table, record.chain) in self.world.records or refuse(
+                    ENOENT
+                )
 
     def make_links(self, record: Any) -> None:
         match record:
@@ -265,11 +266,11 @@ class FakeKernel:
                 self.make_link(HOST, record.name, "veth", record.mtu)
                 self.make_link(HOST, vlan_port(record), "veth", record.mtu)
                 self.pair((HOST, record.name), (HOST, vlan_port(record)))
-            case Veth():
+            case Link():
                 if self.link(HOST, record.name) or self.link(CONTAINER, record.ifname):
                     refuse(EEXIST)
                 self.make_link(HOST, record.name, "veth", record.mtu, flags=IFF_UP, alias=record.owner)
-                self.make_link(CONTAINER, record.ifname, "veth", record.mtu, record.mac)
+                self.make_link(CONTAINER, record.ifname, "veth", record.mtu, record.data.mac)
                 self.pair((HOST, record.name), (self.place(CONTAINER), record.ifname))
             case Up():
                 self.flag(self.place(record.place), record.link, IFF_UP)
@@ -279,13 +280,17 @@ class FakeKernel:
     def pair(self, one: tuple[str, str], other: tuple[str, str]) -> None:
         self.world.pairs |= {one: other, other: one}
 
-    def make_link(self, place: str, name: str, kind: str, mtu: int, mac: bytes = b"", flags: int = 0, alias: str = "") -> None:
+    def make_link(
+        self, place: str, name: str, kind: str, mtu: int, mac: bytes = b"", flags: int = 0, alias: str = ""
+    ) -> None:
         if self.link(place, name):
             refuse(EEXIST)
         self.world.indexes += 1
         mac = mac or b"\x02\0\0\0" + self.world.indexes.to_bytes(2, "big")
         index, size = self.world.indexes, mtu or 1500
-        self.world.links[self.place(place), name] = Link(index, name, flags, mac, size, 0, 0, OPERSTATE_UP, alias, kind, 0, {}, {})
+        self.world.links[self.place(place), name] = codec.Link(
+            index, name, flags, mac, size, 0, 0, IF_OPER_UP, alias, kind, 0, {}, {}
+        )
 
     def flag(self, place: str, name: str, bit: int) -> None:
         link = self.world.links[place, name]
@@ -302,8 +307,12 @@ class FakeKernel:
                 return [gone for each in self.elements_of(record) for gone in self.delete(each)]
             case ContainerLink():
                 return self.delete_link(CONTAINER, record.ifname)
-            case Veth():
-                names = [name for place, name in self.world.links if place == HOST and name in (record.name, *host_ifnames(record.owner))]
+            case Link():
+                names = [
+                    name
+                    for place, name in self.world.links
+                    if place == HOST and name in (record.name, *host_ifnames(record.owner))
+                ]
                 mine = [name for name in names if self.world.links[HOST, name].alias in (record.owner, "")]
                 return [gone for name in mine for gone in self.delete_link(HOST, name)]
             case Bridge() | VlanGateway():
@@ -313,7 +322,7 @@ class FakeKernel:
                 if not found or found.owner != record.owner:
                     return []
                 gone = [self.world.records.pop(self.key(record))]
-                if "-" in record.map:
+                if record.is_on_demand:
                     self.sweep()
                 return gone
         found = self.world.records.pop(self.key(record), None)
@@ -331,11 +340,14 @@ class FakeKernel:
         return [name]
 
     def stands_on(self, key: Key, gone: set[tuple[str, str]]) -> bool:
-        if key[0] in ("link", "up", "address", "route"):
-            return (key[1], key[2]) in gone
-        if key[0] == "sysctl":
+        """Whether a record is gone with its link: nearly all have the link's place and name behind their kind."""
+        if key[0] == "Sysctl":
             return any((key[1], part) in gone for part in key[2].split("/"))
-        return key[0] in ("port", "vlans", "promiscuous", "station", "advertisements") and (HOST, key[1]) in gone
+        return key[1:3] in gone
+
+    def restore(self, before: Any) -> None:
+        """As the real one."""
+        self.delete(before.record) if before.found is None else self.create(before.found)
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """As the real one: all of it or nothing."""
@@ -358,7 +370,7 @@ class FakeKernel:
 
     def sweep(self) -> None:
         """As the real one: chains that only some need, and nobody any more, go with their maps."""
-        for chain in [each for each in self.world.of(Chain) if each.name.startswith(SHARED_CHAINS)]:
+        for chain in [each for each in self.world.of(Chain) if is_on_demand(each.name)]:
             maps = [each.name for each in chain.maps]
             if not any(each.chain == chain.name or each.map in maps for each in self.world.of(Element)):
                 for record in (chain, *chain.maps):
@@ -369,14 +381,13 @@ class FakeKernel:
         prefix = network_prefix(network)
         found: list[tuple[str, Any]] = []
         for kind in kinds:
-            if kind is Veth:
-                veths = [each for each in self.world.of(Veth) if each.owner.startswith(prefix)]
-                found += [(each.owner, Veth(each.name, "", each.owner)) for each in veths]
+            if kind is Link:
+                mine = [each for each in self.world.of(Link) if each.owner.startswith(prefix)]
+                found += [(each.owner, Link(HOST, each.name, each.kind, each.owner)) for each in mine]
                 continue
-            for each in self.elements_of(Elements(kind.family, kind.maps, "")):
-                owner = each.owner.partition(" ")[0]
-                if owner.startswith(prefix):
-                    found.append((owner, each))
+            found += [
+                (each.holder, each) for each in self.elements_of(kind) if each.holder.startswith(prefix)
+            ]
         return found
 
     def standing(self, wanted: list[Element]) -> list[Element | None]:
@@ -385,17 +396,18 @@ class FakeKernel:
 
     def elements_of(self, kind: Elements) -> list[Element]:
         """The elements that carry an owner, or any."""
-        mine = [each for each in self.world.of(Element) if each.family == kind.family and each.map.startswith(kind.maps)]
-        return [changed(each, text="") for each in mine if kind.owner in ("", each.owner.partition(" ")[0])]
+        elements = [each for each in self.world.of(Element) if each.table == kind.table]
+        mine = [each for each in elements if each.map.startswith(kind.prefixes)]
+        return [changed(each, text="") for each in mine if kind.owner in ("", each.holder)]
 
     # -- links --------------------------------------------------------------------------------------------------------
 
-    def link(self, place: str, name: str) -> Link | None:
+    def link(self, place: str, name: str) -> codec.Link | None:
         if place == CONTAINER and self.netns is None:
             return None
         return self.world.links.get((self.place(place), name))
 
-    def need(self, place: str, name: str) -> Link:
+    def need(self, place: str, name: str) -> codec.Link:
         return self.link(place, name) or refuse(ENODEV)
 
     def port_of(self, owner: str) -> tuple[str, str]:
@@ -408,7 +420,11 @@ class FakeKernel:
 
     def addresses(self, place: str, name: str) -> list[tuple[Cidr, int, int]]:
         self.need(place, name)
-        return [(key[3], 0, PERMANENT) for key in self.world.records if key[:3] == ("address", self.place(place), name)]
+        where = self.place(place), name
+        present = [
+            key for key in self.world.records if key[0] in ("Address", "Gateway") and key[1:3] == where
+        ]
+        return [(key[3], 0, IFA_F_PERMANENT) for key in present]
 
     def at(self, place: str) -> "Ways":
         return Ways(self)
@@ -430,14 +446,14 @@ class FakeKernel:
     def addresses_settle(self, name: str) -> bool:
         return bool(self.finish("addresses_settle", True, name))
 
-    def can_be_asked_for(self, place: str, name: str, addresses: list[bytes]) -> bool:
-        return bool(self.finish("can_be_asked_for", True, place, name, tuple(addresses)))
+    def has_joined_groups(self, place: str, name: str, addresses: list[bytes]) -> bool:
+        return bool(self.finish("has_joined_groups", True, place, name, tuple(addresses)))
 
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
         self.need(HOST, bridge)
         self.finish("announce", None, ifname, mac, tuple(addresses), bridge)
 
-    def forget_flows(self, family: int, ports: set[int]) -> int:
+    def forget_flows(self, family: Family, ports: set[int]) -> int:
         return int(self.finish("forget_flows", 0, family, frozenset(ports)))
 
     def probe_firewall(self) -> None:
@@ -458,13 +474,21 @@ class Ways:
         self.kernel = kernel
 
     def ask(self, message: Message) -> list[tuple[int, bytes]]:
-        family, prefix_len = message.payload[:2]
-        wanted = [each for key, each in self.kernel.world.records.items() if key[:2] == ("route", self.kernel.netns)]
-        wanted = [each for each in wanted if route.family(each.dst.address) == family and not (prefix_len and each.dst.prefix_len)]
+        af, prefix_len = message.payload[:2]
+        family = next(each for each in FAMILIES if each.af == af)
+        wanted = [
+            each for key, each in self.kernel.world.records.items() if key[:2] == ("Route", self.kernel.netns)
+        ]
+        wanted = [
+            each for each in wanted if each.dst.family is family and not (prefix_len and each.dst.prefix_len)
+        ]
         if prefix_len and not wanted:
             refuse(ENETUNREACH)
-        paths = [(self.kernel.need(CONTAINER, each.link).index, route.Path(each.dst, each.gateway, each.table)) for each in wanted]
-        return [(route.NEWROUTE, route.new_route(index, path).payload) for index, path in paths]
+        paths = [
+            (self.kernel.need(CONTAINER, each.link).index, route.Path(each.dst, each.gateway, each.table))
+            for each in wanted
+        ]
+        return [(route.RTM_NEWROUTE, route.new_route(index, path).payload) for index, path in paths]
 
     def ask_all(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
         return [(self.ask(message), None) for message in messages]

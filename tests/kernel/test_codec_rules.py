@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from core.address import parse, parse_cidr
+from core.address import V4, V6, parse, parse_cidr
+from core.attachment import hashed
+from core.intent import Mapping
 from core.kernel.kernel import Kernel
-from core.nft import names
+from core.nft import backend
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
-from core.nft.rules import members, rules_of
+from core.nft.rules import conditional, members, rules_of
 from core.nft.standing import standing
-from plugins.portmap.plan import conditional
 from tests.harness import skeleton
 from tests.harness.expressions import expressions
 from tests.harness.host import Host
@@ -26,16 +27,51 @@ NETWORKS = (
     *("fd01::/64", "fd01::1/128", "2001:db8:1:2::/63", "::/0", "fe80::/10"),
 )
 CONDITIONS4 = (
-    *("ip saddr 10.0.0.0/8", "ip saddr 10.0.0.5/24", "ip saddr != 10.1.2.3", "ip daddr == 10.1.2.0/23", "ip saddr 0.0.0.0/0"),
-    *("ip daddr 10.0.0.1-10.0.0.9", "ip saddr != 10.0.0.0-10.0.0.255", "ip saddr 10.0.0.1-10.0.0.1", "ip saddr 192.0.2.1/32"),
-    *("iifname eth0", 'iifname != "eth0"', "meta iifname veth*", "iifname != br-*", "iifname fifteen-bytes-x"),
-    *("tcp dport 80", "tcp sport 1024-65535", "udp dport != 53", "udp sport != 1-9", "sctp dport 5", "th dport 80", "th sport 7-7"),
+    *(
+        "ip saddr 10.0.0.0/8",
+        "ip saddr 10.0.0.5/24",
+        "ip saddr != 10.1.2.3",
+        "ip daddr == 10.1.2.0/23",
+        "ip saddr 0.0.0.0/0",
+    ),
+    *(
+        "ip daddr 10.0.0.1-10.0.0.9",
+        "ip saddr != 10.0.0.0-10.0.0.255",
+        "ip saddr 10.0.0.1-10.0.0.1",
+        "ip saddr 192.0.2.1/32",
+    ),
+    *(
+        "iifname eth0",
+        'iifname != "eth0"',
+        "meta iifname veth*",
+        "iifname != br-*",
+        "iifname fifteen-bytes-x",
+    ),
+    *(
+        "tcp dport 80",
+        "tcp sport 1024-65535",
+        "udp dport != 53",
+        "udp sport != 1-9",
+        "sctp dport 5",
+        "th dport 80",
+        "th sport 7-7",
+    ),
     *("meta mark 1", "mark 0x10", "mark != 4294967295", "meta mark == 0"),
-    *("ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16", "tcp sport 90 tcp dport 80", "meta mark 1 tcp dport 80 iifname eth0"),
+    *(
+        "ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16",
+        "tcp sport 90 tcp dport 80",
+        "meta mark 1 tcp dport 80 iifname eth0",
+    ),
     "iifname eth0 ip saddr != 10.1.2.0/23 tcp dport 8080-8089",
 )
 CONDITIONS6 = (
-    *("ip6 saddr fd00::/8", "ip6 saddr != fd01::1", "ip6 daddr fd01::1-fd01::9", "ip6 saddr ::/0", "ip6 daddr 2001:DB8::1/64"),
+    *(
+        "ip6 saddr fd00::/8",
+        "ip6 saddr != fd01::1",
+        "ip6 daddr fd01::1-fd01::9",
+        "ip6 saddr ::/0",
+        "ip6 daddr 2001:DB8::1/64",
+    ),
     *("tcp dport 80 ip6 saddr fd00::/8", "udp dport 53", "iifname eth0"),
 )
 
@@ -45,25 +81,33 @@ def chains() -> Iterator[Chain]:
     for family in TABLES:
         yield from skeleton.chains(family)
     for network in NETWORKS:
-        yield names.outside(parse_cidr(network))
-        yield names.hairpin(parse_cidr(network))
-    yield names.hairpin_any()
+        yield backend.outside(parse_cidr(network))
+        yield backend.hairpin(parse_cidr(network))
+    yield backend.hairpin_any()
     for words in CONDITIONS4:
-        yield conditional(4, compile_words([words]))
+        yield conditional(V4, compile_words([words]), hashed(8, "", f"4 {words}"), 1)
     for words in CONDITIONS6:
-        yield conditional(16, compile_words(words.split()))
+        yield conditional(V6, compile_words(words.split()), hashed(8, "", f"6 {words}"), 1)
 
 
 CHAINS = tuple(chains())
 ELEMENTS = (
-    *[element for each in ("10.1.0.5/23", "fd01::5/64") for element in names.masquerade_elements(parse_cidr(each), OWNER)],
-    *[element for each in ("10.1.0.5/32", "fd01::5/128") for element in names.hairpin_elements(parse_cidr(each), OWNER)],
-    names.hairpin_any_element(parse("10.1.0.6"), OWNER),
-    *names.spoof_elements(PORT, bytes.fromhex("02abcdef0001"), OWNER),
-    *[names.port_element(name, b"", 8080, parse("10.1.0.5"), 80, OWNER) for name in PROTOCOLS],
-    *[names.port_element(name, b"", 8081, parse("fd01::5"), 65535, OWNER) for name in PROTOCOLS],
-    names.port_element("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1, f"{OWNER} veth1"),
-    names.port_element("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9, OWNER),
+    *[
+        element
+        for each in ("10.1.0.5/23", "fd01::5/64")
+        for element in backend.masquerade_elements(parse_cidr(each), OWNER)
+    ],
+    *[
+        element
+        for each in ("10.1.0.5/32", "fd01::5/128")
+        for element in backend.hairpin_elements(parse_cidr(each), OWNER)
+    ],
+    backend.hairpin_any_element(parse("10.1.0.6"), OWNER),
+    *backend.spoof_elements(PORT, bytes.fromhex("02abcdef0001"), OWNER),
+    *[backend.port_element(Mapping(name, b"", 8080, parse("10.1.0.5"), 80), OWNER) for name in PROTOCOLS],
+    *[backend.port_element(Mapping(name, b"", 8081, parse("fd01::5"), 65535), OWNER) for name in PROTOCOLS],
+    backend.port_element(Mapping("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1), f"{OWNER} veth1"),
+    backend.port_element(Mapping("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9), OWNER),
 )
 
 
@@ -84,7 +128,11 @@ def listed(host: Host) -> Host:
 def rules(host: Host, family: str, chain: str, table: str = "cniwire") -> list[str]:
     """The rules of a chain as nft prints them."""
     lines = host.run(f"nft list chain {family} {table} '{chain}'").splitlines()
-    return [line.strip() for line in lines if line.startswith("\t\t") and not line.strip().startswith(("type ", "comment "))]
+    return [
+        line.strip()
+        for line in lines
+        if line.startswith("\t\t") and not line.strip().startswith(("type ", "comment "))
+    ]
 
 
 def in_context(text: str) -> str:
@@ -95,14 +143,19 @@ def in_context(text: str) -> str:
 
 def texts(chain: Chain) -> list[str]:
     """What nft has to print: the chain's own rules, and behind them those that other chains add to it."""
-    added = {f'{each.entries[0][1].text} comment "{MARK} {each.name}"': None for each in CHAINS for where, _ in each.entries if where == chain.name}
+    added = {
+        f'{each.entries[0][1].text} comment "{MARK} {each.name}"': None
+        for each in CHAINS
+        for where, _ in each.entries
+        if where == chain.name
+    }
     return [f'{in_context(rule.text)} comment "{MARK}"' for rule in rules_of(chain)] + list(added)
 
 
 def test_every_rule_is_printed_as_its_text_says(listed: Host) -> None:
     """U-4 B-45 P-12 P-26 P-27: what the kernel has is what stands above the expressions."""
-    found = {(chain.family, chain.name): rules(listed, chain.family, chain.name) for chain in CHAINS}
-    expected = {(chain.family, chain.name): texts(chain) for chain in CHAINS}
+    found = {(chain.table, chain.name): rules(listed, chain.table, chain.name) for chain in CHAINS}
+    expected = {(chain.table, chain.name): texts(chain) for chain in CHAINS}
     assert found == expected
 
 
@@ -111,9 +164,9 @@ def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() ->
     """So a CHECK that finds all in order needs no rule to compare with (DECISIONS 67): digests are enough, but for conditions."""
     with Kernel("") as kernel:
         for chain in CHAINS:
-            assert [rule.expressions for rule in standing(kernel.firewall, chain.family).rules.get(chain.name, [])][: chain.size] == [
-                rule.expressions for rule in rules_of(chain)
-            ]
+            assert [
+                rule.expressions for rule in standing(kernel.firewall, chain.table).rules.get(chain.name, [])
+            ][: chain.size] == [rule.expressions for rule in rules_of(chain)]
             assert kernel.is_as_made(chain) == bool(chain.kind)
         assert all(kernel.is_as_made(table) for table in TABLES.values())
 
@@ -121,12 +174,19 @@ def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() ->
 def test_nft_makes_of_the_same_words_the_same_rules(listed: Host) -> None:
     """The text of every rule, loaded by the nft program into a table of its own, is listed as ours is."""
     for family in TABLES:
-        ours = [chain for chain in CHAINS if chain.family == family]
-        maps = {item.name: item for item in (*skeleton.maps(family), *[each for chain in ours for each in chain.maps])}
+        ours = [chain for chain in CHAINS if chain.table == family]
+        maps = {
+            item.name: item
+            for item in (*skeleton.maps(family), *[each for chain in ours for each in chain.maps])
+        }
         script = [f"table {family} oracle {{", *map(declaration, maps.values())]
         script += [f"chain {chain.name} {{ }}" for chain in {each.name: each for each in ours}.values()]
         script += ["}"]
-        script += [f"add rule {family} oracle {name} {text}" for name, body in {chain.name: texts(chain) for chain in ours}.items() for text in body]
+        script += [
+            f"add rule {family} oracle {name} {text}"
+            for name, body in {chain.name: texts(chain) for chain in ours}.items()
+            for text in body
+        ]
         listed.run("nft -f -", stdin="\n".join(script))
         for chain in ours:
             assert rules(listed, family, chain.name, "oracle") == rules(listed, family, chain.name)
@@ -142,7 +202,10 @@ def declaration(item: Map) -> str:
 def test_the_skeleton_is_what_nft_itself_compiles(listed: Host, family: str) -> None:
     """The expressions too, not only what they are printed as: register by register, for the rules of the tables themselves."""
     script = [f"table {family} oracle {{", *map(declaration, skeleton.maps(family))]
-    script += [f"chain {chain.name} {{ {'; '.join(rule.text for rule in rules_of(chain))}; }}" for chain in skeleton.chains(family)]
+    script += [
+        f"chain {chain.name} {{ {'; '.join(rule.text for rule in rules_of(chain))}; }}"
+        for chain in skeleton.chains(family)
+    ]
     script += ["}"]
     listed.run("nft -f -", stdin="\n".join(script))
     theirs, ours = expressions(family, "oracle"), expressions(family, "cniwire")
@@ -165,7 +228,9 @@ def test_the_base_chains(listed: Host) -> None:
     for item in json.loads(listed.run("nft --json list chains"))["nftables"]:
         chain = item.get("chain", {})
         if chain.get("table") == "cniwire" and "hook" in chain:
-            found[chain["family"], chain["name"]] = tuple(chain[key] for key in ("type", "hook", "prio", "policy"))
+            found[chain["family"], chain["name"]] = tuple(
+                chain[key] for key in ("type", "hook", "prio", "policy")
+            )
     assert found == {
         (INET, "loopback"): ("filter", "prerouting", -300, "accept"),
         (INET, "prerouting"): ("nat", "prerouting", -100, "accept"),
@@ -198,5 +263,9 @@ def test_the_listing_is_loaded_by_nft_again(listed: Host) -> None:
     with Kernel("") as kernel:
         found = [kernel.find(element) for element in ELEMENTS]
         assert found == list(ELEMENTS)
-        shared = [*members(TABLES[INET]), *members(TABLES[BRIDGE]), *[chain for chain in CHAINS if not chain.entries]]
+        shared = [
+            *members(TABLES[INET]),
+            *members(TABLES[BRIDGE]),
+            *[chain for chain in CHAINS if not chain.entries],
+        ]
         assert [kernel.find(each) for each in shared] == shared

@@ -7,22 +7,24 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core.address import parse, parse_cidr
+from core.address import V4, parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, INVALID_NETNS, CNIError
+from core.intent import MASQUERADE, NO_SPOOF, PUBLISH, Mapping
 from core.kernel.go_suite import ContainerLink
 from core.kernel.kernel import Kernel
-from core.kernel.links import vlan_port
-from core.nft import names
+from core.kernel.ports import vlan_port
+from core.nft import backend
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, PORT_MAPS, TABLES, Element, Elements
-from core.nft.rules import members
+from core.nft.names import BRIDGE, INET, TABLES, Element, Elements
+from core.nft.rules import conditional, members
 from core.plan.records import (
     CONTAINER,
     HOST,
     Address,
     Bridge,
     Gateway,
+    Link,
     LocalnetRouting,
     NoAdvertisements,
     Port,
@@ -32,22 +34,22 @@ from core.plan.records import (
     Station,
     Sysctl,
     Up,
-    Veth,
     VlanGateway,
+    veth,
 )
 from core.record import replace
-from plugins.portmap.plan import conditional
 from tests.harness.fake_kernel import World
 from tests.harness.host import Host
 
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 PORT = host_ifname(OWNER)
 MAC = bytes.fromhex("020000000001")
-VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
+VETH = veth(PORT, "eth0", OWNER, mac=MAC)
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
-SPOOF_MAC, SPOOF = names.spoof_elements(PORT, MAC, OWNER)
+SPOOF_MAC, SPOOF = backend.spoof_elements(PORT, MAC, OWNER)
+TAG = "0123abcd"  # of a condition
 INET_TABLE, BRIDGE_TABLE = members(TABLES[INET]), members(TABLES[BRIDGE])
-CONDITIONAL = conditional(4, compile_words(["ip saddr 10.0.0.0/8"]))
+CONDITIONAL = conditional(V4, compile_words(["ip saddr 10.0.0.0/8"]), TAG, 1)
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
 
@@ -76,8 +78,16 @@ def setting(record: Any, before: tuple[Any, ...] = (), needs: str = "") -> Law:
     return Law(record, before, exclusive=False, deletable=False, needs=needs)
 
 
-def port(number: int, container: str = "10.1.0.2", owner: str = OWNER, host_ip: str = "", protocol: str = "tcp", suffix: str = "") -> Element:
-    return names.port_element(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, owner, suffix)
+def port(
+    number: int,
+    container: str = "10.1.0.2",
+    owner: str = OWNER,
+    host_ip: str = "",
+    protocol: str = "tcp",
+    condition: str = "",
+) -> Element:
+    mapping = Mapping(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, condition)
+    return backend.port_element(mapping, owner)
 
 
 LAWS: dict[str, Law] = {
@@ -90,17 +100,23 @@ LAWS: dict[str, Law] = {
     "IPv4 gateway": kept(Gateway("br0", parse_cidr("10.1.0.1/24")), BASE),
     "IPv6 gateway": kept(Gateway("br0", parse_cidr("fd01::1/64")), BASE),
     "host sysctl": setting(Sysctl(HOST, "net/ipv4/ip_forward", "1")),
-    "sysctl of a link with a dot": setting(Sysctl(HOST, "net/ipv4/conf/br.0/arp_notify", "1"), (Bridge("br.0"),)),
+    "sysctl of a link with a dot": setting(
+        Sysctl(HOST, "net/ipv4/conf/br.0/arp_notify", "1"), (Bridge("br.0"),)
+    ),
     "container sysctl": setting(Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0")),
     "veth": Law(VETH),
-    "veth with everything": Law(Veth(PORT, "eth0", OWNER, 1400, MAC)),
-    "veth with an odd name": Law(Veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)),
+    "veth with everything": Law(veth(PORT, "eth0", OWNER, 1400, MAC)),
+    "veth with an odd name": Law(
+        veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)
+    ),
     "port of a bridge": setting(Port(PORT, "br0"), WIRED),
     "port of a bridge with its flags": setting(Port(PORT, "br0", True, True, False), WIRED),
     "station behind a port": setting(Station(PORT, MAC), (*WIRED, Port(PORT, "br0", learning=False))),
     "VLAN gateway": Law(VlanGateway("br0.100", "br0", 100), BASE),
     "VLANs of a port": setting(
-        PortVlans(PORT, ((100, True), (101, False))), (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")), needs=FILTERING
+        PortVlans(PORT, ((100, True), (101, False))),
+        (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")),
+        needs=FILTERING,
     ),
     "IPv4 address": kept(Address("eth0", parse_cidr("10.1.0.2/24")), WIRED),
     "IPv4 address of one": kept(Address("eth0", parse_cidr("10.1.0.2/32")), WIRED),
@@ -108,20 +124,38 @@ LAWS: dict[str, Law] = {
     "container link up": setting(Up(CONTAINER, "eth0"), WIRED),
     "table inet": setting(TABLES[INET]),
     "table bridge": setting(TABLES[BRIDGE]),
-    **{f"member {number} of table inet": setting(member, INET_TABLE[:number]) for number, member in enumerate(INET_TABLE) if number},
-    **{f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number]) for number, member in enumerate(BRIDGE_TABLE) if number},
-    "outside chain": setting(names.outside(NET4), INET_TABLE),
-    "outside chain of IPv6": setting(names.outside(NET6), INET_TABLE),
-    "outside chain of whoever is alone": setting(names.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
-    "hairpin chain of IPv6": setting(names.hairpin(NET6), INET_TABLE),
-    "hairpin chain": setting(names.hairpin(NET4), INET_TABLE),
-    "hairpin for everybody": setting(names.hairpin_any(), INET_TABLE),
+    **{
+        f"member {number} of table inet": setting(member, INET_TABLE[:number])
+        for number, member in enumerate(INET_TABLE)
+        if number
+    },
+    **{
+        f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number])
+        for number, member in enumerate(BRIDGE_TABLE)
+        if number
+    },
+    "outside chain": setting(backend.outside(NET4), INET_TABLE),
+    "outside chain of IPv6": setting(backend.outside(NET6), INET_TABLE),
+    "outside chain of whoever is alone": setting(backend.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
+    "hairpin chain of IPv6": setting(backend.hairpin(NET6), INET_TABLE),
+    "hairpin chain": setting(backend.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": setting(backend.hairpin_any(), INET_TABLE),
     "conditional chain": setting(CONDITIONAL, INET_TABLE),
-    "masquerade element": Law(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, names.outside(NET4))),
-    "masquerade element of IPv6": Law(names.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, names.outside(NET6))),
-    "hairpin element": Law(names.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, names.hairpin_any())),
-    "network of an address": Law(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE),
-    "network of an IPv6 address": Law(names.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE),
+    "masquerade element": Law(
+        backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, backend.outside(NET4))
+    ),
+    "masquerade element of IPv6": Law(
+        backend.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, backend.outside(NET6))
+    ),
+    "hairpin element": Law(
+        backend.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, backend.hairpin_any())
+    ),
+    "network of an address": Law(
+        backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE
+    ),
+    "network of an IPv6 address": Law(
+        backend.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE
+    ),
     "checked port": Law(SPOOF, BRIDGE_TABLE),
     "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
     "port": Law(port(8080), INET_TABLE),
@@ -129,21 +163,27 @@ LAWS: dict[str, Law] = {
     "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), INET_TABLE),
     "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
     "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
-    "port with a condition": Law(port(8080, suffix=CONDITIONAL.name.removeprefix("hostports")), (*INET_TABLE, CONDITIONAL)),
-    "route_localnet": setting(LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))),
+    "port with a condition": Law(port(8080, condition=TAG), (*INET_TABLE, CONDITIONAL)),
+    "route_localnet": setting(
+        LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
+    ),
 }
 ROUTED = (*WIRED, Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"))
 ROUTED6 = (*WIRED, IPV6_ON, Address("eth0", parse_cidr("fd01::2/64")), Up(CONTAINER, "eth0"))
 for name, wanted in {
     "default route": Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1")),
     "route on the link": Route("eth0", parse_cidr("10.2.0.0/16")),
-    "route with everything": Route("eth0", parse_cidr("10.3.0.0/16"), parse("10.1.0.9"), 1000, 0, 5, 1300, 1200),
+    "route with everything": Route(
+        "eth0", parse_cidr("10.3.0.0/16"), parse("10.1.0.9"), 1000, 0, 5, 1300, 1200
+    ),
     "route of link scope": Route("eth0", parse_cidr("10.4.0.0/16"), scope=253),
     "route in table 0": Route("eth0", parse_cidr("10.5.0.0/16"), table=0),
 }.items():
     LAWS[name] = kept(wanted, ROUTED)
 LAWS["IPv6 default route"] = kept(Route("eth0", parse_cidr("::/0"), parse("fd01::1")), ROUTED6)
-LAWS["IPv6 route with everything"] = kept(Route("eth0", parse_cidr("fd03::/48"), parse("fd01::9"), 1000, 0, 5, 1300, 1200), ROUTED6)
+LAWS["IPv6 route with everything"] = kept(
+    Route("eth0", parse_cidr("fd03::/48"), parse("fd01::9"), 1000, 0, 5, 1300, 1200), ROUTED6
+)
 
 Factory = Callable[[], Any]
 
@@ -231,7 +271,10 @@ def test_where_nothing_is_nothing_is_found(opened: Factory, law: Law) -> None:
     """CHECK on a host from which all is gone tells differences, not failures."""
     if isinstance(law.record, (Sysctl, LocalnetRouting)):  # where it cannot be, it is not missed
         return
-    assert opened().find(law.record) in (None, replace(law.record, vlans=((1, True),)) if isinstance(law.record, PortVlans) else None)
+    assert opened().find(law.record) in (
+        None,
+        replace(law.record, vlans=((1, True),)) if isinstance(law.record, PortVlans) else None,
+    )
 
 
 def test_what_it_stands_on_has_to_be_there(opened: Factory, law: Law) -> None:
@@ -269,7 +312,7 @@ def test_a_veth_is_refused_for_either_name(opened: Factory) -> None:
     for record in WIRED:
         opened().create(record)
     before = opened().link(HOST, PORT)
-    for clash in (replace(VETH, ifname="eth1"), replace(VETH, name="vethother")):
+    for clash in (replace(VETH, data=replace(VETH.data, name="eth1")), replace(VETH, name="vethother")):
         with pytest.raises(FileExistsError):
             opened().create(clash)
     assert opened().find(VETH) == VETH
@@ -290,7 +333,7 @@ def test_a_batch_of_elements_is_atomic(opened: Factory) -> None:
 
 def test_mappings_that_have_a_chain_of_their_own_take_it_along(opened: Factory) -> None:
     """With its maps, and with the rule that leads to it."""
-    elements = [port(number, suffix=CONDITIONAL.name.removeprefix("hostports")) for number in (1, 2)]
+    elements = [port(number, condition=TAG) for number in (1, 2)]
     opened().create(*INET_TABLE, CONDITIONAL)
     opened().create(*elements)
     assert len(opened().delete(elements[0])) == 1
@@ -300,9 +343,12 @@ def test_mappings_that_have_a_chain_of_their_own_take_it_along(opened: Factory) 
 
 
 def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> None:
-    used, unused = names.outside(NET4), [names.outside(NET6), names.hairpin(NET4), names.hairpin_any(), CONDITIONAL]
+    used, unused = (
+        backend.outside(NET4),
+        [backend.outside(NET6), backend.hairpin(NET4), backend.hairpin_any(), CONDITIONAL],
+    )
     opened().create(*INET_TABLE, used, *unused)
-    opened().create(names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])
+    opened().create(backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])
     opened().sweep()
     assert [opened().find(chain) for chain in unused] == [None] * len(unused)
     assert [opened().find(member) for member in (*INET_TABLE, used)] == [*INET_TABLE, used]
@@ -311,7 +357,7 @@ def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> Non
 
 def test_an_element_that_jumps_nowhere_is_refused(opened: Factory) -> None:
     opened().create(*INET_TABLE)
-    element = names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
+    element = backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
     with pytest.raises(FileNotFoundError):
         opened().create(element)
     assert opened().find(element) is None
@@ -341,6 +387,11 @@ def test_an_element_of_somebody_else_is_not_deleted(opened: Factory) -> None:
     assert opened().find(port(8080)).owner == OTHER
 
 
+def bare(record: Any) -> Any:
+    """Without what a list of elements does not tell."""
+    return replace(record, text="", about=None) if isinstance(record, Element) else record
+
+
 def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
     """Veths by their alias, elements by their comment; of this network alone."""
     kernel = opened()
@@ -349,18 +400,23 @@ def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
     for record in BASE:
         kernel.create(record)
     opened().create(VETH)
-    opened().create(Veth("vethforeign", "eth1", "network/c1/eth0"))
+    opened().create(veth("vethforeign", "eth1", "network/c1/eth0"))
     opened().create(SPOOF_MAC, SPOOF)
-    opened().create(port(1), port(2, "fd01::2", f"{OTHER} veth7"), port(3, owner="network/c1/eth0"), port(4, owner="other/net/eth0"))
-    kinds = (Elements(INET, PORT_MAPS, ""), Elements(BRIDGE, ("spoof",), ""), Veth)
-    found = [(owner, replace(record, text="") if isinstance(record, Element) else record) for owner, record in opened().owned("net", kinds)]
+    opened().create(
+        port(1),
+        port(2, "fd01::2", f"{OTHER} veth7"),
+        port(3, owner="network/c1/eth0"),
+        port(4, owner="other/net/eth0"),
+    )
+    kinds = (Elements(PUBLISH, ""), Elements(NO_SPOOF, ""), Link)
+    found = [(owner, bare(record)) for owner, record in opened().owned("net", kinds)]
     assert sorted(found, key=repr) == sorted(
         [
-            (OWNER, Veth(PORT, "", OWNER)),
-            (OWNER, replace(port(1), text="")),
-            (OTHER, replace(port(2, "fd01::2", f"{OTHER} veth7"), text="")),
-            (OWNER, replace(SPOOF, text="")),
-            (OWNER, replace(SPOOF_MAC, text="")),
+            (OWNER, Link(HOST, PORT, "veth", OWNER)),
+            (OWNER, bare(port(1))),
+            (OTHER, bare(port(2, "fd01::2", f"{OTHER} veth7"))),
+            (OWNER, bare(SPOOF)),
+            (OWNER, bare(SPOOF_MAC)),
         ],
         key=repr,
     )
@@ -372,21 +428,24 @@ def test_owned_lists_what_was_created_by_owner(opened: Factory) -> None:
 
 
 def test_owned_where_there_are_no_tables_is_nothing(opened: Factory) -> None:
-    assert opened().owned("net", (Elements(INET, PORT_MAPS, ""), Elements(BRIDGE, ("spoof",), ""), Veth)) == []
-    assert opened().delete(Elements(INET, PORT_MAPS, OWNER)) == []
-    assert opened().find(Elements(INET, PORT_MAPS, OWNER)) is None
+    assert opened().owned("net", (Elements(PUBLISH, ""), Elements(NO_SPOOF, ""), Link)) == []
+    assert opened().delete(Elements(PUBLISH, OWNER)) == []
+    assert opened().find(Elements(PUBLISH, OWNER)) is None
 
 
 @pytest.mark.parametrize("count", [1, 201, 1000])
 def test_elements_of_finds_many(opened: Factory, count: int) -> None:
     """P-19: more than fit one message or one datagram; with a witness behind the owner, and those of everybody."""
     opened().create(*INET_TABLE)
-    opened().create(*[port(number, "fd01::2", f"{OWNER} veth1", "2001:db8::1") for number in range(1, count + 1)], port(1, owner=OTHER))
-    assert len(opened().elements_of(Elements(INET, PORT_MAPS, OWNER))) == count
-    assert len(opened().elements_of(Elements(INET, PORT_MAPS, ""))) == count + 1
-    assert opened().elements_of(Elements(INET, ("masquerade",), OWNER)) == []
-    assert len(opened().delete(Elements(INET, PORT_MAPS, OWNER))) == count
-    assert [each.owner for each in opened().elements_of(Elements(INET, PORT_MAPS, ""))] == [OTHER]
+    opened().create(
+        *[port(number, "fd01::2", f"{OWNER} veth1", "2001:db8::1") for number in range(1, count + 1)],
+        port(1, owner=OTHER),
+    )
+    assert len(opened().elements_of(Elements(PUBLISH, OWNER))) == count
+    assert len(opened().elements_of(Elements(PUBLISH, ""))) == count + 1
+    assert opened().elements_of(Elements(MASQUERADE, OWNER)) == []
+    assert len(opened().delete(Elements(PUBLISH, OWNER))) == count
+    assert [each.owner for each in opened().elements_of(Elements(PUBLISH, ""))] == [OTHER]
 
 
 def test_gateways_that_conflict(opened: Factory) -> None:
@@ -404,7 +463,9 @@ def test_gateways_that_conflict(opened: Factory) -> None:
     assert (opened().find(first), opened().find(second) is not None) == (None, True)
     for each in ("fd01::1/64", "fd02::1/64"):
         opened().create(Gateway("br0", parse_cidr(each)))
-    assert [opened().find(Gateway("br0", parse_cidr(each))) is not None for each in ("fd01::1/64", "fd02::1/64")] == [True, True]
+    assert [
+        opened().find(Gateway("br0", parse_cidr(each))) is not None for each in ("fd01::1/64", "fd02::1/64")
+    ] == [True, True]
 
 
 def test_a_bridge_that_is_none(opened: Factory) -> None:
@@ -439,8 +500,20 @@ def test_links_are_looked_up_by_name(opened: Factory) -> None:
         opened().create(record)
     kernel = opened()
     bridge, port_, inside = kernel.need(HOST, "br0"), kernel.need(HOST, PORT), kernel.need(CONTAINER, "eth0")
-    assert (bridge.kind, bridge.up, port_.kind, port_.up, port_.alias, inside.mac, inside.mtu) == ("bridge", True, "veth", True, OWNER, MAC, 1500)
-    assert (kernel.is_gone("net/c9/eth0"), kernel.is_gone(f"net/c9/eth0 {PORT}"), kernel.link(CONTAINER, PORT)) == (True, False, None)
+    assert (bridge.kind, bridge.up, port_.kind, port_.up, port_.alias, inside.mac, inside.mtu) == (
+        "bridge",
+        True,
+        "veth",
+        True,
+        OWNER,
+        MAC,
+        1500,
+    )
+    assert (
+        kernel.is_gone("net/c9/eth0"),
+        kernel.is_gone(f"net/c9/eth0 {PORT}"),
+        kernel.link(CONTAINER, PORT),
+    ) == (True, False, None)
     assert kernel.port_is_up(PORT)
     assert kernel.addresses_settle("eth0")
     kernel.announce("eth0", MAC, [parse("10.1.0.2")], "br0")
@@ -466,7 +539,13 @@ def test_a_path_that_is_no_namespace(host: Host, tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path / "file" / "below"):
         with pytest.raises(FileNotFoundError):
             Kernel(str(path))
-    for path in (tmp_path / "file", tmp_path, Path("/proc/self/ns/uts"), Path("/dev/null"), Path("/proc/self/status")):
+    for path in (
+        tmp_path / "file",
+        tmp_path,
+        Path("/proc/self/ns/uts"),
+        Path("/dev/null"),
+        Path("/proc/self/status"),
+    ):
         with pytest.raises(CNIError) as refused:
             Kernel(str(path))
         assert refused.value.code == INVALID_NETNS
@@ -488,8 +567,16 @@ def test_the_pair_of_a_vlans_gateway(host: Host) -> None:
     with Kernel("") as kernel:
         for record in (*BASE, VlanGateway("br0.100", "br0", 100)):
             kernel.create(record)
-        gateway, port = kernel.need(HOST, "br0.100"), kernel.need(HOST, vlan_port(VlanGateway("br0.100", "br0", 100)))
+        gateway, port = (
+            kernel.need(HOST, "br0.100"),
+            kernel.need(HOST, vlan_port(VlanGateway("br0.100", "br0", 100))),
+        )
         assert (gateway.peer, port.peer, gateway.index - port.index) == (port.index, gateway.index, 1)
-        assert (gateway.up, port.up, port.master, gateway.master) == (False, True, kernel.need(HOST, "br0").index, 0)
+        assert (gateway.up, port.up, port.master, gateway.master) == (
+            False,
+            True,
+            kernel.need(HOST, "br0").index,
+            0,
+        )
     with Kernel("") as kernel, pytest.raises(FileExistsError):
         kernel.create(VlanGateway("br0.100", "br0", 100))

@@ -12,8 +12,8 @@ import pytest
 
 from core.cni.protocol import respond
 from core.kernel import netns, sysctl
+from core.netlink.link import NEWBORN_BRIDGE, RTM_GETLINK
 from core.netlink.message import Message
-from core.netlink.route import GETLINK, NEWBORN_BRIDGE
 from core.netlink.socket import Socket
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
@@ -63,7 +63,9 @@ def test_a_bridge_of_somebody_else_keeps_its_settings(host: Host, state: str) ->
 
 def test_a_bridge_that_is_the_hosts_own_uplink_still_hears_its_router(host: Host) -> None:
     """Its default route came by an advertisement; STATUS tells of it, and what it means."""
-    host.run("ip link add br0 type bridge && ip link set br0 up && ip -6 route add default via fe80::1 dev br0 proto ra")
+    host.run(
+        "ip link add br0 type bridge && ip link set br0 up && ip -6 route add default via fe80::1 dev br0 proto ra"
+    )
     net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     net.add(container)
     assert host.sysctl("net/ipv6/conf/br0/accept_ra") == "1"
@@ -74,8 +76,13 @@ def test_a_bridge_that_is_the_hosts_own_uplink_still_hears_its_router(host: Host
     assert host.call("STATUS", quiet.derived(quiet.plugins[0])).stderr == ""
 
 
-@pytest.mark.parametrize(("number", "expected"), [(errno.EMFILE, 1), (errno.EIO, 1), (errno.ENOENT, 0), (errno.EROFS, 0), (errno.EPERM, 0)])
-def test_a_bridge_does_not_come_up_before_it_has_its_settings(host: Host, monkeypatch: pytest.MonkeyPatch, number: int, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EMFILE, 1), (errno.EIO, 1), (errno.ENOENT, 0), (errno.EROFS, 0), (errno.EPERM, 0)],
+)
+def test_a_bridge_does_not_come_up_before_it_has_its_settings(
+    host: Host, monkeypatch: pytest.MonkeyPatch, number: int, expected: int
+) -> None:
     """Nobody would set them later. What cannot be set at all, without IPv6 or below a read-only /proc/sys, is no failure."""
     network, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     write, failing = sysctl.write, True
@@ -86,7 +93,12 @@ def test_a_bridge_does_not_come_up_before_it_has_its_settings(host: Host, monkey
         write(key, value)
 
     monkeypatch.setattr(sysctl, "write", failing_write)
-    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+    environ = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+    }
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
     for answer in (expected, 0) if expected else (expected,):
         code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
@@ -97,8 +109,15 @@ def test_a_bridge_does_not_come_up_before_it_has_its_settings(host: Host, monkey
 
 def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
     """S-46: a full disk behind stdout, or a runtime that is gone. Exit 1, and as nobody knows of the attachment it is not there."""
-    config = {**bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True), "name": "net", "cniVersion": "1.1.0"}
-    network, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True)), host.container()
+    config = {
+        **bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True),
+        "name": "net",
+        "cniVersion": "1.1.0",
+    }
+    network, container = (
+        host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True)),
+        host.container(),
+    )
     network.add(container)
     network.delete(container)
     before = host.state(container)
@@ -107,7 +126,9 @@ def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
     assert (status, host.state(container)) == ("1", before)
 
 
-def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel has carried the request out, but the reply does not fit the buffer (ENOBUFS): at each reply in turn."""
     network, container = host.network(bridge(macspoofchk=True)), host.container()
     network.add(container)
@@ -125,7 +146,13 @@ def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, 
             return data
 
     monkeypatch.setattr("core.netlink.socket.socket", Losing)
-    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
+    environ = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/x",
+    }
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
     while True:
         losses += 1
@@ -138,11 +165,16 @@ def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(host: Host, 
     assert losses > 8
 
 
-def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells_of_a_reservation(host: Host, tmp_path: Path) -> None:
+def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells_of_a_reservation(
+    host: Host, tmp_path: Path
+) -> None:
     """H-56: mkdir was done, fsync of the parent was not."""
     folder, log = host.data / "net", tmp_path / "log"
     folder.mkdir(parents=True)
-    network, container = host.network({"type": "host-local", "ipam": host_local(host.data, "10.1.0.0/24")}), host.container()
+    network, container = (
+        host.network({"type": "host-local", "ipam": host_local(host.data, "10.1.0.0/24")}),
+        host.container(),
+    )
     environ = f"PATH={PATH} CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
     stdin = json.dumps(network.derived(network.plugins[0]))
     host.run(f"{environ} strace -f -y -e trace=fsync,write -o {log} {host.plugins}/host-local", stdin=stdin)
@@ -152,7 +184,9 @@ def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells
     assert f"<{host.data.parent}>)" in synced
 
 
-def test_whoever_cannot_leave_the_container_at_once_tries_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_cannot_leave_the_container_at_once_tries_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Inside, nothing could be undone: IPAM refuses to work in the container's own namespace."""
     network, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     enter, moves = netns._setns, []
@@ -164,7 +198,12 @@ def test_whoever_cannot_leave_the_container_at_once_tries_again(host: Host, monk
         enter(descriptor)
 
     monkeypatch.setattr(netns, "_setns", failing)
-    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+    environ = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+    }
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
     code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
     assert code == 0, output
@@ -192,10 +231,18 @@ def failing(descriptor):
 netns._setns = failing
 main(bridge, {"host-local": "ipam.host_local"})
 """
-    variables = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(host.plugins), "PATH": PATH}
+    variables = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(host.plugins),
+        "PATH": PATH,
+    }
     command = [sys.executable, "-I", "-c", code, str(ROOT)]
     stdin = json.dumps(network.derived(network.plugins[0]))
-    done = subprocess.run(command, env={**variables, "CNI_COMMAND": "ADD"}, input=stdin, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**variables, "CNI_COMMAND": "ADD"}, input=stdin, capture_output=True, text=True
+    )
     error = json.loads(done.stdout)
     assert (done.returncode, error["code"], "Cannot allocate memory" in error["msg"]) == (1, 11, True)
     network.delete(container)
@@ -217,20 +264,31 @@ def test_gateways_and_routes_of_another_family_are_refused_before_anything_is_ma
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOMEM, errno.ENOBUFS, errno.EINTR])
-def test_a_link_that_cannot_be_asked_for_is_not_taken_for_gone(host: Host, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_link_that_cannot_be_asked_for_is_not_taken_for_gone(
+    host: Host, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     """DEL and GC do not say that all is deleted, nor ADD that a name is free: found by torture-faults."""
     network, container = host.network(bridge(macspoofchk=True)), host.container()
     network.add(container)
     exchange, failing = Socket.exchange, True
 
     def failing_exchange(socket: Socket, messages: tuple[Message, ...], *flags: int) -> Any:
-        if failing and len(messages) > 1 and messages[0].type == GETLINK:
+        if failing and len(messages) > 1 and messages[0].type == RTM_GETLINK:
             return [([], OSError(number, "refused")) for _ in messages]
         return exchange(socket, messages, *flags)
 
     monkeypatch.setattr(Socket, "exchange", failing_exchange)
-    names = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
-    environ = {"ADD": {**names, "CNI_IFNAME": "eth1"}, "DEL": {**names, "CNI_NETNS": ""}, "GC": {"CNI_PATH": "/x"}}
+    names = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/x",
+    }
+    environ = {
+        "ADD": {**names, "CNI_IFNAME": "eth1"},
+        "DEL": {**names, "CNI_NETNS": ""},
+        "GC": {"CNI_PATH": "/x"},
+    }
     stdin = json.dumps({**network.derived(network.plugins[0]), "cni.dev/valid-attachments": []}).encode()
     for command, variables in environ.items():
         code, output = respond(bridge_plugin, {"CNI_COMMAND": command, **variables}, lambda: stdin)

@@ -34,34 +34,40 @@ def kernel(container: Container) -> Iterator[Kernel]:
 
 def groups(container: Container, ifname: str = "eth0") -> list[str]:
     """Return the IPv6 multicast groups of a link, as `ip` reads them."""
-    return [entry["address"] for link in container.ip(f"-6 maddress show dev {ifname}") for entry in link["maddr"]]
+    return [
+        entry["address"] for link in container.ip(f"-6 maddress show dev {ifname}") for entry in link["maddr"]
+    ]
 
 
 def test_a_link_that_hears_all_is_not_waited_for(kernel: Kernel, container: Container) -> None:
     """IPv4 has no such groups, and other links' groups do not count."""
-    assert kernel.can_be_asked_for(CONTAINER, "eth0", [ADDRESS, parse("10.1.0.2")])
+    assert kernel.has_joined_groups(CONTAINER, "eth0", [ADDRESS, parse("10.1.0.2")])
     assert "ff02::1:ff00:2" in groups(container)
-    assert kernel.can_be_asked_for(CONTAINER, "absent", [parse("10.1.0.2")])
+    assert kernel.has_joined_groups(CONTAINER, "absent", [parse("10.1.0.2")])
 
 
-def test_a_link_that_does_not_hear_is_waited_for_in_vain(kernel: Kernel, container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_does_not_hear_is_waited_for_in_vain(
+    kernel: Kernel, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(state, "SETTLE_TIMEOUT_S", 0.2)
     container.run("ip link add other type veth peer name peer")
     container.run("ip address add fd01::77/64 dev other nodad")
-    assert not kernel.can_be_asked_for(CONTAINER, "eth0", [ADDRESS, LATER])
+    assert not kernel.has_joined_groups(CONTAINER, "eth0", [ADDRESS, LATER])
 
 
 def test_the_wait_ends_with_the_kernels_word(kernel: Kernel, container: Container) -> None:
     adding = threading.Timer(0.3, container.run, ["ip address add fd01::77/64 dev eth0 nodad"])
     begin = time.monotonic()
     adding.start()
-    assert kernel.can_be_asked_for(CONTAINER, "eth0", [ADDRESS, LATER])
+    assert kernel.has_joined_groups(CONTAINER, "eth0", [ADDRESS, LATER])
     assert time.monotonic() - begin >= 0.3
     adding.join()
     assert {"ff02::1:ff00:2", "ff02::1:ff00:77"} <= set(groups(container))
 
 
-def test_a_gateway_that_cannot_be_asked_for_is_refused(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_that_cannot_be_asked_for_is_refused(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel.create(Bridge("br0"))
     kernel.create(Up(HOST, "br0"))
     kernel.create(Gateway("br0", parse_cidr("fd01::1/64")))
@@ -72,13 +78,15 @@ def test_a_gateway_that_cannot_be_asked_for_is_refused(kernel: Kernel, monkeypat
     assert refused.value.errno == errno.ETIMEDOUT
 
 
-def test_add_returns_when_container_and_gateway_can_be_asked_for(host: Host, tmp_path: Path) -> None:
+def test_add_returns_when_container_and_gateway_have_joined_their_groups(host: Host, tmp_path: Path) -> None:
     """B-70: each first ADD of a bridge; without the wait, one in a hundred came too early and the first packet took a second."""
     for number in range(2, 12):
         net = host.network(bridge(tmp_path / str(number), "fd01::/64"))
         container = host.container(f"c{number}")
         net.add(container)
         assert "ff02::1:ff00:2" in groups(container)
-        assert "ff02::1:ff00:1" in [entry["address"] for link in host.ip("-6 maddress show dev br0") for entry in link["maddr"]]
+        assert "ff02::1:ff00:1" in [
+            entry["address"] for link in host.ip("-6 maddress show dev br0") for entry in link["maddr"]
+        ]
         net.delete(container)
         host.run("ip link delete br0")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import address
+from core.address import mac_parse
 from core.attachment import Attachment
 from core.cni.config import Section, cni_args, valid_attachments
 from core.cni.json import parse
@@ -13,21 +14,22 @@ from core.cni.result import route as route_of_result
 from core.cni.version import ALL
 from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
-from core.nft import client, values
+from core.netlink.link import read_link
+from core.nft import decode as nft_decode
+from core.nft import values
 from core.nft.conditions import compile_words
-from core.plan.records import mac_parse
 from ipam.host_local import ranges, reservation, resolv
 from tests.torture.inputs import Inputs
 
 # A reply and the documented exceptions.
 BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
     (message.attribute_list, ()),
-    (route.link, (ValueError,)),
-    (route.address, (ValueError,)),
-    (route.route, (ValueError,)),
-    (vlan.entries, (ValueError,)),
-    (lambda data: client._decoded("inet", "hostports4", data), ()),
-    (lambda data: client._decoded("bridge", "spoof", data, data[:2]), ()),
+    (read_link, (ValueError,)),
+    (route.read_address, (ValueError,)),
+    (route.read_route, (ValueError,)),
+    (vlan.read_vlans, (ValueError,)),
+    (lambda data: nft_decode.decoded("inet", "hostports4", data), ()),
+    (lambda data: nft_decode.decoded("bridge", "spoof", data, data[:2]), ()),
     (values.comment_text, ()),
     (lambda data: socket.failure(data, 0x200), ()),
     (lambda data: socket.failure(data, 0x200, socket.DONE), ()),

@@ -6,32 +6,66 @@ from typing import Any
 
 import pytest
 
+from core import intent
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
-from core.errors import CHECK_FAILED, GATEWAY_CONFLICT, INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER, CNIError
-from core.nft import names
-from core.nft.names import INET, PORT_MAPS, TABLES, Chain, Element, Elements, Table
+from core.errors import (
+    CHECK_FAILED,
+    GATEWAY_CONFLICT,
+    INTERFACE_EXISTS,
+    KERNEL_REFUSED,
+    PORT_TAKEN,
+    TRY_AGAIN_LATER,
+    CNIError,
+)
+from core.intent import PUBLISH, Mapping
+from core.nft import backend
+from core.nft.names import INET, TABLES, Chain, Element, Elements, Table
 from core.nft.rules import members
 from core.plan import apply, difference
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Plan, PortVlans, Route, Sysctl, Up, Veth, describe
+from core.plan.records import (
+    CONTAINER,
+    HOST,
+    Address,
+    Bridge,
+    Gateway,
+    Link,
+    Peer,
+    Plan,
+    PortVlans,
+    Route,
+    Sysctl,
+    Up,
+    veth,
+)
+from core.plan.words import describe
 from core.record import replace
 from tests.harness.fake_kernel import FakeKernel, World
 
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 NETNS = "/netns/c1"
 BRIDGE, UP = Bridge("br0"), Up(HOST, "br0")
-VETH = Veth(host_ifname(OWNER), "eth0", OWNER)
-ADDRESS, ROUTE = Address("eth0", parse_cidr("10.1.0.2/24")), Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1"))
+VETH = veth(host_ifname(OWNER), "eth0", OWNER)
+ADDRESS, ROUTE = (
+    Address("eth0", parse_cidr("10.1.0.2/24")),
+    Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1")),
+)
 SETTING = Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False)
-CHAIN = names.outside(parse_cidr("10.1.0.0/24"))
-MASQUERADE = names.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
-PLAN = Plan((BRIDGE, UP, TABLES[INET], CHAIN), (VETH, MASQUERADE, SETTING, ADDRESS, Up(CONTAINER, "eth0"), ROUTE))
-SHARED = [member for record in PLAN.shared for member in (members(record) if isinstance(record, (Table, Chain)) else (record,))]
+CHAIN = backend.outside(parse_cidr("10.1.0.0/24"))
+MASQUERADE = backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0]
+PLAN = Plan(
+    (BRIDGE, UP, TABLES[INET], CHAIN), (VETH, MASQUERADE, SETTING, ADDRESS, Up(CONTAINER, "eth0"), ROUTE)
+)
+SHARED = [
+    member
+    for record in PLAN.shared
+    for member in (members(record) if isinstance(record, (Table, Chain)) else (record,))
+]
 INDEX = {record: place for place, record in enumerate((*SHARED, *PLAN.owned))}
 
 
 def port(number: int, owner: str, container: str = "10.1.0.2") -> Element:
-    return names.port_element("tcp", b"", number, parse(container), 80, owner)
+    return backend.port_element(Mapping("tcp", b"", number, parse(container), 80), owner)
 
 
 def kernel(world: World | None = None) -> FakeKernel:
@@ -148,8 +182,16 @@ def test_undo_goes_on_and_the_first_failure_is_the_one_that_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(errno.EINTR, TRY_AGAIN_LATER), (errno.EAGAIN, TRY_AGAIN_LATER), (errno.EBUSY, TRY_AGAIN_LATER), (errno.ENOBUFS, TRY_AGAIN_LATER)]
-    + [(each, KERNEL_REFUSED) for each in (errno.EPERM, errno.EINVAL, errno.ENOENT, errno.EOPNOTSUPP, errno.ENOMEM)],
+    [
+        (errno.EINTR, TRY_AGAIN_LATER),
+        (errno.EAGAIN, TRY_AGAIN_LATER),
+        (errno.EBUSY, TRY_AGAIN_LATER),
+        (errno.ENOBUFS, TRY_AGAIN_LATER),
+    ]
+    + [
+        (each, KERNEL_REFUSED)
+        for each in (errno.EPERM, errno.EINVAL, errno.ENOENT, errno.EOPNOTSUPP, errno.ENOMEM)
+    ],
 )
 def test_what_the_kernel_refuses_is_told_with_the_record(number: int, code: int) -> None:
     """An OSError becomes one CNIError here; code 11 where a retry may cure it."""
@@ -174,7 +216,9 @@ def test_a_conflicting_gateway_passes_through_with_its_own_code() -> None:
     """B-26 B-71: the message names both."""
     world = World()
     apply.add(kernel(world), Plan((BRIDGE, Gateway("br0", parse_cidr("10.1.0.1/24")))), lambda: None)
-    error = refused(lambda: apply.add(kernel(world), Plan((Gateway("br0", parse_cidr("10.2.0.1/24")),)), lambda: None))
+    error = refused(
+        lambda: apply.add(kernel(world), Plan((Gateway("br0", parse_cidr("10.2.0.1/24")),)), lambda: None)
+    )
     assert error.code == GATEWAY_CONFLICT
     apply.add(kernel(world), Plan((Gateway("br0", parse_cidr("10.2.0.1/24"), force=True),)), lambda: None)
     assert world.of(Gateway) == [Gateway("br0", parse_cidr("10.2.0.1/24"), force=True)]
@@ -196,7 +240,7 @@ def test_a_port_of_a_living_attachment_is_refused_with_its_owners_name() -> None
     """P-47"""
     world = World()
     made = published(world, port(8080, OTHER))
-    World.kernel(world, "/netns/c2").create(Veth(host_ifname(OTHER), "eth0", OTHER))
+    World.kernel(world, "/netns/c2").create(veth(host_ifname(OTHER), "eth0", OTHER))
     state = world.state()
     error = refused(lambda: apply.add(made, Plan((), (port(1, OWNER), port(8080, OWNER))), lambda: None))
     assert (error.code, error.msg) == (PORT_TAKEN, "host port 8080/tcp is already taken by net/c2/eth0")
@@ -218,14 +262,17 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
     world = World()
     made = published(world, port(8080, owner))
     error = refused(lambda: apply.add(made, Plan((), (port(8080, OWNER),)), lambda: None))
-    assert (error.code, error.msg) == (PORT_TAKEN, f"host port 8080/tcp is already taken by {'net/c2/eth0' if owner else 'somebody else'}")
+    assert (error.code, error.msg) == (
+        PORT_TAKEN,
+        f"host port 8080/tcp is already taken by {'net/c2/eth0' if owner else 'somebody else'}",
+    )
 
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
-    world, chain = World(), names.hairpin(parse_cidr("10.1.0.0/24"))
+    world, chain = World(), backend.hairpin(parse_cidr("10.1.0.0/24"))
     kernel(world).create(*members(TABLES[INET]))
     kernel(world).create(port(8080, OTHER))
-    wanted = (port(8080, OWNER), *names.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
+    wanted = (port(8080, OWNER), *backend.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
     apply.add(kernel(world), Plan((TABLES[INET], chain), wanted), lambda: None)
     assert set(world.records.values()) == {*members(TABLES[INET]), chain, *wanted}
 
@@ -242,9 +289,14 @@ def test_a_masquerade_element_of_somebody_else_is_no_host_port() -> None:
     """U-4: the address of a living attachment."""
     world = World()
     made = kernel(world)
-    apply.add(made, Plan((BRIDGE, TABLES[INET], CHAIN), (replace(MASQUERADE, owner=OTHER + " br0"),)), lambda: None)
+    apply.add(
+        made, Plan((BRIDGE, TABLES[INET], CHAIN), (replace(MASQUERADE, owner=OTHER + " br0"),)), lambda: None
+    )
     error = refused(lambda: apply.add(made, Plan((), (MASQUERADE,)), lambda: None))
-    assert (error.code, error.msg) == (KERNEL_REFUSED, "masquerade4 element 10.1.0.2 is already taken by net/c2/eth0")
+    assert (error.code, error.msg) == (
+        KERNEL_REFUSED,
+        "masquerade4 element 10.1.0.2 is already taken by net/c2/eth0",
+    )
 
 
 def test_an_address_is_used_again_before_the_old_attachment_is_deleted() -> None:
@@ -253,7 +305,7 @@ def test_an_address_is_used_again_before_the_old_attachment_is_deleted() -> None
     made = kernel(world)
     apply.add(made, Plan((BRIDGE, TABLES[INET], CHAIN), (replace(MASQUERADE, owner=OTHER),)), lambda: None)
     apply.add(made, Plan((), (MASQUERADE,)), lambda: None)
-    assert apply.delete(made, (Elements(INET, ("masquerade",), OTHER), replace(MASQUERADE, owner=OTHER))) == []
+    assert apply.delete(made, (Elements(intent.MASQUERADE, OTHER), replace(MASQUERADE, owner=OTHER))) == []
     assert world.of(Element) == [MASQUERADE]
 
 
@@ -317,10 +369,10 @@ def test_delete_goes_on_after_failures_and_returns_them_all() -> None:
     made = Refusing(world, NETNS)
     apply.add(made, PLAN, lambda: None)
     gone: list[object] = []
-    footprint = (Elements(INET, PORT_MAPS, OWNER), CHAIN, VETH, Bridge("absent"))
+    footprint = (Elements(PUBLISH, OWNER), CHAIN, VETH, Bridge("absent"))
     failures = apply.delete(made, (*footprint[:1], *footprint[2:]), gone)
     assert [str(failure) for failure in failures] == [
-        "cannot delete Elements(inet, maps hostports; hostip_; hairpin; near, net/c1/eth0): Operation not permitted"
+        "cannot delete Elements(publish, net/c1/eth0): Operation not permitted"
     ]
     assert gone == [VETH.name]
 
@@ -335,15 +387,23 @@ def test_delete_goes_on_after_failures_and_returns_them_all() -> None:
     ],
 )
 def test_failures_are_raised_together(codes: list[int], expected: int) -> None:
-    """"try again" only if that may cure every one."""
+    """ "try again" only if that may cure every one."""
     apply.raise_all([])
-    error = refused(lambda: apply.raise_all([CNIError(code, f"failure {place}") for place, code in enumerate(codes)]))
+    error = refused(
+        lambda: apply.raise_all([CNIError(code, f"failure {place}") for place, code in enumerate(codes)])
+    )
     assert (error.code, error.msg) == (expected, "; ".join(f"failure {place}" for place in range(len(codes))))
 
 
 @pytest.mark.parametrize(
     ("codes", "expected"),
-    [([KERNEL_REFUSED], TRY_AGAIN_LATER), ([106], TRY_AGAIN_LATER), ([7, KERNEL_REFUSED], TRY_AGAIN_LATER), ([7, 7], 7), ([999], 999)],
+    [
+        ([KERNEL_REFUSED], TRY_AGAIN_LATER),
+        ([106], TRY_AGAIN_LATER),
+        ([7, KERNEL_REFUSED], TRY_AGAIN_LATER),
+        ([7, 7], 7),
+        ([999], 999),
+    ],
 )
 def test_what_del_could_not_do_has_to_be_tried_again(codes: list[int], expected: int) -> None:
     """What the kernel or a missing delegate refused is code 11; the delegate's own code is passed on."""
@@ -356,13 +416,13 @@ def test_gc_deletes_what_no_valid_owner_claims() -> None:
     world = World()
     made = published(world, port(1, OWNER), port(2, f"{OTHER} veth1"), port(3, "other/c2/eth0"), port(4, ""))
     apply.add(made, Plan((), (VETH,)), lambda: None)
-    kinds = (Elements(INET, PORT_MAPS, ""),)
+    kinds = (Elements(PUBLISH, ""),)
     gone: list[object] = []
     assert apply.gc(made, "net", kinds, {OWNER}, gone) == []
     assert gone == [replace(port(2, f"{OTHER} veth1"), text=gone[0].text)]  # type: ignore[attr-defined]
     assert [each.owner for each in world.of(Element)] == [OWNER, "other/c2/eth0", ""]
-    assert apply.gc(made, "net", (*kinds, Veth), set()) == []
-    assert [each.owner for each in world.of(Element, Veth)] == ["other/c2/eth0", ""]
+    assert apply.gc(made, "net", (*kinds, Link), set()) == []
+    assert [each.owner for each in world.of(Element, Link)] == ["other/c2/eth0", ""]
 
 
 def test_gc_that_cannot_list_says_so() -> None:
@@ -371,7 +431,10 @@ def test_gc_that_cannot_list_says_so() -> None:
             raise OSError(errno.EPERM, "Operation not permitted")
 
     (failure,) = apply.gc(Blind(World()), "net", (), set())
-    assert (failure.code, failure.msg) == (KERNEL_REFUSED, "cannot list what network net owns: Operation not permitted")
+    assert (failure.code, failure.msg) == (
+        KERNEL_REFUSED,
+        "cannot list what network net owns: Operation not permitted",
+    )
 
 
 # -- words --------------------------------------------------------------------------------------------------------------
@@ -382,7 +445,10 @@ def test_gc_that_cannot_list_says_so() -> None:
     [
         (BRIDGE, "Bridge(br0)"),
         (Bridge("br0", 1400, True), "Bridge(br0, mtu 1400, vlan_filtering)"),
-        (replace(VETH, mac=b"\2\0\0\0\0\1"), f"Veth({VETH.name}, eth0, net/c1/eth0, mac 02:00:00:00:00:01, up)"),
+        (
+            replace(VETH, data=Peer(CONTAINER, "eth0", b"\2\0\0\0\0\1")),
+            f"Link(host, {VETH.name}, veth, net/c1/eth0, Peer(container, eth0, mac 02:00:00:00:00:01), up)",
+        ),
         (ROUTE, "Route(eth0, dst 0.0.0.0/0, gateway 10.1.0.1)"),
         (PortVlans("veth0", ((100, True), (7, False))), "PortVlans(veth0, vlans 100 True; 7 False)"),
         (CHAIN, "Chain(inet, outside4-24, outside, mask 255.255.255.0)"),

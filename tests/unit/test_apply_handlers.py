@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from core.address import V4, V6
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, NOT_AVAILABLE, PORT_TAKEN, CNIError
 from core.nft.names import Element
-from core.plan.records import HOST, PortVlans, Veth, VlanGateway
+from core.plan.records import HOST, Link, PortVlans, VlanGateway, veth
 from core.record import replace
 from tests.harness.configs import bridge, mapping
 from tests.harness.fake_kernel import World
@@ -28,13 +29,18 @@ def test_a_vlan_with_a_gateway(tmp_path: Path, preserve: bool) -> None:
     world, config = World(), bridge(tmp_path, "10.1.0.0/24", vlan=100, preserveDefaultVlan=preserve)
     result = made(world, "ADD", config)
     assert [item["name"] for item in result["interfaces"]] == ["br0", PORT, "eth0", "br0.100"]
-    assert [(item.get("sandbox"), len(item["mac"])) for item in result["interfaces"]] == [(None, 17), (None, 17), ("/netns/c1", 17), (None, 17)]
+    assert [(item.get("sandbox"), len(item["mac"])) for item in result["interfaces"]] == [
+        (None, 17),
+        (None, 17),
+        ("/netns/c1", 17),
+        (None, 17),
+    ]
     assert PortVlans(PORT, ((100, True),), preserve) in world.of(PortVlans)
     assert [arguments[-1] for name, *arguments in world.calls if name == "announce"] == ["br0.100"]
     made(world, "CHECK", {**config, "prevResult": result})
     for _ in range(2):
         made(world, "DEL", config)
-        assert world.of(Veth) == []
+        assert world.of(Link) == []
     assert len(world.of(VlanGateway)) == 1
 
 
@@ -54,8 +60,8 @@ def test_check_notices_other_vlans(vlans: tuple[tuple[int, bool], ...]) -> None:
     ("lost", "named"),
     [
         ((HOST, "br0"), "Bridge(br0)"),
-        ((HOST, PORT), "Veth("),
-        (("/netns/c1", "eth0"), "Veth("),
+        ((HOST, PORT), "want Link(host, veth"),
+        (("/netns/c1", "eth0"), "want Link(host, veth"),
     ],
 )
 def test_check_tells_all_that_is_gone_with_a_link(tmp_path: Path, lost: tuple[str, str], named: str) -> None:
@@ -66,18 +72,27 @@ def test_check_tells_all_that_is_gone_with_a_link(tmp_path: Path, lost: tuple[st
     error = refused(world, "CHECK", {**config, "prevResult": result})
     assert error["code"] == CHECK_FAILED
     assert named in error["msg"]
-    assert all(part.startswith("want ") for part in error["details"].split("; ") if part.startswith(("want", "cannot")))
+    assert all(
+        part.startswith("want ")
+        for part in error["details"].split("; ")
+        if part.startswith(("want", "cannot"))
+    )
 
 
 def test_a_mapping_of_a_gone_attachment_does_not_catch_what_is_published_anew(tmp_path: Path) -> None:
     """P-39 P-47: its 127.0.0.1:8080 is another key than our 8080 on every address, but would win."""
     world, switch = World(), bridge(tmp_path, "10.1.0.0/24")
     first, second = made(world, "ADD", switch, "c1"), made(world, "ADD", switch, "c2")
-    made(world, "ADD", {**published(mapping(8080, hostIP="127.0.0.1"), mapping(9000)), "prevResult": first}, "c1")
+    made(
+        world,
+        "ADD",
+        {**published(mapping(8080, hostIP="127.0.0.1"), mapping(9000)), "prevResult": first},
+        "c1",
+    )
     anew = {**published(mapping(8080), mapping(9000, hostIP="127.0.0.1")), "prevResult": second}
     error = refused(world, "ADD", anew, "c2")
     assert (error["code"], "net/c1/eth0" in error["msg"]) == (PORT_TAKEN, True)
-    world.kernel("").delete(Veth(PORT, "eth0", "net/c1/eth0"))
+    world.kernel("").delete(veth(PORT, "eth0", "net/c1/eth0"))
     made(world, "ADD", anew, "c2")
     assert {each.owner for each in world.of(Element) if "hostports" in each.map} == {"net/c2/eth0"}
 
@@ -90,8 +105,8 @@ def test_udp_flows_are_forgotten_for_the_ports_that_change_hands(tmp_path: Path)
     made(world, "ADD", {**ports, "prevResult": result})
     made(world, "DEL", published())
     assert [each for each in world.calls if each[0] == "forget_flows"] == [
-        ("forget_flows", 4, frozenset({53, 54})),
-        ("forget_flows", 6, frozenset({53})),
+        ("forget_flows", V4, frozenset({53, 54})),
+        ("forget_flows", V6, frozenset({53})),
     ] * 2
 
 
@@ -102,7 +117,7 @@ def test_del_without_a_namespace(tmp_path: Path, netns: str) -> None:
     made(world, "ADD", config)
     for _ in range(2):
         made(world, "DEL", config, CNI_NETNS=netns)
-        assert world.of(Veth, Element) == []
+        assert world.of(Link, Element) == []
         assert not (tmp_path / "net" / "10.1.0.2").exists()
 
 
@@ -112,8 +127,22 @@ def test_gc_keeps_what_is_listed(tmp_path: Path) -> None:
     ports = published(mapping(8080))
     for container in ("c1", "c2"):
         result = made(world, "ADD", config, container)
-        made(world, "ADD", {**ports, "prevResult": result, "runtimeConfig": {"portMappings": [mapping(8000 + int(container[1]))]}}, container)
-    other = {**config, "name": "other", "bridge": "br1", "ipam": {**config["ipam"], "ranges": [[{"subnet": "10.2.0.0/24"}]]}}
+        made(
+            world,
+            "ADD",
+            {
+                **ports,
+                "prevResult": result,
+                "runtimeConfig": {"portMappings": [mapping(8000 + int(container[1]))]},
+            },
+            container,
+        )
+    other = {
+        **config,
+        "name": "other",
+        "bridge": "br1",
+        "ipam": {**config["ipam"], "ranges": [[{"subnet": "10.2.0.0/24"}]]},
+    }
     made(world, "ADD", other, "c1", "eth1")
     before = world.state()
     for each in (config, ports):
@@ -121,12 +150,12 @@ def test_gc_keeps_what_is_listed(tmp_path: Path) -> None:
     assert world.state() == before
     for each in (config, ports):
         made(world, "GC", {**each, VALID: [{"containerID": "c2", "ifname": "eth0"}]})
-    owners = {each.owner for each in world.of(Veth, Element)}
+    owners = {each.owner for each in world.of(Link, Element)}
     assert owners == {"net/c2/eth0", "other/c1/eth1"}
     assert [each.name for each in (tmp_path / "net").glob("10.*")] == ["10.1.0.3"]
     for each in (config, ports):
         made(world, "GC", {**each, VALID: []})
-    assert {each.owner for each in world.of(Veth, Element)} == {"other/c1/eth1"}
+    assert {each.owner for each in world.of(Link, Element)} == {"other/c1/eth1"}
 
 
 def test_status_tells_what_an_add_would_run_into(tmp_path: Path) -> None:
@@ -134,7 +163,9 @@ def test_status_tells_what_an_add_would_run_into(tmp_path: Path) -> None:
     world, config = World(), bridge(tmp_path, "10.1.0.0/24", ipMasq=True)
     made(world, "STATUS", config)
     assert world.records == {}
-    world.fail_finish = {"probe_firewall": CNIError(NOT_AVAILABLE, "nftables cannot be used: Operation not permitted")}
+    world.fail_finish = {
+        "probe_firewall": CNIError(NOT_AVAILABLE, "nftables cannot be used: Operation not permitted")
+    }
     for each in (config, published()):
         assert refused(world, "STATUS", each)["code"] == NOT_AVAILABLE
     world.fail_finish = {}
@@ -147,7 +178,7 @@ def test_a_container_that_is_moved_to_another_bridge_is_noticed(tmp_path: Path) 
     """B-43: the port's master."""
     world, config = World(), bridge(tmp_path, "10.1.0.0/24")
     result = made(world, "ADD", config)
-    key = ("port", PORT)
+    key = ("Port", HOST, PORT)
     world.records[key] = replace(world.records[key], bridge="br1")
     code, error = call(world, "CHECK", {**config, "prevResult": result})
     assert (code, error["code"]) == (1, CHECK_FAILED)

@@ -12,7 +12,16 @@ from tests.harness.fake_kernel import World
 from tests.harness.requests import call, made, refused
 
 V4, V6 = "10.1.0.0/24", "fd01::/64"
-ERRNOS: tuple[int, ...] = (errno.EPERM, errno.ENOENT, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EINVAL)
+ERRNOS: tuple[int, ...] = (
+    errno.EPERM,
+    errno.ENOENT,
+    errno.EINTR,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EEXIST,
+    errno.ENODEV,
+    errno.EINVAL,
+)
 ERRNOS += (errno.ENOSPC, errno.EOPNOTSUPP, errno.ENOBUFS, errno.ENETUNREACH)
 SWITCHES: dict[str, dict[str, Any]] = {
     "bare": {},
@@ -21,7 +30,11 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "disabled": {"disableContainerInterface": True, "macspoofchk": True},
     "access VLAN": {"vlan": 100},
     "trunk": {"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 203}]},
-    "access VLAN and trunk, default kept": {"vlan": 100, "vlanTrunk": [{"id": 101}], "preserveDefaultVlan": True},
+    "access VLAN and trunk, default kept": {
+        "vlan": 100,
+        "vlanTrunk": [{"id": 101}],
+        "preserveDefaultVlan": True,
+    },
 }
 ROUTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "IPv4": ((V4,), {}),
@@ -39,17 +52,30 @@ ROUTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 MAPPINGS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "tcp, udp, sctp": ([mapping(8080), mapping(5353, 53, "udp"), mapping(9, 9, "sctp")], {}),
     "range": ([mapping(8000, 80, range=10)], {}),
-    "host addresses": ([mapping(1, hostIP="127.0.0.1"), mapping(2, hostIP="2001:db8::1"), mapping(3, hostIP="0.0.0.0"), mapping(4, hostIP="::")], {}),
+    "host addresses": (
+        [
+            mapping(1, hostIP="127.0.0.1"),
+            mapping(2, hostIP="2001:db8::1"),
+            mapping(3, hostIP="0.0.0.0"),
+            mapping(4, hostIP="::"),
+        ],
+        {},
+    ),
     "no snat": ([mapping(8080)], {"snat": False}),
     "masqAll": ([mapping(8080)], {"masqAll": True}),
-    "conditions": ([mapping(8080, range=3)], {"conditionsV4": ["ip saddr 10.0.0.0/8"], "conditionsV6": ["ip6 saddr fd00::/8", "tcp dport 80"]}),
+    "conditions": (
+        [mapping(8080, range=3)],
+        {"conditionsV4": ["ip saddr 10.0.0.0/8"], "conditionsV6": ["ip6 saddr fd00::/8", "tcp dport 80"]},
+    ),
 }
 
 
 def cases() -> list[Any]:
     """(previous plugins' configurations, the one under test) of every handler in every shape."""
     found = [pytest.param((), bridge(**keys), (), id=f"bridge L2: {name}") for name, keys in SWITCHES.items()]
-    found += [pytest.param((), keys, subnets, id=f"bridge L3: {name}") for name, (subnets, keys) in ROUTED.items()]
+    found += [
+        pytest.param((), keys, subnets, id=f"bridge L3: {name}") for name, (subnets, keys) in ROUTED.items()
+    ]
     for name, (mappings, keys) in MAPPINGS.items():
         config = {"type": "portmap", "runtimeConfig": {"portMappings": mappings}, **keys}
         found.append(pytest.param((V4, V6), config, (), id=f"portmap: {name}"))
@@ -59,7 +85,9 @@ def cases() -> list[Any]:
 class Bench:
     """One world and the plugins in it: *before* is called in front of the one under test, with its result handed on."""
 
-    def __init__(self, folder: Path, before: tuple[str, ...], config: dict[str, Any], subnets: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, before: tuple[str, ...], config: dict[str, Any], subnets: tuple[str, ...]
+    ) -> None:
         self.data = folder / "networks"
         self.world = World()
         self.before = bridge(self.data, *before) if before else None
@@ -72,13 +100,23 @@ class Bench:
             config["prevResult"] = made(self.world, "ADD", self.before, container)
         ports = config.get("runtimeConfig", {}).get("portMappings", [])
         if container != "c1":
-            config["runtimeConfig"] = {"portMappings": [{**port, "hostPort": port["hostPort"] + 20000} for port in ports]}
+            config["runtimeConfig"] = {
+                "portMappings": [{**port, "hostPort": port["hostPort"] + 20000} for port in ports]
+            }
         return config
 
     def state(self) -> Any:
         """Everything that is: records, links, reservations. The container's `lo` is no attachment's own: once IPv6 is on, it stays on."""
-        reserved = {file.name: file.read_bytes() for file in self.data.glob("net/*[.:][0-9a-f]*") if not file.name.startswith("last")}
-        return {key: item for key, item in self.world.state().items() if "net/ipv6/conf/lo/disable_ipv6" not in key}, reserved
+        reserved = {
+            file.name: file.read_bytes()
+            for file in self.data.glob("net/*[.:][0-9a-f]*")
+            if not file.name.startswith("last")
+        }
+        return {
+            key: item
+            for key, item in self.world.state().items()
+            if "net/ipv6/conf/lo/disable_ipv6" not in key
+        }, reserved
 
     def leftover(self, shared: set[Any]) -> list[Any]:
         """Records that were not there before and are not shared."""
@@ -154,9 +192,13 @@ FINISHES = [
     ("bridge", {"announce": OSError(errno.ENOBUFS, "No buffer space")}, TRY_AGAIN_LATER),
     ("bridge", {"announce": OSError(errno.ENETDOWN, "Network is down")}, KERNEL_REFUSED),
     ("bridge", {"addresses_settle": False}, KERNEL_REFUSED),
-    ("bridge", {"addresses_settle": OSError(98, "duplicate address detection failed on eth0")}, KERNEL_REFUSED),
-    ("bridge", {"can_be_asked_for": False}, KERNEL_REFUSED),
-    ("bridge", {"can_be_asked_for": OSError(errno.ENOBUFS, "No buffer space")}, TRY_AGAIN_LATER),
+    (
+        "bridge",
+        {"addresses_settle": OSError(98, "duplicate address detection failed on eth0")},
+        KERNEL_REFUSED,
+    ),
+    ("bridge", {"has_joined_groups": False}, KERNEL_REFUSED),
+    ("bridge", {"has_joined_groups": OSError(errno.ENOBUFS, "No buffer space")}, TRY_AGAIN_LATER),
     ("bridge", {"announce": ZeroDivisionError("nobody foresaw this")}, 999),
     ("bridge", {"port_is_up": KeyboardInterrupt("stop")}, 999),
     ("portmap", {"forget_flows": ZeroDivisionError("nobody foresaw this")}, 999),
@@ -164,7 +206,9 @@ FINISHES = [
 
 
 @pytest.mark.parametrize(("plugin", "failure", "code"), FINISHES, ids=str)
-def test_add_that_fails_when_everything_is_made_leaves_what_was_there(tmp_path: Path, plugin: str, failure: dict[str, Any], code: int) -> None:
+def test_add_that_fails_when_everything_is_made_leaves_what_was_there(
+    tmp_path: Path, plugin: str, failure: dict[str, Any], code: int
+) -> None:
     """B-34 B-35: whatever goes wrong behind the last create."""
     keys = {"ipMasq": True, "macspoofchk": True, "enabledad": True}
     ports = {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080, protocol="udp")]}}
@@ -179,9 +223,13 @@ def test_add_that_fails_when_everything_is_made_leaves_what_was_there(tmp_path: 
     made(bench.world, "ADD", request)
 
 
-def test_flows_that_cannot_be_flushed_are_no_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_flows_that_cannot_be_flushed_are_no_failure(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """P-49: told on standard error only."""
-    bench = Bench(tmp_path, (V4,), {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(53, 53, "udp")]}}, ())
+    bench = Bench(
+        tmp_path, (V4,), {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(53, 53, "udp")]}}, ()
+    )
     request = bench.prepare("c1")
     bench.world.fail_finish = {"forget_flows": OSError(errno.EOPNOTSUPP, "Operation not supported")}
     made(bench.world, "ADD", request)
@@ -201,11 +249,17 @@ def test_a_second_add_leaves_the_first(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_refused_by_its_owners_name_and_nothing_is_published(tmp_path: Path) -> None:
     """P-47: the whole batch is refused, the free ports too."""
-    bench = Bench(tmp_path, (V4,), {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080)]}}, ())
+    bench = Bench(
+        tmp_path, (V4,), {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080)]}}, ()
+    )
     made(bench.world, "ADD", bench.prepare("c1"))
     second = {**bench.config, "prevResult": made(bench.world, "ADD", bench.before or {}, "c2")}
     second["runtimeConfig"] = {"portMappings": [mapping(1), mapping(8080), mapping(9000)]}
     state = bench.state()
     error = refused(bench.world, "ADD", second, "c2")
-    assert (error["code"], "8080/tcp" in error["msg"], "net/c1/eth0" in error["msg"]) == (PORT_TAKEN, True, True)
+    assert (error["code"], "8080/tcp" in error["msg"], "net/c1/eth0" in error["msg"]) == (
+        PORT_TAKEN,
+        True,
+        True,
+    )
     assert bench.state() == state

@@ -10,7 +10,8 @@ from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
-from core.nft import names
+from core.intent import Masquerade, NoSpoof
+from core.nft import backend, names
 from core.nft.names import Element
 from core.nft.rules import rules_of
 from core.plan.records import (
@@ -28,18 +29,22 @@ from core.plan.records import (
     Station,
     Sysctl,
     Up,
-    Veth,
     VlanGateway,
+    veth,
 )
 from core.record import replace
-from plugins.bridge.plan import Options, gateway_link, options, plan
+from plugins.bridge.options import Options, options
+from plugins.bridge.plan import gateway_link, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 PORT = "vethdd6ccc806f7"
 OWNER = "net/c1/eth0"
 MAC = bytes.fromhex("020000000001")
 PORT_ACCEPT_RA = Sysctl(HOST, f"net/ipv6/conf/{PORT}/accept_ra", "0", required=False)
-FORWARD4, FORWARD6 = Sysctl(HOST, "net/ipv4/ip_forward", "1"), Sysctl(HOST, "net/ipv6/conf/all/forwarding", "1")
+FORWARD4, FORWARD6 = (
+    Sysctl(HOST, "net/ipv4/ip_forward", "1"),
+    Sysctl(HOST, "net/ipv6/conf/all/forwarding", "1"),
+)
 NO_DAD = Sysctl(CONTAINER, "net/ipv6/conf/eth0/accept_dad", "0", required=False)
 DAD = (
     Sysctl(CONTAINER, "net/ipv6/conf/eth0/enhanced_dad", "1", required=False),
@@ -48,12 +53,15 @@ DAD = (
 NOTIFY4 = (Sysctl(CONTAINER, "net/ipv4/conf/eth0/arp_notify", "1", required=False),)
 NOTIFY = (*NOTIFY4, Sysctl(CONTAINER, "net/ipv6/conf/eth0/ndisc_notify", "1", required=False))
 LO_IPV6 = Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0", required=False)
-IPV6 = (Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"), Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1", if_writable=True))
+IPV6 = (
+    Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0"),
+    Sysctl(CONTAINER, "net/ipv6/conf/eth0/keep_addr_on_down", "1", if_writable=True),
+)
 UP = Up(CONTAINER, "eth0")
 DEFAULT4, DEFAULT6 = parse_cidr("0.0.0.0/0"), parse_cidr("::/0")
 BARE_SHARED = (Bridge("br0"), Up(HOST, "br0"), NoAdvertisements("br0"))
 BARE_SHARED6 = (Bridge("br0"), Up(HOST, "br0", ipv6=True), NoAdvertisements("br0"))
-BARE_VETH = Veth(PORT, "eth0", OWNER, mac=MAC)
+BARE_VETH = veth(PORT, "eth0", OWNER, mac=MAC)
 BARE_PORT = Port(PORT, "br0")
 
 
@@ -62,9 +70,14 @@ def wanted(**keys: Any) -> Options:
     return options(Section({"type": "bridge", "name": "net", "bridge": "br0", **keys}), "")
 
 
-def answer(*addresses: str, routes: list[dict[str, Any]] | None = None, gateway: bool = False) -> dict[str, Any]:
+def answer(
+    *addresses: str, routes: list[dict[str, Any]] | None = None, gateway: bool = False
+) -> dict[str, Any]:
     """An IPAM result; with *gateway* each address tells one, the last of the usual networks (.254)."""
-    ips = [{"address": each, **({"gateway": each.rpartition(".")[0] + ".254"} if gateway else {})} for each in addresses]
+    ips = [
+        {"address": each, **({"gateway": each.rpartition(".")[0] + ".254"} if gateway else {})}
+        for each in addresses
+    ]
     return result.parse({"ips": ips, "routes": routes or []}, "1.1.0")
 
 
@@ -93,7 +106,14 @@ def test_flags_of_bridge_and_port() -> None:
     """B-29 B-49 B-64: promiscuous bridge, isolated port, MTU on bridge and pair."""
     assert planned(wanted(promiscMode=True, portIsolation=True, mtu=1400)) == Plan(
         shared=(Bridge("br0", mtu=1400), Promiscuous("br0"), Up(HOST, "br0"), NoAdvertisements("br0")),
-        owned=(Veth(PORT, "eth0", OWNER, mtu=1400, mac=MAC), PORT_ACCEPT_RA, Port(PORT, "br0", isolated=True), NO_DAD, UP, *NOTIFY),
+        owned=(
+            veth(PORT, "eth0", OWNER, mtu=1400, mac=MAC),
+            PORT_ACCEPT_RA,
+            Port(PORT, "br0", isolated=True),
+            NO_DAD,
+            UP,
+            *NOTIFY,
+        ),
     )
 
 
@@ -104,14 +124,20 @@ def test_hairpin_mode() -> None:
 
 def test_a_container_interface_that_stays_down() -> None:
     """B-47: neither settings nor link up."""
-    assert planned(wanted(disableContainerInterface=True)) == Plan(BARE_SHARED, (BARE_VETH, PORT_ACCEPT_RA, BARE_PORT))
+    assert planned(wanted(disableContainerInterface=True)) == Plan(
+        BARE_SHARED, (BARE_VETH, PORT_ACCEPT_RA, BARE_PORT)
+    )
 
 
 @pytest.mark.parametrize(
     ("keys", "vlans", "keep"),
     [
         ({"vlan": 100, "preserveDefaultVlan": True}, ((100, True),), True),  # B-9
-        ({"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 210}]}, ((1, True), (101, False), *[(each, False) for each in range(200, 211)]), False),
+        (
+            {"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 210}]},
+            ((1, True), (101, False), *[(each, False) for each in range(200, 211)]),
+            False,
+        ),
         ({"vlan": 100, "vlanTrunk": [{"id": 101}]}, ((100, True), (101, False)), False),  # B-11
         ({"vlan": 100}, ((100, True),), False),  # B-12
         ({"vlan": 100, "vlanTrunk": [{"id": 100}, {"id": 101}]}, ((100, True), (101, False)), False),
@@ -149,7 +175,9 @@ def test_a_trunk_that_is_empty_filters_but_has_no_vlans(trunk: list[Any] | None,
 )
 def test_a_trunk_is_parsed(trunk: list[Any], ids: list[int]) -> None:
     """B-51: sorted, each once; with VLAN 5 the port's own."""
-    assert [each for each, native in wanted(vlan=5, vlanTrunk=trunk).vlans if not native] == [each for each in ids if each != 5]
+    assert [each for each, native in wanted(vlan=5, vlanTrunk=trunk).vlans if not native] == [
+        each for each in ids if each != 5
+    ]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +231,13 @@ def test_ipv4_with_a_default_gateway() -> None:
         shared=(*BARE_SHARED, Gateway("br0", parse_cidr("10.1.0.1/24")), FORWARD4),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, NO_DAD),
-            *(Address("eth0", parse_cidr("10.1.0.7/24")), UP, Route("eth0", DEFAULT4, parse("10.1.0.1")), *NOTIFY4, BARE_PORT),
+            *(
+                Address("eth0", parse_cidr("10.1.0.7/24")),
+                UP,
+                Route("eth0", DEFAULT4, parse("10.1.0.1")),
+                *NOTIFY4,
+                BARE_PORT,
+            ),
         ),
     )
 
@@ -214,7 +248,12 @@ def test_ipv6_with_a_default_gateway() -> None:
         shared=(*BARE_SHARED6, Gateway("br0", parse_cidr("fd01::1/64")), FORWARD6, LO_IPV6),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, *IPV6),
-            *(Address("eth0", parse_cidr("fd01::7/64")), UP, Route("eth0", DEFAULT6, parse("fd01::1")), *NOTIFY),
+            *(
+                Address("eth0", parse_cidr("fd01::7/64")),
+                UP,
+                Route("eth0", DEFAULT6, parse("fd01::1")),
+                *NOTIFY,
+            ),
         ),
     )
 
@@ -225,13 +264,21 @@ def test_dual_stack_several_ranges_and_a_forced_gateway() -> None:
     assert planned(wished, answer("10.1.0.7/24", "fd01::7/64", "fd02::7/64")) == Plan(
         shared=(
             *BARE_SHARED6,
-            *[Gateway("br0", parse_cidr(each), force=True) for each in ("10.1.0.1/24", "fd01::1/64", "fd02::1/64")],
+            *[
+                Gateway("br0", parse_cidr(each), force=True)
+                for each in ("10.1.0.1/24", "fd01::1/64", "fd02::1/64")
+            ],
             *(FORWARD4, FORWARD6, LO_IPV6),
         ),
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, *IPV6),
             *[Address("eth0", parse_cidr(each)) for each in ("10.1.0.7/24", "fd01::7/64", "fd02::7/64")],
-            *(UP, Route("eth0", DEFAULT4, parse("10.1.0.1")), Route("eth0", DEFAULT6, parse("fd01::1")), *NOTIFY),
+            *(
+                UP,
+                Route("eth0", DEFAULT4, parse("10.1.0.1")),
+                Route("eth0", DEFAULT6, parse("fd01::1")),
+                *NOTIFY,
+            ),
         ),
     )
 
@@ -247,7 +294,15 @@ def test_an_address_without_a_gateway_bridge() -> None:
         owned=(
             *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, Address("eth0", parse_cidr("10.1.0.7/24")), UP),
             Route("eth0", parse_cidr("10.0.0.0/8"), parse("10.1.0.254")),
-            Route("eth0", parse_cidr("10.9.0.0/16"), parse("10.1.0.9"), table=100, priority=5, mtu=1300, advmss=1200),
+            Route(
+                "eth0",
+                parse_cidr("10.9.0.0/16"),
+                parse("10.1.0.9"),
+                table=100,
+                priority=5,
+                mtu=1300,
+                advmss=1200,
+            ),
             *NOTIFY4,
         ),
     )
@@ -264,13 +319,18 @@ def test_a_given_gateway_is_kept_and_stands_on_the_bridge() -> None:
     ("routes", "expected"),
     [
         ([], [("0.0.0.0/0", "10.1.0.1")]),
-        ([{"dst": "0.0.0.0/0"}], [("0.0.0.0/0", "10.1.0.1")]),  # through the same gateway: one route, not EEXIST
+        (
+            [{"dst": "0.0.0.0/0"}],
+            [("0.0.0.0/0", "10.1.0.1")],
+        ),  # through the same gateway: one route, not EEXIST
         ([{"dst": "0.0.0.0/0", "gw": "10.1.0.9"}], [("0.0.0.0/0", "10.1.0.9")]),
         ([{"dst": "::/0", "gw": "fd01::1"}], [("::/0", "fd01::1"), ("0.0.0.0/0", "10.1.0.1")]),
     ],
     ids=str,
 )
-def test_a_default_route_is_added_where_ipam_has_none_with_a_gateway(routes: list[dict[str, str]], expected: list[tuple[str, str]]) -> None:
+def test_a_default_route_is_added_where_ipam_has_none_with_a_gateway(
+    routes: list[dict[str, str]], expected: list[tuple[str, str]]
+) -> None:
     """B-16: once a family."""
     made = planned(wanted(**ipam(isDefaultGateway=True)), answer("10.1.0.7/24", routes=routes))
     found = [(str(record.dst), record.gateway) for record in made.owned if isinstance(record, Route)]
@@ -279,7 +339,9 @@ def test_a_default_route_is_added_where_ipam_has_none_with_a_gateway(routes: lis
 
 def test_a_route_of_link_scope_has_no_gateway() -> None:
     """U-8: scope link (253) means on-link."""
-    made = planned(wanted(**ipam(isGateway=True)), answer("10.1.0.7/24", routes=[{"dst": "10.2.0.0/16", "scope": 253}]))
+    made = planned(
+        wanted(**ipam(isGateway=True)), answer("10.1.0.7/24", routes=[{"dst": "10.2.0.0/16", "scope": 253}])
+    )
     assert Route("eth0", parse_cidr("10.2.0.0/16"), scope=253) in made.owned
 
 
@@ -287,7 +349,12 @@ def test_duplicate_address_detection() -> None:
     """B-67: asked for, it concerns IPv6 addresses only."""
     assert planned(wanted(**ipam(enabledad=True)), answer("10.1.0.7/24", "fd01::7/64")).owned == (
         *(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, *DAD, *IPV6),
-        *(Address("eth0", parse_cidr("10.1.0.7/24")), Address("eth0", parse_cidr("fd01::7/64"), detect=True), UP, *NOTIFY),
+        *(
+            Address("eth0", parse_cidr("10.1.0.7/24")),
+            Address("eth0", parse_cidr("fd01::7/64"), detect=True),
+            UP,
+            *NOTIFY,
+        ),
     )
 
 
@@ -321,9 +388,23 @@ def test_the_spoof_check() -> None:
     assert planned(wanted(macspoofchk=True)) == Plan(
         shared=(*BARE_SHARED, names.TABLES["bridge"]),
         owned=(
-            Element("bridge", "spoof_macs", key + MAC + b"\0\0", b"", "", OWNER, f'"{PORT}" . {MAC.hex(":")}'),
-            Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"'),
-            *(replace(BARE_VETH, held=True), PORT_ACCEPT_RA, replace(BARE_PORT, learning=False), Station(PORT, MAC)),
+            Element(
+                "bridge",
+                "spoof_macs",
+                key + MAC + b"\0\0",
+                b"",
+                "",
+                OWNER,
+                f'"{PORT}" . {MAC.hex(":")}',
+                NoSpoof(PORT, MAC),
+            ),
+            Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"', NoSpoof(PORT, MAC)),
+            *(
+                replace(BARE_VETH, held=True),
+                PORT_ACCEPT_RA,
+                replace(BARE_PORT, learning=False),
+                Station(PORT, MAC),
+            ),
             *(NO_DAD, UP, *NOTIFY),
         ),
     )
@@ -332,10 +413,14 @@ def test_the_spoof_check() -> None:
 def test_masquerade() -> None:
     """B-36 B-38: each address jumps to the chain of its prefix, and a set tells its network."""
     made = planned(wanted(**ipam(ipMasq=True)), answer("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64"))
-    chains = [names.outside(parse_cidr("10.1.0.0/24")), names.outside(parse_cidr("fd01::/64"))]
+    chains = [backend.outside(parse_cidr("10.1.0.0/24")), backend.outside(parse_cidr("fd01::/64"))]
     assert [rule.text for chain in chains for rule in rules_of(chain)] == [
         *("ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return", "masquerade"),
-        *("ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return", "masquerade"),
+        *(
+            "ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return",
+            "ip6 daddr ff00::/8 return",
+            "masquerade",
+        ),
     ]
     assert made == Plan(
         shared=(*BARE_SHARED, names.TABLES["inet"], *chains, LO_IPV6),
@@ -351,26 +436,45 @@ def test_masquerade() -> None:
     )
 
 
+def about(container: str) -> Masquerade:
+    net = "fd01::/64" if ":" in container else "10.1.0.0/24"
+    return Masquerade(parse(container), parse_cidr(net))
+
+
 def inside(name: str, address: str, net: str) -> Element:
-    return Element("inet", name, parse(address) + parse(net), b"", "", OWNER, f"{address} . {net}")
+    return Element(
+        "inet", name, parse(address) + parse(net), b"", "", OWNER, f"{address} . {net}", about(address)
+    )
 
 
 def jump(name: str, address: str, chain: str) -> Element:
-    return Element("inet", name, parse(address), b"", chain, OWNER, f"{address} : jump {chain}")
+    return Element(
+        "inet", name, parse(address), b"", chain, OWNER, f"{address} : jump {chain}", about(address)
+    )
 
 
 @pytest.mark.parametrize(
     ("keys", "addresses", "last"),
     [
         (ipam(isGateway=True), ["10.1.0.7/24"], True),
-        (ipam(), ["10.1.0.7/24"], False),  # somebody else is the gateway, and may answer the router solicitation
+        (
+            ipam(),
+            ["10.1.0.7/24"],
+            False,
+        ),  # somebody else is the gateway, and may answer the router solicitation
         (ipam(isGateway=True), ["10.1.0.7/24", "fd01::7/64"], False),  # its multicast groups have to be known
-        (ipam(isGateway=True, enabledad=True), ["10.1.0.7/24"], False),  # the question whether anybody has the address has to be heard
+        (
+            ipam(isGateway=True, enabledad=True),
+            ["10.1.0.7/24"],
+            False,
+        ),  # the question whether anybody has the address has to be heard
         ({"isGateway": True}, [], False),
     ],
     ids=str,
 )
-def test_the_port_joins_the_bridge_last_where_nobody_has_to_hear_the_link_come_up(keys: dict[str, Any], addresses: list[str], last: bool) -> None:
+def test_the_port_joins_the_bridge_last_where_nobody_has_to_hear_the_link_come_up(
+    keys: dict[str, Any], addresses: list[str], last: bool
+) -> None:
     owned = planned(wanted(**keys), answer(*addresses)).owned
     assert (owned[-1] == BARE_PORT, owned[2] == BARE_PORT) == (last, not last)
 
@@ -398,17 +502,34 @@ def test_who_says_the_mac(runtime: str | None, args: str | None, environment: st
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"), [({}, None), ({"dns": {}}, None), ({"dns": {"nameservers": []}}, {}), ({"dns": {"domain": "x"}}, {"domain": "x"})], ids=str
+    ("key", "expected"),
+    [
+        ({}, None),
+        ({"dns": {}}, None),
+        ({"dns": {"nameservers": []}}, {}),
+        ({"dns": {"domain": "x"}}, {"domain": "x"}),
+    ],
+    ids=str,
 )
-def test_dns_overrides_that_of_ipam_if_any_key_is_set(key: dict[str, Any], expected: dict[str, Any] | None) -> None:
+def test_dns_overrides_that_of_ipam_if_any_key_is_set(
+    key: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
     """B-7: an empty list included."""
     given = result.parse({"ips": [{"address": "10.1.0.7/24"}], "dns": {"nameservers": ["9.9.9.9"]}}, "1.1.0")
-    assert wanted(**ipam(**key)).complete(given)["dns"] == ({"nameservers": ["9.9.9.9"]} if expected is None else expected)
+    assert wanted(**ipam(**key)).complete(given)["dns"] == (
+        {"nameservers": ["9.9.9.9"]} if expected is None else expected
+    )
 
 
 def test_what_the_result_gains() -> None:
     """The container's index, implied gateways, default routes; what is unknown stays."""
-    given = result.parse({"ips": [{"address": "10.1.0.7/24", "x": 1}, {"address": "fd01::7/64", "gateway": "fd01::9"}], "y": 2}, "1.1.0")
+    given = result.parse(
+        {
+            "ips": [{"address": "10.1.0.7/24", "x": 1}, {"address": "fd01::7/64", "gateway": "fd01::9"}],
+            "y": 2,
+        },
+        "1.1.0",
+    )
     assert wanted(**ipam(isDefaultGateway=True)).complete(given) == {
         "cniVersion": "1.1.0",
         "interfaces": [],

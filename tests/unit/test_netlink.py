@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 from pyroute2.netlink import nla
 
 from core.netlink import message, socket
-from core.netlink.message import attribute, attribute_list, attributes, head, nest, number, pack, string, text, unsigned
-from core.netlink.socket import ACK_TLVS, DONE, ERROR, failure
+from core.netlink.message import (
+    attribute,
+    attribute_list,
+    attributes,
+    head,
+    nest,
+    number,
+    pack,
+    string,
+    text,
+    unsigned,
+)
+from core.netlink.socket import DONE, ERROR, NLM_F_ACK_TLVS, failure
 
 pairs = st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(max_size=50)), max_size=10)
 
@@ -27,25 +38,48 @@ def test_attributes_that_we_write_we_read_again(wanted: list[tuple[int, bytes]])
 @given(pairs)
 def test_flags_in_an_attributes_kind_are_not_part_of_it(wanted: list[tuple[int, bytes]]) -> None:
     """NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
-    data = b"".join(attribute(kind | 0x8000, value) + attribute(kind | 0x4000, value) for kind, value in wanted)
+    data = b"".join(
+        attribute(kind | 0x8000, value) + attribute(kind | 0x4000, value) for kind, value in wanted
+    )
     assert attribute_list(data) == [pair for pair in wanted for _ in range(2)]
 
 
 class Sample(nla):  # type: ignore[misc]
-    nla_map = (("NONE", "none"), ("NUMBER", "uint32"), ("SMALL", "uint8"), ("TEXT", "asciiz"), ("BYTES", "cdata"), ("NEST", "inner"))
+    nla_map = (
+        ("NONE", "none"),
+        ("NUMBER", "uint32"),
+        ("SMALL", "uint8"),
+        ("TEXT", "asciiz"),
+        ("BYTES", "cdata"),
+        ("NEST", "inner"),
+    )
 
     class inner(nla):  # type: ignore[misc] # noqa: N801
         nla_map = (("NONE", "none"), ("NUMBER", "uint16"))
 
 
 @given(
-    st.integers(0, 2**32 - 1), st.integers(0, 255), st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1), st.binary(min_size=1)
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 255),
+    st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1),
+    st.binary(min_size=1),
 )
 def test_pyroute2_reads_the_same(large: int, small: int, words: str, data: bytes) -> None:
-    parts = number(1, large), number(2, small, size=1), string(3, words), attribute(4, data), nest(5, number(1, 7, size=2))
+    parts = (
+        number(1, large),
+        number(2, small, size=1),
+        string(3, words),
+        attribute(4, data),
+        nest(5, number(1, 7, size=2)),
+    )
     sample = Sample(attribute(0, b"".join(parts)))
     sample.decode()
-    assert [(name, value) for name, value, *_ in sample["attrs"]][:4] == [("NUMBER", large), ("SMALL", small), ("TEXT", words), ("BYTES", data)]
+    assert [(name, value) for name, value, *_ in sample["attrs"]][:4] == [
+        ("NUMBER", large),
+        ("SMALL", small),
+        ("TEXT", words),
+        ("BYTES", data),
+    ]
     assert sample.get_nested("NEST", "NUMBER") == 7
 
 
@@ -75,7 +109,10 @@ def test_an_attribute_that_is_not_padded_at_the_end_is_whole() -> None:
 @given(st.binary(max_size=40), st.integers(0, 50))
 def test_a_message_that_is_too_short_is_a_value_error(data: bytes, offset: int) -> None:
     if offset + 8 <= len(data):
-        assert head("=II", data, offset) == (unsigned(data[offset : offset + 4]), unsigned(data[offset + 4 : offset + 8]))
+        assert head("=II", data, offset) == (
+            unsigned(data[offset : offset + 4]),
+            unsigned(data[offset + 4 : offset + 8]),
+        )
     else:
         with pytest.raises(ValueError, match="netlink message"):
             head("=II", data, offset)
@@ -104,10 +141,20 @@ def test_numbers_in_host_byte_order() -> None:
         (b"", 0, DONE, None),
         (pack("=i", 0), 0, DONE, None),
         (pack("=i", -17) + bytes(16), 0, ERROR, "[Errno 17] File exists"),
-        (pack("=i", -17) + bytes(16) + attribute(1, b"taken\0"), ACK_TLVS, ERROR, "[Errno 17] File exists (taken)"),
+        (
+            pack("=i", -17) + bytes(16) + attribute(1, b"taken\0"),
+            NLM_F_ACK_TLVS,
+            ERROR,
+            "[Errno 17] File exists (taken)",
+        ),
         (pack("=i", -17) + bytes(16) + attribute(1, b"taken\0"), 0, ERROR, "[Errno 17] File exists"),
-        (pack("=i", -4) + attribute(1, b"again\0"), ACK_TLVS, DONE, "[Errno 4] Interrupted system call (again)"),
-        (pack("=i", -17), ACK_TLVS, ERROR, "[Errno 17] File exists"),
+        (
+            pack("=i", -4) + attribute(1, b"again\0"),
+            NLM_F_ACK_TLVS,
+            DONE,
+            "[Errno 4] Interrupted system call (again)",
+        ),
+        (pack("=i", -17), NLM_F_ACK_TLVS, ERROR, "[Errno 17] File exists"),
         (pack("=i", 17), 0, ERROR, "[Errno 71] Protocol error"),
         (pack("=i", -(2**31)), 0, ERROR, "[Errno 71] Protocol error"),
     ],

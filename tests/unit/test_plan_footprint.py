@@ -13,7 +13,9 @@ from core.cni.config import Section
 from core.errors import CNIError
 from core.nft.names import Element, Elements
 from core.plan import apply, difference
-from core.plan.records import CONTAINER, DIES_WITH_LINK, Address, Plan, Port, PortVlans, Route, Station, Sysctl, Up, Veth, describe
+from core.plan.records import CONTAINER, Address, Link, Plan, Port, PortVlans, Route, Station, Sysctl, Up
+from core.plan.words import describe
+from core.record import OWNED
 from plugins import bridge, portmap
 from tests.harness.fake_kernel import World
 
@@ -34,8 +36,22 @@ def cidrs(draw: Any) -> str:
 bridges = st.fixed_dictionaries(
     {},
     optional={
-        **{key: st.booleans() for key in ("isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "macspoofchk", "enabledad", "portIsolation")},
-        **{key: st.booleans() for key in ("preserveDefaultVlan", "disableContainerInterface", "hairpinMode", "promiscMode")},
+        **{
+            key: st.booleans()
+            for key in (
+                "isGateway",
+                "isDefaultGateway",
+                "forceAddress",
+                "ipMasq",
+                "macspoofchk",
+                "enabledad",
+                "portIsolation",
+            )
+        },
+        **{
+            key: st.booleans()
+            for key in ("preserveDefaultVlan", "disableContainerInterface", "hairpinMode", "promiscMode")
+        },
         "mtu": st.sampled_from([0, 1280, 9000]),
         "vlan": st.integers(0, 4094),
         "vlanTrunk": st.lists(st.builds(lambda each: {"id": each}, st.integers(1, 4094)), max_size=3),
@@ -44,8 +60,19 @@ bridges = st.fixed_dictionaries(
 )
 answers = st.builds(
     lambda ips, routes: {"ips": ips, "routes": routes},
-    st.lists(st.fixed_dictionaries({"address": cidrs()}, optional={"gateway": cidrs().map(lambda cidr: cidr.split("/")[0])}), min_size=1, max_size=3),
-    st.lists(st.fixed_dictionaries({"dst": cidrs()}, optional={"gw": cidrs().map(lambda cidr: cidr.split("/")[0])}), max_size=3),
+    st.lists(
+        st.fixed_dictionaries(
+            {"address": cidrs()}, optional={"gateway": cidrs().map(lambda cidr: cidr.split("/")[0])}
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.lists(
+        st.fixed_dictionaries(
+            {"dst": cidrs()}, optional={"gw": cidrs().map(lambda cidr: cidr.split("/")[0])}
+        ),
+        max_size=3,
+    ),
 )
 mappings = st.lists(
     st.fixed_dictionaries(
@@ -72,17 +99,14 @@ conditions = st.fixed_dictionaries(
 
 def covered(record: object, footprint: tuple[object, ...], attachment: Attachment) -> bool:
     """Whether deleting *footprint* takes *record* along: by its identity, or with the link that it stands on."""
-    links = {(each.name, each.ifname) for each in footprint if isinstance(each, Veth)}
+    links = {(each.name, each.ifname) for each in footprint if isinstance(each, Link)}
     ends = {end for pair in links for end in pair}
     match record:
-        case Veth():
+        case Link():
             return (record.name, record.ifname) in links
         case Element():
-            owner = record.owner.partition(" ")[0]
-            return any(
-                isinstance(each, Elements) and each.family == record.family and record.map.startswith(each.maps) and each.owner == owner
-                for each in footprint
-            )
+            mine = [each for each in footprint if isinstance(each, Elements) and each.owner == record.holder]
+            return any(each.table == record.table and record.map.startswith(each.prefixes) for each in mine)
         case Sysctl():
             return any(part in ends for part in record.key.split("/"))
         case Up():
@@ -107,7 +131,9 @@ def survived(work: Callable[[], Plan]) -> Plan | None:
 
 
 @given(attachments, bridges, answers, macs)
-def test_the_footprint_of_bridge_covers_what_it_owns(attachment: Attachment, config: dict[str, Any], ipam: dict[str, Any], mac: bytes) -> None:
+def test_the_footprint_of_bridge_covers_what_it_owns(
+    attachment: Attachment, config: dict[str, Any], ipam: dict[str, Any], mac: bytes
+) -> None:
     """B-21 B-25 B-35: with any configuration, any names and any IPAM result."""
     footprint = bridge.footprint(attachment)
 
@@ -119,11 +145,15 @@ def test_the_footprint_of_bridge_covers_what_it_owns(attachment: Attachment, con
     made = survived(work)
     if made:
         assert uncovered(made, footprint, attachment) == []
-        assert all(isinstance(record, (*DIES_WITH_LINK, Veth, Element)) for record in made.owned)
-        assert [text for text in map(describe, (*made.shared, *made.owned)) if "\\x" in text or len(text) > 2000] == []
+        assert all(record.dies_with_link or record.lifecycle == OWNED for record in made.owned)
+        assert [
+            text for text in map(describe, (*made.shared, *made.owned)) if "\\x" in text or len(text) > 2000
+        ] == []
 
 
-@given(attachments, mappings, conditions, st.lists(cidrs(), max_size=3), st.sampled_from(["", "veth7", "eth9"]))
+@given(
+    attachments, mappings, conditions, st.lists(cidrs(), max_size=3), st.sampled_from(["", "veth7", "eth9"])
+)
 def test_the_footprint_of_portmap_covers_what_it_owns(
     attachment: Attachment, ports: list[dict[str, Any]], keys: dict[str, Any], ips: list[str], outside: str
 ) -> None:
@@ -133,7 +163,9 @@ def test_the_footprint_of_portmap_covers_what_it_owns(
     interfaces = [{"name": outside or attachment.host_ifname}, {"name": attachment.ifname, "sandbox": "/x"}]
 
     def work() -> Plan:
-        parsed = result.parse({"interfaces": interfaces, "ips": [{"address": each, "interface": 1} for each in ips]}, "1.1.0")
+        parsed = result.parse(
+            {"interfaces": interfaces, "ips": [{"address": each, "interface": 1} for each in ips]}, "1.1.0"
+        )
         return portmap.plan(portmap.options(config), attachment, parsed)
 
     made = survived(work)
@@ -144,7 +176,9 @@ def test_the_footprint_of_portmap_covers_what_it_owns(
 
 
 @given(attachments, attachments, bridges)
-def test_another_attachment_is_not_touched(one: Attachment, other: Attachment, config: dict[str, Any]) -> None:
+def test_another_attachment_is_not_touched(
+    one: Attachment, other: Attachment, config: dict[str, Any]
+) -> None:
     """P-43 H-2: the footprints of two attachments share nothing."""
     if (one.network, one.container_id, one.ifname) == (other.network, other.container_id, other.ifname):
         return

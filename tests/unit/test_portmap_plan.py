@@ -10,17 +10,21 @@ from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
-from core.nft import names
+from core.intent import Hairpin, Mapping
+from core.nft import backend
 from core.nft.names import INET, TABLES, Chain, Element, Map
 from core.nft.rules import rules_of
+from core.plan import filter as intents
 from core.plan.records import LocalnetRouting, Plan
-from plugins.portmap.plan import Mapping, Options, container_addresses, host_links, options, plan
+from plugins.portmap.options import Options, Wanted, options
+from plugins.portmap.plan import container_addresses, host_links, plan
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 OWNER = "net/c1/eth0"
 TCP, UDP, SCTP = b"\6\0\0\0", b"\x11\0\0\0", b"\x84\0\0\0"
 V4, V6 = "10.1.0.7/24", "fd01::7/64"
-HAIRPIN4, HAIRPIN6 = names.hairpin(parse_cidr("10.1.0.0/24")), names.hairpin(parse_cidr("fd01::/64"))
+NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
+HAIRPIN4, HAIRPIN6 = backend.hairpin(NET4), backend.hairpin(NET6)
 LOCALNET = LocalnetRouting(parse("10.1.0.7"), ("br0", ATTACHMENT.host_ifname))
 
 
@@ -46,17 +50,22 @@ def port(number: int) -> bytes:
 def to(name: str, key: bytes, container: str, container_port: int, text: str) -> Element:
     """One element of a port map. text: its key as nft prints it."""
     data = parse(container) + port(container_port)
-    return Element(INET, name, key, data, "", OWNER, f"{text} : {container} . {container_port}")
+    *host, protocol, number = text.split(" . ")
+    address = parse(host[0]) if host else b""
+    about = Mapping(protocol, address, int(number), parse(container), container_port, name.partition("-")[2])
+    return Element(INET, name, key, data, "", OWNER, f"{text} : {container} . {container_port}", about)
 
 
 def hairpin(container: str, chain: str) -> Element:
     name = "hairpin6" if ":" in container else "hairpin4"
-    return Element(INET, name, parse(container), b"", chain, OWNER, f"{container} : jump {chain}")
+    about = Hairpin(parse(container), {"hairpin4-24": NET4, "hairpin6-64": NET6}.get(chain))
+    return Element(INET, name, parse(container), b"", chain, OWNER, f"{container} : jump {chain}", about)
 
 
 def near(container: str, net: str) -> Element:
     name = "near6" if ":" in container else "near4"
-    return Element(INET, name, parse(container) + parse(net), b"", "", OWNER, f"{container} . {net}")
+    about = Hairpin(parse(container), NET6 if ":" in container else NET4)
+    return Element(INET, name, parse(container) + parse(net), b"", "", OWNER, f"{container} . {net}", about)
 
 
 def test_one_port_of_a_dual_stack_container() -> None:
@@ -76,8 +85,13 @@ def test_one_port_of_a_dual_stack_container() -> None:
 
 def test_the_hairpin_chain() -> None:
     """P-13 P-14: neighbours, and for IPv4 the host's own loopback, come back through the host."""
-    assert [rule.text for rule in rules_of(HAIRPIN4)] == ["ip daddr . ip saddr & 255.255.255.0 @near4 masquerade", "ip saddr 127.0.0.1 masquerade"]
-    assert [rule.text for rule in rules_of(HAIRPIN6)] == ["ip6 daddr . ip6 saddr & ffff:ffff:ffff:ffff:: @near6 masquerade"]
+    assert [rule.text for rule in rules_of(HAIRPIN4)] == [
+        "ip daddr . ip saddr & 255.255.255.0 @near4 masquerade",
+        "ip saddr 127.0.0.1 masquerade",
+    ]
+    assert [rule.text for rule in rules_of(HAIRPIN6)] == [
+        "ip6 daddr . ip6 saddr & ffff:ffff:ffff:ffff:: @near6 masquerade"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +101,9 @@ def test_the_hairpin_chain() -> None:
 def test_protocols(protocol: str | None, key: bytes, text: str) -> None:
     """P-50: in any case; none is tcp."""
     made = planned(wanted({"hostPort": 8080, "containerPort": 80, "protocol": protocol}, snat=False), V4)
-    assert made == Plan((TABLES[INET],), (to("hostports4", key + port(8080), "10.1.0.7", 80, f"{text} . 8080"),))
+    assert made == Plan(
+        (TABLES[INET],), (to("hostports4", key + port(8080), "10.1.0.7", 80, f"{text} . 8080"),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,12 +122,22 @@ def test_host_addresses(host_ip: str | None, expected: list[tuple[str, bytes, st
     """P-13 P-14 P-39: one address, or every one of its family; the other family's mapping is skipped."""
     made = planned(wanted({"hostPort": 1, "containerPort": 2, "hostIP": host_ip}, snat=False))
     containers = {"4": "10.1.0.7", "6": "fd01::7"}
-    assert made.owned == tuple(to(name, key + TCP + port(1), containers[name[-1]], 2, f"{text}tcp . 1") for name, key, text in expected)
+    assert made.owned == tuple(
+        to(name, key + TCP + port(1), containers[name[-1]], 2, f"{text}tcp . 1")
+        for name, key, text in expected
+    )
 
 
 def test_ranges() -> None:
     """P-19: ports that follow one another on both sides, up to the last one there is."""
-    made = planned(wanted({"hostPort": 8000, "containerPort": 80, "range": 3}, {"hostPort": 65535, "containerPort": 1, "range": 1}, snat=False), V4)
+    made = planned(
+        wanted(
+            {"hostPort": 8000, "containerPort": 80, "range": 3},
+            {"hostPort": 65535, "containerPort": 1, "range": 1},
+            snat=False,
+        ),
+        V4,
+    )
     assert made.owned == (
         to("hostports4", TCP + port(8000), "10.1.0.7", 80, "tcp . 8000"),
         to("hostports4", TCP + port(8001), "10.1.0.7", 81, "tcp . 8001"),
@@ -123,13 +149,16 @@ def test_ranges() -> None:
 def test_no_snat() -> None:
     """P-15 P-27 P-42: elements alone; neither hairpin nor route_localnet."""
     made = planned(wanted({"hostPort": 8080, "containerPort": 80}, snat=False))
-    assert (made.shared, [record.map for record in made.owned if isinstance(record, Element)]) == ((TABLES[INET],), ["hostports4", "hostports6"])
+    assert (made.shared, [record.map for record in made.owned if isinstance(record, Element)]) == (
+        (TABLES[INET],),
+        ["hostports4", "hostports6"],
+    )
 
 
 def test_masquerade_all() -> None:
     """P-30 P-31 P-32 P-33: every caller, of both families."""
     assert planned(wanted({"hostPort": 8080, "containerPort": 80}, masqAll=True)) == Plan(
-        shared=(TABLES[INET], names.hairpin_any(), LOCALNET, names.hairpin_any()),
+        shared=(TABLES[INET], backend.hairpin_any(), LOCALNET),
         owned=(
             to("hostports4", TCP + port(8080), "10.1.0.7", 80, "tcp . 8080"),
             hairpin("10.1.0.7", "hairpin-any"),
@@ -141,7 +170,13 @@ def test_masquerade_all() -> None:
 
 def test_conditions() -> None:
     """P-1 P-7: a chain and maps for the condition, which all attachments with the same one share; IPv6 has none here."""
-    made = planned(wanted({"hostPort": 8080, "containerPort": 80}, conditionsV4=["ip", "saddr", "!=", "10.0.0.5/8"], snat=False))
+    made = planned(
+        wanted(
+            {"hostPort": 8080, "containerPort": 80},
+            conditionsV4=["ip", "saddr", "!=", "10.0.0.5/8"],
+            snat=False,
+        )
+    )
     chain = made.shared[1]
     assert isinstance(chain, Chain)
     suffix = "-" + hashlib.sha512(b"4 ip saddr != 10.0.0.0/8").hexdigest()[:8]
@@ -186,8 +221,18 @@ def test_nothing_to_publish_is_no_plan() -> None:
 def test_the_same_mapping_twice_is_one() -> None:
     """With and without the address that stands for all."""
     once = planned(wanted({"hostPort": 1, "containerPort": 2}), V4)
-    assert planned(wanted({"hostPort": 1, "containerPort": 2}, {"hostPort": 1, "containerPort": 2}), V4) == once
-    assert planned(wanted({"hostPort": 1, "containerPort": 2}, {"hostPort": 1, "containerPort": 2, "hostIP": "0.0.0.0"}), V4) == once
+    assert (
+        planned(wanted({"hostPort": 1, "containerPort": 2}, {"hostPort": 1, "containerPort": 2}), V4) == once
+    )
+    assert (
+        planned(
+            wanted(
+                {"hostPort": 1, "containerPort": 2}, {"hostPort": 1, "containerPort": 2, "hostIP": "0.0.0.0"}
+            ),
+            V4,
+        )
+        == once
+    )
 
 
 def test_a_host_port_cannot_lead_to_two_places() -> None:
@@ -202,20 +247,31 @@ def test_a_host_port_cannot_lead_to_two_places() -> None:
 
 def test_a_witness_stands_behind_the_owner() -> None:
     """P-47: in every element."""
-    made = plan(wanted({"hostPort": 8080, "containerPort": 80}), ATTACHMENT, previous(V4), "veth1 netns:1:2:/x")
+    made = plan(
+        wanted({"hostPort": 8080, "containerPort": 80}), ATTACHMENT, previous(V4), "veth1 netns:1:2:/x"
+    )
     assert {item.owner for item in made.owned if isinstance(item, Element)} == {f"{OWNER} veth1 netns:1:2:/x"}
 
 
 def test_which_links_are_the_hosts() -> None:
     """Azure names the container's interface without its sandbox."""
-    interfaces = [{"name": "cbr0"}, {"name": "lxc1"}, {"name": "eth0"}, {"name": "veth0", "sandbox": "/x"}, {"mac": "02:00:00:00:00:01"}]
+    interfaces = [
+        {"name": "cbr0"},
+        {"name": "lxc1"},
+        {"name": "eth0"},
+        {"name": "veth0", "sandbox": "/x"},
+        {"mac": "02:00:00:00:00:01"},
+    ]
     assert host_links(ATTACHMENT, previous(V4, interfaces=interfaces)) == ["cbr0", "lxc1"]
 
 
 @pytest.mark.parametrize(
     ("ips", "expected"),
     [
-        ([{"address": V4, "interface": 0}, {"address": "10.1.0.8/24", "interface": 2}], ["10.1.0.8/24"]),  # P-1
+        (
+            [{"address": V4, "interface": 0}, {"address": "10.1.0.8/24", "interface": 2}],
+            ["10.1.0.8/24"],
+        ),  # P-1
         ([{"address": V4, "interface": 1}], []),
         ([{"address": V4, "interface": 3}], []),  # the container's, but another interface
         ([{"address": V4}], [V4]),  # P-10
@@ -225,7 +281,12 @@ def test_which_links_are_the_hosts() -> None:
 )
 def test_which_address_is_the_containers(ips: list[dict[str, Any]], expected: list[str]) -> None:
     """P-1 P-10: the first of each family whose interface is unset, out of range, or CNI_IFNAME inside."""
-    interfaces = [{"name": "br0"}, {"name": "eth0"}, {"name": "eth0", "sandbox": "/x"}, {"name": "eth1", "sandbox": "/x"}]
+    interfaces = [
+        {"name": "br0"},
+        {"name": "eth0"},
+        {"name": "eth0", "sandbox": "/x"},
+        {"name": "eth1", "sandbox": "/x"},
+    ]
     prev_result = result.parse({"interfaces": interfaces, "ips": ips}, "1.1.0")
     assert [str(cidr) for cidr in container_addresses(prev_result, "eth0").values()] == expected
 
@@ -236,9 +297,17 @@ def test_which_address_is_the_containers(ips: list[dict[str, Any]], expected: li
         ({"backend": "iptables"}, UNSUPPORTED_FIELD, ["backend", "iptables"]),  # P-5
         ({"backend": "horse"}, INVALID_CONFIG, ["backend", "horse"]),
         ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, UNSUPPORTED_FIELD, ["conditionsV4", "-m"]),
-        ({"conditionsV6": ["!", "-s"], "markMasqBit": 5}, UNSUPPORTED_FIELD, ["conditionsV6", "markMasqBit", "5"]),
+        (
+            {"conditionsV6": ["!", "-s"], "markMasqBit": 5},
+            UNSUPPORTED_FIELD,
+            ["conditionsV6", "markMasqBit", "5"],
+        ),
         ({"markMasqBit": 5}, UNSUPPORTED_FIELD, ["markMasqBit", "5"]),
-        ({"markMasqBit": 5, "externalSetMarkChain": "KUBE"}, INVALID_CONFIG, ["markMasqBit", "externalSetMarkChain"]),  # P-11
+        (
+            {"markMasqBit": 5, "externalSetMarkChain": "KUBE"},
+            INVALID_CONFIG,
+            ["markMasqBit", "externalSetMarkChain"],
+        ),  # P-11
         ({"markMasqBit": -1}, INVALID_CONFIG, ["markMasqBit", "-1"]),  # P-11
         ({"markMasqBit": 32}, INVALID_CONFIG, ["markMasqBit", "32"]),  # P-11
         ({"conditionsV4": ["ip saddr horse"]}, INVALID_CONFIG, ["conditionsV4", "horse"]),
@@ -295,26 +364,34 @@ def test_mappings_that_are_refused(mapping: dict[str, Any], words: list[str]) ->
     ids=str,
 )
 def test_keys_that_would_change_nothing_are_not_looked_at(keys: dict[str, Any]) -> None:
-    assert wanted(**keys) == Options((), True, False, {})
+    assert wanted(**keys) == Options((), True, False, {}, intents.NFT)
 
 
-@pytest.mark.parametrize("keys", [{"externalSetMarkChain": "KUBE-MARK-MASQ"}, {"backend": "nftables", "markMasqBit": 13}], ids=str)
+@pytest.mark.parametrize(
+    "keys", [{"externalSetMarkChain": "KUBE-MARK-MASQ"}, {"backend": "nftables", "markMasqBit": 13}], ids=str
+)
 def test_keys_of_iptables_that_nft_has_no_use_for(keys: dict[str, Any]) -> None:
     assert wanted({"hostPort": 1, "containerPort": 2}, **keys) == wanted({"hostPort": 1, "containerPort": 2})
 
 
 def test_iptables_networks_are_conditions() -> None:
     mapping = {"hostPort": 1, "containerPort": 2}
-    assert wanted(mapping, conditionsV4=["!", "-d", "10.0.0.0/8"]) == wanted(mapping, conditionsV4=["ip", "daddr", "!=", "10.0.0.0/8"])
+    assert wanted(mapping, conditionsV4=["!", "-d", "10.0.0.0/8"]) == wanted(
+        mapping, conditionsV4=["ip", "daddr", "!=", "10.0.0.0/8"]
+    )
 
 
 def test_loopback6_is_left_out_and_said() -> None:
-    made = wanted({"hostPort": 1, "containerPort": 2, "hostIP": "::1"}, {"hostPort": 1, "containerPort": 2, "range": 0})
-    assert (made.mappings, made.without_loopback6) == ((Mapping("tcp", 1, 2, None),), True)
+    made = wanted(
+        {"hostPort": 1, "containerPort": 2, "hostIP": "::1"}, {"hostPort": 1, "containerPort": 2, "range": 0}
+    )
+    assert (made.mappings, made.without_loopback6) == ((Wanted("tcp", 1, 2, None),), True)
 
 
 def test_a_set_of_addresses_is_a_rule_for_each() -> None:
-    made = planned(wanted({"hostPort": 1, "containerPort": 2}, conditionsV4=["ip saddr { 10.0.0.0/8, 192.0.2.1 }"]), V4)
+    made = planned(
+        wanted({"hostPort": 1, "containerPort": 2}, conditionsV4=["ip saddr { 10.0.0.0/8, 192.0.2.1 }"]), V4
+    )
     chain = made.shared[1]
     assert isinstance(chain, Chain)
     starts = [rule.text.partition(" dnat")[0] for rule in rules_of(chain)]
@@ -323,7 +400,7 @@ def test_a_set_of_addresses_is_a_rule_for_each() -> None:
 
 def test_options_as_parsed() -> None:
     """P-1 P-2: snat is on unless switched off; keys in any case; without runtimeConfig there is nothing to map."""
-    assert options(Section({})) == Options((), True, False, {})
-    assert options(Section({"runtimeconfig": {"portmappings": [{"HOSTPORT": 1, "containerport": 2}]}, "Snat": False})) == Options(
-        (Mapping("tcp", 1, 2, None),), False, False, {}
-    )
+    assert options(Section({})) == Options((), True, False, {}, intents.NFT)
+    assert options(
+        Section({"runtimeconfig": {"portmappings": [{"HOSTPORT": 1, "containerport": 2}]}, "Snat": False})
+    ) == Options((Wanted("tcp", 1, 2, None),), False, False, {}, intents.NFT)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.address import parse_cidr
+from core.address import V4, V6, parse_cidr
 from core.netlink.message import NESTED, attribute, attribute_list
-from core.nft import expression
+from core.nft import expression, values
 from core.nft.readback import same
 
 NETWORK = parse_cidr("10.1.0.0/20")
@@ -18,8 +18,18 @@ def told(expressions: bytes, changed: dict[tuple[str, int], bytes | None]) -> by
     for _, member in attribute_list(expressions):
         name, data = (dict(attribute_list(member)).get(kind, b"") for kind in (1, 2))
         known = dict(attribute_list(data))
-        known.update({kind: value for (of, kind), value in changed.items() if of == name[:-1].decode() and value is not None})
-        left = {kind: value for kind, value in known.items() if changed.get((name[:-1].decode(), kind), b"") is not None}
+        known.update(
+            {
+                kind: value
+                for (of, kind), value in changed.items()
+                if of == name[:-1].decode() and value is not None
+            }
+        )
+        left = {
+            kind: value
+            for kind, value in known.items()
+            if changed.get((name[:-1].decode(), kind), b"") is not None
+        }
         body = b"".join(attribute(kind, value) for kind, value in left.items())
         result += attribute(1, attribute(1, name) + attribute(2, body))
     return result
@@ -59,20 +69,26 @@ def test_whatever_means_something_else_is_a_difference(changed: dict[tuple[str, 
 
 
 def test_another_expression_or_one_more_or_less_is_a_difference() -> None:
-    drop = expression.decide(expression.DROP)
-    for theirs in (b"", OURS + drop, drop + OURS, OURS[: -len(expression.masquerade())], OURS.replace(b"masq", b"dunm")):
+    drop = expression.decide(values.NF_DROP)
+    for theirs in (
+        b"",
+        OURS + drop,
+        drop + OURS,
+        OURS[: -len(expression.masquerade())],
+        OURS.replace(b"masq", b"dunm"),
+    ):
         assert not same(OURS, theirs)
 
 
 def test_a_match_on_the_family_that_stands_before_already_is_said_once() -> None:
     """nft leaves the second out when it writes a saved rule set anew."""
-    twice = expression.of_family(4) + OURS
+    twice = expression.of_family(V4) + OURS
     assert same(twice, OURS)
-    assert not same(expression.of_family(16) + OURS, OURS)
+    assert not same(expression.of_family(V6) + OURS, OURS)
 
 
 def test_the_flag_of_nests_is_no_difference() -> None:
-    jump = expression.decide(expression.JUMP, "further")
+    jump = expression.decide(values.NFT_JUMP, "further")
     value = dict(attribute_list(dict(attribute_list(attribute_list(jump)[0][1]))[2]))[2]
     flagged = value[:3] + bytes([value[3] | NESTED >> 8]) + value[4:]
     assert flagged != value

@@ -10,10 +10,11 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from core import address
-from core.address import Cidr, parse, parse_cidr
-from core.netlink import route, vlan
+from core.address import V4, Cidr, parse, parse_cidr
+from core.netlink import link, route, vlan
+from core.netlink.link import Link
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, Message, number
-from core.netlink.route import Link, Path
+from core.netlink.route import Path
 from tests.harness.oracle import read, written
 
 MAC, MAC_TEXT = bytes.fromhex("020000000001"), "02:00:00:00:00:01"
@@ -22,26 +23,26 @@ SKIP_STATS = {"IFLA_EXT_MASK": 8}
 
 def test_a_bridge() -> None:
     """B-1 B-15 B-64: with its MAC from the start, filtering only where asked."""
-    made = route.new_bridge("br0", 1400, MAC, True)
+    made = link.new_bridge("br0", 1400, MAC, True)
     assert (made.type, made.flags) == (16, CREATE | EXCL)
     assert read(made) == {
         "IFLA_IFNAME": "br0",
         "IFLA_MTU": 1400,
         "IFLA_ADDRESS": MAC_TEXT,
-        "IFLA_GROUP": route.NEWBORN_BRIDGE,
+        "IFLA_GROUP": link.NEWBORN_BRIDGE,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge", "IFLA_INFO_DATA": {"IFLA_BR_VLAN_FILTERING": 1}},
     }
-    assert read(route.new_bridge("br0", 0, MAC, False)) == {
+    assert read(link.new_bridge("br0", 0, MAC, False)) == {
         "IFLA_IFNAME": "br0",
         "IFLA_ADDRESS": MAC_TEXT,
-        "IFLA_GROUP": route.NEWBORN_BRIDGE,
+        "IFLA_GROUP": link.NEWBORN_BRIDGE,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
     }
 
 
 def test_a_veth_pair() -> None:
     """U-6: the host's end up and a port, the container's born in its namespace."""
-    made = route.new_veth("veth0", "eth0", 7, 3, 1400, MAC)
+    made = link.new_veth("veth0", "eth0", 7, 3, 1400, MAC)
     assert (made.type, made.flags) == (16, CREATE | EXCL)
     peer = {"IFLA_IFNAME": "eth0", "IFLA_MTU": 1400, "IFLA_ADDRESS": MAC_TEXT, "IFLA_NET_NS_FD": 7}
     assert read(made) == {
@@ -52,30 +53,38 @@ def test_a_veth_pair() -> None:
         "IFLA_MASTER": 3,
         "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": peer}},
     }
-    assert read(route.new_veth("veth0", "br0.1", None, 0, 0, b"", group=5)) == {
+    assert read(link.new_veth("veth0", "br0.1", None, 0, 0, b"", group=5)) == {
         "flags": 1,
         "change": 1,
         "IFLA_IFNAME": "veth0",
         "IFLA_GROUP": 5,
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"IFLA_IFNAME": "br0.1"}}},
+        "IFLA_LINKINFO": {
+            "IFLA_INFO_KIND": "veth",
+            "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"IFLA_IFNAME": "br0.1"}},
+        },
     }
 
 
 def test_a_link_gets_its_alias_and_its_master() -> None:
-    assert read(route.set_alias("veth0", "net/c1/eth0")) == {"IFLA_IFNAME": "veth0", "IFLA_IFALIAS": "net/c1/eth0", "IFLA_GROUP": 0}
-    assert read(route.set_master("veth0", 7)) == {"IFLA_IFNAME": "veth0", "IFLA_MASTER": 7}
+    assert read(link.set_alias("veth0", "net/c1/eth0")) == {
+        "IFLA_IFNAME": "veth0",
+        "IFLA_IFALIAS": "net/c1/eth0",
+        "IFLA_GROUP": 0,
+    }
+    assert read(link.set_master("veth0", 7)) == {"IFLA_IFNAME": "veth0", "IFLA_MASTER": 7}
 
 
 @pytest.mark.parametrize("hairpin", [False, True])
 @pytest.mark.parametrize("isolated", [False, True])
 def test_a_port(hairpin: bool, isolated: bool) -> None:
     """B-48 B-49: all flags are always written."""
-    assert read(route.set_port("veth0", hairpin, isolated, not hairpin)) == {
+    assert read(link.set_port("veth0", hairpin, isolated, not hairpin)) == {
         "IFLA_IFNAME": "veth0",
         "IFLA_LINKINFO": {
             "IFLA_INFO_SLAVE_KIND": "bridge",
             "IFLA_INFO_SLAVE_DATA": {
-                "IFLA_BRPORT_MODE": int(hairpin), "IFLA_BRPORT_LEARNING": int(not hairpin),
+                "IFLA_BRPORT_MODE": int(hairpin),
+                "IFLA_BRPORT_LEARNING": int(not hairpin),
                 "IFLA_BRPORT_ISOLATED": int(isolated),
             },
         },
@@ -85,17 +94,22 @@ def test_a_port(hairpin: bool, isolated: bool) -> None:
 @pytest.mark.parametrize(
     ("message", "kind", "flags", "expected"),
     [
-        (route.get_link("eth0"), 18, 0, {"IFLA_IFNAME": "eth0", **SKIP_STATS}),
-        (route.get_link_at(7), 18, 0, {"index": 7, **SKIP_STATS}),
-        (route.list_links(), 18, DUMP, SKIP_STATS),
-        (route.set_flags("eth0", 1, 1), 19, 0, {"flags": 1, "change": 1, "IFLA_IFNAME": "eth0"}),
-        (route.set_flags("br0", 0x100, 0x100), 19, 0, {"flags": 0x100, "change": 0x100, "IFLA_IFNAME": "br0"}),
-        (route.set_mac("br0", MAC), 19, 0, {"IFLA_IFNAME": "br0", "IFLA_ADDRESS": MAC_TEXT}),
-        (route.del_link("veth0"), 17, 0, {"IFLA_IFNAME": "veth0"}),
+        (link.get_link("eth0"), 18, 0, {"IFLA_IFNAME": "eth0", **SKIP_STATS}),
+        (link.get_link_at(7), 18, 0, {"index": 7, **SKIP_STATS}),
+        (link.list_links(), 18, DUMP, SKIP_STATS),
+        (link.set_flags("eth0", 1, 1), 19, 0, {"flags": 1, "change": 1, "IFLA_IFNAME": "eth0"}),
+        (link.set_flags("br0", 0x100, 0x100), 19, 0, {"flags": 0x100, "change": 0x100, "IFLA_IFNAME": "br0"}),
+        (link.set_mac("br0", MAC), 19, 0, {"IFLA_IFNAME": "br0", "IFLA_ADDRESS": MAC_TEXT}),
+        (link.del_link("veth0"), 17, 0, {"IFLA_IFNAME": "veth0"}),
         (route.list_addresses(7), 22, DUMP, {"index": 7}),
-        (route.list_addresses(7, groups=True), 58, DUMP, {"family": 10, "index": 7}),
-        (route.list_routes(2), 26, DUMP, {"family": 2}),
-        (route.get_route(parse("10.1.0.2")), 26, 0, {"family": 2, "dst_len": 32, "flags": 0x1000, "RTA_DST": "10.1.0.2"}),
+        (route.list_groups(7), 58, DUMP, {"family": 10, "index": 7}),
+        (route.list_routes(V4), 26, DUMP, {"family": 2}),
+        (
+            route.get_route(parse("10.1.0.2")),
+            26,
+            0,
+            {"family": 2, "dst_len": 32, "flags": 0x1000, "RTA_DST": "10.1.0.2"},
+        ),
         (
             route.get_route(parse("fd01::2"), parse("fd01::9")),
             26,
@@ -103,9 +117,14 @@ def test_a_port(hairpin: bool, isolated: bool) -> None:
             {"family": 10, "dst_len": 128, "src_len": 128, "RTA_DST": "fd01::2", "RTA_SRC": "fd01::9"},
         ),
         (route.get_route(parse("fd01::2")), 26, 0, {"family": 10, "dst_len": 128, "RTA_DST": "fd01::2"}),
-        (route.del_neighbour(7, parse("10.1.0.2")), 29, 0, {"family": 2, "ifindex": 7, "NDA_DST": "10.1.0.2"}),
+        (
+            route.del_neighbour(7, parse("10.1.0.2")),
+            29,
+            0,
+            {"family": 2, "ifindex": 7, "NDA_DST": "10.1.0.2"},
+        ),
         (route.del_neighbour(7, parse("fd01::2")), 29, 0, {"family": 10, "ifindex": 7, "NDA_DST": "fd01::2"}),
-        (vlan.get(), 18, DUMP, {"family": 7, "IFLA_EXT_MASK": 2}),
+        (vlan.list_vlans(), 18, DUMP, {"family": 7, "IFLA_EXT_MASK": 2}),
     ],
     ids=str,
 )
@@ -120,7 +139,11 @@ def test_small_requests(message: Message, kind: int, flags: int, expected: dict[
         ("10.1.0.2/24", True, {"family": 2, "prefixlen": 24, "flags": 0x82, "IFA_BROADCAST": "10.1.0.255"}),
         ("10.1.0.2/31", False, {"family": 2, "prefixlen": 31, "flags": 0x80}),
         ("10.1.0.2/32", False, {"family": 2, "prefixlen": 32, "flags": 0x80}),
-        ("10.1.0.2/1", False, {"family": 2, "prefixlen": 1, "flags": 0x80, "IFA_BROADCAST": "127.255.255.255"}),
+        (
+            "10.1.0.2/1",
+            False,
+            {"family": 2, "prefixlen": 1, "flags": 0x80, "IFA_BROADCAST": "127.255.255.255"},
+        ),
         ("fd01::2/64", True, {"family": 10, "prefixlen": 64, "flags": 0x82}),
         ("fd01::2/64", False, {"family": 10, "prefixlen": 64, "flags": 0x80}),
     ],
@@ -132,7 +155,12 @@ def test_addresses(cidr: str, nodad: bool, expected: dict[str, Any]) -> None:
     assert (made.type, made.flags) == (20, CREATE | EXCL)
     assert read(made) == {**expected, "index": 7, "IFA_LOCAL": text, "IFA_ADDRESS": text}
     gone = read(route.del_address(7, parse_cidr(cidr)))
-    assert gone == {"family": expected["family"], "prefixlen": expected["prefixlen"], "index": 7, "IFA_LOCAL": text}
+    assert gone == {
+        "family": expected["family"],
+        "prefixlen": expected["prefixlen"],
+        "index": 7,
+        "IFA_LOCAL": text,
+    }
 
 
 MAIN = {"table": 254, "RTA_TABLE": 254, "RTA_OIF": 7, "proto": 3, "type": 1}
@@ -143,9 +171,15 @@ MAIN = {"table": 254, "RTA_TABLE": 254, "RTA_OIF": 7, "proto": 3, "type": 1}
     [
         (Path(parse_cidr("0.0.0.0/0"), parse("10.1.0.1")), {"family": 2, **MAIN, "RTA_GATEWAY": "10.1.0.1"}),
         (Path(parse_cidr("::/0"), parse("fd01::1")), {"family": 10, **MAIN, "RTA_GATEWAY": "fd01::1"}),
-        (Path(parse_cidr("10.2.0.0/16")), {"family": 2, "dst_len": 16, **MAIN, "scope": 253, "RTA_DST": "10.2.0.0"}),
+        (
+            Path(parse_cidr("10.2.0.0/16")),
+            {"family": 2, "dst_len": 16, **MAIN, "scope": 253, "RTA_DST": "10.2.0.0"},
+        ),
         (Path(parse_cidr("fd02::/48")), {"family": 10, "dst_len": 48, **MAIN, "RTA_DST": "fd02::"}),
-        (Path(parse_cidr("10.2.0.0/16"), scope=254), {"family": 2, "dst_len": 16, **MAIN, "scope": 254, "RTA_DST": "10.2.0.0"}),
+        (
+            Path(parse_cidr("10.2.0.0/16"), scope=254),
+            {"family": 2, "dst_len": 16, **MAIN, "scope": 254, "RTA_DST": "10.2.0.0"},
+        ),
         (
             Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), table=1000, priority=5, mtu=1300, advmss=1200),
             {
@@ -185,37 +219,59 @@ def test_routes(path: Path, expected: dict[str, Any]) -> None:
 
 def test_vlans_of_a_port() -> None:
     """B-9 B-10 B-12: added by SETLINK, removed by DELLINK, in the bridge's family."""
-    added, removed = vlan.change(7, [(vlan.PVID | vlan.UNTAGGED, 100), (0, 101)]), vlan.change(7, [(0, 1)], delete=True)
+    added, removed = (
+        vlan.change(7, [(vlan.BRIDGE_VLAN_INFO_PVID | vlan.BRIDGE_VLAN_INFO_UNTAGGED, 100), (0, 101)]),
+        vlan.change(7, [(0, 1)], delete=True),
+    )
     assert (added.type, removed.type) == (19, 17)
     found = read(added)
     assert (found["family"], found["index"]) == (7, 7)
     assert found["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": [{"flags": 6, "vid": 100}, {"vid": 101}]}
     assert read(removed)["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": {"vid": 1}}
-    assert vlan.entries(added.payload) == [(6, 100), (0, 101)]
+    assert vlan.read_vlans(added.payload) == [(6, 100), (0, 101)]
 
 
 def test_every_vlan_at_once() -> None:
     """The longest trunk fits one attribute."""
     wanted = [(0, each) for each in range(1, 4095)]
-    assert vlan.entries(vlan.change(7, wanted).payload) == wanted
+    assert vlan.read_vlans(vlan.change(7, wanted).payload) == wanted
 
 
 # -- the other way round ------------------------------------------------------------------------------------------------
 
 
 def test_a_link_is_read() -> None:
-    info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": [("IFLA_BR_VLAN_FILTERING", 1)]})]}
-    attrs = [("IFLA_IFNAME", "br0"), ("IFLA_MTU", 1400), ("IFLA_ADDRESS", MAC_TEXT), ("IFLA_OPERSTATE", "UP"), ("IFLA_IFALIAS", "net/c1/eth0")]
+    info = {
+        "attrs": [
+            ("IFLA_INFO_KIND", "bridge"),
+            ("IFLA_INFO_DATA", {"attrs": [("IFLA_BR_VLAN_FILTERING", 1)]}),
+        ]
+    }
+    attrs = [
+        ("IFLA_IFNAME", "br0"),
+        ("IFLA_MTU", 1400),
+        ("IFLA_ADDRESS", MAC_TEXT),
+        ("IFLA_OPERSTATE", "UP"),
+        ("IFLA_IFALIAS", "net/c1/eth0"),
+    ]
     attrs += [("IFLA_MASTER", 3), ("IFLA_LINK", 9), ("IFLA_PROMISCUITY", 1), ("IFLA_LINKINFO", info)]
-    found = route.link(written(ifinfmsg, index=7, flags=0x1043, attrs=attrs))
+    found = link.read_link(written(ifinfmsg, index=7, flags=0x1043, attrs=attrs))
     assert found == Link(7, "br0", 0x1043, MAC, 1400, 3, 9, 6, "net/c1/eth0", "bridge", 1, found.data, {})
     assert (found.up, found.data[7]) == (True, b"\1")
 
 
 def test_a_bridge_port_is_read() -> None:
     port = {"attrs": [("IFLA_BRPORT_MODE", 1), ("IFLA_BRPORT_ISOLATED", 1)]}
-    info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", port)]}
-    found = route.link(written(ifinfmsg, index=7, attrs=[("IFLA_IFNAME", "veth0"), ("IFLA_LINKINFO", info)]))
+    info = {
+        "attrs": [
+            ("IFLA_INFO_KIND", "veth"),
+            ("IFLA_INFO_SLAVE_KIND", "bridge"),
+            ("IFLA_INFO_SLAVE_DATA", port),
+        ]
+    }
+    found = link.read_link(
+        written(ifinfmsg, index=7, attrs=[("IFLA_IFNAME", "veth0"), ("IFLA_LINKINFO", info)])
+    )
     assert (found.kind, found.up, found.port[4], found.port[33]) == ("veth", False, b"\1", b"\1")
 
 
@@ -223,47 +279,79 @@ def test_a_bridge_port_is_read() -> None:
 def test_an_ipv4_address_is_read(prefix_len: int, packed: bytes, scope: int, flags: int) -> None:
     attrs = [("IFA_ADDRESS", address.text(packed)), ("IFA_LOCAL", address.text(packed)), ("IFA_FLAGS", flags)]
     payload = written(ifaddrmsg, family=2, prefixlen=prefix_len, scope=scope, index=7, attrs=attrs)
-    assert route.address(payload) == (Cidr(packed, prefix_len), scope, flags)
+    assert route.read_address(payload) == (Cidr(packed, prefix_len), scope, flags)
 
 
 def test_an_ipv6_address_without_local_and_without_long_flags_is_read() -> None:
-    payload = written(ifaddrmsg, family=10, prefixlen=64, flags=0x80, index=7, attrs=[("IFA_ADDRESS", "fd01::2")])
-    assert route.address(payload) == (parse_cidr("fd01::2/64"), 0, 0x80)
+    payload = written(
+        ifaddrmsg, family=10, prefixlen=64, flags=0x80, index=7, attrs=[("IFA_ADDRESS", "fd01::2")]
+    )
+    assert route.read_address(payload) == (parse_cidr("fd01::2/64"), 0, 0x80)
 
 
 def test_a_multicast_group_is_read() -> None:
-    payload = written(ifaddrmsg, family=10, prefixlen=128, index=7, attrs=[("IFA_MULTICAST", "ff02::1:ff00:2")])
-    assert route.address(payload)[0] == parse_cidr("ff02::1:ff00:2/128")
+    payload = written(
+        ifaddrmsg, family=10, prefixlen=128, index=7, attrs=[("IFA_MULTICAST", "ff02::1:ff00:2")]
+    )
+    assert route.read_address(payload)[0] == parse_cidr("ff02::1:ff00:2/128")
 
 
 def test_a_point_to_point_address_is_the_local_one() -> None:
-    payload = written(ifaddrmsg, family=2, prefixlen=32, index=7, attrs=[("IFA_ADDRESS", "10.0.0.1"), ("IFA_LOCAL", "10.0.0.2")])
-    assert route.address(payload)[0] == parse_cidr("10.0.0.2/32")
+    payload = written(
+        ifaddrmsg,
+        family=2,
+        prefixlen=32,
+        index=7,
+        attrs=[("IFA_ADDRESS", "10.0.0.1"), ("IFA_LOCAL", "10.0.0.2")],
+    )
+    assert route.read_address(payload)[0] == parse_cidr("10.0.0.2/32")
 
 
 def test_a_route_is_read() -> None:
     metrics = {"attrs": [("RTAX_MTU", 1300), ("RTAX_ADVMSS", 1200)]}
-    attrs = [("RTA_DST", "10.2.0.0"), ("RTA_GATEWAY", "10.1.0.1"), ("RTA_OIF", 7), ("RTA_PRIORITY", 5), ("RTA_TABLE", 1000), ("RTA_METRICS", metrics)]
+    attrs = [
+        ("RTA_DST", "10.2.0.0"),
+        ("RTA_GATEWAY", "10.1.0.1"),
+        ("RTA_OIF", 7),
+        ("RTA_PRIORITY", 5),
+        ("RTA_TABLE", 1000),
+        ("RTA_METRICS", metrics),
+    ]
     payload = written(rtmsg, family=2, dst_len=16, table=252, scope=0, attrs=attrs)
-    assert route.route(payload) == [(7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))]
+    assert route.read_route(payload) == [
+        (7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))
+    ]
 
 
 def test_a_default_route_is_read() -> None:
     payload = written(rtmsg, family=10, table=254, attrs=[("RTA_GATEWAY", "fd01::1"), ("RTA_OIF", 7)])
-    assert route.route(payload) == [(7, Path(parse_cidr("::/0"), parse("fd01::1"), 254, 0))]
+    assert route.read_route(payload) == [(7, Path(parse_cidr("::/0"), parse("fd01::1"), 254, 0))]
 
 
 def test_a_multipath_route_is_read() -> None:
     """U-8: one path a next hop."""
-    hops = [{"oif": 7, "attrs": [("RTA_GATEWAY", "10.1.0.1")]}, {"oif": 8, "attrs": [("RTA_GATEWAY", "10.1.0.9")]}]
-    payload = written(rtmsg, family=2, dst_len=16, table=254, attrs=[("RTA_DST", "10.2.0.0"), ("RTA_MULTIPATH", hops)])
+    hops = [
+        {"oif": 7, "attrs": [("RTA_GATEWAY", "10.1.0.1")]},
+        {"oif": 8, "attrs": [("RTA_GATEWAY", "10.1.0.9")]},
+    ]
+    payload = written(
+        rtmsg, family=2, dst_len=16, table=254, attrs=[("RTA_DST", "10.2.0.0"), ("RTA_MULTIPATH", hops)]
+    )
     dst = parse_cidr("10.2.0.0/16")
-    assert route.route(payload) == [(7, Path(dst, parse("10.1.0.1"), 254, 0)), (8, Path(dst, parse("10.1.0.9"), 254, 0))]
+    assert route.read_route(payload) == [
+        (7, Path(dst, parse("10.1.0.1"), 254, 0)),
+        (8, Path(dst, parse("10.1.0.9"), 254, 0)),
+    ]
 
 
 paths = st.builds(
     lambda size, packed, bits, gateway, table, priority, mtu: Path(
-        address.network(Cidr(packed[:size], bits % (8 * size + 1))), gateway[:size] if any(gateway[:size]) else b"", table, 0, priority, mtu
+        address.network(Cidr(packed[:size], bits % (8 * size + 1))),
+        gateway[:size] if any(gateway[:size]) else b"",
+        table,
+        0,
+        priority,
+        mtu,
     ),
     st.sampled_from([4, 16]),
     st.binary(min_size=16, max_size=16),
@@ -277,17 +365,27 @@ paths = st.builds(
 
 @given(paths)
 def test_a_route_that_we_write_we_read_again(path: Path) -> None:
-    assert route.route(route.new_route(7, path).payload) == [(7, path)]
+    assert route.read_route(route.new_route(7, path).payload) == [(7, path)]
 
 
 # -- rubbish ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("decode", [route.link, route.address, route.route, vlan.entries], ids=lambda each: each.__qualname__)
+@pytest.mark.parametrize(
+    "decode",
+    [link.read_link, route.read_address, route.read_route, vlan.read_vlans],
+    ids=lambda each: each.__qualname__,
+)
 @given(st.data())
-def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(decode: Any, data: st.DataObject) -> None:
+def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(
+    decode: Any, data: st.DataObject
+) -> None:
     """Arbitrary bytes, and true messages torn off or with one byte changed."""
-    true = [route.new_veth("veth0", "eth0", 7, 3, 1400, MAC), route.new_address(7, parse_cidr("fd01::2/64"), True), vlan.change(7, [(6, 1)])]
+    true = [
+        link.new_veth("veth0", "eth0", 7, 3, 1400, MAC),
+        route.new_address(7, parse_cidr("fd01::2/64"), True),
+        vlan.change(7, [(6, 1)]),
+    ]
     true += [route.new_route(7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))]
     message = bytearray(data.draw(st.sampled_from(true)).payload)
     place = data.draw(st.integers(0, len(message) - 1))
@@ -303,10 +401,10 @@ def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(d
 def test_a_number_that_no_interface_can_have_is_refused(kind: int) -> None:
     """As the peer or the bridge of a link, which is asked for by it: found by fuzz."""
     with pytest.raises(ValueError, match="4294967295"):
-        route.link(route.ifinfo(7) + number(kind, 2**32 - 1))
+        link.read_link(link.ifinfo(7) + number(kind, 2**32 - 1))
 
 
 def test_a_route_s_interface_is_one() -> None:
-    payload = route.list_routes(2).payload
+    payload = route.list_routes(V4).payload
     with pytest.raises(ValueError, match="2147483648"):
-        route.route(payload + number(4, 2**31))
+        route.read_route(payload + number(4, 2**31))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from core import address
 from core.address import Cidr, parse, parse_cidr
-from core.nft import names
-from core.nft.names import BRIDGE, FURTHER, INET, MARK, MASQUERADE_MAPS, PORT_MAPS, PROTOCOLS, SIZES, SPOOF_MAPS, TABLES
+from core.intent import Mapping
+from core.nft import backend, names
+from core.nft.names import BRIDGE, FURTHER, INET, MAPS_OF, MARK, PROTOCOLS, SIZES, TABLE_OF, TABLES
 from core.nft.rules import rules_of
 from tests.harness.skeleton import chains, maps
 
@@ -19,23 +20,31 @@ OWNER = "net/c1/eth0"
 NFT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")
 CHAIN_NAME_BYTES = 127
 packed = st.sampled_from([4, 16]).flatmap(lambda size: st.binary(min_size=size, max_size=size))
-networks = st.builds(lambda host, bits: address.network(Cidr(host, bits % (8 * len(host) + 1))), packed, st.integers(0, 128))
+networks = st.builds(
+    lambda host, bits: address.network(Cidr(host, bits % (8 * len(host) + 1))), packed, st.integers(0, 128)
+)
 
 
 @given(networks)
 def test_chains_of_prefixes_have_names_that_nft_can_read(net: Cidr) -> None:
     """One for each family and length, and none for a network."""
-    for chain in (names.outside(net), names.hairpin(net)):
+    for chain in (backend.outside(net), backend.hairpin(net)):
         assert NFT_NAME.fullmatch(chain.name)
         assert len(chain.name) <= CHAIN_NAME_BYTES
-        assert chain.name.startswith(names.SHARED_CHAINS)
+        assert names.is_on_demand(chain.name)
         assert re.split("-", chain.name)[1:] == [str(net.prefix_len)]
         assert chain.mask == netaddr.IPNetwork(str(net)).netmask.packed
 
 
 @given(networks)
 def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
-    for chain in (names.outside(net), names.hairpin(net), names.hairpin_any(), *chains(INET), *chains(BRIDGE)):
+    for chain in (
+        backend.outside(net),
+        backend.hairpin(net),
+        backend.hairpin_any(),
+        *chains(INET),
+        *chains(BRIDGE),
+    ):
         assert chain.size == len(rules_of(chain))
 
 
@@ -54,8 +63,17 @@ def test_the_marks_of_a_table_are_those_of_its_chains() -> None:
 def test_whoever_changes_a_rule_changes_the_mark() -> None:
     """A table that an older release has left is healed only if its rules carry another mark."""
     nets = [parse_cidr(each) for each in ("10.1.0.0/24", "fd01::/64", "10.1.0.2/32")]
-    shared = [*chains(INET), *chains(BRIDGE), names.hairpin_any(), *[make(net) for net in nets for make in (names.outside, names.hairpin)]]
-    said = "".join(f"{chain.name} {chain.hook} {rule.text} {rule.expressions.hex()}\n" for chain in shared for rule in rules_of(chain))
+    shared = [
+        *chains(INET),
+        *chains(BRIDGE),
+        backend.hairpin_any(),
+        *[make(net) for net in nets for make in (backend.outside, backend.hairpin)],
+    ]
+    said = "".join(
+        f"{chain.name} {chain.hook} {rule.text} {rule.expressions.hex()}\n"
+        for chain in shared
+        for rule in rules_of(chain)
+    )
     assert (MARK, hashlib.sha256(said.encode()).hexdigest()[:16]) == ("v3", "71730f1ced437b6e")
 
 
@@ -65,17 +83,32 @@ def test_an_address_jumps_to_the_chain_of_its_prefix(net: Cidr, host: bytes) -> 
     cidr = Cidr(host, min(net.prefix_len, 8 * len(host)))
     tag, inside = ("4" if len(host) == 4 else "6"), netaddr.IPNetwork(str(cidr)).network.packed
     for made, chain, maps_ in (
-        (names.masquerade_elements(cidr, OWNER), names.outside(cidr), (f"masquerade{tag}", f"inside{tag}")),
-        (names.hairpin_elements(cidr, OWNER), names.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
+        (
+            backend.masquerade_elements(cidr, OWNER),
+            backend.outside(cidr),
+            (f"masquerade{tag}", f"inside{tag}"),
+        ),
+        (backend.hairpin_elements(cidr, OWNER), backend.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
     ):
-        assert [(each.map, each.key, each.chain) for each in made] == [(maps_[0], host, chain.name), (maps_[1], host + inside, "")]
-    element = names.hairpin_any_element(host, OWNER)
-    assert (element.map, element.key, element.text) == (f"hairpin{tag}", host, f"{address.text(host)} : jump hairpin-any")
+        assert [(each.map, each.key, each.chain) for each in made] == [
+            (maps_[0], host, chain.name),
+            (maps_[1], host + inside, ""),
+        ]
+    element = backend.hairpin_any_element(host, OWNER)
+    assert (element.map, element.key, element.text) == (
+        f"hairpin{tag}",
+        host,
+        f"{address.text(host)} : jump hairpin-any",
+    )
 
 
 def test_every_map_that_a_rule_looks_up_is_made_with_its_table() -> None:
     for family in TABLES:
-        prefixes = [make(Cidr(bytes(size), 8)) for make in (names.outside, names.hairpin) for size in (4, 16)] if family == INET else []
+        prefixes = (
+            [make(Cidr(bytes(size), 8)) for make in (backend.outside, backend.hairpin) for size in (4, 16)]
+            if family == INET
+            else []
+        )
         texts = " ".join(rule.text for chain in (*chains(family), *prefixes) for rule in rules_of(chain))
         assert set(re.findall(r"@(\S+)", texts)) == {item.name for item in maps(family)}
 
@@ -85,12 +118,16 @@ def test_every_chain_that_a_rule_jumps_to_is_made_with_its_table_and_before_it()
         seen = set()
         for chain in chains(family):
             seen.add(chain.name)
-            assert set(re.findall(r"(?:jump|goto) (\S+)", " ".join(rule.text for rule in rules_of(chain)))) <= seen
+            assert (
+                set(re.findall(r"(?:jump|goto) (\S+)", " ".join(rule.text for rule in rules_of(chain))))
+                <= seen
+            )
 
 
 def test_every_map_is_known_to_a_plugin_and_to_one_only() -> None:
     """GC and DEL find elements by the beginning of a map's name."""
-    for table, prefixes in ((INET, (PORT_MAPS, MASQUERADE_MAPS)), (BRIDGE, (SPOOF_MAPS,))):
+    for table in TABLES:
+        prefixes = [MAPS_OF[intent] for intent, where in TABLE_OF.items() if where == table]
         for item in maps(table):
             assert sum(item.name.startswith(each) for each in prefixes) == 1
 
@@ -99,15 +136,27 @@ def test_every_map_is_known_to_a_plugin_and_to_one_only() -> None:
 def test_protocols_have_their_numbers(protocol: str) -> None:
     """P-50: IANA's."""
     numbers = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
-    assert names.port_element(protocol, b"", 1, parse("10.1.0.2"), 1, OWNER).key[0] == numbers[protocol]
+    assert (
+        backend.port_element(Mapping(protocol, b"", 1, parse("10.1.0.2"), 1), OWNER).key[0]
+        == numbers[protocol]
+    )
 
 
-@given(packed, packed, st.integers(1, 65535), st.integers(1, 65535), st.sampled_from(list(PROTOCOLS)), st.booleans())
-def test_keys_and_data_are_as_long_as_the_map_says(host: bytes, container: bytes, one: int, other: int, protocol: str, specific: bool) -> None:
+@given(
+    packed,
+    packed,
+    st.integers(1, 65535),
+    st.integers(1, 65535),
+    st.sampled_from(list(PROTOCOLS)),
+    st.booleans(),
+)
+def test_keys_and_data_are_as_long_as_the_map_says(
+    host: bytes, container: bytes, one: int, other: int, protocol: str, specific: bool
+) -> None:
     """P-26: every part of a concatenation is padded to four bytes."""
     if len(host) != len(container):
         return
-    element = names.port_element(protocol, host if specific else b"", one, container, other, OWNER)
+    element = backend.port_element(Mapping(protocol, host if specific else b"", one, container, other), OWNER)
     assert (len(element.key), len(element.data)) == ((len(host) if specific else 0) + 8, len(container) + 4)
     assert element.map in {item.name for item in maps(INET)}
     assert int.from_bytes(element.key[-4:-2], "big") == one
@@ -116,11 +165,11 @@ def test_keys_and_data_are_as_long_as_the_map_says(host: bytes, container: bytes
 
 def test_the_spoof_check_of_a_port() -> None:
     """B-45: the port is checked, and one MAC may pass."""
-    allowed, checked = names.spoof_elements("veth0", bytes.fromhex("02abcdef0001"), OWNER)
+    allowed, checked = backend.spoof_elements("veth0", bytes.fromhex("02abcdef0001"), OWNER)
     assert (allowed.map, allowed.text) == ("spoof_macs", '"veth0" . 02:ab:cd:ef:00:01')
     assert allowed.key == b"veth0" + bytes(11) + bytes.fromhex("02abcdef00010000")
     assert (checked.map, checked.key, checked.text) == ("spoof", b"veth0" + bytes(11), '"veth0"')
-    assert {each.family for each in (allowed, checked)} == {BRIDGE}
+    assert {each.table for each in (allowed, checked)} == {BRIDGE}
 
 
 def test_multicast_stays_untranslated() -> None:
@@ -128,6 +177,14 @@ def test_multicast_stays_untranslated() -> None:
     for net, same, group in (
         ("10.1.0.0/24", "ip saddr . ip daddr & 255.255.255.0 @inside4 return", "ip daddr 224.0.0.0/4 return"),
         ("10.1.0.2/32", "ip saddr . ip daddr @inside4 return", "ip daddr 224.0.0.0/4 return"),
-        ("fd01::/64", "ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return", "ip6 daddr ff00::/8 return"),
+        (
+            "fd01::/64",
+            "ip6 saddr . ip6 daddr & ffff:ffff:ffff:ffff:: @inside6 return",
+            "ip6 daddr ff00::/8 return",
+        ),
     ):
-        assert [rule.text for rule in rules_of(names.outside(parse_cidr(net)))] == [same, group, "masquerade"]
+        assert [rule.text for rule in rules_of(backend.outside(parse_cidr(net)))] == [
+            same,
+            group,
+            "masquerade",
+        ]

@@ -10,20 +10,27 @@ import pytest
 
 from core import deadline
 from core.nft.names import Element
-from core.plan.records import Sysctl, Veth
+from core.plan.records import Link, Sysctl
 from tests.harness.configs import bridge, mapping
 from tests.harness.fake_kernel import World
 from tests.harness.requests import PLUGINS, call, made, refused
 
 V4, V6 = "10.1.0.0/24", "fd01::/64"
-ADDRESSES = {"type": "host-local", "ranges": [[{"subnet": V4}], [{"subnet": V6}]], "routes": [{"dst": "0.0.0.0/0"}]}
+ADDRESSES = {
+    "type": "host-local",
+    "ranges": [[{"subnet": V4}], [{"subnet": V6}]],
+    "routes": [{"dst": "0.0.0.0/0"}],
+}
 # Plugin -> its configuration; the first ones make an interface, the others stand behind a bridge.
 INTERFACES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "bridge": lambda data: bridge(data, V4, V6, ipMasq=True, macspoofchk=True),
     "pair": lambda data: {"type": "pair", "ipam": {**ADDRESSES, "dataDir": str(data)}},
 }
 CHAINED: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "portmap": lambda _: {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]}},
+    "portmap": lambda _: {
+        "type": "portmap",
+        "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
+    },
     "sender": lambda _: {"type": "sender"},
 }
 ALL = {**INTERFACES, **CHAINED}
@@ -43,17 +50,35 @@ class Scene:
             return self.config
         before = made(self.world, "ADD", bridge(self.data, V4, V6), container)
         ports = self.config.get("runtimeConfig", {}).get("portMappings", [])
-        moved = [{**port, "hostPort": port["hostPort"] + (10000 if container != "c1" else 0)} for port in ports]
-        return {**self.config, "prevResult": before, **({"runtimeConfig": {"portMappings": moved}} if ports else {})}
+        moved = [
+            {**port, "hostPort": port["hostPort"] + (10000 if container != "c1" else 0)} for port in ports
+        ]
+        return {
+            **self.config,
+            "prevResult": before,
+            **({"runtimeConfig": {"portMappings": moved}} if ports else {}),
+        }
 
     def state(self) -> Any:
         """Records, links, reservations; IPv6 on the container's lo, once switched on, stays on."""
-        reserved = {file.name: file.read_bytes() for file in self.data.glob("net/*[.:][0-9a-f]*") if not file.name.startswith("last")}
-        return {key: item for key, item in self.world.state().items() if "net/ipv6/conf/lo/disable_ipv6" not in key}, reserved
+        reserved = {
+            file.name: file.read_bytes()
+            for file in self.data.glob("net/*[.:][0-9a-f]*")
+            if not file.name.startswith("last")
+        }
+        return {
+            key: item
+            for key, item in self.world.state().items()
+            if "net/ipv6/conf/lo/disable_ipv6" not in key
+        }, reserved
 
     def owned(self, owner: str = "net/c1/eth0") -> list[Any]:
         """The keys of all records that bear an owner's mark."""
-        return [key for key, item in self.world.records.items() if isinstance(item, (Veth, Element)) and item.owner.partition(" ")[0] == owner]
+        return [
+            key
+            for key, item in self.world.records.items()
+            if isinstance(item, (Link, Element)) and item.owner.partition(" ")[0] == owner
+        ]
 
 
 @pytest.fixture(params=ALL)
@@ -137,13 +162,19 @@ def test_check_is_content_with_what_add_made_and_sees_each_record_that_is_missin
     result = made(scene.world, "ADD", request)
     checked = {**request, "prevResult": result}
     made(scene.world, "CHECK", checked)
-    mine = [key for key, item in scene.world.records.items() if key not in behind and (not isinstance(item, Sysctl) or item.required)]
+    mine = [
+        key
+        for key, item in scene.world.records.items()
+        if key not in behind and (not isinstance(item, Sysctl) or item.required)
+    ]
     assert mine
     for key in mine:
         world = copy.deepcopy(scene.world)
         gone = world.records.pop(key)
-        if isinstance(gone, Veth):  # with both of its ends
-            world.links = {where: link for where, link in world.links.items() if where[1] not in (gone.name, gone.ifname)}
+        if isinstance(gone, Link):  # with both of its ends
+            world.links = {
+                where: link for where, link in world.links.items() if where[1] not in (gone.name, gone.ifname)
+            }
         assert refused(world, "CHECK", checked)["code"] == CHECK_FAILED, gone
     made(scene.world, "CHECK", checked)
 
@@ -188,7 +219,10 @@ def test_a_chained_plugin_wants_a_result_to_add_to(plugin: str, tmp_path: Path) 
     scene = Scene(plugin, tmp_path)
     for command in ("ADD", "CHECK"):
         error = refused(scene.world, command, scene.config)
-        assert (error["code"], error["msg"]) == (INVALID_CONFIG, f"prevResult: {plugin} must be called as a chained plugin")
+        assert (error["code"], error["msg"]) == (
+            INVALID_CONFIG,
+            f"prevResult: {plugin} must be called as a chained plugin",
+        )
 
 
 def test_every_plugin_that_makes_or_adds_is_listed() -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from core.address import parse, parse_cidr
+from core.address import V4, V6, parse, parse_cidr
 from core.cni import result
 from core.cni.config import Section
 from core.errors import CHECK_FAILED, INVALID_CONFIG, CNIError
+from core.plan import filter as intents
 from core.plan import from_ipam
 from core.plan.records import CONTAINER, HOST, Address, Plan, Route, Sysctl, Up
 
@@ -18,9 +19,13 @@ def answer(ips: list[dict[str, Any]], routes: list[dict[str, Any]] | None = None
 
 def test_the_first_gateway_of_each_family_is_the_one() -> None:
     """U-8: an address without one counts for nothing."""
-    ips = [{"address": "10.1.0.2/24"}, {"address": "10.2.0.2/24", "gateway": "10.2.0.1"}, {"address": "10.3.0.2/24", "gateway": "10.3.0.1"}]
+    ips = [
+        {"address": "10.1.0.2/24"},
+        {"address": "10.2.0.2/24", "gateway": "10.2.0.1"},
+        {"address": "10.3.0.2/24", "gateway": "10.3.0.1"},
+    ]
     found = from_ipam.gateways(answer([*ips, {"address": "fd01::2/64", "gateway": "fd01::1"}]))
-    assert found == {4: parse("10.2.0.1"), 16: parse("fd01::1")}
+    assert found == {V4: parse("10.2.0.1"), V6: parse("fd01::1")}
     assert from_ipam.gateways(answer([])) == {}
 
 
@@ -29,7 +34,15 @@ def test_routes_take_their_own_gateway_or_their_familys() -> None:
     ips = [{"address": "10.1.0.2/24", "gateway": "10.1.0.1"}]
     routes: list[dict[str, Any]] = [
         {"dst": "10.9.8.7/8"},
-        {"dst": "10.9.0.0/16", "gw": "10.1.0.9", "table": 100, "scope": 0, "priority": 5, "mtu": 1300, "advmss": 1200},
+        {
+            "dst": "10.9.0.0/16",
+            "gw": "10.1.0.9",
+            "table": 100,
+            "scope": 0,
+            "priority": 5,
+            "mtu": 1300,
+            "advmss": 1200,
+        },
         {"dst": "10.9.0.0/16", "gw": "10.1.0.8"},
         {"dst": "10.9.0.0/16", "gw": "10.1.0.8"},
         {"dst": "10.8.0.0/16", "scope": 253},
@@ -64,7 +77,11 @@ def test_addresses_come_before_link_up_and_routes_behind_it() -> None:
 
 def test_nothing_to_wire() -> None:
     """An empty result is layer 2 with a link that is up."""
-    wanted = (*from_ipam.detection("eth0", False), Up(CONTAINER, "eth0"), *from_ipam.announcements("eth0", set()))
+    wanted = (
+        *from_ipam.detection("eth0", False),
+        Up(CONTAINER, "eth0"),
+        *from_ipam.announcements("eth0", set()),
+    )
     assert from_ipam.addressing("eth0", answer([])) == Plan((), wanted)
     assert from_ipam.forwarding(answer([])) == ()
 
@@ -72,19 +89,28 @@ def test_nothing_to_wire() -> None:
 def test_forwarding_for_each_family_once() -> None:
     """U-3"""
     ips = [{"address": each} for each in ("fd01::2/64", "10.1.0.2/24", "10.2.0.2/24")]
-    assert from_ipam.forwarding(answer(ips)) == (Sysctl(HOST, "net/ipv4/ip_forward", "1"), Sysctl(HOST, "net/ipv6/conf/all/forwarding", "1"))
+    assert from_ipam.forwarding(answer(ips)) == (
+        Sysctl(HOST, "net/ipv4/ip_forward", "1"),
+        Sysctl(HOST, "net/ipv6/conf/all/forwarding", "1"),
+    )
 
 
 @pytest.mark.parametrize("backend", [None, "", "nftables"])
 def test_backends_that_there_are(backend: str | None) -> None:
     """B-38"""
-    from_ipam.masquerade_backend(Section({"ipMasqBackend": backend}))
+    assert intents.chosen(Section({"ipMasqBackend": backend}), "ipMasqBackend") is intents.NFT
 
 
-@pytest.mark.parametrize("text", ["02:42:ac:11:00:09", "02-42-AC-11-00-09", "0242.ac11.0009", "0242.AC11.0009"])
+@pytest.mark.parametrize(
+    "text", ["02:42:ac:11:00:09", "02-42-AC-11-00-09", "0242.ac11.0009", "0242.AC11.0009"]
+)
 def test_a_mac_in_any_form_that_the_reference_reads(text: str) -> None:
     """B-30 B-31"""
-    for config, args in (({"runtimeConfig": {"mac": text}}, {}), ({"args": {"cni": {"mac": text}}}, {}), ({}, {"MAC": text})):
+    for config, args in (
+        ({"runtimeConfig": {"mac": text}}, {}),
+        ({"args": {"cni": {"mac": text}}}, {}),
+        ({}, {"MAC": text}),
+    ):
         assert from_ipam.container_mac(Section(config), args) == bytes.fromhex("0242ac110009")
 
 
@@ -101,7 +127,9 @@ def test_a_mac_in_any_form_that_the_reference_reads(text: str) -> None:
     ],
     ids=str,
 )
-def test_a_mac_that_is_none_is_refused_by_its_place(config: dict[str, Any], args: dict[str, str], words: list[str]) -> None:
+def test_a_mac_that_is_none_is_refused_by_its_place(
+    config: dict[str, Any], args: dict[str, str], words: list[str]
+) -> None:
     """B-30 B-31 B-32"""
     with pytest.raises(CNIError) as refused:
         from_ipam.container_mac(Section(config), args)
@@ -111,7 +139,10 @@ def test_a_mac_that_is_none_is_refused_by_its_place(config: dict[str, Any], args
 
 def test_the_containers_interface_is_told_by_name_and_sandbox() -> None:
     """B-43: a host interface of that name is another one."""
-    interfaces = [{"name": "eth0", "mac": "02:00:00:00:00:01"}, {"name": "eth0", "sandbox": "/netns/c1", "mac": "02:00:00:00:00:02"}]
+    interfaces = [
+        {"name": "eth0", "mac": "02:00:00:00:00:01"},
+        {"name": "eth0", "sandbox": "/netns/c1", "mac": "02:00:00:00:00:02"},
+    ]
     prev_result = result.parse({"interfaces": interfaces}, "1.1.0")
     assert from_ipam.container_interface(prev_result, "eth0", "/netns/c1")["mac"] == "02:00:00:00:00:02"
     for ifname, netns in (("eth1", "/netns/c1"), ("eth0", "/netns/c2")):

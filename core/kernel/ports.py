@@ -1,0 +1,143 @@
+"""Ports of bridges as a kernel's records: their flags, their VLANs, who is behind them, and the gateways of VLANs."""
+
+from __future__ import annotations
+
+from core.attachment import hashed
+from core.kernel.state import ABSENT
+from core.netlink import link as codec
+from core.netlink.link import IFF_UP, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_LEARNING, IFLA_BRPORT_MODE
+from core.netlink.message import head
+from core.plan.records import Port, PortVlans, Station, VlanGateway
+from core.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.kernel.state import State
+
+
+def _find_port(kernel: State, want: Port) -> Port | None:
+    found = kernel.link(want.place, want.link)
+    if found is None or not found.master:
+        return None
+    switches = (IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED)
+    hairpin, learning, isolated = [found.port.get(kind) == b"\1" for kind in switches]
+    bridge = _master(kernel, want, found.master)
+    return replace(want, bridge=bridge, hairpin=hairpin, isolated=isolated, learning=learning)
+
+
+def _master(kernel: State, want: Port, index: int) -> str:
+    """The name of the bridge with *index*; the wanted one is known already, as a rule."""
+    bridge = kernel.link(want.place, want.bridge)
+    if bridge and bridge.index == index:
+        return want.bridge
+    return codec.read_link(kernel.at(want.place).ask(codec.get_link_at(index))[0][1]).name
+
+
+def _create_port(kernel: State, want: Port) -> None:
+    master = kernel.need(want.place, want.bridge).index
+    flags = codec.set_port(want.link, want.hairpin, want.isolated, want.learning)
+    up = codec.set_flags(want.link, IFF_UP, IFF_UP)
+    kernel.at(want.place).do(codec.set_master(want.link, master), flags, up)
+    kernel.forget_link(want.place, want.link)
+
+
+def _find_station(kernel: State, want: Station) -> Station | None:
+    port = kernel.link(want.place, want.port)
+    if port is None or not port.master:
+        return None
+    from core.netlink import vlan  # late: only CHECK of a port that does not learn
+
+    replies = kernel.at(want.place).ask(vlan.list_stations(port.master))
+    return want if (port.index, want.mac) in [vlan.read_station(payload) for _, payload in replies] else None
+
+
+def _create_station(kernel: State, want: Station) -> None:
+    from core.netlink import vlan  # late: only for a port that does not learn
+
+    kernel.at(want.place).do(vlan.new_station(kernel.need(want.place, want.port).index, want.mac))
+
+
+def _find_vlan_gateway(kernel: State, want: VlanGateway) -> VlanGateway | None:
+    return want if kernel.link(want.place, want.name) else None
+
+
+def _create_vlan_gateway(kernel: State, want: VlanGateway) -> None:
+    """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
+    bridge, port = kernel.need(want.place, want.bridge), vlan_port(want)
+    kernel.at(want.place).do(codec.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
+    try:  # not in one send, as with every pair
+        up = codec.set_flags(port, IFF_UP, IFF_UP)
+        kernel.at(want.place).do(codec.set_master(port, bridge.index), up)
+    except OSError:
+        _delete_vlan_gateway(kernel, want)
+        raise
+
+
+def _delete_vlan_gateway(kernel: State, want: VlanGateway) -> list[str]:
+    try:
+        kernel.at(want.place).do(codec.del_link(want.name))
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return []
+    kernel.forget_link(want.place, want.name)
+    return [want.name]
+
+
+def vlan_port(gateway: VlanGateway) -> str:
+    """The name of the bridge's end of a VLAN gateway."""
+    return hashed(15, "veth", gateway.name)
+
+
+def _port_vlans(kernel: State, want: PortVlans) -> list[tuple[int, int]]:
+    """(flags, id) of the VLANs that a port has."""
+    from core.netlink import vlan  # late: only where VLANs are used
+
+    index = kernel.need(want.place, want.link).index
+    replies = kernel.at(want.place).ask(vlan.list_vlans())
+    own = [payload for _, payload in replies if head("=i", payload, 4)[0] == index]
+    return [entry for payload in own for entry in vlan.read_vlans(payload)]
+
+
+def _find_port_vlans(kernel: State, want: PortVlans) -> PortVlans | None:
+    if not kernel.link(want.place, want.link):
+        return None
+    from core.netlink import vlan  # late: as in _port_vlans
+
+    found = {each: bool(flags & vlan.BRIDGE_VLAN_INFO_PVID) for flags, each in _port_vlans(kernel, want)}
+    wanted = dict(want.vlans)
+    own_default = {1} if want.keep_default else set[int]()
+    extra = tuple(
+        [(each, pvid) for each, pvid in found.items() if each not in wanted and each not in own_default]
+    )
+    return replace(
+        want, vlans=tuple([(each, found[each]) for each, _ in want.vlans if each in found]) + extra
+    )
+
+
+def _create_port_vlans(kernel: State, want: PortVlans) -> None:
+    from core.netlink import vlan  # late: as in _port_vlans
+
+    index = kernel.need(want.place, want.link).index
+    present = [] if want.keep_default else _port_vlans(kernel, want)
+    native = vlan.BRIDGE_VLAN_INFO_PVID | vlan.BRIDGE_VLAN_INFO_UNTAGGED
+    if present:
+        kernel.at(want.place).do(vlan.change(index, [(0, each) for _, each in present], delete=True))
+    kernel.at(want.place).do(vlan.change(index, [(native if pvid else 0, each) for each, pvid in want.vlans]))
+
+
+FIND: dict[type, Any] = {
+    Port: _find_port,
+    Station: _find_station,
+    VlanGateway: _find_vlan_gateway,
+    PortVlans: _find_port_vlans,
+}
+CREATE: dict[type, Any] = {
+    Port: _create_port,
+    Station: _create_station,
+    VlanGateway: _create_vlan_gateway,
+    PortVlans: _create_port_vlans,
+}
+DELETE: dict[type, Any] = {VlanGateway: _delete_vlan_gateway}
