@@ -19,7 +19,8 @@ else:
         except ImportError:  # a bundle without; hashlib would bring OpenSSL along
             from core.sha512 import sha512
 
-NEVER_GONE = "-"  # stands behind the owner in an element's comment where no host interface tells whether he lives
+# Stands behind the owner in an element's comment where no host interface tells whether he lives
+NEVER_GONE = "-"
 CANDIDATES = 4  # names that a host veth may have
 OWNER_BITS = 11  # of a newborn veth's link group, which has 31
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255

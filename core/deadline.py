@@ -33,8 +33,10 @@ else:
 BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
 LONGEST_S = 10**6
 GRACE_S = 10  # for undoing, once the budget is spent, and for delivering an answer
-VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
-TICK_S = 1  # a signal that came between a check and a wait, or just before the kernel began to wait, is heard at the next tick
+# Whole seconds, in the environment and in the configuration
+VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"
+# A signal that came between a check and a wait, or just before the kernel began to wait, is heard at the next tick
+TICK_S = 1
 REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was received"}
 
 
@@ -86,7 +88,8 @@ def _start(seconds: int) -> None:
 
 def chosen(given: str) -> int:
     """The budget that the environment asks for, in seconds; BUDGET_S when it says nothing of use."""
-    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_S))  # more digits may be more than Python converts
+    # More digits may be more than Python converts
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_S))
     return int(given) if is_number and 0 < int(given) <= LONGEST_S else BUDGET_S
 
 
@@ -102,7 +105,11 @@ def _ring(number: int, _: object) -> None:
 def check() -> None:
     """Raise Expired if there is a reason to stop: to be called where everything done so far is known."""
     if WAITING.told:
-        raise Expired(TRY_AGAIN_LATER, f"{WAITING.told}: given up, and undone", f"the budget of a verb is {KEY} in the configuration, or {VARIABLE}")
+        raise Expired(
+            TRY_AGAIN_LATER,
+            f"{WAITING.told}: given up, and undone",
+            f"the budget of a verb is {KEY} in the configuration, or {VARIABLE}",
+        )
 
 
 def left(most: float) -> float:

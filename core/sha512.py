@@ -25,7 +25,9 @@ ROUNDS = _words(
     )
 )
 START = _words(
-    bytes.fromhex("6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179")
+    bytes.fromhex(
+        "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"
+    )
 )
 
 
@@ -36,7 +38,12 @@ class sha512:  # noqa: N801
         padded = data + b"\x80" + bytes(-(len(data) + 17) % 128) + (len(data) * 8).to_bytes(16, "big")
         state = START
         for offset in range(0, len(padded), 128):
-            state = tuple([before + after & MASK for before, after in zip(state, _compress(state, _words(padded[offset : offset + 128])))])
+            state = tuple(
+                [
+                    before + after & MASK
+                    for before, after in zip(state, _compress(state, _words(padded[offset : offset + 128])))
+                ]
+            )
         self._bytes = b"".join([word.to_bytes(8, "big") for word in state])
 
     def digest(self) -> bytes:
@@ -60,7 +67,13 @@ def _compress(state: tuple[int, ...], block: tuple[int, ...]) -> tuple[int, ...]
     words = list(block)
     for number in range(16, 80):
         early, late = words[number - 15], words[number - 2]
-        words.append(words[number - 16] + (_turn(early, 1, 8) ^ early >> 7) + words[number - 7] + (_turn(late, 19, 61) ^ late >> 6) & MASK)
+        words.append(
+            words[number - 16]
+            + (_turn(early, 1, 8) ^ early >> 7)
+            + words[number - 7]
+            + (_turn(late, 19, 61) ^ late >> 6)
+            & MASK
+        )
     a, b, c, d, e, f, g, h = state
     for constant, word in zip(ROUNDS, words):
         first = h + _turn(e, 14, 18, 41) + (e & f ^ ~e & g) + constant + word

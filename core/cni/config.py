@@ -171,7 +171,9 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
     given = pairs.pop("IgnoreUnknown", "0")
     tolerant = TRUTHS.get(given.lower())
     if tolerant is None:
-        raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {given!r}")
+        raise CNIError(
+            INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {given!r}"
+        )
     unknown = sorted(set(pairs) - set(known))
     if unknown and not tolerant:
         raise CNIError(
@@ -190,6 +192,8 @@ def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
     Spec: section 2 "GC". Raises CNIError(INVALID_CONFIG).
     """
     given = {key.lower() for key in config.values}
-    for key in [key for key in VALID_ATTACHMENTS if key in config] or [key for key in VALID_ATTACHMENTS if key in given]:
+    for key in [key for key in VALID_ATTACHMENTS if key in config] or [
+        key for key in VALID_ATTACHMENTS if key in given
+    ]:
         return {(item.needed("containerID"), item.needed("ifname")) for item in config.sections(key)}
     return None

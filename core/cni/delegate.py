@@ -12,7 +12,14 @@ from core.cni import result
 from core.cni.config import Section
 from core.cni.json import parse, render
 from core.deadline import grace
-from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.errors import (
+    ADDRESS_UNAVAILABLE,
+    ADDRESSES_EXHAUSTED,
+    DELEGATE_FAILED,
+    INVALID_CONFIG,
+    TRY_AGAIN_LATER,
+    CNIError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +28,8 @@ if TYPE_CHECKING:
     from core.cni.protocol import Request
     from core.cni.result import Result
 
-CONTENTS = getattr(sys, "_MEIPASS", "")  # the bundle's folder of modules, beside which its executables lie; "" in a checkout
+# The bundle's folder of modules, beside which its executables lie; "" in a checkout
+CONTENTS = getattr(sys, "_MEIPASS", "")
 EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
 MOST_CODE = 2**32 - 1
 UNTOUCHED = (ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)  # our own plugin chose, and had reserved nothing yet
@@ -46,7 +54,11 @@ def ipam_type(request: Request) -> str:
     """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks, under whatever name: it would call itself without end."""
     found = request.config.section("ipam").text("type")
     if found and found in (request.plugin.NAME, request.config.text("type")):
-        raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", "want an IPAM plugin, such as host-local")
+        raise CNIError(
+            INVALID_CONFIG,
+            f"ipam.type: {found} is this plugin itself",
+            "want an IPAM plugin, such as host-local",
+        )
     return found
 
 
@@ -117,7 +129,11 @@ def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[
         raise CNIError(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?") from None
+        raise CNIError(
+            DELEGATE_FAILED,
+            f"cannot execute plugin {path}: {reason}",
+            "is it executable, and for this machine?",
+        ) from None
 
 
 def _result(request: Request, plugin_type: str, stdout: bytes) -> Result:
@@ -143,7 +159,9 @@ def _failure(plugin_type: str, code: int, stdout: bytes, stderr: bytes) -> CNIEr
         error = _error(parse(stdout, "error"))
     except CNIError:
         error = None
-    return error or CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}")
+    return error or CNIError(
+        DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}"
+    )
 
 
 def _error(document: object) -> CNIError | None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PARTS: tuple[Any, Any, Any] = (None, None, None)  # how an object, a list and a string are read; the C scanner knows it itself
+# How an object, a list and a string are read; the C scanner knows it itself
+PARTS: tuple[Any, Any, Any] = (None, None, None)
 try:
     from _json import encode_basestring_ascii, make_scanner
 except ImportError:  # another Python: the public package, whose scanner has to be handed its parts
@@ -27,7 +28,8 @@ except ImportError:  # another Python: the public package, whose scanner has to 
     PARTS = (JSONObject, JSONArray, scanstring)
 
 WHITESPACE = " \t\n\r"
-DEPTH = 10_000  # levels of nesting, as many as the reference takes; the C scanner needs less than 2 MiB of stack for them
+# Levels of nesting, as many as the reference takes; the C scanner needs less than 2 MiB of stack for them
+DEPTH = 10_000
 INDENTED = 50  # levels that are indented: below, the margins would be most of the text
 CONSTANTS = {None: "null", True: "true", False: "false"}
 
@@ -121,7 +123,9 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """As parse, and the document must be an object. Raises CNIError(DECODING_FAILURE)."""
     value = parse(data, what)
     if not isinstance(value, dict):
-        raise CNIError(DECODING_FAILURE, f"cannot decode {what}: want a JSON object, found {render(value)[:60]}")
+        raise CNIError(
+            DECODING_FAILURE, f"cannot decode {what}: want a JSON object, found {render(value)[:60]}"
+        )
     return value
 
 
@@ -146,7 +150,9 @@ def _reason(text: str, error: BaseException) -> str:
         error = RecursionError()
     except ValueError as reason:
         return str(reason)
-    return f"it nests too deep: {DEPTH} levels are the most" if isinstance(error, RecursionError) else str(error)
+    return (
+        f"it nests too deep: {DEPTH} levels are the most" if isinstance(error, RecursionError) else str(error)
+    )
 
 
 def _replaced(text: str) -> str:

@@ -64,7 +64,8 @@ def occupy_closed_descriptors() -> None:
         try:
             system.fstat(descriptor)
         except OSError:
-            system.open("/dev/null", system.O_RDONLY if descriptor else system.O_WRONLY)  # the lowest free number is this one
+            # The lowest free number is this one
+            system.open("/dev/null", system.O_RDONLY if descriptor else system.O_WRONLY)
 
 
 def about(plugin: Plugin) -> bytes:

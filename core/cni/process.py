@@ -20,7 +20,8 @@ else:
 
 TIMEOUT_S = 60
 TIMEOUT_VARIABLE = "CNIWIRE_IPAM_TIMEOUT"  # whole seconds, instead of TIMEOUT_S
-KEPT_BYTES = 1 << 20  # of stdout and of stderr each; the rest is dropped, so that a plugin out of control costs no memory
+# Of stdout and of stderr each; the rest is dropped, so that a plugin out of control costs no memory
+KEPT_BYTES = 1 << 20
 BUSY_TRIES, BUSY_PAUSE_S = 6, 1.0  # "Text file busy" while the binary is being replaced
 ETXTBSY = 26
 
@@ -64,7 +65,9 @@ def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -
     for last in [False] * (BUSY_TRIES - 1) + [True]:
         try:
             # Python ignores two signals; a child must not inherit that.
-            return system.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ])
+            return system.posix_spawn(
+                path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ]
+            )
         except OSError as error:
             if last or error.errno != ETXTBSY:
                 raise

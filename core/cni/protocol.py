@@ -92,10 +92,13 @@ def respond(
         command = environ.get("CNI_COMMAND", "")
         _check_environment(command, environ)
         if command == "VERSION":
-            return 0, (render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS}) + "\n").encode()
+            return 0, (
+                render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS}) + "\n"
+            ).encode()
         stdin = _read(read_stdin)
         config = Section(parse_object(stdin, "network configuration"))
-        wanted = config.get("cniVersion") or "0.1.0"  # not known to be a version yet, but an error may have to name it
+        # Not known to be a version yet, but an error may have to name it
+        wanted = config.get("cniVersion") or "0.1.0"
         _check_name(config)
         if command not in REQUIRED:
             raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
@@ -104,7 +107,9 @@ def respond(
         version.gate(command, wanted, plugin.VERSIONS)
         if command in ("ADD", "DEL"):
             environ = _foreign(command, environ)
-        request = _request(plugin, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held)
+        request = _request(
+            plugin, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held
+        )
         result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
         if command != "ADD" or result is None:
             return 0, b""
@@ -124,7 +129,9 @@ def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> b
             error = _translated(error)
         spoken = wanted if wanted in version.ALL else version.NEWEST
         document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
-        return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
+        return render(
+            {**document, **({"details": error.details} if error.details else {})}, indent=4
+        ).encode()
     except BaseException:  # memory is short, or an exception has no text
         return LAST_RESORT
 
@@ -139,7 +146,12 @@ def _translated(error: BaseException) -> CNIError:
 def _trace(error: BaseException) -> None:
     import traceback  # cold: 12 ms, and only when debugging is asked for
 
-    text = "".join([each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in "".join(traceback.format_exception(error))])
+    text = "".join(
+        [
+            each if each.isprintable() or each == "\n" else ascii(each)[1:-1]
+            for each in "".join(traceback.format_exception(error))
+        ]
+    )
     try:
         system.write(2, text.encode(errors="replace"))
     except OSError:  # nobody listens
@@ -151,7 +163,9 @@ def _read(read_stdin: Callable[[], bytes]) -> bytes:
         return read_stdin()
     except OSError as error:
         reason = error.strerror or error
-        raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {reason}") from None
+        raise CNIError(
+            errors.IO_FAILURE, f"cannot read the network configuration from standard input: {reason}"
+        ) from None
 
 
 def _budget(command: str, config: Section) -> int:
@@ -182,7 +196,20 @@ def _request(
         environ.get(IFNAME, ""),
         environ.get(NETNS, ""),
     )
-    return Request(plugin, command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel, delegator, held)
+    return Request(
+        plugin,
+        command,
+        config,
+        wanted,
+        attachment,
+        environ.get("CNI_ARGS", ""),
+        stdin,
+        environ,
+        siblings,
+        kernel,
+        delegator,
+        held,
+    )
 
 
 def _check_environment(command: str, environ: Mapping[str, str]) -> None:

@@ -58,7 +58,9 @@ def parse_prev(config: Section, config_version: str) -> Result | None:
     result = parse(document, config_version, "prevResult")
     found = result["cniVersion"]
     if FAMILIES[found] != FAMILIES.get(config_version):
-        raise CNIError(DECODING_FAILURE, f"prevResult: version {found} cannot be used with cniVersion {config_version}")
+        raise CNIError(
+            DECODING_FAILURE, f"prevResult: version {found} cannot be used with cniVersion {config_version}"
+        )
     return result
 
 
@@ -146,7 +148,10 @@ def _from_two_families(top: dict[str, Any]) -> dict[str, Any]:
 def render(result: Result, version: str) -> dict[str, Any]:
     """The document of *result* in the shape of *version*. Raises CNIError(INCOMPATIBLE_VERSION) when it has none."""
     if version not in FAMILIES:
-        raise CNIError(INCOMPATIBLE_VERSION, f"cannot convert a result from {result.get('cniVersion', '')!r} to {version!r}")
+        raise CNIError(
+            INCOMPATIBLE_VERSION,
+            f"cannot convert a result from {result.get('cniVersion', '')!r} to {version!r}",
+        )
     shape = (_two_families, _versioned, _newest)[FAMILIES[version]]
     return shape({**result, "cniVersion": version})
 
@@ -157,7 +162,9 @@ def convertible(ips: list[dict[str, Any]], version: str) -> None:
     Raises CNIError(INCOMPATIBLE_VERSION).
     """
     if FAMILIES.get(version) == 0 and not ips:
-        raise CNIError(INCOMPATIBLE_VERSION, f"cannot convert: no valid IP addresses, and cniVersion {version} needs one")
+        raise CNIError(
+            INCOMPATIBLE_VERSION, f"cannot convert: no valid IP addresses, and cniVersion {version} needs one"
+        )
 
 
 def _newest(result: Result) -> dict[str, Any]:
@@ -190,7 +197,16 @@ def _two_families(result: Result) -> dict[str, Any]:
     document: dict[str, Any] = {"cniVersion": result["cniVersion"]}
     for family in "46":
         for item in [item for item in ips if _family(item["address"]) == family][:1]:
-            routes = [_unknown(path, ROUTE[2:]) for path in result.get("routes", []) if _family(path["dst"]) == family]
-            half = {"ip": item["address"], "gateway": item.get("gateway"), "routes": routes, **_unknown(item, IP + HALF)}
+            routes = [
+                _unknown(path, ROUTE[2:])
+                for path in result.get("routes", [])
+                if _family(path["dst"]) == family
+            ]
+            half = {
+                "ip": item["address"],
+                "gateway": item.get("gateway"),
+                "routes": routes,
+                **_unknown(item, IP + HALF),
+            }
             document[f"ip{family}"] = _without(half, HALF, (None, []))
     return {**document, "dns": result.get("dns", {}), **_unknown(result, (*TOP, "ip4", "ip6"))}

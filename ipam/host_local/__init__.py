@@ -41,20 +41,33 @@ def add(request: Request) -> Result:
             chosen = _reserve(store, request, want)
     except OSError as error:
         raise failure(want.directory, error) from None
-    ips = [{"address": f"{address.text(packed)}/{member.subnet.prefix_len}", "gateway": address.text(member.gateway)} for packed, member in chosen]
+    ips = [
+        {
+            "address": f"{address.text(packed)}/{member.subnet.prefix_len}",
+            "gateway": address.text(member.gateway),
+        }
+        for packed, member in chosen
+    ]
     return {"ips": ips, "routes": list(want.routes), "dns": want.dns}
 
 
 def _check_sizes(request: Request) -> None:
     """Refuse what cannot be kept whole: a reservation is a directory's file with so many bytes. Raises CNIError."""
     attachment = request.attachment
-    size, network = len(reservation.contents(attachment.container_id, attachment.ifname)[0]), len(attachment.network)
+    size, network = (
+        len(reservation.contents(attachment.container_id, attachment.ifname)[0]),
+        len(attachment.network),
+    )
     if size > CONTENT_LIMIT:
         most = CONTENT_LIMIT - size + len(attachment.container_id)
         msg = f"CNI_CONTAINERID: want at most {most} characters, found {len(attachment.container_id)}"
         raise CNIError(errors.INVALID_ENVIRONMENT, msg, "more are not read back from a reservation")
     if network > NAME_MAX:
-        raise CNIError(errors.INVALID_CONFIG, f"name: want at most {NAME_MAX} characters, found {network}", "a directory is called so")
+        raise CNIError(
+            errors.INVALID_CONFIG,
+            f"name: want at most {NAME_MAX} characters, found {network}",
+            "a directory is called so",
+        )
 
 
 def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
@@ -63,10 +76,15 @@ def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
         deadline.check()  # the last moment at which there is nothing to undo
         try:
             held = request.delegator.held if request.delegator else None
-            store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)}, held)
+            store.reserve(
+                request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)}, held
+            )
         except FileExistsError as error:
             if attempt + 1 == TRIES:
-                raise CNIError(errors.TRY_AGAIN_LATER, f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock") from None
+                raise CNIError(
+                    errors.TRY_AGAIN_LATER,
+                    f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock",
+                ) from None
             store.refresh()
         else:
             return chosen
@@ -87,7 +105,11 @@ def _choose(store: Store, request: Request, want: Settings) -> list[Choice]:
             chosen.append(_granted(store, request, one, wish, number))
     if left:
         unused = ", ".join([address.text(packed) for packed in left])
-        raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate all requested IPs: {unused}", "each range set gives one, of its own ranges")
+        raise CNIError(
+            errors.ADDRESS_UNAVAILABLE,
+            f"failed to allocate all requested IPs: {unused}",
+            "each range set gives one, of its own ranges",
+        )
     return chosen
 
 
@@ -128,7 +150,10 @@ def _next(store: Store, request: Request, one: RangeSet, number: int, owned: lis
         content = store.entry(packed) if ranges.find(one, packed) else None
         if content is not None and not _reclaimed(store, request, packed, content):
             container_id = request.attachment.container_id
-            raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
+            raise _refused(
+                number,
+                f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed",
+            )
     found = store.first_free(one, number)
     if found is None:
         from ipam.host_local.exhaustion import exhausted, searched  # late: a full range set is rare
@@ -152,11 +177,13 @@ def delete(request: Request) -> None:
     try:
         with Store(path) as store:
             content, found = store.owned(request.attachment)
-            held = [(packed, content) for packed in found] or store.holding(request.attachment, _previous(request))
+            held = [(packed, content) for packed in found] or store.holding(
+                request.attachment, _previous(request)
+            )
             failures = store.release(held)
             failures += store.unreadable[:1]  # it may be the attachment's
         if not (held or failures or "prevResult" in request.config):
-            from ipam.host_local import edited  # late: there is nothing to free, as a rule because DEL is repeated
+            from ipam.host_local import edited  # late: only where nothing is found
 
             failures = edited.release(path, request.attachment)
     except (FileNotFoundError, NotADirectoryError):
@@ -206,11 +233,15 @@ def collect(request: Request) -> None:
     valid = valid_attachments(request.config)
     if valid is None:
         return
-    contents = {content for container_id, ifname in valid for content in reservation.contents(container_id, ifname)}
+    contents = {
+        content for container_id, ifname in valid for content in reservation.contents(container_id, ifname)
+    }
     path = settings.directory(request)
     try:
         with Store(path) as store:
-            failures = store.release((packed, content) for packed, content in store.everybody() if _is_leaked(content, contents))
+            failures = store.release(
+                (packed, content) for packed, content in store.everybody() if _is_leaked(content, contents)
+            )
             failures += store.unreadable[:1]
     except (FileNotFoundError, NotADirectoryError):
         return

@@ -27,7 +27,11 @@ def examine(want: Settings) -> None:
     if not system.access(want.directory, system.W_OK | system.X_OK):
         raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
     if full:
-        raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
+        raise CNIError(
+            errors.NOT_AVAILABLE,
+            "; ".join([error.msg for error in full]),
+            "; ".join([error.details for error in full]),
+        )
 
 
 def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
@@ -49,6 +53,12 @@ def _check_creatable(path: str) -> None:
     parent = system.parent(path)
     while parent not in ("", "/") and not system.there(parent):
         parent = system.parent(parent)
-    if system.kind(parent or ".") != system.DIRECTORY or not system.access(parent or ".", system.W_OK | system.X_OK):
-        reason = "not a directory" if system.there(parent) and system.kind(parent) != system.DIRECTORY else "not writable"
+    if system.kind(parent or ".") != system.DIRECTORY or not system.access(
+        parent or ".", system.W_OK | system.X_OK
+    ):
+        reason = (
+            "not a directory"
+            if system.there(parent) and system.kind(parent) != system.DIRECTORY
+            else "not writable"
+        )
         raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)

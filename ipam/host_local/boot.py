@@ -14,8 +14,10 @@ from core.attachment import digest
 ATTRIBUTE = "user.cniwire"
 FORM, OLD_FORM = b"2", b"1"  # the old one has PART bytes of the boot and knows no namespace
 HELD = b"3"  # as FORM, on a file that its ADD keeps locked until all of the attachment is made
-PART = 4  # bytes kept of the machine's hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
-SHORT = 2  # bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
+# Bytes kept of the machine's hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
+PART = 4
+# Bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
+SHORT = 2
 UNKNOWN = bytes(SHORT)  # of a namespace that cannot be looked at
 S_IFLNK = 0o120000  # inode(7)
 BOOT_ID, MACHINE_ID = "/proc/sys/kernel/random/boot_id", "/etc/machine-id"
@@ -76,7 +78,11 @@ def attach(descriptor: int, boot: bytes, netns: str, form: bytes = FORM) -> None
     if not (boot and machine and netns.startswith("/")):
         return
     try:
-        system.setxattr(descriptor, ATTRIBUTE, form + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns))
+        system.setxattr(
+            descriptor,
+            ATTRIBUTE,
+            form + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns),
+        )
     except OSError:
         pass
 
@@ -92,7 +98,12 @@ def is_dead(descriptor: int, boot: bytes, heir: str = "") -> bool:
         value = system.getxattr(descriptor, ATTRIBUTE)
     except OSError:
         return False
-    form, machine, then, netns = value[:1], value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
+    form, machine, then, netns = (
+        value[:1],
+        value[1 : 1 + PART],
+        value[1 + PART : 1 + 2 * PART],
+        value[1 + 2 * PART :],
+    )
     if not (boot and form in (FORM, HELD, OLD_FORM) and machine == _machine() and netns[:1] == b"/"):
         return False
     kept = PART if form == OLD_FORM else SHORT
@@ -106,7 +117,11 @@ def _was_left(noted: bytes, path: str, heir: str) -> bool:
     if noted == UNKNOWN:
         return False
     mounted = bool(noted[0] & 1)
-    return _namespace(path, mounted) not in (noted, UNKNOWN) and _namespace(heir, mounted) not in (noted, UNKNOWN, b"")
+    return _namespace(path, mounted) not in (noted, UNKNOWN) and _namespace(heir, mounted) not in (
+        noted,
+        UNKNOWN,
+        b"",
+    )
 
 
 def is_abandoned(descriptor: int) -> bool:

@@ -34,7 +34,10 @@ def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> 
         missing = [packed for packed in one if found.get(packed) not in contents]
         if len(missing) < len(one):
             missing = [packed for packed in missing if found.get(packed) is not None]
-        told += [f"{address.text(packed)} {_plain(found.get(packed))}: {wanted} {_text(found.get(packed))}" for packed in missing]
+        told += [
+            f"{address.text(packed)} {_plain(found.get(packed))}: {wanted} {_text(found.get(packed))}"
+            for packed in missing
+        ]
     return told
 
 

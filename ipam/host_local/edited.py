@@ -18,7 +18,9 @@ def release(path: str, attachment: Attachment) -> list[OSError]:
     """
     contents = reservation.contents(attachment.container_id, attachment.ifname)
     with View(path) as view:
-        if not any([view.directory.try_read(name)[0] in contents for name in _written(view.directory.descriptor)]):
+        if not any(
+            [view.directory.try_read(name)[0] in contents for name in _written(view.directory.descriptor)]
+        ):
             return []
     with Store(path) as store:
         store.refresh()

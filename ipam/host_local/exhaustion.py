@@ -22,7 +22,9 @@ def reclaim(store: Store, dead: list[tuple[bytes, bytes]]) -> bool:
         return False
     names = ", ".join([_who(packed, content) for packed, content in sorted(dead)[:SHOWN]])
     more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
-    system.tell("host-local", f"reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}")
+    system.tell(
+        "host-local", f"reclaimed in {store.directory.path}, as their holders cannot be alive: {names}{more}"
+    )
     return True
 
 
@@ -57,7 +59,9 @@ def exhausted(view: View, one: RangeSet, number: int) -> CNIError:
         held.append(f"{_who(packed, view.directory.try_read(address.text(packed))[0])} since {since}")
     msg = f"failed to allocate for range {number}: no IP addresses available in range set: {ranges.text(one)}"
     details = f"{counts(view, one)} are reserved in {view.directory.path}"
-    return CNIError(errors.ADDRESSES_EXHAUSTED, msg, f"{details}; next in turn: {', '.join(held)}" if held else details)
+    return CNIError(
+        errors.ADDRESSES_EXHAUSTED, msg, f"{details}; next in turn: {', '.join(held)}" if held else details
+    )
 
 
 def counts(view: View, one: RangeSet) -> str:

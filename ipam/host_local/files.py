@@ -63,13 +63,20 @@ class Directory:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file's content where it is: for hints, which may get lost."""
-        descriptor = system.open(name, system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW, FILE_MODE, dir_fd=self.descriptor)
+        descriptor = system.open(
+            name,
+            system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW,
+            FILE_MODE,
+            dir_fd=self.descriptor,
+        )
         try:
             system.ftruncate(descriptor, system.pwrite(descriptor, content, 0))
         finally:
             system.close(descriptor)
 
-    def publish(self, names: list[str], content: bytes, boot_id: bytes, netns: str, held: list[int] | None = None) -> None:
+    def publish(
+        self, names: list[str], content: bytes, boot_id: bytes, netns: str, held: list[int] | None = None
+    ) -> None:
         """Make one file of several *names*: complete and on disk, or not at all.
 
         Written under a name of our own, synced, then linked: link(2) never replaces what is there.
@@ -90,7 +97,12 @@ class Directory:
             raise
 
     def _write_new(self, content: bytes, boot_id: bytes, netns: str, held: list[int] | None) -> None:
-        descriptor = system.open(NEW, system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
+        descriptor = system.open(
+            NEW,
+            system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC,
+            FILE_MODE,
+            dir_fd=self.descriptor,
+        )
         try:
             while content:
                 content = content[system.write(descriptor, content) :]
@@ -162,7 +174,11 @@ class Directory:
             try:
                 return self.read(name), None
             except OSError as error:
-                failed = None if error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG) else OSError(error.errno, error.strerror, name)
+                failed = (
+                    None
+                    if error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG)
+                    else OSError(error.errno, error.strerror, name)
+                )
         return None, failed
 
 
@@ -202,5 +218,9 @@ def _sync(path: str) -> None:
 
 def failure(path: str, error: OSError, code: int = STORE_FAILED) -> CNIError:
     """The error for a directory that cannot be worked in."""
-    where = system.join(path, system.decoded(error.filename)) if isinstance(error.filename, (str, bytes)) else path
+    where = (
+        system.join(path, system.decoded(error.filename))
+        if isinstance(error.filename, (str, bytes))
+        else path
+    )
     return CNIError(code, f"ipam.dataDir: cannot use {where}: {error.strerror}")

@@ -65,7 +65,9 @@ class Table:
 
     __slots__ = ("_empty", "_gone", "bucket_size", "buckets", "cells", "key_size", "start", "width")
 
-    def __init__(self, cells: Cells, start: int, buckets: int, slots: int, key_size: int, value_size: int) -> None:
+    def __init__(
+        self, cells: Cells, start: int, buckets: int, slots: int, key_size: int, value_size: int
+    ) -> None:
         self.cells = cells
         self.start = start
         self.buckets = buckets
@@ -100,7 +102,11 @@ class Table:
     def find(self, home: int, key: bytes) -> list[tuple[int, bytes]]:
         """(offset, value) of every slot with *key*."""
         size = self.key_size
-        return [(offset + at, data[at + size : at + self.width]) for offset, data in self._probe(home) for at in self._slots(data, key)]
+        return [
+            (offset + at, data[at + size : at + self.width])
+            for offset, data in self._probe(home)
+            for at in self._slots(data, key)
+        ]
 
     def put(self, home: int, key: bytes, value: bytes) -> bool:
         """Add a slot; whether its own bucket had room. Raises OverflowError when no bucket has."""
@@ -129,7 +135,9 @@ class Table:
                     break
                 if used[number] * self.width < self.bucket_size:
                     settled.discard(number)
-                    self.cells.write(self.start + number * self.bucket_size + used[number] * self.width, key + value)
+                    self.cells.write(
+                        self.start + number * self.bucket_size + used[number] * self.width, key + value
+                    )
                     used[number] += 1
                     break
             else:
@@ -144,7 +152,9 @@ class Table:
         for slot in slots:
             counts[slot[: self.key_size]] = counts.get(slot[: self.key_size], 0) + 1
         dense = {key for key, count in counts.items() if count >= often}
-        kept = [slot for slot in slots if slot[: self.key_size] not in dense] + [key + instead for key in dense]
+        kept = [slot for slot in slots if slot[: self.key_size] not in dense] + [
+            key + instead for key in dense
+        ]
         collapsed |= dense
         self.cells.write(offset, b"".join(kept).ljust(self.bucket_size, b"\0"))
         return len(kept)

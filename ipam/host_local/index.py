@@ -35,7 +35,8 @@ BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-MANY = b"\xff" * 16  # instead of the addresses of an owner who has very many (somebody's way to block a range)
+# Instead of the addresses of an owner who has very many (somebody's way to block a range)
+MANY = b"\xff" * 16
 OFTEN = 9  # slots of a full bucket with one owner: that many are very many
 PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
 OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
@@ -44,11 +45,15 @@ OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflow
 
 def identity(directory: system.stat_result, boot: bytes) -> bytes:
     """What the index of this directory begins with during this boot."""
-    return MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
+    return (
+        MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
+    )
 
 
 def _times(directory: system.stat_result) -> bytes:
-    return (directory.st_mtime_ns & 2**64 - 1).to_bytes(8, "big") + (directory.st_ctime_ns & 2**64 - 1).to_bytes(8, "big")
+    return (directory.st_mtime_ns & 2**64 - 1).to_bytes(8, "big") + (
+        directory.st_ctime_ns & 2**64 - 1
+    ).to_bytes(8, "big")
 
 
 def wide(packed: bytes) -> bytes:
@@ -119,7 +124,9 @@ class Index:
             start = int.from_bytes(key, "big") ^ 1
             first, last = max(low | base, start), min(high | base, start + BLOCK - 1)
             if first <= last:
-                total += (int.from_bytes(value, "little") >> (first - start) & ((1 << (last - first + 1)) - 1)).bit_count()
+                total += (
+                    int.from_bytes(value, "little") >> (first - start) & ((1 << (last - first + 1)) - 1)
+                ).bit_count()
         return total
 
     def _bitmap(self, number: int) -> tuple[int | None, int]:
@@ -187,7 +194,9 @@ def build(entries: Iterable[tuple[bytes, bytes | None]], expected: int, cells: C
     return index
 
 
-def _owner_slots(entries: Iterable[tuple[bytes, bytes | None]], bitmaps: dict[int, bytearray]) -> Iterator[tuple[int, bytes, bytes]]:
+def _owner_slots(
+    entries: Iterable[tuple[bytes, bytes | None]], bitmaps: dict[int, bytearray]
+) -> Iterator[tuple[int, bytes, bytes]]:
     """Mark each address in *bitmaps*, by block, and yield the slot of its owner."""
     for packed, content in entries:
         stored = wide(packed)
@@ -218,9 +227,15 @@ def load(directory: Directory, boot: bytes) -> Index | None:
     return None
 
 
-def create(entries: Iterable[tuple[bytes, bytes | None]], expected: int, directory: Directory, boot: bytes) -> Index:
+def create(
+    entries: Iterable[tuple[bytes, bytes | None]], expected: int, directory: Directory, boot: bytes
+) -> Index:
     """Write a new index to the directory's file, not in step yet; arguments as build's. Raises OSError, OverflowError."""
-    cells = FileCells(system.open(FILE, system.O_RDWR | system.O_CREAT | system.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
+    cells = FileCells(
+        system.open(
+            FILE, system.O_RDWR | system.O_CREAT | system.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor
+        )
+    )
     try:
         index = build(entries, max(1, expected), cells)
         buckets = [table.buckets.to_bytes(4, "big") for table in (index.owners, index.blocks)]

@@ -10,7 +10,8 @@ from core.errors import TRY_AGAIN_LATER
 
 FILE = "lock"
 MODE = 0o750  # as the Go plugin creates it
-GIVEN_UP: set[str] = set()  # waited for in vain by this process: the DEL that follows a failed ADD has nothing to free, and does not wait again
+# Waited for in vain by this process: the DEL that follows a failed ADD has nothing to free, and does not wait again
+GIVEN_UP: set[str] = set()
 
 
 def acquire(directory: str) -> int:
@@ -21,7 +22,9 @@ def acquire(directory: str) -> int:
     path = system.join(directory, FILE)
     while True:
         # Without waiting: a FIFO of that name would keep us until somebody writes to it, whatever the budget says.
-        descriptor = system.open(path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK, MODE)
+        descriptor = system.open(
+            path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK, MODE
+        )
         try:
             _lock(descriptor, path)
             if _still_there(descriptor, path):
@@ -44,7 +47,9 @@ def _lock(descriptor: int, path: str) -> None:
                 flock(descriptor, LOCK_EX)
         except Expired as error:
             GIVEN_UP.add(path)
-            raise Expired(error.code, f"{held}; {error.msg}", f"lslocks tells who it is; {error.details}") from None
+            raise Expired(
+                error.code, f"{held}; {error.msg}", f"lslocks tells who it is; {error.details}"
+            ) from None
 
 
 def _still_there(descriptor: int, path: str) -> bool:

@@ -46,7 +46,10 @@ def parse(section: Section) -> Range:
         raise section.wrong("subnet", "an address with prefix length")
     bits = len(subnet.address) * 8
     if subnet.prefix_len > bits - 2:
-        raise section.wrong("subnet", f"a network of at least four addresses (/{bits - 2}), this one is too small to allocate from")
+        raise section.wrong(
+            "subnet",
+            f"a network of at least four addresses (/{bits - 2}), this one is too small to allocate from",
+        )
     network = address.network(subnet)
     if network != subnet:
         raise section.wrong("subnet", f"the network address {network}, without host bits set")
@@ -62,7 +65,9 @@ def parse(section: Section) -> Range:
     end = last if end is None else end
     if start > end:
         key = "rangeStart" if "rangeStart" in section else "rangeEnd"
-        raise section.wrong(key, f"a range with an address in it, not {address.text(start)} to {address.text(end)}")
+        raise section.wrong(
+            key, f"a range with an address in it, not {address.text(start)} to {address.text(end)}"
+        )
     gateway = section.address("gateway")
     return Range(subnet, start, end, first if gateway is None else gateway)
 
@@ -86,11 +91,15 @@ def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
         sets.append(("ipam", (parse(ipam),)))
     sets += _sets(ipam, "ranges")
     if not sets:
-        raise CNIError(INVALID_CONFIG, "ipam.ranges: no IP ranges specified", "set ipam.ranges or ipam.subnet")
+        raise CNIError(
+            INVALID_CONFIG, "ipam.ranges: no IP ranges specified", "set ipam.ranges or ipam.subnet"
+        )
     for index, (name, one) in enumerate(sets):
         for other_name, other in sets[:index]:
             if overlap(one, other):
-                raise CNIError(INVALID_CONFIG, f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}")
+                raise CNIError(
+                    INVALID_CONFIG, f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}"
+                )
     families = [len(one[0].start) for _, one in sets]
     if not version.at_least(wanted, "0.3.0") and len(set(families)) < len(families):
         msg = f"CNI version {wanted} does not support more than 1 address per family"
@@ -117,7 +126,9 @@ def _check_set(name: str, one: RangeSet) -> None:
     for index, member in enumerate(one):
         for other in one[:index]:
             if len(member.start) != len(other.start):
-                raise CNIError(INVALID_CONFIG, f"{name}: mixed address families: {other.subnet} and {member.subnet}")
+                raise CNIError(
+                    INVALID_CONFIG, f"{name}: mixed address families: {other.subnet} and {member.subnet}"
+                )
             if overlap((member,), (other,)):
                 raise CNIError(INVALID_CONFIG, f"{name}: subnets {other} and {member} overlap")
 

@@ -36,7 +36,9 @@ def parse(request: Request) -> Settings:
     """All of it, checked. Raises CNIError(INVALID_CONFIG), INCOMPATIBLE_VERSION or INVALID_ENVIRONMENT naming key and value."""
     config, ipam = request.config, request.config.section("ipam")
     if not ipam.values:
-        raise CNIError(errors.INVALID_CONFIG, "ipam: missing", "host-local takes its ranges from the key ipam")
+        raise CNIError(
+            errors.INVALID_CONFIG, "ipam: missing", "host-local takes its ranges from the key ipam"
+        )
     if "\0" in ipam.text("dataDir"):
         raise ipam.wrong("dataDir", "a path")
     sets = ranges.configured(config, request.version)
@@ -76,4 +78,7 @@ def directory(request: Request) -> str:
     """Where the network's reservations are; the default where dataDir is no path."""
     ipam = request.config.get("ipam")
     value = Section(ipam).get("dataDir") if isinstance(ipam, dict) else None
-    return system.join(value if isinstance(value, str) and value and "\0" not in value else DATA_DIR, request.attachment.network)
+    return system.join(
+        value if isinstance(value, str) and value and "\0" not in value else DATA_DIR,
+        request.attachment.network,
+    )

@@ -104,7 +104,9 @@ class View:
     def holding(self, attachment: Attachment, asked: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
         """(address, content) of those *asked* for whose file names the attachment: edited in place, it is unseen by the index."""
         contents = reservation.contents(attachment.container_id, attachment.ifname)
-        found = [(packed, self.directory.try_read(address.text(packed))[0]) for packed in dict.fromkeys(asked)]
+        found = [
+            (packed, self.directory.try_read(address.text(packed))[0]) for packed in dict.fromkeys(asked)
+        ]
         return [(packed, content) for packed, content in found if content in contents]
 
     def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
@@ -119,7 +121,10 @@ class View:
         """The first *count* addresses in the order in which range set *number* gives them away, be they taken or not."""
         found: list[bytes] = []
         for member, low, high in ranges.spans(one, self._last_reserved(number)):
-            found += [each.to_bytes(len(member.start), "big") for each in range(low, min(high + 1, low + count - len(found)))]
+            found += [
+                each.to_bytes(len(member.start), "big")
+                for each in range(low, min(high + 1, low + count - len(found)))
+            ]
         return found
 
     def _last_reserved(self, number: int) -> bytes | None:
@@ -130,11 +135,15 @@ class View:
 
     def taken(self, one: RangeSet) -> int:
         """How many addresses of a range set are taken."""
-        return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
+        return sum(
+            [self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)]
+        )
 
     def is_dead(self, packed: bytes, content: bytes, heir: str = "") -> bool:
         """Whether the holder of an address cannot be alive: as boot.is_dead tells, or torn (under the lock nobody is about to complete it)."""
-        return reservation.is_torn(content) or self.directory.tells(address.text(packed), lambda file: boot.is_dead(file, self.boot, heir))
+        return reservation.is_torn(content) or self.directory.tells(
+            address.text(packed), lambda file: boot.is_dead(file, self.boot, heir)
+        )
 
     def is_abandoned(self, packed: bytes) -> bool:
         """Whether the ADD that reserved an address was one of ours in process, and is over."""
@@ -142,7 +151,11 @@ class View:
 
     def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
         """(address, content) of the dead holders in a range set."""
-        return [(packed, content) for packed, content in self.everybody() if ranges.find(one, packed) and self.is_dead(packed, content)]
+        return [
+            (packed, content)
+            for packed, content in self.everybody()
+            if ranges.find(one, packed) and self.is_dead(packed, content)
+        ]
 
 
 class Store(View):
@@ -182,7 +195,9 @@ class Store(View):
         if not self.directory.exists(index.FILE):
             anchor(self.directory.path)
         self.unreadable.clear()
-        made = index.create(self.directory.scan(self.unreadable), self.directory.count(), self.directory, self.boot)
+        made = index.create(
+            self.directory.scan(self.unreadable), self.directory.count(), self.directory, self.boot
+        )
         try:
             if self.unreadable:
                 raise self.unreadable[0]
@@ -201,7 +216,9 @@ class Store(View):
         except OSError:
             pass  # the next one looks again
 
-    def reserve(self, attachment: Attachment, wanted: dict[int, bytes], held: list[int] | None = None) -> None:
+    def reserve(
+        self, attachment: Attachment, wanted: dict[int, bytes], held: list[int] | None = None
+    ) -> None:
         """Reserve an address for each range set (by its number): all of them, on disk, or none. held: as Directory.publish's.
 
         Raises FileExistsError when an address is taken after all, OSError.

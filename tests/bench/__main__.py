@@ -20,13 +20,39 @@ GO = Path("/usr/lib/cni")
 def arguments() -> argparse.Namespace:
     names = [scenario.__name__ for scenario in ALL]
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    parser.add_argument("--peer", type=Path, default=GO, metavar="DIR", help="the other suite's executables (default: %(default)s)")
-    parser.add_argument("--peer-nftables", action="store_true", help="the peer has nftables backends: use them")
-    parser.add_argument("--peer-checks-portmap", action="store_true", help="the peer's portmap CHECK works; that of Go's v1.1.1 does not")
-    parser.add_argument("--ours", type=Path, default=ROOT / "dist" / "cniwire", metavar="DIR", help="our executables (default: the bundle)")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"calls of each kind and suite (default: {FULL.rounds})")
-    parser.add_argument("--short", action="store_true", help="every scenario once and small: proves that it works, measures nothing")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SCENARIO", help=f"of {', '.join(names)}")
+    parser.add_argument(
+        "--peer",
+        type=Path,
+        default=GO,
+        metavar="DIR",
+        help="the other suite's executables (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--peer-nftables", action="store_true", help="the peer has nftables backends: use them"
+    )
+    parser.add_argument(
+        "--peer-checks-portmap",
+        action="store_true",
+        help="the peer's portmap CHECK works; that of Go's v1.1.1 does not",
+    )
+    parser.add_argument(
+        "--ours",
+        type=Path,
+        default=ROOT / "dist" / "cniwire",
+        metavar="DIR",
+        help="our executables (default: the bundle)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help=f"calls of each kind and suite (default: {FULL.rounds})"
+    )
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="every scenario once and small: proves that it works, measures nothing",
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=names, metavar="SCENARIO", help=f"of {', '.join(names)}"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "bench-results", metavar="DIR")
     return parser.parse_args()
 
@@ -44,7 +70,11 @@ def main() -> int:
         {"backend": "nftables"} if options.peer_nftables else {},
         options.peer_checks_portmap,
     )
-    bench = Bench((ours, peer), size._replace(rounds=options.rounds or size.rounds), lambda text: print(text, file=sys.stderr, flush=True))
+    bench = Bench(
+        (ours, peer),
+        size._replace(rounds=options.rounds or size.rounds),
+        lambda text: print(text, file=sys.stderr, flush=True),
+    )
     try:
         for scenario in ALL:
             if scenario.__name__ in options.only:

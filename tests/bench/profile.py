@@ -27,7 +27,9 @@ PLACES = ROOT / "build" / "modules.json"  # where bundle/build.py wrote which mo
 ARCHIVE = "cniwire.modules"
 FILES = "openat,read,write,fsync,fdatasync,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
 CALLS = f"execve,pread64,{FILES},socket,sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
-LINE = re.compile(r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$")
+LINE = re.compile(
+    r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$"
+)
 
 
 class Event(NamedTuple):
@@ -45,7 +47,9 @@ def events(trace: Path) -> list[Event]:
     for line in trace.read_text(errors="replace").splitlines():
         match = LINE.match(line)
         if match:
-            found.append(Event(float(match["at"]) * 1e3, float(match["took"]) * 1e3, match["call"], match["arguments"]))
+            found.append(
+                Event(float(match["at"]) * 1e3, float(match["took"]) * 1e3, match["call"], match["arguments"])
+            )
         elif "+++ exited" in line:
             found.append(Event(float(line.split("+++")[0].split()[-1]) * 1e3, 0.0, "exit", ""))
     return [event._replace(at=event.at - found[0].at) for event in found]
@@ -72,7 +76,10 @@ def kind(event: Event) -> str:
         return "kernel: namespaces"
     if "/proc/sys" in event.arguments or "/sys/" in event.arguments:
         return "kernel: sysctl and sysfs"
-    if event.call in ("flock", "unlink", "unlinkat", "rename", "renameat", "link", "linkat") or "networks" in event.arguments:
+    if (
+        event.call in ("flock", "unlink", "unlinkat", "rename", "renameat", "link", "linkat")
+        or "networks" in event.arguments
+    ):
         return "files of the reservations"
     return "files, other"
 
@@ -80,7 +87,9 @@ def kind(event: Event) -> str:
 def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, float]]:
     """(line of the profile, ms) for each stretch of one traced call; together they are the whole of it."""
     starts = [number for number, event in enumerate(found) if event.call == "execve"]
-    archive = next(number for number, event in enumerate(found) if event.call == "openat" and ARCHIVE in event.arguments)
+    archive = next(
+        number for number, event in enumerate(found) if event.call == "openat" and ARCHIVE in event.arguments
+    )
     yield "start: interpreter", found[archive].at - found[starts[-1]].at
     batch: dict[str, int] = {}
     for event, following in zip(found[archive:], found[archive + 1 :], strict=False):
@@ -92,8 +101,16 @@ def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, fl
         name = kind(event)
         if event.call in ("sendto", "sendmsg"):
             batch[name] = batch.get(name, 0) + 1
-        yield (f"{name}, batch {batch[name]}" if name.endswith("messages") and name in batch else name), event.took
-        yield "end of the process" if following.call == "exit" and event.call == "exit_group" else "Python between calls", after
+        yield (
+            (f"{name}, batch {batch[name]}" if name.endswith("messages") and name in batch else name),
+            event.took,
+        )
+        yield (
+            "end of the process"
+            if following.call == "exit" and event.call == "exit_group"
+            else "Python between calls",
+            after,
+        )
 
 
 def taken_apart(folder: Path) -> Suite:
@@ -104,15 +121,33 @@ def taken_apart(folder: Path) -> Suite:
     return Suite("apart", copy)
 
 
-def profiled(node: Node, apart: Suite, verb: str, rounds: int) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
+def profiled(
+    node: Node, apart: Suite, verb: str, rounds: int
+) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
     """For each plugin: the parts of each traced call, and the wall times of untraced ones."""
     each, modules, trace, whole = Chain(), module_names(), node.folder / "trace", node.suite
-    tracer = ["/usr/bin/strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "4", "-e", f"trace={CALLS}", "--signal=none", "-o", str(trace)]
+    tracer = [
+        "/usr/bin/strace",
+        "-f",
+        "--seccomp-bpf",
+        "-ttt",
+        "-T",
+        "-yy",
+        "-s",
+        "4",
+        "-e",
+        f"trace={CALLS}",
+        "--signal=none",
+        "-o",
+        str(trace),
+    ]
     traced: dict[str, list[dict[str, float]]] = {"bridge": [], "portmap": []}
     plain: dict[str, list[float]] = {"bridge": [], "portmap": []}
     place = node.container()
 
-    def call(plugin: str, command: str, attachment: Attachment, previous: Json | None, prefix: list[str]) -> Json:
+    def call(
+        plugin: str, command: str, attachment: Attachment, previous: Json | None, prefix: list[str]
+    ) -> Json:
         node.prefix = prefix if command == verb else []
         node.suite = apart if node.prefix else whole
         config = each.bridge(node) if plugin == "bridge" else each.portmap(node)
@@ -133,7 +168,9 @@ def profiled(node: Node, apart: Suite, verb: str, rounds: int) -> tuple[dict[str
             call(plugin, "CHECK", attachment, result, prefix)
         for plugin in ("portmap", "bridge"):
             call(plugin, "DEL", attachment, result, prefix)
-    return {plugin: calls[1:] for plugin, calls in traced.items()}, {plugin: calls[1:] for plugin, calls in plain.items()}
+    return {plugin: calls[1:] for plugin, calls in traced.items()}, {
+        plugin: calls[1:] for plugin, calls in plain.items()
+    }
 
 
 def told(plugin: str, verb: str, traced: list[dict[str, float]], plain: list[float]) -> Iterator[str]:
@@ -156,7 +193,10 @@ def main() -> int:
     options = parser.parse_args()
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, "-m", "tests.bench.profile", *sys.argv[1:]])
-    with tempfile.TemporaryDirectory(prefix="profile-") as folder, Node(Suite("ours", BUNDLE), Path(folder)) as node:
+    with (
+        tempfile.TemporaryDirectory(prefix="profile-") as folder,
+        Node(Suite("ours", BUNDLE), Path(folder)) as node,
+    ):
         traced, plain = profiled(node, taken_apart(Path(folder)), options.verb, options.rounds)
     for plugin in traced:
         print(*told(plugin, options.verb, traced[plugin], plain[plugin]), "", sep="\n")

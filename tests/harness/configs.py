@@ -10,7 +10,12 @@ PORTMAP: Config = {"type": "portmap", "capabilities": {"portMappings": True}}
 
 def host_local(data: Path, *subnets: str, **keys: Any) -> Config:
     """Return an `ipam` section with one range set for each of *subnets*."""
-    return {"type": "host-local", "dataDir": str(data), "ranges": [[{"subnet": subnet}] for subnet in subnets], **keys}
+    return {
+        "type": "host-local",
+        "dataDir": str(data),
+        "ranges": [[{"subnet": subnet}] for subnet in subnets],
+        **keys,
+    }
 
 
 def bridge(data: Path | None = None, *subnets: str, **keys: Any) -> Config:

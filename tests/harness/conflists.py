@@ -16,26 +16,42 @@ from tests.harness.plugin import PluginError
 Config = Mapping[str, Any]
 
 FOLDER = Path(__file__).resolve().parents[1] / "conflists"
-FILES: Mapping[str, Config] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))}
-MAIN = ("ptp", "macvlan", "ipvlan")  # of the plugins that we lack, whoever makes an interface with addresses from host-local
+FILES: Mapping[str, Config] = {
+    path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))
+}
+# Of the plugins that we lack, whoever makes an interface with addresses from host-local
+MAIN = ("ptp", "macvlan", "ipvlan")
 FLANNEL = {  # what it adds to its delegate, from the file that its daemon writes
     "type": "bridge",
     "isGateway": True,
     "ipMasq": False,
     "mtu": 1450,
-    "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.50.1.0/24"}]], "routes": [{"dst": "10.50.0.0/16"}]},
+    "ipam": {
+        "type": "host-local",
+        "ranges": [[{"subnet": "10.50.1.0/24"}]],
+        "routes": [{"dst": "10.50.0.0/16"}],
+    },
 }
 
 
 class Chain(Network):
     """A list whose main plugin may be one that we lack: host-local is called with its entry, and a pair is wired by hand."""
 
-    def call(self, command: str, config: Result, container: Container | str | None = None, ifname: str | None = None, args: str | None = None) -> Any:
+    def call(
+        self,
+        command: str,
+        config: Result,
+        container: Container | str | None = None,
+        ifname: str | None = None,
+        args: str | None = None,
+    ) -> Any:
         """Call one plugin, or do its work. Raises PluginError."""
         __tracebackhide__ = True
         if config["type"] not in MAIN:
             return super().call(command, config, container, ifname, args)
-        answer = self.host.call(command, config, container, ifname=ifname, type_name="host-local", CNI_ARGS=args)
+        answer = self.host.call(
+            command, config, container, ifname=ifname, type_name="host-local", CNI_ARGS=args
+        )
         if answer.exit_code != 0:
             raise PluginError(f"host-local {command} {json.dumps(config)}", answer)
         if command == "ADD":
@@ -45,7 +61,8 @@ class Chain(Network):
             alive = [f"pair-{each['containerID']}" for each in config.get("cni.dev/valid-attachments", [])]
             gone = [f"pair-{getattr(container, 'name', container)}"] if command == "DEL" else pairs(self.host)
             for name in set(gone) - set(alive):
-                self.host.run(f"ip link delete {name} || true")  # it may have gone with its namespace meanwhile
+                # It may have gone with its namespace meanwhile
+                self.host.run(f"ip link delete {name} || true")
         return answer.output
 
 
@@ -64,7 +81,9 @@ def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> 
     for item in ipam["ips"]:
         address, gateway = item["address"].partition("/")[0], item["gateway"]
         ip, length, option = ("ip -6", 128, "nodad") if ":" in gateway else ("ip", 32, "")
-        host.run(f"{ip} address add {gateway}/{length} dev {port} {option} && {ip} route add {address}/{length} dev {port}")
+        host.run(
+            f"{ip} address add {gateway}/{length} dev {port} {option} && {ip} route add {address}/{length} dev {port}"
+        )
         container.run(f"{ip} address add {address}/{length} dev {ifname} {option}")
         container.run(f"{ip} route add {gateway} dev {ifname} && {ip} route add default via {gateway}")
     interfaces = [{"name": port}, {"name": ifname, "sandbox": str(container.path)}]

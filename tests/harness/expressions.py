@@ -30,7 +30,9 @@ def dumped(family: int) -> list[bytes]:
     found: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
         handle.bind((0, 0))
-        handle.send(struct.pack("=IHHIIBBH", 20, NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, family, 0, 0))
+        handle.send(
+            struct.pack("=IHHIIBBH", 20, NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, family, 0, 0)
+        )
         while True:
             data = handle.recv(1 << 20)
             while data:

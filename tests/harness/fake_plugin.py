@@ -70,7 +70,12 @@ class FakePlugins:
         file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         return [
-            Call(item["plugin"], item["command"], json.loads(item["stdin"]) if item["stdin"] else None, item["environ"])
+            Call(
+                item["plugin"],
+                item["command"],
+                json.loads(item["stdin"]) if item["stdin"] else None,
+                item["environ"],
+            )
             for item in map(json.loads, lines)
         ]
 

@@ -31,7 +31,8 @@ class Host(Namespace):
         self.children: list[Namespace] = []
         super().__init__(folder / "netns" / "host")
         self.inside = self.entered()
-        self.sysctl("net/ipv6/conf/default/accept_dad", 0)  # a host has settled: its link-local addresses are no longer tentative
+        # A host has settled: its link-local addresses are no longer tentative
+        self.sysctl("net/ipv6/conf/default/accept_dad", 0)
 
     def __enter__(self) -> Self:
         self.inside.__enter__()
@@ -64,7 +65,13 @@ class Host(Namespace):
             machine.run(f"ip address add {address.replace('1/', '2/')} dev eth0 {option}")
         return machine
 
-    def network(self, *plugins: Config, name: str = "net", version: str = "1.1.0", suites: Mapping[str, Path] | None = None) -> Network:
+    def network(
+        self,
+        *plugins: Config,
+        name: str = "net",
+        version: str = "1.1.0",
+        suites: Mapping[str, Path] | None = None,
+    ) -> Network:
         """Return a configuration list of *plugins* to be run as a runtime does; *suites* says whose executables, by type."""
         return Network(self, list(plugins), name, version, suites or {})
 
@@ -93,7 +100,9 @@ class Host(Namespace):
         variables |= environ
         stdin = config if isinstance(config, bytes) else json.dumps(config).encode()
         executable = folder / (type_name or json.loads(stdin)["type"])
-        return plugin.call(executable, {key: value for key, value in variables.items() if value is not None}, stdin)
+        return plugin.call(
+            executable, {key: value for key, value in variables.items() if value is not None}, stdin
+        )
 
     def ipam(self, script: str) -> Path:
         """Make an IPAM plugin `fake` that runs the shell *script*; return its folder.

@@ -18,7 +18,12 @@ def identify() -> None:
     if not FILE.exists():
         for name in ("upper", "work"):
             (LAYER / name).mkdir()
-        mount("overlay", "/etc", "overlay", data=f"lowerdir=/etc,upperdir={LAYER}/upper,workdir={LAYER}/work,userxattr")
+        mount(
+            "overlay",
+            "/etc",
+            "overlay",
+            data=f"lowerdir=/etc,upperdir={LAYER}/upper,workdir={LAYER}/work,userxattr",
+        )
         private("/etc/cni", "755")  # it is below the new /etc
         FILE.touch()
     mount(str(given), str(FILE), flags=MS_BIND)

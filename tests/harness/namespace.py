@@ -54,7 +54,9 @@ class Namespace:
     def run(self, command: str, stdin: str | None = None) -> str:
         """Run a shell *command* inside and return what it prints. Raises AssertionError with its stderr when it fails."""
         with self.entered():
-            done = subprocess.run(command, shell=True, input=stdin, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(
+                command, shell=True, input=stdin, capture_output=True, text=True, timeout=30
+            )
         assert done.returncode == 0, f"{command}: {done.stderr.strip() or done.stdout.strip()}"
         return done.stdout.strip()
 

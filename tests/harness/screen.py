@@ -47,7 +47,8 @@ def screen(command: Sequence[str], columns: int, environ: Mapping[str, str], tim
     for _, end in pairs:
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
     ends = {"stdin": pairs[0][1], "stdout": pairs[0][1], "stderr": pairs[1][1]}
-    with subprocess.Popen(command, env={"TERM": "xterm-256color", **environ}, start_new_session=True, **ends) as process:  # type: ignore[call-overload]
+    environ = {"TERM": "xterm-256color", **environ}
+    with subprocess.Popen(command, env=environ, start_new_session=True, **ends) as process:  # type: ignore[call-overload]
         for _, end in pairs:
             os.close(end)
         try:

@@ -61,7 +61,12 @@ def routing() -> Iterator[str]:
 
 def link_line(link: Any, names: dict[int, str]) -> str:
     """Return what a person would compare of one link message."""
-    parts = [f"link {link.get('ifname')}", link.get(("linkinfo", "kind")) or "", link.get("address"), f"mtu {link.get('mtu')}"]
+    parts = [
+        f"link {link.get('ifname')}",
+        link.get(("linkinfo", "kind")) or "",
+        link.get("address"),
+        f"mtu {link.get('mtu')}",
+    ]
     parts += [name for bit, name in FLAGS.items() if link["flags"] & bit]
     if link.get("master"):
         parts.append(f"master {names.get(link.get('master'))}")
@@ -97,10 +102,19 @@ def sysctls() -> Iterator[str]:
     for family, keys in OF_LINK.items():
         conf = Path("/proc/sys/net", family, "conf")
         default = {key: read(conf / "default" / key) for key in keys}
-        found = {folder.name: {key: read(folder / key) for key in keys} for folder in conf.iterdir() if folder.name != "lo"}
-        there = {"all", *[name for _, name in socket.if_nameindex()]}  # asked for last: a link that is still there was read whole
+        found = {
+            folder.name: {key: read(folder / key) for key in keys}
+            for folder in conf.iterdir()
+            if folder.name != "lo"
+        }
+        # Asked for last: a link that is still there was read whole
+        there = {"all", *[name for _, name in socket.if_nameindex()]}
         for name in found.keys() & there:
-            yield from (f"sysctl net/{family}/conf/{name}/{key} = {it}" for key, it in found[name].items() if it != default[key])
+            yield from (
+                f"sysctl net/{family}/conf/{name}/{key} = {it}"
+                for key, it in found[name].items()
+                if it != default[key]
+            )
 
 
 def read(file: Path) -> str:

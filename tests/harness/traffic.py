@@ -17,7 +17,13 @@ class Server(traffic.Server):
 
 
 def ask(
-    namespace: Namespace, address: str, port: int, protocol: str = "tcp", *, source: tuple[str, int] | None = None, timeout_s: float = 2
+    namespace: Namespace,
+    address: str,
+    port: int,
+    protocol: str = "tcp",
+    *,
+    source: tuple[str, int] | None = None,
+    timeout_s: float = 2,
 ) -> Reply:
     """Ask the server at *address* and *port* from inside *namespace*. Raises OSError, TimeoutError among them."""
     return traffic.ask(str(namespace.path), address, port, protocol, source=source, timeout_s=timeout_s)

@@ -36,13 +36,21 @@ def hanging(host: Host, *commands: str) -> dict[str, Any]:
         f"""case "$CNI_COMMAND" in {"|".join(commands)}) echo $$ >{host.folder}/pid; mv {host.folder}/pid {host.folder}/hangs; exec sleep 60;; esac
 [ "$CNI_COMMAND" != ADD ] || echo '{{"cniVersion": "1.1.0", "ips": [{{"address": "10.5.0.2/24"}}]}}'"""
     )
-    config = {"name": "net", "cniVersion": "1.1.0", **bridge(isGateway=True, ipMasq=True), "ipam": {"type": "fake"}}
+    config = {
+        "name": "net",
+        "cniVersion": "1.1.0",
+        **bridge(isGateway=True, ipMasq=True),
+        "ipam": {"type": "fake"},
+    }
     return {"config": config, "CNI_PATH": str(folder), "calls": folder / "calls"}
 
 
 def request(network: Network, container: Container, command: str) -> dict[str, Any]:
     """What the first plugin of a chain gets for *command*."""
-    config = network.derived(network.plugins[0], network.results.get((container.name, "eth0")) if command in ("CHECK", "DEL") else None)
+    config = network.derived(
+        network.plugins[0],
+        network.results.get((container.name, "eth0")) if command in ("CHECK", "DEL") else None,
+    )
     return {**config, "cni.dev/valid-attachments": []} if command == "GC" else config
 
 
@@ -56,10 +64,16 @@ def test_an_ipam_plugin_that_hangs_is_given_up(host: Host, command: str, how: st
         added = host.call("ADD", config, container, **path)
         assert added.exit_code == 0, added
         config = {**config, "prevResult": added.output}
-    config |= {"cni.dev/valid-attachments": [{"containerID": container.name, "ifname": "eth0"}]} if command == "GC" else {}
+    config |= (
+        {"cni.dev/valid-attachments": [{"containerID": container.name, "ifname": "eth0"}]}
+        if command == "GC"
+        else {}
+    )
     config |= {"timeoutSeconds": 1} if how == "timeoutSeconds" else {}
     before = host.state(container)
-    running = Running(host, command, config, container, {**path, **({how: "1"} if how.startswith("CNI") else {})})
+    running = Running(
+        host, command, config, container, {**path, **({how: "1"} if how.startswith("CNI") else {})}
+    )
     running.until(host.folder / "hangs")
     hanging_one = Path("/proc", (host.folder / "hangs").read_text().strip())
     assert hanging_one.exists()
@@ -82,13 +96,23 @@ def test_an_ipam_plugin_that_hangs_is_given_up(host: Host, command: str, how: st
 def test_a_lock_that_somebody_holds_is_given_up(host: Host, kind: str, command: str, how: str) -> None:
     """CHECK and STATUS need no lock. What was there stays, and a second call cures it."""
     container = host.container()
-    first = bridge(host.data, *WIRED, ipMasq=True) if kind == "bridge" else {"type": kind, "ipam": host_local(host.data, *WIRED)}
+    first = (
+        bridge(host.data, *WIRED, ipMasq=True)
+        if kind == "bridge"
+        else {"type": kind, "ipam": host_local(host.data, *WIRED)}
+    )
     network = host.network({**first, **({"timeoutSeconds": 1} if how == "timeoutSeconds" else {})})
     if command != "ADD":
         network.add(container)
     before = host.state(container)
     with locked(host.data / "net"):
-        running = Running(host, command, request(network, container, command), container, {how: "1"} if how.startswith("CNI") else {})
+        running = Running(
+            host,
+            command,
+            request(network, container, command),
+            container,
+            {how: "1"} if how.startswith("CNI") else {},
+        )
         if how == "SIGTERM":
             running.until_blocked("lock").signal(signal.SIGTERM)
         given_up(running.answer())
@@ -104,7 +128,11 @@ def test_an_add_that_waits_for_the_lock_ends_long_before_the_grace_for_undoing_d
     container = host.container()
     network = host.network(bridge(host.data, *WIRED))
     with locked(host.data / "net"):
-        running = Running(host, "ADD", request(network, container, "ADD"), container).until_blocked("lock").signal(signal.SIGTERM)
+        running = (
+            Running(host, "ADD", request(network, container, "ADD"), container)
+            .until_blocked("lock")
+            .signal(signal.SIGTERM)
+        )
         given_up(running.answer())
     assert running.seconds < ENOUGH_S
 
@@ -117,7 +145,9 @@ def test_a_configuration_without_an_end_is_given_up(host: Host, kind: str, comma
     container = host.container()
     before = host.state(container)
     config = {"name": "net", "cniVersion": "1.1.0", **bridge(host.data, *WIRED), "type": kind}
-    running = Running(host, command, config, container, {how: "1"} if how.startswith("CNI") else {}, open_stdin=True)
+    running = Running(
+        host, command, config, container, {how: "1"} if how.startswith("CNI") else {}, open_stdin=True
+    )
     if how == "SIGTERM":
         running.until_blocked("pipe").signal(signal.SIGTERM)
     given_up(running.answer())
@@ -129,7 +159,9 @@ def test_a_resolv_conf_that_nobody_writes_is_given_up(host: Host) -> None:
     """resolvConf is a pipe without a writer."""
     os.mkfifo(host.folder / "pipe")
     container = host.container()
-    network = host.network(bridge(ipam=host_local(host.data, "10.1.0.0/24", resolvConf=str(host.folder / "pipe"))))
+    network = host.network(
+        bridge(ipam=host_local(host.data, "10.1.0.0/24", resolvConf=str(host.folder / "pipe")))
+    )
     before = host.state(container)
     running = Running(host, "ADD", request(network, container, "ADD"), container, {"CNIWIRE_TIMEOUT": "1"})
     given_up(running.answer())
@@ -141,7 +173,9 @@ def test_a_lock_that_comes_free_in_time_is_had(host: Host) -> None:
     container = host.container()
     network = host.network(bridge(host.data, *WIRED))
     with locked(host.data / "net"):
-        running = Running(host, "ADD", request(network, container, "ADD"), container, {"CNIWIRE_TIMEOUT": "20"}).until_blocked("lock")
+        running = Running(
+            host, "ADD", request(network, container, "ADD"), container, {"CNIWIRE_TIMEOUT": "20"}
+        ).until_blocked("lock")
     assert running.answer().exit_code == 0
     network.delete(container)
 
@@ -149,7 +183,10 @@ def test_a_lock_that_comes_free_in_time_is_had(host: Host) -> None:
 @pytest.mark.parametrize("seconds", ["0", "-1", "1.5", "never", "", "9" * 30])
 def test_a_budget_that_is_none_changes_nothing(host: Host, seconds: str) -> None:
     network, container = host.network(bridge(host.data, *WIRED)), host.container()
-    assert host.call("ADD", request(network, container, "ADD"), container, CNIWIRE_TIMEOUT=seconds).exit_code == 0
+    assert (
+        host.call("ADD", request(network, container, "ADD"), container, CNIWIRE_TIMEOUT=seconds).exit_code
+        == 0
+    )
 
 
 def test_a_second_sigterm_does_not_interrupt_the_undoing(host: Host) -> None:
@@ -211,7 +248,9 @@ def settle(host: Host, network: Network, container: Container, answer: Answer, b
 
 
 @pytest.mark.parametrize("keys", [{"ipMasq": True}, {"macspoofchk": True, "enabledad": True}])
-def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(host: Host, moments: Iterator[float], keys: dict[str, Any]) -> None:
+def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(
+    host: Host, moments: Iterator[float], keys: dict[str, Any]
+) -> None:
     """The exit code tells which."""
     network, container = host.network(bridge(host.data, *WIRED, **keys)), host.container()
     network.add(host.container("c0"))
@@ -225,17 +264,22 @@ def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(host: Host, moments:
         time.sleep(reach * (0.15 + 0.85 * next(moments)))
         running.signal(signal.SIGTERM)
         ends.append(settle(host, network, container, running.answer(), before))
-        reach *= 0.8 if ends[-1] == "made" else 1.1  # a busy machine may have been slower, or faster, when it was first asked
+        # A busy machine may have been slower, or faster, when it was first asked
+        reach *= 0.8 if ends[-1] == "made" else 1.1
     assert "undone" in ends or "killed" in ends
 
 
-def test_sigterm_at_any_moment_of_portmap_s_add_leaves_all_or_nothing(host: Host, moments: Iterator[float]) -> None:
+def test_sigterm_at_any_moment_of_portmap_s_add_leaves_all_or_nothing(
+    host: Host, moments: Iterator[float]
+) -> None:
     network = host.network(bridge(host.data, *WIRED), PORTMAP)
     container, other = host.container(), host.container("c0")
     network.add(other, portMappings=[mapping(9000)])
     result = host.network(network.plugins[0]).add(container)
     before = host.state(container)
-    config = network.derived(PORTMAP, result, {"portMappings": [mapping(8000 + number) for number in range(50)]})
+    config = network.derived(
+        PORTMAP, result, {"portMappings": [mapping(8000 + number) for number in range(50)]}
+    )
     for _ in range(20):
         running = Running(host, "ADD", config, container)
         time.sleep(0.02 + 0.08 * next(moments))
@@ -248,7 +292,10 @@ def test_sigterm_at_any_moment_of_portmap_s_add_leaves_all_or_nothing(host: Host
 
 
 def test_sigterm_at_any_moment_of_del_is_cured_by_another_del(host: Host, moments: Iterator[float]) -> None:
-    network, container = host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True)), host.container()
+    network, container = (
+        host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True)),
+        host.container(),
+    )
     network.add(host.container("c0"))
     before = host.state(container)
     for _ in range(15):

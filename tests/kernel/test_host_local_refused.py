@@ -39,9 +39,18 @@ def told(answer: Answer) -> tuple[int, str]:
         (7, "ipam: want an object, found 7"),
         ({"dataDir": 7, "ranges": [[{"subnet": "10.7.0.0/29"}]]}, "ipam.dataDir: want a string, found 7"),
         ({"ranges": [[{"subnet": "10.7.0.0/29"}]], "routes": 7}, "ipam.routes: want a list, found 7"),
-        ({"ranges": [[{"subnet": "10.7.0.0/29"}]], "routes": [{}]}, "ipam.routes[0].dst: want an address with prefix length, found null"),
-        ({"ranges": [[{"subnet": "10.7.0.0/29"}]], "resolvConf": "/none"}, "ipam.resolvConf: cannot read /none: No such file or directory"),
-        ({"ranges": [[{"subnet": "10.7.0.0/29"}]], "resolvConf": "/"}, "ipam.resolvConf: cannot read /: Is a directory"),
+        (
+            {"ranges": [[{"subnet": "10.7.0.0/29"}]], "routes": [{}]},
+            "ipam.routes[0].dst: want an address with prefix length, found null",
+        ),
+        (
+            {"ranges": [[{"subnet": "10.7.0.0/29"}]], "resolvConf": "/none"},
+            "ipam.resolvConf: cannot read /none: No such file or directory",
+        ),
+        (
+            {"ranges": [[{"subnet": "10.7.0.0/29"}]], "resolvConf": "/"},
+            "ipam.resolvConf: cannot read /: Is a directory",
+        ),
     ],
 )
 def test_a_wrong_configuration(small: Ipam, ipam: Any, said: str) -> None:
@@ -64,7 +73,10 @@ def test_wrong_requests_in_the_configuration(small: Ipam) -> None:
 
 def test_a_data_dir_that_is_a_file(small: Ipam) -> None:
     small.data.write_text("mine")
-    assert told(small.call("ADD")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.data}: Not a directory")
+    assert told(small.call("ADD")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.data}: Not a directory",
+    )
     assert small.data.read_text() == "mine"
     small.delete()
     small.collect()
@@ -73,7 +85,10 @@ def test_a_data_dir_that_is_a_file(small: Ipam) -> None:
 def test_a_network_that_is_a_file(small: Ipam) -> None:
     small.data.mkdir()
     small.folder.write_text("mine")
-    assert told(small.call("ADD")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}: Not a directory")
+    assert told(small.call("ADD")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.folder}: Not a directory",
+    )
     small.delete()
     assert small.folder.read_text() == "mine"
 
@@ -94,7 +109,11 @@ def remount(folder: Path, flags: int = 0, data: str = "") -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".index"}
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".index"
+    }
 
 
 def test_an_unwritable_directory(small: Ipam, tmpfs: Path) -> None:
@@ -102,8 +121,14 @@ def test_an_unwritable_directory(small: Ipam, tmpfs: Path) -> None:
     small.add("c1")
     before = contents(tmpfs)
     remount(tmpfs, MS_RDONLY)
-    assert told(small.call("ADD", "c2")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}/.new: Read-only file system")
-    assert told(small.call("DEL", "c1")) == (TRY_AGAIN_LATER, f"ipam.dataDir: cannot use {small.folder}/10.7.0.2: Read-only file system")
+    assert told(small.call("ADD", "c2")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.folder}/.new: Read-only file system",
+    )
+    assert told(small.call("DEL", "c1")) == (
+        TRY_AGAIN_LATER,
+        f"ipam.dataDir: cannot use {small.folder}/10.7.0.2: Read-only file system",
+    )
     small.check(None, "c1")
     remount(tmpfs)
     assert contents(tmpfs) == before
@@ -112,7 +137,10 @@ def test_an_unwritable_directory(small: Ipam, tmpfs: Path) -> None:
 
 def test_a_read_only_place_for_a_first_add(small: Ipam, tmpfs: Path) -> None:
     remount(tmpfs, MS_RDONLY)
-    assert told(small.call("ADD")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}: Read-only file system")
+    assert told(small.call("ADD")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.folder}: Read-only file system",
+    )
 
 
 def fill_up(folder: Path, room: int) -> None:
@@ -137,7 +165,10 @@ def test_a_full_disk(small: Ipam, tmpfs: Path, room: int) -> None:
     before = contents(small.folder)
     answer = small.call("ADD", "c2")
     if answer.exit_code:
-        assert told(answer) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}: No space left on device")
+        assert told(answer) == (
+            STORE_FAILED,
+            f"ipam.dataDir: cannot use {small.folder}: No space left on device",
+        )
         assert contents(small.folder) == before
     else:
         assert small.reserved()["10.7.0.3"] == "c2\r\neth0"
@@ -160,7 +191,10 @@ def test_a_disk_without_inodes(small: Ipam, tmpfs: Path) -> None:
     except OSError:
         pass
     assert 0 < len(ballast) < 64
-    assert told(small.call("ADD", "c2")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}/.new: No space left on device")
+    assert told(small.call("ADD", "c2")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.folder}/.new: No space left on device",
+    )
     for path in ballast:
         path.unlink()
     assert contents(tmpfs) == before
@@ -178,12 +212,20 @@ def test_a_directory_instead_of_a_file(small: Ipam) -> None:
     assert [small.add("c1"), small.add("c2")] == [["10.7.0.3/29"], ["10.7.0.4/29"]]
     small.delete("c1")
     small.delete("c2")
-    assert sorted(path.name for path in small.folder.iterdir()) == [".index", "10.7.0.2", "last_reserved_ip.0", "lock"]
+    assert sorted(path.name for path in small.folder.iterdir()) == [
+        ".index",
+        "10.7.0.2",
+        "last_reserved_ip.0",
+        "lock",
+    ]
 
 
 def test_a_lock_that_is_a_directory(small: Ipam) -> None:
     (small.folder / "lock").mkdir(parents=True)
-    assert told(small.call("ADD")) == (STORE_FAILED, f"ipam.dataDir: cannot use {small.folder}/lock: Is a directory")
+    assert told(small.call("ADD")) == (
+        STORE_FAILED,
+        f"ipam.dataDir: cannot use {small.folder}/lock: Is a directory",
+    )
     assert told(small.call("DEL"))[0] == TRY_AGAIN_LATER
 
 
@@ -198,7 +240,9 @@ def test_something_else_than_a_reservation(small: Ipam, kind: str) -> None:
         file.write_bytes(bytes(range(1, 256)) * (1 if kind == "rubbish" else 100_000))
     else:
         file.symlink_to("/etc/hostname" if kind == "symbolic link" else "/none")
-    assert [small.add(f"c{number}") for number in range(4)] == [[f"10.7.0.{host}/29"] for host in (3, 4, 5, 6)]
+    assert [small.add(f"c{number}") for number in range(4)] == [
+        [f"10.7.0.{host}/29"] for host in (3, 4, 5, 6)
+    ]
     assert told(small.call("ADD", "c9"))[0] == 103
     if "link" not in kind:
         assert told(small.call("ADD", "c9", runtimeConfig={"ips": ["10.7.0.2"]}))[0] == UNAVAILABLE
@@ -208,7 +252,9 @@ def test_something_else_than_a_reservation(small: Ipam, kind: str) -> None:
     assert os.path.lexists(file)
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\0index1\n" + bytes(9000), b"\0index2\n" + bytes(9000)])
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"rubbish", b"\0index1\n" + bytes(9000), b"\0index2\n" + bytes(9000)]
+)
 def test_a_broken_index_is_made_anew(small: Ipam, rubbish: bytes) -> None:
     small.add("c1")
     small.put(".index", rubbish)

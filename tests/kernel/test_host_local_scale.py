@@ -56,7 +56,9 @@ def system_calls(ipam: Ipam, command: str, log: Path, exit_code: int = 0) -> int
     """How many system calls one call made."""
     environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
     strace = ["strace", "-f", "-qq", "-o", str(log), str(ipam.executable)]
-    ended = subprocess.run(strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=False)
+    ended = subprocess.run(
+        strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=False
+    )
     assert ended.returncode == exit_code, ended
     return len(log.read_text().splitlines())
 

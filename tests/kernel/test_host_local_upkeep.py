@@ -29,7 +29,9 @@ def refused(call: Any, *words: Any, **keys: Any) -> tuple[int | None, str]:
 
 def traces(folder: Path) -> dict[str, tuple[int, int]]:
     """Everything below *folder*, with what a change would change."""
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in (folder, *folder.rglob("*"))}
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in (folder, *folder.rglob("*"))
+    }
 
 
 # CHECK
@@ -44,14 +46,23 @@ def test_check_after_add_and_after_del(small: Ipam) -> None:
     assert traces(small.data) == before
     small.delete()
     missing = f"want a reservation of 'c1\\r\\neth0' in {small.folder}, found none"
-    assert refused(small.check, result) == (CHECK_FAILED, f"{ONE}10.7.0.2 is not reserved any more: {missing}")
-    assert refused(small.check, None) == (CHECK_FAILED, f"{ONE}no address is reserved for the container: {missing}")
+    assert refused(small.check, result) == (
+        CHECK_FAILED,
+        f"{ONE}10.7.0.2 is not reserved any more: {missing}",
+    )
+    assert refused(small.check, None) == (
+        CHECK_FAILED,
+        f"{ONE}no address is reserved for the container: {missing}",
+    )
 
 
 def test_check_makes_no_directory(small: Ipam) -> None:
     """H-12."""
     missing = f"want a reservation of 'c1\\r\\neth0' in {small.folder}, found none"
-    assert refused(small.check, None) == (CHECK_FAILED, f"{ONE}no address is reserved for the container: {missing}")
+    assert refused(small.check, None) == (
+        CHECK_FAILED,
+        f"{ONE}no address is reserved for the container: {missing}",
+    )
     prev = {"cniVersion": "1.1.0", "ips": [{"address": "10.7.0.2/29"}]}
     assert refused(small.check, prev) == (CHECK_FAILED, f"{ONE}10.7.0.2 is not reserved any more: {missing}")
     assert not small.data.exists()
@@ -138,7 +149,13 @@ def test_gc_spares_what_is_no_reservation(small: Ipam) -> None:
     small.put("notes.txt", "c9\r\neth0")
     (small.folder / "10.7.0.5").mkdir()
     small.collect()
-    assert sorted(path.name for path in small.folder.iterdir()) == [".index", "10.7.0.4", "10.7.0.5", "lock", "notes.txt"]
+    assert sorted(path.name for path in small.folder.iterdir()) == [
+        ".index",
+        "10.7.0.4",
+        "10.7.0.5",
+        "lock",
+        "notes.txt",
+    ]
     assert [small.add("c1"), small.add("c2")] == [["10.7.0.2/29"], ["10.7.0.3/29"]]
 
 
@@ -198,7 +215,10 @@ def test_status_of_a_set_that_only_the_dead_fill(small: Ipam) -> None:
 def test_status_where_no_directory_can_be_made(small: Ipam) -> None:
     """H-59."""
     small.data.write_text("a file")
-    assert refused(small.good, "STATUS") == (NOT_AVAILABLE, f"ipam.dataDir: cannot use {small.data}: not a directory")
+    assert refused(small.good, "STATUS") == (
+        NOT_AVAILABLE,
+        f"ipam.dataDir: cannot use {small.data}: not a directory",
+    )
 
 
 def test_status_with_ranges_that_are_none(small: Ipam) -> None:
@@ -216,7 +236,10 @@ def test_torn_files_are_taken_when_the_set_is_full(small: Ipam) -> None:
     assert [small.add(f"c{number}") for number in range(3)] == [[f"10.7.0.{host}/29"] for host in (3, 4, 5)]
     answer = small.call("ADD", "c9")
     assert answer.output["ips"][0]["address"] == "10.7.0.6/29"
-    assert answer.stderr == f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0.2 (nobody), 10.7.0.6 (nobody)\n"
+    assert (
+        answer.stderr
+        == f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0.2 (nobody), 10.7.0.6 (nobody)\n"
+    )
     assert small.add("c10") == ["10.7.0.2/29"]
     assert refused(small.add, "c11")[0] == EXHAUSTED
 
@@ -239,7 +262,9 @@ def test_what_died_with_the_last_boot_is_taken_when_the_set_is_full(small: Ipam,
     boot()
     answer = small.call("ADD", "new")
     assert (answer.exit_code, answer.output["ips"][0]["address"]) == (0, "10.7.0.2/29")
-    assert answer.stderr.startswith(f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0.")
+    assert answer.stderr.startswith(
+        f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0."
+    )
     assert answer.stderr.endswith(" and 2 more\n")
     assert small.reserved() == {"10.7.0.2": "new\r\neth0"}
 
@@ -262,7 +287,9 @@ def test_nothing_is_taken_during_the_same_boot(small: Ipam) -> None:
     assert small.files() == before
 
 
-def test_what_died_with_the_last_boot_is_taken_whatever_has_its_path_by_now(small: Ipam, boot: Any, tmp_path: Path) -> None:
+def test_what_died_with_the_last_boot_is_taken_whatever_has_its_path_by_now(
+    small: Ipam, boot: Any, tmp_path: Path
+) -> None:
     """H-57: no namespace outlives a boot; a unit has made one of that name again, or a process has that number."""
     (tmp_path / "netns").touch()
     fill(small, f"{tmp_path}/netns")
@@ -304,7 +331,9 @@ def namespaces() -> Any:
 
 
 @pytest.mark.parametrize("fixed", [False, True], ids=["next", "requested"])
-def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_namespace(small: Ipam, namespaces: Any, fixed: bool) -> None:
+def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_namespace(
+    small: Ipam, namespaces: Any, fixed: bool
+) -> None:
     """The namespace of the killed one is no more at its path; that the next one may have its inode number does not hide it."""
     wish: dict[str, Any] = {"runtimeConfig": {"ips": ["10.7.0.2"]}} if fixed else {}
     small.good("ADD", netns=namespaces("i10a"), **wish)
@@ -316,13 +345,20 @@ def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_nam
     assert answer.exit_code == 0, answer
     assert "reclaimed" in answer.stderr
     assert list(small.reserved().values()) == ["c1\r\neth0"]
-    assert refused(small.add, "c2", netns="/run/netns/i10b", runtimeConfig={"ips": list(small.reserved())})[0] == UNAVAILABLE
+    assert (
+        refused(small.add, "c2", netns="/run/netns/i10b", runtimeConfig={"ips": list(small.reserved())})[0]
+        == UNAVAILABLE
+    )
 
 
-def test_a_reservation_stays_while_its_namespace_may_live(small: Ipam, namespaces: Any, tmp_path: Path) -> None:
+def test_a_reservation_stays_while_its_namespace_may_live(
+    small: Ipam, namespaces: Any, tmp_path: Path
+) -> None:
     """By another path to it, by a link or below /proc, where each look makes another inode; and a path that leads nowhere proves nothing."""
     path = namespaces("i10a")
-    held = subprocess.Popen(["ip", "netns", "exec", "i10a", "sh", "-c", f"touch {tmp_path}/ready; exec sleep 60"])
+    held = subprocess.Popen(
+        ["ip", "netns", "exec", "i10a", "sh", "-c", f"touch {tmp_path}/ready; exec sleep 60"]
+    )
     while not (tmp_path / "ready").exists():
         sleep(0.01)
     (tmp_path / "link").symlink_to(f"/proc/{held.pid}/ns/net")
@@ -355,7 +391,9 @@ def test_del_and_gc_notice_a_reservation_that_was_edited_in_place(small: Ipam) -
     assert small.reserved() == {"10.7.0.3": "c9\r\neth0\n"}
     small.collect(("c2", "eth0"))
     assert small.reserved() == {}
-    assert [small.add(f"n{number}") for number in range(5)] == [[f"10.7.0.{host}/29"] for host in (4, 5, 6, 2, 3)]
+    assert [small.add(f"n{number}") for number in range(5)] == [
+        [f"10.7.0.{host}/29"] for host in (4, 5, 6, 2, 3)
+    ]
 
 
 def test_nothing_is_taken_that_others_made(small: Ipam, boot: Any) -> None:
@@ -366,8 +404,20 @@ def test_nothing_is_taken_that_others_made(small: Ipam, boot: Any) -> None:
     assert refused(small.add, "new")[0] == EXHAUSTED
 
 
-@pytest.mark.parametrize("note", [b"", b"1", b"3" + bytes(8) + b"/gone", b"2" + bytes(8) + b"/gone", b"1" + bytes(8) + b"/gone", b"1" + bytes(8)])
-def test_nothing_is_taken_with_another_machine_s_note_or_none_that_we_understand(small: Ipam, boot: Any, note: bytes) -> None:
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"1",
+        b"3" + bytes(8) + b"/gone",
+        b"2" + bytes(8) + b"/gone",
+        b"1" + bytes(8) + b"/gone",
+        b"1" + bytes(8),
+    ],
+)
+def test_nothing_is_taken_with_another_machine_s_note_or_none_that_we_understand(
+    small: Ipam, boot: Any, note: bytes
+) -> None:
     """H-57: the directory may be shared between machines, or a copy."""
     fill(small, "/run/netns/gone")
     boot()

@@ -26,14 +26,29 @@ BUT_FOR = {
     "the clock of the verb, and the look at our own namespace's identity": {"core.deadline", "core.system"},
     "resolvConf, which is a file": {"core.system", "ipam.host_local.resolv"},
 }
-TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "select", "shutil", "socket", "subprocess", "tempfile", "time")
+TOUCHING = (
+    "_ctypes",
+    "_socket",
+    "ctypes",
+    "fcntl",
+    "os",
+    "pathlib",
+    "posix",
+    "select",
+    "shutil",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "time",
+)
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
 CHEAP = (
     *("_ctypes", "_json", "_sha2", "_sha512", "_signal", "_socket", "_struct", "_thread"),
     *("__future__", "errno", "fcntl", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
-FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}  # of core: "" is what everybody may import
+# Of core: "" is what everybody may import
+FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}
 
 
 class Import(NamedTuple):
@@ -63,7 +78,15 @@ def imports(path: Path) -> Iterator[Import]:
         children: Iterator[ast.AST] = ast.iter_child_nodes(node)
         match node:
             case ast.Import():
-                yield Import(path, node.lineno, tuple(name.name for name in node.names), late, typing, fallback, lines[node.lineno - 1])
+                yield Import(
+                    path,
+                    node.lineno,
+                    tuple(name.name for name in node.names),
+                    late,
+                    typing,
+                    fallback,
+                    lines[node.lineno - 1],
+                )
             case ast.ImportFrom():
                 module = node.module or ""
                 names = (module, *(f"{module}.{name.name}" for name in node.names))
@@ -104,7 +127,8 @@ def test_plugins_do_not_import_each_other() -> None:
         str(each)
         for path in sources("plugins")
         for each in imports(path)
-        if top(each.names[0]) == "plugins" and each.names[0].split(".")[1] != path.relative_to(ROOT).with_suffix("").parts[1]
+        if top(each.names[0]) == "plugins"
+        and each.names[0].split(".")[1] != path.relative_to(ROOT).with_suffix("").parts[1]
     ]
     assert found == []
 
@@ -117,12 +141,18 @@ def test_plugins_need_nothing_but_the_standard_library() -> None:
 
 def exceptions(path: Path) -> set[str] | None:
     """Which impure modules a module of ours may import, as its docstring says: none if it is "Pure."; None if it claims nothing."""
-    said = re.search(r"\bPure(?:\.|:| but for ([^.]+)\.)", " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split()))
+    said = re.search(
+        r"\bPure(?:\.|:| but for ([^.]+)\.)",
+        " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split()),
+    )
     return None if said is None else BUT_FOR[said[1]] if said[1] else set()
 
 
 # Every module of the plugins by its name; packages, too, which mean nothing unless they have code.
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources(*HOT)}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sources(*HOT)
+}
 PURE = {name: allowed for name, path in MODULES.items() if (allowed := exceptions(path)) is not None}
 
 
@@ -134,7 +164,9 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
         module, imported = each.names[0], each.names[1:]
         if module in PURE_NAMES and module not in PURE[name]:
             return any(part.rpartition(".")[2] not in PURE_NAMES[module] for part in imported)
-        return top(module) in TOUCHING or any(part not in PURE and part not in PURE[name] for part in named(each))
+        return top(module) in TOUCHING or any(
+            part not in PURE and part not in PURE[name] for part in named(each)
+        )
 
     assert [str(each) for each in imports(MODULES[name]) if not each.typing and impure(each)] == []
 
@@ -159,7 +191,11 @@ def test_a_wing_of_core_imports_only_wings_below_it() -> None:
     wings = {name: path for name, path in MODULES.items() if top(name) == "core" and path.stat().st_size}
     pairs = [(name, other) for name, path in wings.items() for other in reached(path) if top(other) == "core"]
     above = [pair for pair in pairs if floor(pair[1]) > floor(pair[0])]
-    beside = [(name, other) for name, other in pairs if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]]
+    beside = [
+        (name, other)
+        for name, other in pairs
+        if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]
+    ]
     assert (above, beside) == ([], [])
 
 
@@ -173,9 +209,18 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_what_has_to_be_pure_is() -> None:
     """The plan of the house rests on these: what a plugin wants, and how bytes are made of it."""
-    needed = {"core.address", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.plan.records", "core.plan.from_ipam"}
+    needed = {
+        "core.address",
+        "core.cni.protocol",
+        "core.cni.result",
+        "core.nft.rules",
+        "core.plan.records",
+        "core.plan.from_ipam",
+    }
     needed.add("ipam.host_local.ranges")
-    assert needed | {name for name in MODULES if name.startswith("plugins.") and name.endswith(".plan")} <= set(PURE)
+    assert needed | {
+        name for name in MODULES if name.startswith("plugins.") and name.endswith(".plan")
+    } <= set(PURE)
 
 
 def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> None:
@@ -186,7 +231,8 @@ def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> 
         str(each)
         for path in sources("launcher")
         for each in imports(path)
-        if top(each.names[0]) == "core" and not {each.names[0], *each.names[1:2]} & (allowed | reading.get(path.name, set()))
+        if top(each.names[0]) == "core"
+        and not {each.names[0], *each.names[1:2]} & (allowed | reading.get(path.name, set()))
     ]
     assert found == []
 
@@ -227,5 +273,7 @@ def test_late_imports_give_their_reason() -> None:
 
 
 def test_modules_are_short() -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources(*HOT, "launcher")}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources(*HOT, "launcher")
+    }
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}

@@ -17,11 +17,36 @@ from tests.torture.trace import Call
 
 CHANGING = (
     *("sendto", "sendmsg", "write", "pwrite64", "openat", "open", "creat", "flock", "setns", "kill"),
-    *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "symlink", "symlinkat"),
-    *("fsync", "fdatasync", "ftruncate", "truncate", "fallocate", "fsetxattr", "setxattr", "fchmod", "fchmodat", "utimensat"),
+    *(
+        "link",
+        "linkat",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "symlink",
+        "symlinkat",
+    ),
+    *(
+        "fsync",
+        "fdatasync",
+        "ftruncate",
+        "truncate",
+        "fallocate",
+        "fsetxattr",
+        "setxattr",
+        "fchmod",
+        "fchmodat",
+        "utimensat",
+    ),
 )
 CONTINUATIONS: tuple[tuple[str, ...], ...] = (("DEL",), ("GC",), ("ADD", "DEL"))
-VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))  # (killed verb, on a node in the steady state?)
+# (killed verb, on a node in the steady state?)
+VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))
 KILLED = -9
 TRIES = 8  # numbers shift when the kernel lets a call begin again, which it does on a busy machine
 CHUNK = 6  # points that share a node
@@ -88,7 +113,10 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
                         break
                     findings = [str(missed)]
                 tally.tries += 1
-                tally.findings += [Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what) for what in findings]
+                tally.findings += [
+                    Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what)
+                    for what in findings
+                ]
                 sound = job.steady and not findings
     return tally
 
@@ -124,8 +152,16 @@ def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], t
 
 def jobs(executables: Path, subjects: list[str], short: bool) -> list[Job]:
     if short:
-        return [Job("chain", verb, steady, executables) for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))]
-    return [Job(subject.name, verb, steady, executables) for subject in SUBJECTS for verb, steady in VERBS if subject.name in (subjects or BY_NAME)]
+        return [
+            Job("chain", verb, steady, executables)
+            for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))
+        ]
+    return [
+        Job(subject.name, verb, steady, executables)
+        for subject in SUBJECTS
+        for verb, steady in VERBS
+        if subject.name in (subjects or BY_NAME)
+    ]
 
 
 def tasks(job: Job, short: bool) -> list[list[tuple[Point, tuple[str, ...]]]]:

@@ -90,11 +90,21 @@ def looks(inode: int, history: Sequence[Operation]) -> list[File]:
     own = [it for it in history if isinstance(it, Write | Truncate | Attribute | Sync) and it.inode == inode]
     synced = max((at for at, it in enumerate(own) if isinstance(it, Sync)), default=-1) + 1
     old, new = content(own[:synced]), content(own)
-    attributes = [tuple((it.name, it.value) for it in part if isinstance(it, Attribute)) for part in (own[:synced], own)]
+    attributes = [
+        tuple((it.name, it.value) for it in part if isinstance(it, Attribute)) for part in (own[:synced], own)
+    ]
     common = next((at for at, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
     half = new[: (common + len(new)) // 2]
-    zeros = old + bytes(len(new) - len(old)) if len(new) > len(old) else new[:common] + bytes(len(new) - common)
-    pairs = [(old, attributes[0]), (new, attributes[1]), (half, attributes[0]), (zeros, attributes[1]), (new, attributes[0])]
+    zeros = (
+        old + bytes(len(new) - len(old)) if len(new) > len(old) else new[:common] + bytes(len(new) - common)
+    )
+    pairs = [
+        (old, attributes[0]),
+        (new, attributes[1]),
+        (half, attributes[0]),
+        (zeros, attributes[1]),
+        (new, attributes[0]),
+    ]
     return [File(*pair) for pair in dict.fromkeys(pairs)]
 
 
@@ -134,7 +144,9 @@ def trees(history: Sequence[Operation]) -> Iterator[Tree]:
             yield {path: found.get(inode) for path, inode in paths.items()}
 
 
-def walk(names: Mapping[tuple[int, str], int], directories: set[int], directory: int, prefix: str) -> Iterator[tuple[str, int]]:
+def walk(
+    names: Mapping[tuple[int, str], int], directories: set[int], directory: int, prefix: str
+) -> Iterator[tuple[str, int]]:
     """(path, inode) of everything that can be reached, directories before what is in them."""
     for (parent, name), inode in names.items():
         if parent == directory:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +21,17 @@ from typing import Any
 from core.cni import delegate
 from core.cni.protocol import respond
 from core.nft.names import Chain, Map, Table
-from core.plan.records import HOST, Bridge, Gateway, NoAdvertisements, PortVlans, Promiscuous, Sysctl, Up, VlanGateway
+from core.plan.records import (
+    HOST,
+    Bridge,
+    Gateway,
+    NoAdvertisements,
+    PortVlans,
+    Promiscuous,
+    Sysctl,
+    Up,
+    VlanGateway,
+)
 from ipam import host_local
 from launcher import lab
 from plugins import bridge, portmap
@@ -33,7 +44,8 @@ from tests.torture.wire import Recorder, Wire, Wired
 MS_RDONLY, MS_REMOUNT = 1, 32
 PLUGINS: dict[str, Any] = {"bridge": bridge, "portmap": portmap, "host-local": host_local}
 VERBS = ("ADD", "ADD", "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
-SHARED = (Bridge, Gateway, NoAdvertisements, Promiscuous, PortVlans, VlanGateway, Table)  # stays after a failed ADD: others may use it by now
+# Stays after a failed ADD: others may use it by now
+SHARED = (Bridge, Gateway, NoAdvertisements, Promiscuous, PortVlans, VlanGateway, Table)
 HIDDEN = ("lock", ".index")
 GOING_ON = ("DEL", "GC")  # they do what they can, and then report
 UNFORESEEN = 999
@@ -72,11 +84,26 @@ class Bench:
 
     def chain(self, subnet: str) -> dict[str, Any]:
         ipam = {"type": "host-local", "dataDir": "networks", "ranges": [[{"subnet": subnet}]]}
-        return {"type": "bridge", "bridge": "br0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": ipam}
+        return {
+            "type": "bridge",
+            "bridge": "br0",
+            "isGateway": True,
+            "ipMasq": True,
+            "macspoofchk": True,
+            "ipam": ipam,
+        }
 
     def good(self, plugin: Any, config: dict[str, Any]) -> Any:
-        variables = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c0", "CNI_NETNS": "/netns/c0", "CNI_IFNAME": "eth0", "CNI_PATH": str(BIN)}
-        code, output = respond(plugin, variables, lambda: json.dumps(config).encode(), SIBLINGS, self.world.kernel)
+        variables = {
+            "CNI_COMMAND": "ADD",
+            "CNI_CONTAINERID": "c0",
+            "CNI_NETNS": "/netns/c0",
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": str(BIN),
+        }
+        code, output = respond(
+            plugin, variables, lambda: json.dumps(config).encode(), SIBLINGS, self.world.kernel
+        )
         assert code == 0, output
         return json.loads(output)
 
@@ -106,8 +133,13 @@ class Bench:
 
     def state(self) -> object:
         """All that an attachment owns."""
-        files = {name: content for name, content in self.read_files().items() if "last_reserved" not in name}  # a hint
-        return {key: record for key, record in self.world.records.items() if not is_shared(record)}, self.owned_links(), files
+        # A hint
+        files = {name: content for name, content in self.read_files().items() if "last_reserved" not in name}
+        return (
+            {key: record for key, record in self.world.records.items() if not is_shared(record)},
+            self.owned_links(),
+            files,
+        )
 
     def owned_links(self) -> list[tuple[str, str]]:
         return sorted(where for where, link in self.world.links.items() if link.alias or where[0] != HOST)
@@ -143,7 +175,12 @@ def judge(command: str, answer: Answer, allowed: tuple[str, ...] = ()) -> Any:
 
 
 def is_error(document: Any) -> bool:
-    return isinstance(document, dict) and type(document.get("code")) is int and document["code"] > 0 and isinstance(document.get("msg"), str)
+    return (
+        isinstance(document, dict)
+        and type(document.get("code")) is int
+        and document["code"] > 0
+        and isinstance(document.get("msg"), str)
+    )
 
 
 # -- the targets ------------------------------------------------------------------------------------------------------
@@ -157,7 +194,9 @@ def protocol(bench: Bench, inputs: Inputs) -> None:
     if command in ("CHECK", "DEL") or kind == "portmap" or inputs.chance(0.05):
         config["prevResult"] = bench.result
     if command == "GC":
-        config["cni.dev/valid-attachments"] = [{"containerID": inputs.one(("c0", "c1")), "ifname": "eth0"} for _ in inputs.some(2)]
+        config["cni.dev/valid-attachments"] = [
+            {"containerID": inputs.one(("c0", "c1")), "ifname": "eth0"} for _ in inputs.some(2)
+        ]
     config = inputs.spoiled(config, inputs.one((0, 0, 1, 1, 2, 4)))
     stdin = inputs.document(config)
     environ = inputs.environ(command, str(BIN))
@@ -165,20 +204,44 @@ def protocol(bench: Bench, inputs: Inputs) -> None:
     before = bench.state()
     answer = respond(PLUGINS[kind], environ, lambda: stdin, SIBLINGS, bench.world.kernel)
     judge(environ.get("CNI_COMMAND", ""), answer)
-    if (answer[0] and command not in GOING_ON or command in ("CHECK", "STATUS", "VERSION")) and bench.state() != before:
+    if (
+        answer[0] and command not in GOING_ON or command in ("CHECK", "STATUS", "VERSION")
+    ) and bench.state() != before:
         raise Broken(f"{command} ended with {answer[1][:200]!r} and changed the state")
 
 
 def delegation(bench: Bench, inputs: Inputs) -> None:
     """bridge with an IPAM plugin that prints anything and ends anyhow."""
     command = inputs.one(VERBS[:-1])
-    config = {**bench.config, "cniVersion": inputs.one(("1.1.0", "1.0.0", "0.4.0", "0.3.1", "0.2.0", "")), "ipam": {"type": "fake"}}
-    address = {"address": inputs.one(("10.1.0.7/24", "fd01::7/64")), "gateway": inputs.one(("10.1.0.1", "fd01::1"))}
+    config = {
+        **bench.config,
+        "cniVersion": inputs.one(("1.1.0", "1.0.0", "0.4.0", "0.3.1", "0.2.0", "")),
+        "ipam": {"type": "fake"},
+    }
+    address = {
+        "address": inputs.one(("10.1.0.7/24", "fd01::7/64")),
+        "gateway": inputs.one(("10.1.0.1", "fd01::1")),
+    }
     route = {"dst": "0.0.0.0/0", "gw": "10.1.0.1", "mtu": 1400, "table": 7}
-    usual: dict[str, Any] = {"cniVersion": inputs.one(("1.1.0", "0.4.0", "0.2.0", "")), "ips": [address], "routes": [route], "dns": {"domain": "x"}}
-    older: dict[str, Any] = {"ip4": {"ip": "10.1.0.7/24", "gateway": "10.1.0.1", "routes": [{"dst": "10.0.0.0/8"}]}, "ip6": {"ip": "fd01::7/64"}}
-    error: dict[str, Any] = {"code": inputs.one((0, 1, 11, 103, 999, -1, 2**40)), "msg": inputs.text(), "details": inputs.text()}
-    outputs = [inputs.document(inputs.spoiled(inputs.one((usual, usual, older, error)), inputs.below(4))) for _ in range(2)]
+    usual: dict[str, Any] = {
+        "cniVersion": inputs.one(("1.1.0", "0.4.0", "0.2.0", "")),
+        "ips": [address],
+        "routes": [route],
+        "dns": {"domain": "x"},
+    }
+    older: dict[str, Any] = {
+        "ip4": {"ip": "10.1.0.7/24", "gateway": "10.1.0.1", "routes": [{"dst": "10.0.0.0/8"}]},
+        "ip6": {"ip": "fd01::7/64"},
+    }
+    error: dict[str, Any] = {
+        "code": inputs.one((0, 1, 11, 103, 999, -1, 2**40)),
+        "msg": inputs.text(),
+        "details": inputs.text(),
+    }
+    outputs = [
+        inputs.document(inputs.spoiled(inputs.one((usual, usual, older, error)), inputs.below(4)))
+        for _ in range(2)
+    ]
     codes = [inputs.one((0, 0, 0, 1, -9, 255)) for _ in range(2)]
     bench.reset()
     before = bench.state()
@@ -187,11 +250,21 @@ def delegation(bench: Bench, inputs: Inputs) -> None:
     delegate.find = lambda *_: "/nowhere/fake"
     try:
         variables = {**inputs.environ(command, str(BIN)), "CNI_COMMAND": command}
-        answer = respond(bridge, variables, lambda: json.dumps({**config, "prevResult": bench.result}).encode(), {}, bench.world.kernel)
+        answer = respond(
+            bridge,
+            variables,
+            lambda: json.dumps({**config, "prevResult": bench.result}).encode(),
+            {},
+            bench.world.kernel,
+        )
     finally:
         delegate._executed, delegate.find = before_call
     document = judge(command, answer, ("",) if error["code"] == UNFORESEEN else ())
-    if command == "ADD" and not answer[0] and not document.get("ips", document.get("ip4", document.get("ip6"))):
+    if (
+        command == "ADD"
+        and not answer[0]
+        and not document.get("ips", document.get("ip4", document.get("ip6")))
+    ):
         raise Broken(f"success without an address: {answer[1]!r}")
     if answer[0] and command == "ADD" and bench.state() != before:
         raise Broken(f"{command} ended with {answer[1][:200]!r} and changed the state")
@@ -213,7 +286,13 @@ def files(bench: Bench, inputs: Inputs) -> None:
     }
     if command == "GC":
         config["cni.dev/valid-attachments"] = [{"containerID": "c0", "ifname": "eth0"}]
-    variables = {"CNI_COMMAND": command, "CNI_CONTAINERID": container_id, "CNI_IFNAME": ifname, "CNI_NETNS": "/netns/x", "CNI_PATH": "/x"}
+    variables = {
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": container_id,
+        "CNI_IFNAME": ifname,
+        "CNI_NETNS": "/netns/x",
+        "CNI_PATH": "/x",
+    }
     answer = respond(host_local, variables, lambda: json.dumps(config).encode())
     document = judge(command, answer)
     after = bench.read_files()
@@ -226,14 +305,29 @@ def files(bench: Bench, inputs: Inputs) -> None:
             continue
         raise Broken(f"{command} removed {path} with {before[path]!r}: {answer}")
     changed = [path for path in after if before.get(path) != after[path] and "last_reserved" not in path]
-    wanted = [str(folder / ip["address"].partition("/")[0]) for ip in document["ips"]] if command == "ADD" and not answer[0] else []
+    wanted = (
+        [str(folder / ip["address"].partition("/")[0]) for ip in document["ips"]]
+        if command == "ADD" and not answer[0]
+        else []
+    )
     if sorted(changed) != sorted(wanted) or any(after[path] != mine[0] for path in wanted):
         raise Broken(f"{command} wrote {changed}, its answer is {answer}")
 
 
 def mess(folder: Path, inputs: Inputs) -> None:
     """What crashes, other programs and administrators leave in a directory of reservations."""
-    owners = (b"c0\r\neth0", b"c1\r\neth0", b"c1\r\neth1", b"c2", b"c1\r\neth0\n", b"", b"\0" * 9, b"#keep", b"c1\r\n", b"\r\neth0")
+    owners = (
+        b"c0\r\neth0",
+        b"c1\r\neth0",
+        b"c1\r\neth1",
+        b"c2",
+        b"c1\r\neth0\n",
+        b"",
+        b"\0" * 9,
+        b"#keep",
+        b"c1\r\n",
+        b"\r\neth0",
+    )
     names = (
         "10.1.0.2",
         "10.1.0.3",
@@ -249,11 +343,17 @@ def mess(folder: Path, inputs: Inputs) -> None:
         "10.1.0.99",
     )
     many = inputs.chance(0.05)
-    for name in [f"10.1.0.{host}" for host in range(2, 15)] if many else [inputs.one(names) for _ in inputs.some(5)]:
+    for name in (
+        [f"10.1.0.{host}" for host in range(2, 15)] if many else [inputs.one(names) for _ in inputs.some(5)]
+    ):
         (folder / name).write_bytes(inputs.one(owners) if inputs.chance(0.9) else inputs.blob())
     for number in (0, 1):
         if inputs.chance(0.3):
-            last = inputs.one((b"10.1.0.2", b"10.1.0.14", b"fd01::7", b"", b"::", b"10.9.9.9", b"rubbish")) if inputs.chance(0.9) else inputs.blob()
+            last = (
+                inputs.one((b"10.1.0.2", b"10.1.0.14", b"fd01::7", b"", b"::", b"10.9.9.9", b"rubbish"))
+                if inputs.chance(0.9)
+                else inputs.blob()
+            )
             (folder / f"last_reserved_ip.{number}").write_bytes(last)
     index = folder / ".index"
     if inputs.chance(0.5) and index.exists():
@@ -273,11 +373,23 @@ def replies(bench: Bench, inputs: Inputs) -> None:
     config |= {"prevResult": bench.result, "cni.dev/valid-attachments": []}
     config |= {key: True for key in ("promiscMode", "enabledad", "isDefaultGateway") if inputs.chance(0.1)}
     config |= {"vlan": 100} if inputs.chance(0.1) else {}
-    environ = {"CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth9", "CNI_NETNS": "/proc/self/ns/net", "CNI_NETNS_OVERRIDE": "1", "CNI_PATH": str(BIN)}
+    environ = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_IFNAME": "eth9",
+        "CNI_NETNS": "/proc/self/ns/net",
+        "CNI_NETNS_OVERRIDE": "1",
+        "CNI_PATH": str(BIN),
+    }
     bench.reset()
     with Wired(lambda number: Wire(inputs, bench.payloads, number)):
-        answer = respond(PLUGINS[config["type"]], {**environ, "CNI_COMMAND": command}, lambda: json.dumps(config).encode(), SIBLINGS)
-    judge(command, answer, ("ValueError: want ", "IndexError: list index"))  # a torn reply, and none where there is always one
+        answer = respond(
+            PLUGINS[config["type"]],
+            {**environ, "CNI_COMMAND": command},
+            lambda: json.dumps(config).encode(),
+            SIBLINGS,
+        )
+    # A torn reply, and none where there is always one
+    judge(command, answer, ("ValueError: want ", "IndexError: list index"))
 
 
 def decoding(bench: Bench, inputs: Inputs) -> None:
@@ -299,12 +411,23 @@ TARGETS: dict[str, tuple[Target, float]] = {  # and its part of all inputs
 
 def record(bench: Bench) -> None:
     """Collect what the real kernel replies to a few calls."""
-    environ = {"CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth9", "CNI_NETNS": "/proc/self/ns/net", "CNI_NETNS_OVERRIDE": "1", "CNI_PATH": str(BIN)}
+    environ = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_IFNAME": "eth9",
+        "CNI_NETNS": "/proc/self/ns/net",
+        "CNI_NETNS_OVERRIDE": "1",
+        "CNI_PATH": str(BIN),
+    }
     with Recorder() as recorder:
         for config in (bench.config, {**bench.ports, "prevResult": bench.result}):
             for command in ("ADD", "CHECK", "STATUS"):
                 stdin = json.dumps({**config, "prevResult": bench.result, "forceAddress": True}).encode()
-                respond(PLUGINS[str(config["type"])], {**environ, "CNI_COMMAND": command}, lambda stdin=stdin: stdin, SIBLINGS)  # type: ignore[misc]
+                respond(
+                    PLUGINS[str(config["type"])],
+                    {**environ, "CNI_COMMAND": command},
+                    partial(bytes, stdin),
+                    SIBLINGS,
+                )
     bench.payloads = recorder.payloads
 
 
@@ -337,7 +460,17 @@ def guard(folder: Path) -> None:
     lab.mount("tmpfs", str(folder), "tmpfs")
     for line in Path("/proc/self/mounts").read_text().splitlines():
         point, kind = line.split()[1:3]
-        if kind not in ("proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "nsfs", "mqueue", "cgroup2", "cgroup"):
+        if kind not in (
+            "proc",
+            "sysfs",
+            "tmpfs",
+            "devtmpfs",
+            "devpts",
+            "nsfs",
+            "mqueue",
+            "cgroup2",
+            "cgroup",
+        ):
             lab.mount("none", point, flags=MS_REMOUNT | lab.MS_BIND | MS_RDONLY)
 
 
@@ -352,9 +485,13 @@ def work(target: str, numbers: range, seed: int, folder: Path, outlet: int) -> N
     os.write(outlet, json.dumps([target, count, found]).encode() + b"\n")
 
 
-def fuzz(total: int, first: int = 0, seed: int = 0, only: str = "", workers: int = 2, tell: bool = True) -> tuple[Counter[str], dict[str, str]]:
+def fuzz(
+    total: int, first: int = 0, seed: int = 0, only: str = "", workers: int = 2, tell: bool = True
+) -> tuple[Counter[str], dict[str, str]]:
     """*total* inputs by *workers* processes; how many of each target, and the findings."""
-    parts = [(name, round(total * part)) for name, (_, part) in TARGETS.items() if not only] or [(only, total)]
+    parts = [(name, round(total * part)) for name, (_, part) in TARGETS.items() if not only] or [
+        (only, total)
+    ]
     jobs = [
         (name, range(first + start, first + min(start + size, count)))
         for name, count in parts
@@ -373,7 +510,12 @@ def fuzz(total: int, first: int = 0, seed: int = 0, only: str = "", workers: int
                 try:
                     work(target, numbers, seed, Path(f"/dev/shm/fuzz-{os.getpid()}"), writer)
                 except BaseException as error:  # noqa: BLE001  the parent shall know
-                    os.write(writer, json.dumps([target, 0, {"worker": f"{target}: {type(error).__name__}: {error}"}]).encode())
+                    os.write(
+                        writer,
+                        json.dumps(
+                            [target, 0, {"worker": f"{target}: {type(error).__name__}: {error}"}]
+                        ).encode(),
+                    )
                 finally:
                     os._exit(0)
             os.close(writer)
@@ -405,7 +547,9 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     total = SHORT if wanted.short else wanted.inputs
     counts, findings = fuzz(total, wanted.first, wanted.seed, wanted.target, wanted.workers)
-    print(f"fuzz: {sum(counts.values())} inputs in {time.monotonic() - began:.0f} s, {len(findings)} findings")
+    print(
+        f"fuzz: {sum(counts.values())} inputs in {time.monotonic() - began:.0f} s, {len(findings)} findings"
+    )
     return bool(findings) or sum(counts.values()) != total
 
 

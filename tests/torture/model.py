@@ -38,14 +38,26 @@ TAKEN, REFUSED, EXHAUSTED, UNAVAILABLE, NOT_AVAILABLE = 105, 104, 103, 102, 50
 GO_IS_HERE = (GO / "bridge").exists()
 STEPS: Counter[str] = Counter()
 EVENTS = (
-    *("ports published", "port taken", "port taken over", "port shared", "range full", "address reclaimed", "own address reclaimed"),
+    *(
+        "ports published",
+        "port taken",
+        "port taken over",
+        "port shared",
+        "range full",
+        "address reclaimed",
+        "own address reclaimed",
+    ),
     *("name taken", "still reserved", "another host name", "every host name taken", "rules healed"),
 )
 INET, BRIDGE = "inet cniwire", "bridge cniwire"
 # What somebody does to our shared rules; each as one transaction, so that it is done or not.
 EDITS = tuple(
     (table, f"{edit} {table} {chain}{rest}")
-    for table, chain in (*[(INET, name) for name in ("prerouting", "postrouting", "output", "hostports")], (BRIDGE, "prerouting"), (BRIDGE, "input"))
+    for table, chain in (
+        *[(INET, name) for name in ("prerouting", "postrouting", "output", "hostports")],
+        (BRIDGE, "prerouting"),
+        (BRIDGE, "input"),
+    )
     for edit, rest in (("flush chain", ""), ("insert rule", " accept"), ("insert rule", " counter return"))
 )
 MET: Counter[str] = Counter()  # which of them happened to ADDs
@@ -106,7 +118,9 @@ class Model(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end everybody is deleted, however little is known of them."""
         for at in {*self.alive, *self.elements, *self.owners()}:
-            self.remove(at, "in process", "", False, False) if at not in self.alive or self.alive[at].how != "go" else self.remove(at, "go")
+            self.remove(at, "in process", "", False, False) if at not in self.alive or self.alive[
+                at
+            ].how != "go" else self.remove(at, "go")
         truth = self.bed.truth()
         self.bed.close()
         shutil.rmtree(self.folder)
@@ -128,7 +142,9 @@ class Model(RuleBasedStateMachine):
         return sorted(at for at, alive in self.alive.items() if alive.how != "go")
 
     def reserved(self, at: Attachment) -> list[tuple[str, str]]:
-        return [where for where, one in self.files.items() if where[0] == at.network and one.content == at.content]
+        return [
+            where for where, one in self.files.items() if where[0] == at.network and one.content == at.content
+        ]
 
     def is_dead(self, one: Reservation) -> bool:
         """Whether an ADD that finds the range full may take it."""
@@ -156,9 +172,15 @@ class Model(RuleBasedStateMachine):
         for address in addresses:
             tag = "6" if ":" in address else "4"
             if at.network in ("a", "b"):
-                made |= {(f"masquerade{tag}", address, at.owner), (f"inside{tag}", f"{address} {network_of(address)}", at.owner)}
+                made |= {
+                    (f"masquerade{tag}", address, at.owner),
+                    (f"inside{tag}", f"{address} {network_of(address)}", at.owner),
+                }
             if ports:
-                made |= {(f"hairpin{tag}", address, at.owner), (f"near{tag}", f"{address} {network_of(address)}", at.owner)}
+                made |= {
+                    (f"hairpin{tag}", address, at.owner),
+                    (f"near{tag}", f"{address} {network_of(address)}", at.owner),
+                }
             made |= {(f"hostports{tag}{suffix}", f"{protocol} {port}", at.owner) for protocol, port in ports}
         if at.network == "a":
             made |= {(name, self.ports[at], at.owner) for name in ("spoof", "spoof_macs")}
@@ -170,7 +192,14 @@ class Model(RuleBasedStateMachine):
     def add(self, at: Attachment, ports: Ports, how: str) -> None:
         ports = ports if at.network != "m" else ()
         STEPS["ADD"] += 1
-        self.added(at, ports, how, self.bed.call("ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), how))
+        self.added(
+            at,
+            ports,
+            how,
+            self.bed.call(
+                "ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), how
+            ),
+        )
 
     @rule(chosen=st.lists(pairs, min_size=3, max_size=8, unique=True), ports=port_lists, how=hows)
     def crowd(self, chosen: list[tuple[str, str]], ports: Ports, how: str) -> None:
@@ -180,10 +209,22 @@ class Model(RuleBasedStateMachine):
 
     @rule(at=attachments.map(lambda at: at._replace(network="m")))
     def add_with_go(self, at: Attachment) -> None:
-        if not GO_IS_HERE or any(other[1:] == at[1:] for other in self.alive) or self.reserved(at) or self.is_full("m"):
+        if (
+            not GO_IS_HERE
+            or any(other[1:] == at[1:] for other in self.alive)
+            or self.reserved(at)
+            or self.is_full("m")
+        ):
             return  # its own weaknesses are not our subject
         STEPS["ADD by Go"] += 1
-        self.added(at, (), "go", self.bed.call("ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), "go"))
+        self.added(
+            at,
+            (),
+            "go",
+            self.bed.call(
+                "ADD", at, self.bed.request(at, 0), str(self.bed.container(at.container).path), "go"
+            ),
+        )
 
     def added(self, at: Attachment, ports: Ports, how: str, answer: Answer) -> None:
         """Hold the first plugin's answer to the model, then go on with the chain."""
@@ -221,7 +262,9 @@ class Model(RuleBasedStateMachine):
         netns = str(self.bed.container(at.container).path)
         for address in addresses:
             assert (at.network, address) not in self.files, f"{address} was taken"
-            self.files[at.network, address] = Reservation(at.content, netns if how != "go" else "", self.bed.boots)
+            self.files[at.network, address] = Reservation(
+                at.content, netns if how != "go" else "", self.bed.boots
+            )
         self.alive[at] = Alive(document, (), how)
         self.ports[at] = document["interfaces"][1]["name"]
         if how != "go":
@@ -229,7 +272,9 @@ class Model(RuleBasedStateMachine):
             MET["another host name"] += self.ports[at] != Owner(*at).host_ifname
             self.healed(at.network)
         for other in self.elements.keys() - self.alive.keys():  # whoever was behind a link of this name
-            self.elements[other] = frozenset(each for each in self.elements[other] if at.network != "a" or each[1] != self.ports[at])
+            self.elements[other] = frozenset(
+                each for each in self.elements[other] if at.network != "a" or each[1] != self.ports[at]
+            )
         self.elements[at] = self.rules_of(at, addresses, ())
         if ports:
             self.publish(at, addresses, ports, how)
@@ -258,12 +303,16 @@ class Model(RuleBasedStateMachine):
         assert code == 0, (code, document)
         assert document == alive.result
         self.edited -= {INET}
-        shared = [level_of(name) for other in holders & self.alive.keys() for name in self.port_maps(other, ports)]
+        shared = [
+            level_of(name) for other in holders & self.alive.keys() for name in self.port_maps(other, ports)
+        ]
         MET["port shared" if shared else "port taken over" if holders else "ports published"] += 1
         made = self.rules_of(at, addresses, ports, 1 + max(shared, default=0))
         taken = {(name.partition("-")[0], key) for name, key, _ in made}
         for other in self.elements.keys() - self.alive.keys():
-            self.elements[other] = frozenset(each for each in self.elements[other] if (each[0].partition("-")[0], each[1]) not in taken)
+            self.elements[other] = frozenset(
+                each for each in self.elements[other] if (each[0].partition("-")[0], each[1]) not in taken
+            )
         self.elements[at] = made
         self.alive[at] = alive._replace(ports=ports)
 
@@ -286,7 +335,9 @@ class Model(RuleBasedStateMachine):
             STEPS["DEL by Go"] += 1
             self.remove(at, "go")
 
-    def remove(self, at: Attachment, how: str, netns: str = "its own", known: bool = True, mapped: bool = True) -> None:
+    def remove(
+        self, at: Attachment, how: str, netns: str = "its own", known: bool = True, mapped: bool = True
+    ) -> None:
         there = self.bed.containers.get(at.container)
         path = str(there.path) if there and netns == "its own" else "" if netns == "its own" else netns
         alive = self.alive.get(at)
@@ -299,8 +350,11 @@ class Model(RuleBasedStateMachine):
             del self.files[where]
         self.elements.pop(at, None)
         self.alive.pop(at, None)
-        if there and netns == "its own":  # the Go suite takes an interface of that name, whosever it is; ours does so with the Go suite's
-            for other in [other for other, one in self.alive.items() if other[1:] == at[1:] and "go" in (how, one.how)]:
+        # The Go suite takes an interface of that name, whosever it is; ours does so with the Go suite's
+        if there and netns == "its own":
+            for other in [
+                other for other, one in self.alive.items() if other[1:] == at[1:] and "go" in (how, one.how)
+            ]:
                 self.drop_link(other)
 
     def drop_link(self, at: Attachment) -> None:
@@ -314,13 +368,21 @@ class Model(RuleBasedStateMachine):
             STEPS["CHECK"] += 1
             for number in range(len(self.bed.networks[at.network])):
                 config = self.bed.request(at, number, alive.ports, prevResult=alive.result)
-                code, document = self.bed.call("CHECK", at, config, str(self.bed.container(at.container).path), how)
+                code, document = self.bed.call(
+                    "CHECK", at, config, str(self.bed.container(at.container).path), how
+                )
                 needed = (TABLES[at.network], {INET} if alive.ports else set())[number]
                 missing = not alive.whole and not (number == 1 and not alive.ports)
                 wanted = int(missing or bool(needed & self.edited))
                 assert code == wanted, (code, document)
 
-    @rule(which=indexes, how=hows, netns=st.sampled_from(("its own", "", "/nowhere")), known=st.booleans(), mapped=st.booleans())
+    @rule(
+        which=indexes,
+        how=hows,
+        netns=st.sampled_from(("its own", "", "/nowhere")),
+        known=st.booleans(),
+        mapped=st.booleans(),
+    )
     def delete_what_is_alive(self, which: int, how: str, netns: str, known: bool, mapped: bool) -> None:
         for at in one_of(which, self.ours()):
             STEPS["DEL"] += 1
@@ -340,7 +402,12 @@ class Model(RuleBasedStateMachine):
     def collect(self, network: str, keep: set[tuple[str, str]], how: str) -> None:
         """GC of one network; what the Go plugins made there is alive, as only they know its link."""
         valid = keep | {at[1:] for at, alive in self.alive.items() if alive.how == "go"}
-        self.collected(network, valid, [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)], how)
+        self.collected(
+            network,
+            valid,
+            [{"containerID": container, "ifname": ifname} for container, ifname in sorted(valid)],
+            how,
+        )
 
     @rule(network=st.sampled_from(NETWORKS), really=st.integers(0, 2), how=hows)
     def collect_all(self, network: str, really: int, how: str) -> None:
@@ -357,16 +424,24 @@ class Model(RuleBasedStateMachine):
             answer = self.bed.call("GC", at, self.bed.request(at, number, (), **keys), "", how)
             assert answer == (0, None), answer
         contents = {Attachment(network, *each).content for each in valid}
-        self.files = {where: one for where, one in self.files.items() if where[0] != network or one.content in contents}
-        self.elements = {at: held for at, held in self.elements.items() if at.network != network or at[1:] in valid}
-        self.alive = {at: alive for at, alive in self.alive.items() if at.network != network or at[1:] in valid}
+        self.files = {
+            where: one for where, one in self.files.items() if where[0] != network or one.content in contents
+        }
+        self.elements = {
+            at: held for at, held in self.elements.items() if at.network != network or at[1:] in valid
+        }
+        self.alive = {
+            at: alive for at, alive in self.alive.items() if at.network != network or at[1:] in valid
+        }
 
     @rule(network=st.sampled_from(NETWORKS), how=hows)
     def status(self, network: str, how: str) -> None:
         STEPS["STATUS"] += 1
         at = Attachment(network, "", "")
         code, document = self.bed.call("STATUS", at, self.bed.request(at, 0), "", how)
-        full = self.is_full(network) and not any(self.is_dead(self.files[where]) for where in self.held(network))
+        full = self.is_full(network) and not any(
+            self.is_dead(self.files[where]) for where in self.held(network)
+        )
         assert (code, document and document["code"]) == ((1, NOT_AVAILABLE) if full else (0, None)), document
 
     @rule(chosen=st.lists(attachments, min_size=2, max_size=6, unique_by=lambda at: at[1:]))
@@ -379,7 +454,15 @@ class Model(RuleBasedStateMachine):
             if any(other[1:] == at[1:] for other in self.alive) or self.reserved(at):
                 alive = self.alive.get(at)
                 if alive and alive.how != "go" and not alive.ports:
-                    running.append((at, "DEL", self.bed.started("DEL", at, self.bed.request(at, 0, prevResult=alive.result), path)))
+                    running.append(
+                        (
+                            at,
+                            "DEL",
+                            self.bed.started(
+                                "DEL", at, self.bed.request(at, 0, prevResult=alive.result), path
+                            ),
+                        )
+                    )
             elif free[at.network] > 0:
                 free[at.network] -= 1
                 running.append((at, "ADD", self.bed.started("ADD", at, self.bed.request(at, 0), path)))
@@ -448,7 +531,10 @@ class Model(RuleBasedStateMachine):
         STEPS["flush"] += 1
         self.bed.host.run("nft flush ruleset")
         self.edited.clear()
-        self.alive = {at: alive._replace(whole=alive.whole and not self.elements.get(at)) for at, alive in self.alive.items()}
+        self.alive = {
+            at: alive._replace(whole=alive.whole and not self.elements.get(at))
+            for at, alive in self.alive.items()
+        }
         self.elements = {}
 
     @rule(edit=st.sampled_from(EDITS))
@@ -492,13 +578,25 @@ class Model(RuleBasedStateMachine):
         truth = self.bed.truth()
         elements = {element for held in self.elements.values() for element in held}
         same("links", truth.links, {at.owner for at, alive in self.alive.items() if alive.how != "go"})
-        same("links of others", {name for name in self.bed.host.links() if name in self.squatters}, self.squatters)
-        same("links of the Go plugins", len(truth.others), sum(alive.how == "go" for alive in self.alive.values()))
+        same(
+            "links of others",
+            {name for name in self.bed.host.links() if name in self.squatters},
+            self.squatters,
+        )
+        same(
+            "links of the Go plugins",
+            len(truth.others),
+            sum(alive.how == "go" for alive in self.alive.values()),
+        )
         same("elements", truth.elements, elements)
         same("chains that nobody needs", truth.chains, frozenset())
         same("files", truth.files, {where: one.content for where, one in self.files.items()})
         for name, namespace in self.bed.containers.items():
-            same(f"links of {name}", namespace.links(), sorted(at.ifname for at in self.alive if at.container == name))
+            same(
+                f"links of {name}",
+                namespace.links(),
+                sorted(at.ifname for at in self.alive if at.container == name),
+            )
 
     @rule(which=indexes)
     def addresses_are_as_the_result_says(self, which: int) -> None:
@@ -550,11 +648,15 @@ def tortured(examples: int, steps: int, seed: int | None = None) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=120, help="nodes to begin with (default: %(default)s)")
+    parser.add_argument(
+        "--examples", type=int, default=120, help="nodes to begin with (default: %(default)s)"
+    )
     parser.add_argument("--steps", type=int, default=60, help="calls on each of them (default: %(default)s)")
     parser.add_argument("--short", action="store_true", help="10 nodes, 40 calls each")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--plugins", default="source", help="source, bundle or a folder: whose executables are executed")
+    parser.add_argument(
+        "--plugins", default="source", help="source, bundle or a folder: whose executables are executed"
+    )
     wanted = parser.parse_args(arguments)
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])

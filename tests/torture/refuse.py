@@ -72,7 +72,9 @@ class Refusing(_socket.socket):
             return super().send(datagram)
         self.waiting.append(answer(refused, errno))
         if self.spoken == NETFILTER and members[0].kind == BATCH_BEGIN:
-            self.waiting += [answer(request, 0) for request in kept if request.flags & ACK and refused.kind != BATCH_BEGIN]
+            self.waiting += [
+                answer(request, 0) for request in kept if request.flags & ACK and refused.kind != BATCH_BEGIN
+            ]
         elif kept:
             super().send(b"".join([request.data for request in kept]))
         return len(datagram)

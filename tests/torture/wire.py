@@ -44,7 +44,9 @@ class Recorder:
 class Wire:
     """Stands for a socket: whatever is asked, the replies are recorded ones or none, spoiled now and then."""
 
-    def __init__(self, inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]], protocol: int) -> None:
+    def __init__(
+        self, inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]], protocol: int
+    ) -> None:
         self.inputs, self.payloads, self.protocol = inputs, payloads, protocol
         self.kinds = [kind for proto, kind in payloads if proto == protocol]
         self.queue: list[bytes] = []
@@ -71,7 +73,11 @@ class Wire:
         """The datagrams that answer one request: replies of the type that belongs to it, or of another, and its end."""
         inputs = self.inputs
         found = []
-        wanted = (kind & ~0xFF) | {18: 16, 22: 20, 26: 24}.get(kind & 0xFF, max(kind & 0xFF, 1) - 1) if self.protocol == 0 else kind - 1
+        wanted = (
+            (kind & ~0xFF) | {18: 16, 22: 20, 26: 24}.get(kind & 0xFF, max(kind & 0xFF, 1) - 1)
+            if self.protocol == 0
+            else kind - 1
+        )
         usual = self.payloads.get((self.protocol, wanted)) or ()
         for _ in inputs.some(2):
             payload = inputs.one(usual) if usual and inputs.chance(0.9) else self.foreign()
@@ -82,17 +88,25 @@ class Wire:
         if flags & (ACK | DUMP):
             last = DONE if flags & DUMP == DUMP else ERROR
             tail = (
-                inputs.torn(struct.pack("=iIHHII", error, 20, kind, 0, sequence, 0)) if inputs.chance(0.02) else struct.pack("=i", error) + bytes(16)
+                inputs.torn(struct.pack("=iIHHII", error, 20, kind, 0, sequence, 0))
+                if inputs.chance(0.02)
+                else struct.pack("=i", error) + bytes(16)
             )
             found.append(self.message(last, inputs.one((0, 0, 0x100, 0x200)), sequence, tail))
         return [b"".join(found)] if inputs.chance(0.7) else found
 
     def foreign(self) -> bytes:
-        return bytes(self.inputs.one(self.payloads[self.protocol, self.inputs.one(self.kinds)])) if self.kinds else self.inputs.blob()
+        return (
+            bytes(self.inputs.one(self.payloads[self.protocol, self.inputs.one(self.kinds)]))
+            if self.kinds
+            else self.inputs.blob()
+        )
 
     def message(self, kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
         sequence += self.inputs.one((-1, 1)) if self.inputs.chance(0.01) else 0
-        data = struct.pack("=IHHII", len(payload) + 16, kind & 0xFFFF, flags, sequence & 0xFFFFFFFF, 0) + payload
+        data = (
+            struct.pack("=IHHII", len(payload) + 16, kind & 0xFFFF, flags, sequence & 0xFFFFFFFF, 0) + payload
+        )
         return data + bytes(-len(data) % 4)
 
     def recv(self, _: int) -> bytes:

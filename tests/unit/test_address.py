@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.address import Cidr, contains, family, first_host, host_prefix, mask, network, overlap, parse, parse_cidr, text
+from core.address import (
+    Cidr,
+    contains,
+    family,
+    first_host,
+    host_prefix,
+    mask,
+    network,
+    overlap,
+    parse,
+    parse_cidr,
+    text,
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PACKED = st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16)
@@ -66,7 +78,19 @@ def test_an_unfolded_mapped_address_keeps_its_form() -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        *("", " ", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.04", "1.2.3.4 ", "1.2.3.4/24", "1.2.3.4\n", "1.2.3.4\0"),
+        *(
+            "",
+            " ",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "01.2.3.4",
+            "1.2.3.04",
+            "1.2.3.4 ",
+            "1.2.3.4/24",
+            "1.2.3.4\n",
+            "1.2.3.4\0",
+        ),
         *("fe80::1%eth0", "fe80::1%1", ":::", "1::2::3", "2001:db8", "g::", "::1\0", "::12345", "[::1]"),
         *("0x1.2.3.4", "16909060", "\ud800", "١.2.3.4"),
     ],
@@ -101,7 +125,10 @@ def test_a_cidr_survives_its_text(cidr: Cidr) -> None:
     assert str(cidr) == str(ipaddress.ip_interface((cidr.address, cidr.prefix_len)))
 
 
-@pytest.mark.parametrize("written", ["10.0.0.1", "10.0.0.1/", "/8", "10.0.0.1/33", "::1/129", "10.0.0.1/-1", "10.0.0.1/+8", "10.0.0.1/8 "])
+@pytest.mark.parametrize(
+    "written",
+    ["10.0.0.1", "10.0.0.1/", "/8", "10.0.0.1/33", "::1/129", "10.0.0.1/-1", "10.0.0.1/+8", "10.0.0.1/8 "],
+)
 def test_a_bad_cidr_is_an_error(written: str) -> None:
     """S-69."""
     with pytest.raises(ValueError, match="invalid CIDR address"):
@@ -134,7 +161,9 @@ def test_network_and_mask_agree_with_ipaddress_and_netaddr(cidr: Cidr) -> None:
 
 @given(cidrs(), cidrs())
 def test_overlap_agrees_with_ipaddress(one: Cidr, other: Cidr) -> None:
-    wanted = as_network(one).version == as_network(other).version and as_network(one).overlaps(as_network(other))
+    wanted = as_network(one).version == as_network(other).version and as_network(one).overlaps(
+        as_network(other)
+    )
     assert overlap(one, other) == overlap(other, one) == wanted
     assert overlap(one, one)
 

@@ -41,7 +41,9 @@ except deadline.Expired as error:
         ("SIGALRM", 1, "11 it did not end within 1 s: given up, and undone"),
     ],
 )
-def test_a_wait_that_missed_a_signal_hears_it_at_the_next_tick(signal: str, budget_s: int, expected: str) -> None:
+def test_a_wait_that_missed_a_signal_hears_it_at_the_next_tick(
+    signal: str, budget_s: int, expected: str
+) -> None:
     begin = time.monotonic()
     program = PROGRAM.format(signal=signal, budget_s=budget_s)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

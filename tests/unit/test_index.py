@@ -53,7 +53,14 @@ def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
 
 
 def test_an_owner_s_addresses() -> None:
-    made = built({packed("10.0.0.2"): b"a", packed("fd00::2"): b"a", packed("10.0.0.3"): b"b", packed("10.0.0.4"): None})
+    made = built(
+        {
+            packed("10.0.0.2"): b"a",
+            packed("fd00::2"): b"a",
+            packed("10.0.0.3"): b"b",
+            packed("10.0.0.4"): None,
+        }
+    )
     assert sorted(made.candidates(b"a") or ()) == [packed("10.0.0.2"), packed("fd00::2")]
     assert made.candidates(b"c") == []
     made.remove(packed("10.0.0.2"), b"a")
@@ -61,14 +68,21 @@ def test_an_owner_s_addresses() -> None:
     assert (made.candidates(b"a"), made.candidates(b"c")) == ([packed("fd00::2")], [packed("10.9.0.2")])
 
 
-@given(st.sets(st.integers(0, 3 * index.BLOCK), max_size=40), st.integers(0, 3 * index.BLOCK), st.integers(0, index.BLOCK), st.booleans())
+@given(
+    st.sets(st.integers(0, 3 * index.BLOCK), max_size=40),
+    st.integers(0, 3 * index.BLOCK),
+    st.integers(0, index.BLOCK),
+    st.booleans(),
+)
 def test_the_next_free_address(taken: set[int], low: int, length: int, ipv6: bool) -> None:
     base, size = (0xFD << 120, 16) if ipv6 else (0x0A000000, 4)
     runs = taken | set(range(low, low + length // 2))
     made = built({(base + each).to_bytes(size, "big"): b"a" for each in runs})
     high = low + length
     free = next((each for each in range(low, high + 1) if each not in runs), None)
-    assert made.first_free(base + low, base + high, size) == (None if free is None else (base + free).to_bytes(size, "big"))
+    assert made.first_free(base + low, base + high, size) == (
+        None if free is None else (base + free).to_bytes(size, "big")
+    )
     assert made.count(base + low, base + high, size) == len([each for each in runs if low <= each <= high])
 
 
@@ -87,12 +101,17 @@ def test_an_index_that_grows_says_when_it_is_crowded() -> None:
         if made.crowded:
             break
     assert 100 < each < 300
-    assert all(made.candidates(b"%d" % other) == [(0x0A010000 + other).to_bytes(4, "big")] for other in range(each + 1))
+    assert all(
+        made.candidates(b"%d" % other) == [(0x0A010000 + other).to_bytes(4, "big")]
+        for other in range(each + 1)
+    )
 
 
 def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
     """Somebody's way to block half a range must not make the index a list."""
-    held: dict[bytes, bytes | None] = {(0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)}
+    held: dict[bytes, bytes | None] = {
+        (0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)
+    }
     made = built({**held, packed("10.0.0.2"): b"a"})
     assert (made.candidates(b"blocked"), made.candidates(b"a")) == (None, [packed("10.0.0.2")])
     made.add(packed("10.0.0.3"), b"blocked")
@@ -120,7 +139,9 @@ def test_whoever_is_listed_is_listed_completely(entries: list[tuple[int, bytes]]
     made = index.build(held.items(), 1, MemoryCells())
     for content in {*held.values(), b"d"}:
         listed = made.candidates(content)
-        assert listed is None or sorted(listed) == sorted(packed for packed, other in held.items() if other == content)
+        assert listed is None or sorted(listed) == sorted(
+            packed for packed, other in held.items() if other == content
+        )
         assert listed is not None or list(held.values()).count(content) >= index.OFTEN
 
 

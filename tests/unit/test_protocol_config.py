@@ -14,7 +14,9 @@ PATHS = {"ADD": "/proc/self/ns/net", "DEL": "/proc/self/ns/net"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), IsADirectoryError(21, "Is a directory"), OSError("bare")])
+@pytest.mark.parametrize(
+    "failure", [OSError(5, "Input/output error"), IsADirectoryError(21, "Is a directory"), OSError("bare")]
+)
 def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSError) -> None:
     """S-41."""
 
@@ -33,7 +35,20 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSE
 @pytest.mark.parametrize("command", [*COMMANDS, "other"])
 @pytest.mark.parametrize(
     "stdin",
-    [b"", b" \n", b"{", b"{} x", b"[]", b"null", b'"n1"', b"7", b"\xff", b"\xef\xbb\xbf{}", b"{'name': 1}", b'{"name": NaN}'],
+    [
+        b"",
+        b" \n",
+        b"{",
+        b"{} x",
+        b"[]",
+        b"null",
+        b'"n1"',
+        b"7",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b"{'name': 1}",
+        b'{"name": NaN}',
+    ],
 )
 def test_stdin_that_is_no_json_object_is_a_decoding_failure(command: str, stdin: bytes) -> None:
     """S-42."""
@@ -110,7 +125,9 @@ def test_no_version_is_refused_where_0_1_0_is_not_supported() -> None:
     }
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.0.1", "0.9.0", "1.2.0", "v1.0.0", "rubbish", " 1.0.0", "9" * 5000])
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.0.1", "0.9.0", "1.2.0", "v1.0.0", "rubbish", " 1.0.0", "9" * 5000]
+)
 @pytest.mark.parametrize("command", ["ADD", "DEL"])
 def test_add_and_del_take_exactly_the_supported_versions(command: str, version: str) -> None:
     """S-15, S-85: exact strings; the error speaks the newest version, because the configuration's is none."""
@@ -123,7 +140,9 @@ def test_add_and_del_take_exactly_the_supported_versions(command: str, version: 
     ("command", "refused"),
     [("CHECK", ("", "0.1.0", "0.2.0", "0.3.0", "0.3.1")), ("GC", ALL[:-1]), ("STATUS", ALL[:-1])],
 )
-def test_a_command_is_refused_below_the_version_that_brought_it(command: str, refused: tuple[str, ...]) -> None:
+def test_a_command_is_refused_below_the_version_that_brought_it(
+    command: str, refused: tuple[str, ...]
+) -> None:
     """S-18, S-26, S-31."""
     for version in refused:
         found = error(Stub(), environ(command), config(cniVersion=version))
@@ -141,7 +160,9 @@ def test_a_plugin_below_the_configuration_is_refused(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["CHECK", "GC", "STATUS"])
-@pytest.mark.parametrize("version", ["1.0.0.0", "one", "1..0", "1.a", "-1", "+1", "1.", " 1", "²", "9" * 5000])
+@pytest.mark.parametrize(
+    "version", ["1.0.0.0", "one", "1..0", "1.a", "-1", "+1", "1.", " 1", "²", "9" * 5000]
+)
 def test_a_version_that_cannot_be_compared_is_a_decoding_failure(command: str, version: str) -> None:
     """S-20, S-28, S-31."""
     assert error(Stub(), environ(command), config(cniVersion=version))["code"] == 6
@@ -193,7 +214,9 @@ def test_other_commands_do_not_look_at_the_netns(command: str) -> None:
     assert answer(Stub(), environ(command, CNI_NETNS="/proc/self/ns/net")) == (0, None)
 
 
-@pytest.mark.parametrize("path", ["/no/such/netns", "a\0b", "/proc/self/ns/net/below", "x" * 5000, "\udcff", "/proc/self/ns/mnt"])
+@pytest.mark.parametrize(
+    "path", ["/no/such/netns", "a\0b", "/proc/self/ns/net/below", "x" * 5000, "\udcff", "/proc/self/ns/mnt"]
+)
 def test_a_netns_that_cannot_be_opened_is_not_ours(path: str) -> None:
     """S-50."""
     for command in ("ADD", "DEL"):

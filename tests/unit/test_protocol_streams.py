@@ -51,11 +51,15 @@ def plugin(tmp_path: Path) -> Sequence[str]:
     return [sys.executable, "-I", "-S", str(script)]
 
 
-def call(plugin: Sequence[str], environment: dict[str, str], **options: Any) -> "subprocess.CompletedProcess[bytes]":
+def call(
+    plugin: Sequence[str], environment: dict[str, str], **options: Any
+) -> "subprocess.CompletedProcess[bytes]":
     options = {"input": config(), "capture_output": True, **options}
     if "stdin" in options:
         del options["input"]
-    return subprocess.run(plugin, env={"NOTES": str(Path(plugin[-1]).parent / "notes"), **environment}, timeout=30, **options)
+    return subprocess.run(
+        plugin, env={"NOTES": str(Path(plugin[-1]).parent / "notes"), **environment}, timeout=30, **options
+    )
 
 
 def shell(plugin: Sequence[str], redirection: str) -> list[str]:
@@ -89,7 +93,10 @@ def test_a_bare_call_tells_what_it_is(plugin: Sequence[str], command: str | None
     os.close(read)
     os.close(write)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr.decode() == f"CNI stub plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    assert (
+        done.stderr.decode()
+        == f"CNI stub plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    )
 
 
 def test_a_bare_call_with_a_closed_stderr_does_not_crash(plugin: Sequence[str]) -> None:

@@ -14,10 +14,18 @@ from core.cni.result import dns, parse, parse_prev, render, route
 from core.cni.version import ALL, FAMILIES
 from core.errors import CNIError
 
-V4, V6 = st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str).filter(lambda text: "::ffff:" not in text)
-CIDRS = st.tuples(V4, st.integers(0, 32)).map("{0[0]}/{0[1]}".format) | st.tuples(V6, st.integers(0, 128)).map("{0[0]}/{0[1]}".format)
+V4, V6 = (
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(str).filter(lambda text: "::ffff:" not in text),
+)
+CIDRS = st.tuples(V4, st.integers(0, 32)).map("{0[0]}/{0[1]}".format) | st.tuples(
+    V6, st.integers(0, 128)
+).map("{0[0]}/{0[1]}".format)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-U32, UNKNOWN = st.integers(1, 2**32 - 1), st.fixed_dictionaries({}, optional={"x-unknown": st.none() | WORDS | st.lists(st.just(""))})
+U32, UNKNOWN = (
+    st.integers(1, 2**32 - 1),
+    st.fixed_dictionaries({}, optional={"x-unknown": st.none() | WORDS | st.lists(st.just(""))}),
+)
 
 
 def having(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -28,17 +36,37 @@ def having(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrat
 RESULTS = having(
     {
         "interfaces": st.lists(
-            having({"name": WORDS}, {"mac": WORDS, "mtu": U32, "sandbox": WORDS, "socketPath": WORDS, "pciID": WORDS}), max_size=2
+            having(
+                {"name": WORDS},
+                {"mac": WORDS, "mtu": U32, "sandbox": WORDS, "socketPath": WORDS, "pciID": WORDS},
+            ),
+            max_size=2,
         ),
-        "ips": st.lists(having({"address": CIDRS}, {"interface": st.integers(0, 3), "gateway": V4 | V6}), max_size=4),
+        "ips": st.lists(
+            having({"address": CIDRS}, {"interface": st.integers(0, 3), "gateway": V4 | V6}), max_size=4
+        ),
         "routes": st.lists(
             having(
                 {"dst": CIDRS},
-                {"gw": V4 | V6, "mtu": U32, "advmss": U32, "priority": U32, "table": st.integers(0, 9), "scope": st.integers(0, 255)},
+                {
+                    "gw": V4 | V6,
+                    "mtu": U32,
+                    "advmss": U32,
+                    "priority": U32,
+                    "table": st.integers(0, 9),
+                    "scope": st.integers(0, 255),
+                },
             ),
             max_size=4,
         ),
-        "dns": having({}, {"domain": WORDS, "nameservers": st.lists(WORDS, min_size=1), "search": st.lists(WORDS, min_size=1)}),
+        "dns": having(
+            {},
+            {
+                "domain": WORDS,
+                "nameservers": st.lists(WORDS, min_size=1),
+                "search": st.lists(WORDS, min_size=1),
+            },
+        ),
     },
     {},
 )
@@ -58,7 +86,10 @@ def test_a_result_survives_the_newest_shape(result: dict[str, Any], version: str
 @given(RESULTS, st.sampled_from(["0.3.0", "0.3.1", "0.4.0"]))
 def test_a_result_survives_the_middle_shape_but_for_three_keys(result: dict[str, Any], version: str) -> None:
     """S-55, S-57, S-59, S-60, S-65."""
-    interfaces = [{k: v for k, v in item.items() if k not in ("mtu", "socketPath", "pciID")} for item in result["interfaces"]]
+    interfaces = [
+        {k: v for k, v in item.items() if k not in ("mtu", "socketPath", "pciID")}
+        for item in result["interfaces"]
+    ]
     assert through(result, version) == {**result, "interfaces": interfaces, "cniVersion": version}
 
 
@@ -88,7 +119,11 @@ def test_unknown_keys_pass_through_a_chained_plugin(version: str) -> None:
     """S-86, S-89: wherever they stand, empty and null ones included."""
     more = {"x-vendor": {"a": [1, None, ""]}, "empty": "", "none": None}
     if FAMILIES[version]:
-        top = {"ips": [{"address": "10.0.0.2/8", **more}], "interfaces": [{"name": "e", **more}], "routes": [{"dst": "::/0", **more}]}
+        top = {
+            "ips": [{"address": "10.0.0.2/8", **more}],
+            "interfaces": [{"name": "e", **more}],
+            "routes": [{"dst": "::/0", **more}],
+        }
         document: dict[str, Any] = {"cniVersion": version, **top, "dns": {"domain": "d", **more}, **more}
         if FAMILIES[version] == 1:
             document["ips"][0]["version"] = "4"
@@ -102,27 +137,50 @@ def test_unknown_keys_pass_through_a_chained_plugin(version: str) -> None:
 
 def test_strangers_cannot_take_the_place_of_known_keys() -> None:
     """S-56, S-66."""
-    odd = {"cniVersion": "0.2.0", "interfaces": 5, "ips": 5, "routes": 5, "ip4": {"ip": "10.0.0.2/8", "address": 5, "interface": "x"}}
+    odd = {
+        "cniVersion": "0.2.0",
+        "interfaces": 5,
+        "ips": 5,
+        "routes": 5,
+        "ip4": {"ip": "10.0.0.2/8", "address": 5, "interface": "x"},
+    }
     assert render(parse(odd, ""), "0.2.0") == {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8"}, "dns": {}}
-    odd = {"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.2/8", "ip": 5, "routes": 5, "version": 6}], "ip4": 5, "ip6": 5}
+    odd = {
+        "cniVersion": "1.0.0",
+        "ips": [{"address": "10.0.0.2/8", "ip": 5, "routes": 5, "version": 6}],
+        "ip4": 5,
+        "ip6": 5,
+    }
     assert render(parse(odd, ""), "0.2.0") == {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8"}, "dns": {}}
 
 
 @pytest.mark.parametrize("config_version", ALL)
 @pytest.mark.parametrize("version", [*ALL, None, ""])
-def test_a_prev_result_belongs_to_the_family_of_the_configuration(config_version: str, version: str | None) -> None:
+def test_a_prev_result_belongs_to_the_family_of_the_configuration(
+    config_version: str, version: str | None
+) -> None:
     """S-86, S-88: a missing version is filled from the configuration."""
-    ips: dict[str, Any] = {"ips": [{"address": "10.0.0.2/8"}]} if FAMILIES[version or config_version] else {"ip4": {"ip": "10.0.0.2/8"}}
+    ips: dict[str, Any] = (
+        {"ips": [{"address": "10.0.0.2/8"}]}
+        if FAMILIES[version or config_version]
+        else {"ip4": {"ip": "10.0.0.2/8"}}
+    )
     config = Section({"PrevResult": {"cniVersion": version, **ips}})
     if FAMILIES[version or config_version] == FAMILIES[config_version]:
         result = parse_prev(config, config_version)
         assert result is not None
-        assert (result["cniVersion"], result["ips"]) == (version or config_version, [{"address": "10.0.0.2/8"}])
+        assert (result["cniVersion"], result["ips"]) == (
+            version or config_version,
+            [{"address": "10.0.0.2/8"}],
+        )
     else:
         with pytest.raises(CNIError) as caught:
             parse_prev(config, config_version)
         assert caught.value.code == 6
-        assert caught.value.msg == f"prevResult: version {version} cannot be used with cniVersion {config_version}"
+        assert (
+            caught.value.msg
+            == f"prevResult: version {version} cannot be used with cniVersion {config_version}"
+        )
 
 
 @pytest.mark.parametrize("version", ["0.5.0", "1.0", "2.0.0", "rubbish"])
@@ -130,7 +188,10 @@ def test_an_unknown_version_in_prev_result_fails(version: str) -> None:
     """S-87."""
     with pytest.raises(CNIError) as caught:
         parse_prev(Section({"prevResult": {"cniVersion": version}}), "1.0.0")
-    assert (caught.value.code, caught.value.msg) == (6, f"cannot decode prevResult: cniVersion: unknown version {version!r}")
+    assert (caught.value.code, caught.value.msg) == (
+        6,
+        f"cannot decode prevResult: cniVersion: unknown version {version!r}",
+    )
 
 
 @pytest.mark.parametrize("values", [{}, {"prevResult": None}])
@@ -186,16 +247,29 @@ def test_a_malformed_result_names_key_and_value(document: Any, msg: str) -> None
 @pytest.mark.parametrize("index", [-1, 7])
 def test_an_index_that_points_nowhere_is_passed_on(index: int) -> None:
     """S-59: the reference's plugins tolerate it, and somebody relies on that."""
-    assert parse({"ips": [{"address": "::1/128", "interface": index}]}, "1.0.0")["ips"] == [{"address": "::1/128", "interface": index}]
+    assert parse({"ips": [{"address": "::1/128", "interface": index}]}, "1.0.0")["ips"] == [
+        {"address": "::1/128", "interface": index}
+    ]
 
 
 def test_a_route_of_a_configuration_survives() -> None:
     """S-70."""
-    values = {"dst": "10.1.2.0/24", "gw": "10.1.2.1", "mtu": 1400, "advmss": 1360, "priority": 7, "table": 50, "scope": 253}
+    values = {
+        "dst": "10.1.2.0/24",
+        "gw": "10.1.2.1",
+        "mtu": 1400,
+        "advmss": 1360,
+        "priority": 7,
+        "table": 50,
+        "scope": 253,
+    }
     assert route(Section(values)) == values
 
 
-@pytest.mark.parametrize("values", [{}, {"dst": ""}, {"dst": "x"}, {"dst": 1}, {"dst": "::/0", "gw": 1}, {"dst": "::/0", "mtu": -1}])
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"dst": ""}, {"dst": "x"}, {"dst": 1}, {"dst": "::/0", "gw": 1}, {"dst": "::/0", "mtu": -1}],
+)
 def test_a_bad_route_of_a_configuration_is_an_invalid_configuration(values: dict[str, Any]) -> None:
     """S-71."""
     with pytest.raises(CNIError) as caught:
@@ -206,12 +280,18 @@ def test_a_bad_route_of_a_configuration_is_an_invalid_configuration(values: dict
 
 def test_the_dns_of_a_configuration_keeps_what_says_something() -> None:
     """S-67."""
-    assert dns(Section({"domain": "", "search": [], "nameservers": ["1.1.1.1"], "Options": None})) == {"nameservers": ["1.1.1.1"]}
+    assert dns(Section({"domain": "", "search": [], "nameservers": ["1.1.1.1"], "Options": None})) == {
+        "nameservers": ["1.1.1.1"]
+    }
 
 
-KEYS = st.sampled_from(["cniVersion", "ips", "ip4", "interfaces", "routes", "dns", "dst", "address", "ip", "name", "mtu", "x"])
+KEYS = st.sampled_from(
+    ["cniVersion", "ips", "ip4", "interfaces", "routes", "dns", "dst", "address", "ip", "name", "mtu", "x"]
+)
 LEAVES = st.none() | st.booleans() | st.integers() | st.just(1.0) | WORDS | CIDRS
-TREES = st.recursive(LEAVES, lambda below: st.lists(below, max_size=2) | st.dictionaries(KEYS, below, max_size=4))
+TREES = st.recursive(
+    LEAVES, lambda below: st.lists(below, max_size=2) | st.dictionaries(KEYS, below, max_size=4)
+)
 
 
 @given(TREES, st.sampled_from(ALL))

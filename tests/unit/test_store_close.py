@@ -15,7 +15,9 @@ from tests.harness.stub import ENVIRON, Stub
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EINTR])
-def test_a_reservation_stands_whatever_closing_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_reservation_stands_whatever_closing_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     attachment, packed = Attachment("net", "c1", "eth0"), address.parse("10.1.0.2")
     close, failed = system.close, []
 
