@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 else:
 
     class Record:
-        """Annotations become fields, class attributes their defaults. Its methods are inherited, as adding them to a class costs more."""
+        """Annotations become fields, class attributes their defaults.
+
+        Subclasses inherit the methods: to generate some for each class, as dataclass does, costs more.
+        """
 
         def __init_subclass__(cls):
             cls.fields = tuple(cls.__annotations__)
@@ -45,7 +48,8 @@ else:
             return hash((type(self), *_values(self)))
 
         def __repr__(self):
-            return f"{type(self).__name__}({', '.join([f'{n}={getattr(self, n)!r}' for n in type(self).fields])})"
+            shown = [f"{name}={getattr(self, name)!r}" for name in type(self).fields]
+            return f"{type(self).__name__}({', '.join(shown)})"
 
     def _check(cls, values, named, rest):
         """Raises TypeError for a value too many, or a name of nothing that is left."""

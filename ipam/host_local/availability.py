@@ -53,12 +53,12 @@ def _check_creatable(path: str) -> None:
     parent = system.parent(path)
     while parent not in ("", "/") and not system.there(parent):
         parent = system.parent(parent)
-    if system.kind(parent or ".") != system.DIRECTORY or not system.access(
+    if system.kind(parent or ".") != system.S_IFDIR or not system.access(
         parent or ".", system.W_OK | system.X_OK
     ):
         reason = (
             "not a directory"
-            if system.there(parent) and system.kind(parent) != system.DIRECTORY
+            if system.there(parent) and system.kind(parent) != system.S_IFDIR
             else "not writable"
         )
         raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)

@@ -19,7 +19,6 @@ PART = 4
 # Bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
 SHORT = 2
 UNKNOWN = bytes(SHORT)  # of a namespace that cannot be looked at
-S_IFLNK = 0o120000  # inode(7)
 BOOT_ID, MACHINE_ID = "/proc/sys/kernel/random/boot_id", "/etc/machine-id"
 
 
@@ -59,7 +58,7 @@ def _namespace(path: str, mounted: bool | None = None) -> bytes:
     """
     try:
         found = system.lstat(path)
-        link = found.st_mode & system.KIND == S_IFLNK
+        link = found.st_mode & system.S_IFMT == system.S_IFLNK
         found = system.stat(path) if link else found
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return b""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
 READ = system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK | system.O_NOFOLLOW
-S_IFMT, S_IFREG = 0o170000, 0o100000  # inode(7)
 CONTENT_LIMIT = 4096  # bytes; an owner has far fewer
 
 
@@ -183,19 +182,19 @@ class Directory:
 
 
 def _is_file(descriptor: int) -> bool:
-    return system.fstat(descriptor).st_mode & S_IFMT == S_IFREG
+    return system.fstat(descriptor).st_mode & system.S_IFMT == system.S_IFREG
 
 
 def make(path: str) -> None:
     """Make a directory and its parents, and have them on disk. Raises OSError."""
-    if system.kind(path) == system.DIRECTORY:
+    if system.kind(path) == system.S_IFDIR:
         return
     parent = system.parent(path.rstrip("/")) or "."
     make(parent)
     try:
         system.mkdir(path, DIRECTORY_MODE)
     except FileExistsError:
-        if system.kind(path) != system.DIRECTORY:
+        if system.kind(path) != system.S_IFDIR:
             raise NotADirectoryError(ENOTDIR, system.strerror(ENOTDIR), path) from None
         return
     _sync(parent)
