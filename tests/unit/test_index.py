@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import address
-from ipam.host_local import index
+from ipam.host_local import index, indexing
 from ipam.host_local.files import Directory
 from ipam.host_local.hash_table import MemoryCells
 
@@ -32,13 +32,15 @@ def directory(tmp_path: Path) -> Iterator[Directory]:
 
 
 def saved(directory: Directory, *entries: tuple[str, bytes]) -> None:
-    made = index.create([(packed(text), content) for text, content in entries], len(entries), directory, BOOT)
+    made = indexing.create(
+        [(packed(text), content) for text, content in entries], len(entries), directory, BOOT
+    )
     index.stamp(made, directory)
     made.close()
 
 
 def built(entries: dict[bytes, bytes | None]) -> index.Index:
-    return index.build(entries.items(), len(entries) or 1, MemoryCells())
+    return indexing.build(entries.items(), len(entries) or 1, MemoryCells())
 
 
 def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
@@ -120,12 +122,12 @@ def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
 
 
 def test_a_look_without_owners_lists_none_of_them() -> None:
-    made = index.build([(packed("10.0.0.2"), b"a")], 0, MemoryCells())
+    made = indexing.build([(packed("10.0.0.2"), b"a")], 0, MemoryCells())
     assert (made.candidates(b"a"), made.count(number("10.0.0.0"), number("10.0.0.9"), 4)) == (None, 1)
 
 
 def test_an_index_that_was_not_declared_in_step_is_not_trusted(directory: Directory) -> None:
-    index.create([(packed("10.0.0.2"), b"a")], 1, directory, BOOT).close()
+    indexing.create([(packed("10.0.0.2"), b"a")], 1, directory, BOOT).close()
     assert known(directory) is None
 
 
@@ -136,13 +138,13 @@ OWNERS = st.sampled_from([b"a", b"b", b"c"]) | st.binary(max_size=2).map(lambda 
 def test_whoever_is_listed_is_listed_completely(entries: list[tuple[int, bytes]]) -> None:
     """Also where one owner's many addresses, or a table that expected fewer, made buckets overflow."""
     held = {(0x0A010000 + each).to_bytes(4, "big"): content for each, content in entries}
-    made = index.build(held.items(), 1, MemoryCells())
+    made = indexing.build(held.items(), 1, MemoryCells())
     for content in {*held.values(), b"d"}:
         listed = made.candidates(content)
         assert listed is None or sorted(listed) == sorted(
             packed for packed, other in held.items() if other == content
         )
-        assert listed is not None or list(held.values()).count(content) >= index.OFTEN
+        assert listed is not None or list(held.values()).count(content) >= indexing.OFTEN
 
 
 def test_a_saved_index_is_trusted(directory: Directory) -> None:
