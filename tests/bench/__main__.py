@@ -1,6 +1,9 @@
-"""`make bench`: our plugins and a peer's in turn, on fake nodes of their own; a table, JSON and a drawing in bench-results/.
+"""`make bench`: our plugins and a peer's are measured in turn, on fake nodes of their own.
 
-Ends with 1 if a call of a plugin failed. Figures that miss their target are marked in the table and do not fail it.
+The results, a table, JSON and a drawing, are written to bench-results/.
+
+Ends with 1 if a call of a plugin failed. Figures that miss their target are marked in the table and
+do not fail it.
 """
 
 import argparse

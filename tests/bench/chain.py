@@ -26,7 +26,8 @@ class Chain(NamedTuple):
     ports: int = 1
 
     def __str__(self) -> str:
-        return f"chain {self.families}{', ipMasq' if self.masquerade else ''}, {self.ports} port{'s' if self.ports > 1 else ''}"
+        masquerade, plural = ", ipMasq" if self.masquerade else "", "s" if self.ports > 1 else ""
+        return f"chain {self.families}{masquerade}, {self.ports} port{plural}"
 
     def bridge(self, node: Node) -> Json:
         """bridge with host-local, as most people write it."""

@@ -1,7 +1,8 @@
 """`make profile`: where the time of one call goes, from runs of the real bundle under strace.
 
-What a usual ADD loads lies in one piece in the bundle; traced is a copy in which every module is read by itself, so that each shows.
-Tracing makes every traced call some 20 to 40 microseconds dearer; the untraced time is told beside the sum. Figures are medians of several calls.
+What a usual ADD loads lies in one piece in the bundle; traced is a copy in which every module is read by
+itself, so that each shows. Tracing makes every traced call some 20 to 40 microseconds dearer;
+the untraced time is told beside the sum. Figures are medians of several calls.
 """
 
 import argparse
@@ -178,7 +179,8 @@ def told(plugin: str, verb: str, traced: list[dict[str, float]], plain: list[flo
     names = sorted({name for sums in traced for name in sums})
     medians = {name: statistics.median(sums.get(name, 0.0) for sums in traced) for name in names}
     imports = {name: ms for name, ms in medians.items() if name.startswith("import: ")}
-    yield f"{plugin} {verb}: {statistics.median(plain):.2f} ms untraced, {sum(medians.values()):.2f} ms traced"
+    total = sum(medians.values())
+    yield f"{plugin} {verb}: {statistics.median(plain):.2f} ms untraced, {total:.2f} ms traced"
     rest = {name: ms for name, ms in medians.items() if name not in imports}
     for name, ms in [*rest.items(), (f"imports, {len(imports)} modules", sum(imports.values()))]:
         yield f"  {name:50}{ms:7.2f}"

@@ -114,19 +114,22 @@ def verdict(row: Row, found: float | None) -> str:
 
 
 def table(bench: Bench) -> Iterator[str]:
-    """Lines: wall time as median (min-max), CPU time, peak memory in MB of each suite; ratio of medians, of pairs, of CPU, target."""
+    """A line for each row, with the ratios of ours to the peer's and the target.
+
+    Of each suite: wall time as median (min-max), CPU time, peak memory in MB. Ratios: of medians,
+    of pairs, of CPU.
+    """
     heads = "  ".join(f"{name + ': median (min-max)':25}{'CPU':>6} {'MB':>4}" for name in (OURS, PEER))
     yield f"{'milliseconds, or ADDs per second':54}{heads}   ratio paired    CPU target"
     scenario = ""
     for row, suites in figures(bench).items():
         columns = "  ".join(str(suites[name]) if name in suites else " " * 36 for name in (OURS, PEER))
         found, pairs = ratio(suites), paired(bench, row)
-        ratios = (
-            f"{found:6.3f} {pairs:6.3f} {cpu_ratio(suites)} {verdict(row, found)}"
-            if found is not None and pairs is not None
-            else ""
-        )
-        yield f"{row.scenario if row.scenario != scenario else '':40}{row.verb:14}{columns}  {ratios}".rstrip()
+        ratios = ""
+        if found is not None and pairs is not None:
+            ratios = f"{found:6.3f} {pairs:6.3f} {cpu_ratio(suites)} {verdict(row, found)}"
+        head = row.scenario if row.scenario != scenario else ""
+        yield f"{head:40}{row.verb:14}{columns}  {ratios}".rstrip()
         scenario = row.scenario
 
 
@@ -138,9 +141,11 @@ def flatness(bench: Bench) -> Iterator[str]:
             full, empty = known[row][OURS], known[row][EMPTY]
             growth = full.median / empty.median
             judged = "met" if growth <= FLAT_MAX else "MISSED"
-            yield f"{row.scenario:40}{row.verb:14}{growth:5.2f} times an empty node's {empty.median:.1f} ms; <= {FLAT_MAX} {judged}"
+            times = f"{growth:5.2f} times an empty node's {empty.median:.1f} ms"
+            yield f"{row.scenario:40}{row.verb:14}{times}; <= {FLAT_MAX} {judged}"
     peak = max((suites[OURS].peak_kib for suites in known.values() if OURS in suites), default=0)
-    yield f"{'largest peak of ours':54}{peak / 1000:5.1f} MB; <= {PEAK_MAX_KIB / 1000:.0f} {'met' if peak <= PEAK_MAX_KIB else 'MISSED'}"
+    judged = "met" if peak <= PEAK_MAX_KIB else "MISSED"
+    yield f"{'largest peak of ours':54}{peak / 1000:5.1f} MB; <= {PEAK_MAX_KIB / 1000:.0f} {judged}"
 
 
 def document(bench: Bench) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What is measured. Each scenario runs both suites in turn, A B A B, on nodes of their own, and notes a sample a round and row."""
+"""What is measured.
+
+Each scenario runs both suites in turn, A B A B, on nodes of their own, and notes a sample a round and row.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -67,14 +70,20 @@ class Bench:
 
     @contextmanager
     def full_and_empty(self, scenario: str) -> Iterator[tuple[list[Node], list[Node]]]:
-        """A node for each suite, to be filled; and with them one more for ours, which stays empty and is called in the same rounds."""
+        """A node for each suite, to be filled; and one more for ours, which stays empty.
+
+        That one is called in the same rounds.
+        """
         with self.nodes(scenario, (self.suites[0]._replace(name=EMPTY),)) as nodes:
             yield nodes[: len(self.suites)], nodes
 
     def replacements(
         self, scenario: str, nodes: list[Node] | None = None
     ) -> Iterator[tuple[Node, Attachment]]:
-        """A container after the other, on each node in turn, A B A B. The first round warms up and weighs; it is not timed."""
+        """A container after the other, on each node in turn, A B A B.
+
+        The first round warms up and weighs; it is not timed.
+        """
         if nodes is None:
             with self.nodes(scenario) as fresh:
                 yield from self.replacements(scenario, fresh)
@@ -162,9 +171,8 @@ def mappings(bench: Bench) -> None:
         name = f"portmap, {there} mappings there"
         with bench.full_and_empty(name) as (full, nodes):
             for node in nodes:
-                node.run(
-                    "ip link add bench0 type bridge && ip link set bench0 up && ip address add 10.60.0.1/16 dev bench0"
-                )
+                node.run("ip link add bench0 type bridge && ip link set bench0 up")
+                node.run("ip address add 10.60.0.1/16 dev bench0")
             for node, slot in product(full, range(1, there // 20 + 1)):
                 node.call("ADD", twenty.portmap(node, slot), node.container(), addressed(slot))
             for node, attachment in bench.replacements(name, nodes):

@@ -1,4 +1,4 @@
-"""The `cniwire` command as a test runs it: own configuration and cache directories, inside the test's host."""
+"""The `cniwire` command as a test runs it: its configuration and cache are inside the test's host."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ COUNTER = itertools.count()
 
 
 class Cniwire:
-    """The launcher under test: the bundle's executable if the plugins are the bundle's, else the source tree's.
+    """The launcher under test: of the bundle if the plugins are the bundle's, else of the source tree.
 
     plugins: folder of the plugin executables that it is told to use.
     """
@@ -73,7 +73,10 @@ class Cniwire:
         return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
-        """Run the command and return its stdout, or stderr if it is expected to fail. Raises AssertionError on another exit code."""
+        """Run the command and return its stdout, or stderr if it is expected to fail.
+
+        Raises AssertionError on another exit code.
+        """
         with self.popen(*arguments) as process:
             stdout, stderr = process.communicate(timeout=60)
         assert process.returncode == status, (
@@ -91,7 +94,10 @@ class Cniwire:
         return json.loads(stdout)
 
     def at_terminal(self, columns: int, *arguments: str, bare: bool = False, **environ: str) -> Screen:
-        """Run the command at a terminal of that width; 0 is one that does not tell its size. bare: without any further option."""
+        """Run the command at a terminal of that width; 0 is one that does not tell its size.
+
+        bare: without any further option.
+        """
         plain = {
             key: value
             for key, value in self.environ().items()

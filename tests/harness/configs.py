@@ -19,7 +19,7 @@ def host_local(data: Path, *subnets: str, **keys: Any) -> Config:
 
 
 def bridge(data: Path | None = None, *subnets: str, **keys: Any) -> Config:
-    """Return a bridge `br0`; with *subnets* it is their gateway and default route, without it is a mere switch."""
+    """Return a bridge `br0`; with *subnets* it is their gateway and default route, else a mere switch."""
     if data is None:
         return {"type": "bridge", "bridge": "br0", **keys}
     wired = {"isDefaultGateway": True, "ipam": host_local(data, *subnets)}

@@ -1,7 +1,9 @@
-"""The files of tests/conflists/ as networks on a fake host, and by hand what plugins that we lack do for ours.
+"""The files of tests/conflists/ as networks on a fake host.
 
-Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and makes an interface; static answers what stands
-in its section.
+What plugins that we lack would do for ours is done by hand.
+
+Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and makes an
+interface; static answers what stands in its section.
 """
 
 import json
@@ -35,7 +37,10 @@ FLANNEL = {  # what it adds to its delegate, from the file that its daemon write
 
 
 class Chain(Network):
-    """A list whose main plugin may be one that we lack: host-local is called with its entry, and a pair is wired by hand."""
+    """A list whose main plugin may be one that we lack.
+
+    Then host-local is called with its entry, and a pair of links is wired by hand.
+    """
 
     def call(
         self,
@@ -72,7 +77,10 @@ def pairs(host: Host) -> list[str]:
 
 
 def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> Result:
-    """Wire *container* to the host with the addresses of *ipam*, as ptp does; return the result for whoever is chained behind."""
+    """Wire *container* to the host with the addresses of *ipam*, as ptp does.
+
+    Returns the result for the plugins that are chained behind.
+    """
     port = f"pair-{container.name}"
     host.run(f"ip link add {port} up type veth peer name {ifname} netns {container.path}")
     host.sysctl("net/ipv4/ip_forward", 1)
@@ -81,9 +89,8 @@ def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> 
     for item in ipam["ips"]:
         address, gateway = item["address"].partition("/")[0], item["gateway"]
         ip, length, option = ("ip -6", 128, "nodad") if ":" in gateway else ("ip", 32, "")
-        host.run(
-            f"{ip} address add {gateway}/{length} dev {port} {option} && {ip} route add {address}/{length} dev {port}"
-        )
+        host.run(f"{ip} address add {gateway}/{length} dev {port} {option}")
+        host.run(f"{ip} route add {address}/{length} dev {port}")
         container.run(f"{ip} address add {address}/{length} dev {ifname} {option}")
         container.run(f"{ip} route add {gateway} dev {ifname} && {ip} route add default via {gateway}")
     interfaces = [{"name": port}, {"name": ifname, "sandbox": str(container.path)}]
@@ -97,7 +104,7 @@ def entries(document: Config) -> list[Config]:
 
 
 def delegates(document: Config) -> list[Config]:
-    """The networks that Multus would attach a container to, one after another; without Multus the file's own."""
+    """The networks that Multus would attach a container to, in order; without Multus the file's own."""
     return [each for entry in entries(document) for each in entry.get("delegates", [])] or [document]
 
 
@@ -109,7 +116,9 @@ def named(document: Config) -> set[str]:
 
 
 def networks(host: Host, name: str, version: str = "", without: tuple[str, ...] = ()) -> dict[str, Chain]:
-    """Interface name -> the network behind it, of the file *name*: the entries that can be run, *without* some keys.
+    """Interface name -> the network behind it, of the file *name*: the entries that can be run.
+
+    without: keys that are left out.
 
     version: another than the file's own.
     """

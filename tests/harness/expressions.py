@@ -1,4 +1,7 @@
-"""The rules of the packet filter as the kernel's virtual machine has them, dumped by a socket of this module's own and decoded by pyroute2."""
+"""The packet filter's rules as the kernel has them: expressions of its virtual machine.
+
+They are dumped by a socket of this module's own and decoded by pyroute2.
+"""
 
 import re
 import socket
@@ -46,7 +49,10 @@ def dumped(family: int) -> list[bytes]:
 
 
 def plain(value: Any) -> Any:
-    """What pyroute2 decoded, as tuples. Registers count in bytes: 32_00 to 32_03, of 4 bytes each, lie in register 1, which has 16, and so on."""
+    """What pyroute2 decoded, as tuples.
+
+    Registers count in bytes: 32_00 to 32_03, of 4 bytes each, lie in register 1, which has 16, and so on.
+    """
     if hasattr(value, "get") and value.get("attrs") is not None:
         return tuple((key, plain(each)) for key, each in value["attrs"])
     if isinstance(value, list | tuple):

@@ -1,4 +1,7 @@
-"""A machine ID for the fake host: machines without systemd have none, and plugins know what died with a reboot by it."""
+"""A machine ID for the fake host: machines without systemd have none.
+
+Plugins need it to know which reservations are of this machine and died with a reboot.
+"""
 
 from pathlib import Path
 

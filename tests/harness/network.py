@@ -16,7 +16,8 @@ Result = dict[str, Any]
 class Network:
     """One configuration list on one host, with the results that it would find in a runtime's cache.
 
-    suites: plugin type to the folder of its executable, where that is not the one under test; IPAM plugins too.
+    suites: plugin type to the folder of its executable, where that is not the one under
+    test; IPAM plugins too.
     """
 
     def __init__(
@@ -33,7 +34,10 @@ class Network:
     def add(
         self, container: "Container", ifname: str = "eth0", args: str | None = None, **capabilities: Any
     ) -> Result:
-        """Attach *container*, return the chain's result. Raises PluginError, after which nothing was cleaned."""
+        """Attach *container*, return the chain's result.
+
+        Raises PluginError, after which nothing was cleaned.
+        """
         result: Result | None = None
         for config in self.plugins:
             result = self.call("ADD", self.derived(config, result, capabilities), container, ifname, args)
@@ -52,7 +56,10 @@ class Network:
     def delete(
         self, container: "Container | str", ifname: str = "eth0", args: str | None = None, **capabilities: Any
     ) -> None:
-        """Detach *container*, plugins in reverse order; a bare ID is one whose namespace is gone. Raises PluginError."""
+        """Detach *container*, plugins in reverse order; a bare ID is one whose namespace is gone.
+
+        Raises PluginError.
+        """
         name = container if isinstance(container, str) else container.name
         cached = (
             self.results.get((name, ifname))
@@ -80,7 +87,10 @@ class Network:
         previous: Result | None = None,
         capabilities: Mapping[str, Any] | None = None,
     ) -> Result:
-        """Return the request for one plugin: name, version, previous result and the capabilities it declares injected."""
+        """Return the request for one plugin: name, version, previous result.
+
+        The capabilities that it declares are injected.
+        """
         made: Result = {**config, "name": self.name, "cniVersion": self.version}
         wanted = {
             key: value

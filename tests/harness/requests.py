@@ -19,7 +19,10 @@ Config = Mapping[str, Any]
 def call(
     world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str
 ) -> tuple[int, Any]:
-    """(exit code, decoded standard output or None) of the plugin that *config* names; network `net` at 1.1.0 unless it says otherwise."""
+    """(exit code, decoded standard output or None) of the plugin that *config* names.
+
+    The network is `net` at 1.1.0 unless the configuration says otherwise.
+    """
     variables = {
         "CNI_COMMAND": command,
         "CNI_CONTAINERID": container,

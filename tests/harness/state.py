@@ -1,7 +1,7 @@
-"""Snapshots of all that a plugin may change, a set of lines, so that tests compare whole states before and after.
+"""Snapshots of all that a plugin may change, as sets of lines: tests compare whole states.
 
-Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock, the index and the last
-address of host-local. Equal lines (two equal nft rules) are numbered.
+Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock,
+the index and the last address of host-local. Equal lines (two equal nft rules) are numbered.
 """
 
 import json
@@ -56,7 +56,8 @@ def routing() -> Iterator[str]:
                 yield f"address {names[it['index']]} {it.get('address')}/{it['prefixlen']}"
         yield from (route_line(it, names) for it in ip.get_routes() if is_made(it))
         for it in ip.get_rules():
-            yield f"rule {it.get('priority', 0)} family {it['family']} from {it.get('src', 'all')} table {it.get('table')}"
+            route = f"from {it.get('src', 'all')} table {it.get('table')}"
+            yield f"rule {it.get('priority', 0)} family {it['family']} {route}"
 
 
 def link_line(link: Any, names: dict[int, str]) -> str:
@@ -78,7 +79,7 @@ def link_line(link: Any, names: dict[int, str]) -> str:
 
 
 def is_made(route: Any) -> bool:
-    """Tell whether a route was asked for: not one that the kernel keeps for local addresses, links and multicast."""
+    """Tell whether a route was asked for, and is not the kernel's own for addresses, links and multicast."""
     return route.get("table") != LOCAL_TABLE and not (route.get("dst") or "").startswith(KERNEL_MADE)
 
 
@@ -96,7 +97,7 @@ def route_line(route: Any, names: dict[int, str]) -> str:
 
 
 def sysctls() -> Iterator[str]:
-    """Yield the settings that a plugin may write: of the whole namespace, and those of a link that differ from the default."""
+    """Yield the settings that a plugin may write: the namespace's, and those of links that are no default."""
     for name in SYSCTLS:
         yield f"sysctl {name} = {read(Path('/proc/sys', name))}"
     for family, keys in OF_LINK.items():

@@ -1,6 +1,7 @@
-"""Executes a program on a kernel that has no nftables, for all that the program can tell: `without_nft.py PROGRAM`.
+"""Executes a program as on a kernel that has no nftables: `without_nft.py PROGRAM`.
 
-A seccomp filter (seccomp(2), linux/filter.h) answers whoever opens a netfilter netlink socket with EPROTONOSUPPORT.
+A seccomp filter (seccomp(2), linux/filter.h) answers whoever opens a netfilter
+netlink socket with EPROTONOSUPPORT.
 """
 
 import ctypes

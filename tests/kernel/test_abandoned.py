@@ -1,4 +1,4 @@
-"""Reservations that nobody will come back for: of an ADD that was killed, edited in place, and many of them in a full range."""
+"""Reservations that nobody will release: of a killed ADD, edited in place, many in a full range."""
 
 import fcntl
 import json

@@ -1,4 +1,7 @@
-"""A verb ends in time, whatever it waits for: SIGTERM and the end of the budget are code 11, and what was done is undone."""
+"""A verb ends in time, whatever it waits for.
+
+SIGTERM and the end of the budget are code 11, and what was done is undone.
+"""
 
 import os
 import random
@@ -31,9 +34,13 @@ def given_up(answer: Answer) -> None:
 
 
 def hanging(host: Host, *commands: str) -> dict[str, Any]:
-    """Return a bridge whose IPAM plugin hangs at *commands*, and writes its process ID into the file `hangs` when it does."""
+    """Return a bridge whose IPAM plugin hangs at *commands*.
+
+    When it does, it writes its process ID into the file `hangs`.
+    """
     folder = host.ipam(
-        f"""case "$CNI_COMMAND" in {"|".join(commands)}) echo $$ >{host.folder}/pid; mv {host.folder}/pid {host.folder}/hangs; exec sleep 60;; esac
+        f"""case "$CNI_COMMAND" in {"|".join(commands)})
+    echo $$ >{host.folder}/pid; mv {host.folder}/pid {host.folder}/hangs; exec sleep 60;; esac
 [ "$CNI_COMMAND" != ADD ] || echo '{{"cniVersion": "1.1.0", "ips": [{{"address": "10.5.0.2/24"}}]}}'"""
     )
     config = {

@@ -9,6 +9,7 @@ from tests.harness.ipam import Ipam
 from tests.harness.plugin import PluginError
 
 UNAVAILABLE, EXHAUSTED = 104, 103
+RANGE_0 = "failed to allocate for range 0: "
 
 
 @pytest.fixture
@@ -84,10 +85,8 @@ def test_two_interfaces_of_a_container_have_two_addresses(small: Ipam) -> None:
 
 def test_a_second_add_is_refused(small: Ipam) -> None:
     """H-3."""
-    second = (
-        UNAVAILABLE,
-        "failed to allocate for range 0: 10.7.0.2 has been allocated to c1, duplicate allocation is not allowed",
-    )
+    said = f"{RANGE_0}10.7.0.2 has been allocated to c1, duplicate allocation is not allowed"
+    second = (UNAVAILABLE, said)
     small.add("c1")
     assert refused(small.add, "c1") == second
     assert small.add("c2") == ["10.7.0.3/29"]
@@ -136,7 +135,7 @@ def test_white_space_round_the_content_is_ignored(small: Ipam) -> None:
 
 
 def test_addresses_are_consecutive_then_exhausted(small: Ipam) -> None:
-    """H-14, H-18, H-19, H-24: neither gateway nor broadcast; the error names the range, counts, and tells who was first."""
+    """H-14, H-18, H-19, H-24: no gateway, no broadcast; the error tells range, counts and first owner."""
     assert [small.add(f"c{number}") for number in range(5)] == [
         [f"10.7.0.{host}/29"] for host in (2, 3, 4, 5, 6)
     ]
@@ -272,9 +271,9 @@ def test_all_three_ways_add_up(executable: Path, tmp_path: Path) -> None:
         # H-21
         (
             "10.7.0.3",
-            "failed to allocate for range 0: requested IP address 10.7.0.3 is not available in range set 10.7.0.1-10.7.0.6",
+            f"{RANGE_0}requested IP address 10.7.0.3 is not available in range set 10.7.0.1-10.7.0.6",
         ),
-        ("10.7.0.1", "failed to allocate for range 0: requested ip 10.7.0.1 is subnet's gateway"),
+        ("10.7.0.1", f"{RANGE_0}requested ip 10.7.0.1 is subnet's gateway"),
         ("10.7.0.7", "failed to allocate all requested IPs: 10.7.0.7"),  # H-22
         ("10.7.0.0", "failed to allocate all requested IPs: 10.7.0.0"),  # H-23
         ("2001:db8::1", "failed to allocate all requested IPs: 2001:db8::1"),

@@ -1,4 +1,4 @@
-"""host-local killed before each system call that changes something, and with each of its system calls failing in turn.
+"""host-local is killed before each system call that changes something, and each call fails in turn.
 
 Nothing torn, nothing lost, nothing that cannot be repaired.
 """
@@ -181,7 +181,7 @@ def test_gc_killed_at_every_point_then_gc(ipam: Ipam, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not GO.exists(), reason=f"there is no Go plugin at {GO}")
 def test_add_killed_at_every_point_then_the_go_plugin(ipam: Ipam, tmp_path: Path) -> None:
-    """H-56, H-61: it can go on at once, and its DEL frees what we had reserved; an unfinished file is ours to clear away."""
+    """H-56, H-61: it goes on at once, its DEL frees what we had reserved; unfinished files are removed."""
     go = ipam.by(GO)
     go.version = "1.0.0"
     for point in killed(ipam, tmp_path, "ADD"):
@@ -209,7 +209,9 @@ def test_a_rebuild_killed_at_every_point(ipam: Ipam, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("command", "foreign"), [("ADD", False), ("DEL", True)])
 def test_each_system_call_fails_in_turn(ipam: Ipam, tmp_path: Path, command: str, foreign: bool) -> None:
-    """H-56: either it works, or there is one error and ADD leaves all as it was; what DEL could not do, the next one does.
+    """H-56: either it works, or there is one error and ADD leaves all as it was.
+
+    What DEL could not do, the next one does.
 
     foreign: somebody else changed the directory, so that the index has to be made anew.
     """
@@ -250,7 +252,8 @@ def test_a_reservation_is_on_disk_before_it_is_told(ipam: Ipam, tmp_path: Path) 
     """H-56: content first, then the name, then the directory; and the directories that were made for it."""
     assert traced(ipam, tmp_path / "log", "ADD") == 0
     steps = re.compile(
-        r"(?:(mkdir)\(\"([^\"]+)\"|(fsync)\(\d+<([^>]+)>\)|(linkat)\([^,]+, \".new\", [^,]+, \"([^\"]+)\"|(write)\(1<)"
+        r"(?:(mkdir)\(\"([^\"]+)\"|(fsync)\(\d+<([^>]+)>\)"
+        r"|(linkat)\([^,]+, \".new\", [^,]+, \"([^\"]+)\"|(write)\(1<)"
     )
     found = [
         tuple(part for part in match.groups() if part)

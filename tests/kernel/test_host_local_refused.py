@@ -104,7 +104,10 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 
 def remount(folder: Path, flags: int = 0, data: str = "") -> None:
-    """Change a mounted file system, by mount(2): mount(8) repeats all its options, and not every uid there has a name in an unprivileged lab."""
+    """Change a mounted file system, by mount(2).
+
+    mount(8) repeats all its options, and not every uid among them has a name in an unprivileged lab.
+    """
     mount("none", str(folder), flags=MS_REMOUNT | flags, data=data)
 
 
@@ -157,7 +160,10 @@ def fill_up(folder: Path, room: int) -> None:
 
 @pytest.mark.parametrize("room", range(0, 17, 4))
 def test_a_full_disk(small: Ipam, tmpfs: Path, room: int) -> None:
-    """Whatever just does not fit: the address is given and kept, or there is an error and all is as before; a DEL always works."""
+    """At whatever size the disk is full: the address is given and kept, or all is as before.
+
+    A DEL always works.
+    """
     small.add("c1")
     if room % 8:
         (small.folder / ".index").unlink()
@@ -277,7 +283,8 @@ def test_a_lock_that_is_held_for_ever(small: Ipam, command: str) -> None:
         answer = small.call(command, "c1", **keys)
         small.good("STATUS")
         small.check(None, "c1")
-    said = f"ipam.dataDir: another process holds the lock {small.folder}/lock; it did not end within 1 s: given up, and undone"
+    who = f"ipam.dataDir: another process holds the lock {small.folder}/lock"
+    said = f"{who}; it did not end within 1 s: given up, and undone"
     assert told(answer) == (TRY_AGAIN_LATER, said)
     assert small.files() == before
     small.delete("c1")
@@ -291,7 +298,10 @@ def test_what_is_printed_is_one_document(small: Ipam) -> None:
 
 
 def test_a_container_id_that_a_reservation_cannot_hold(small: Ipam) -> None:
-    """4,096 bytes are read back; one more, and CHECK and DEL would not find it. The DEL that follows a refused ADD succeeds."""
+    """4,096 bytes are read back; one more, and CHECK and DEL would not find it.
+
+    The DEL that follows a refused ADD succeeds.
+    """
     most = 4096 - len("\r\neth0")
     small.add("c" * most)
     small.check(None, "c" * most)

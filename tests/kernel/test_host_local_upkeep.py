@@ -72,7 +72,8 @@ def test_check_notices_a_foreign_owner(small: Ipam) -> None:
     """H-13."""
     result = small.good("ADD")
     small.put("10.7.0.2", "c2\r\neth0")
-    said = f"{ONE}10.7.0.2 is reserved for somebody else: want a reservation of 'c1\\r\\neth0' in {small.folder}, found 'c2\\r\\neth0'"
+    want = f"want a reservation of 'c1\\r\\neth0' in {small.folder}, found 'c2\\r\\neth0'"
+    said = f"{ONE}10.7.0.2 is reserved for somebody else: {want}"
     assert refused(small.check, result) == (CHECK_FAILED, said)
 
 
@@ -196,7 +197,8 @@ def test_status_when_a_set_is_full(plugins: Path, tmp_path: Path) -> None:
     ipam = Ipam(plugins / "host-local", tmp_path, "10.7.0.0/24", "10.8.0.0/30", version="1.1.0")
     ipam.add()
     before = traces(tmp_path)
-    said = "failed to allocate for range 1: no IP addresses available in range set: 10.8.0.1-10.8.0.2: 1 of 1 addresses are reserved"
+    full = "failed to allocate for range 1: no IP addresses available in range set: 10.8.0.1-10.8.0.2"
+    said = f"{full}: 1 of 1 addresses are reserved"
     assert refused(ipam.good, "STATUS") == (NOT_AVAILABLE, said)
     counts = f"1 of 1 addresses are reserved in {ipam.folder}; next in turn: 10.8.0.2 (c1 eth0) since "
     assert ipam.call("STATUS").output["details"].startswith(counts)
@@ -236,10 +238,8 @@ def test_torn_files_are_taken_when_the_set_is_full(small: Ipam) -> None:
     assert [small.add(f"c{number}") for number in range(3)] == [[f"10.7.0.{host}/29"] for host in (3, 4, 5)]
     answer = small.call("ADD", "c9")
     assert answer.output["ips"][0]["address"] == "10.7.0.6/29"
-    assert (
-        answer.stderr
-        == f"host-local: reclaimed in {small.folder}, as their holders cannot be alive: 10.7.0.2 (nobody), 10.7.0.6 (nobody)\n"
-    )
+    reclaimed = f"host-local: reclaimed in {small.folder}, as their holders cannot be alive"
+    assert answer.stderr == f"{reclaimed}: 10.7.0.2 (nobody), 10.7.0.6 (nobody)\n"
     assert small.add("c10") == ["10.7.0.2/29"]
     assert refused(small.add, "c11")[0] == EXHAUSTED
 
@@ -290,7 +290,7 @@ def test_nothing_is_taken_during_the_same_boot(small: Ipam) -> None:
 def test_what_died_with_the_last_boot_is_taken_whatever_has_its_path_by_now(
     small: Ipam, boot: Any, tmp_path: Path
 ) -> None:
-    """H-57: no namespace outlives a boot; a unit has made one of that name again, or a process has that number."""
+    """H-57: no namespace outlives a boot; a unit has made one of that name, or a process has that number."""
     (tmp_path / "netns").touch()
     fill(small, f"{tmp_path}/netns")
     assert refused(small.add, "new")[0] == EXHAUSTED
@@ -299,7 +299,10 @@ def test_what_died_with_the_last_boot_is_taken_whatever_has_its_path_by_now(
 
 
 def test_the_same_container_starts_again_after_a_reboot(small: Ipam, boot: Any) -> None:
-    """Podman keeps the ID; its old reservation is provably dead, be the range full or not. A living one is no second time refused."""
+    """Podman keeps the ID; its old reservation is provably dead, be the range full or not.
+
+    A living one is no second time refused.
+    """
     fill(small, "/run/netns/gone")
     small.delete("c4")
     assert refused(small.add, "c2")[0] == UNAVAILABLE
@@ -334,7 +337,7 @@ def namespaces() -> Any:
 def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_namespace(
     small: Ipam, namespaces: Any, fixed: bool
 ) -> None:
-    """The namespace of the killed one is no more at its path; that the next one may have its inode number does not hide it."""
+    """The killed one's namespace is not at its path any more; a new one may have its inode number."""
     wish: dict[str, Any] = {"runtimeConfig": {"ips": ["10.7.0.2"]}} if fixed else {}
     small.good("ADD", netns=namespaces("i10a"), **wish)
     if not noted(small.folder / "10.7.0.2"):
@@ -354,7 +357,10 @@ def test_a_killed_add_s_reservation_is_taken_by_the_same_attachment_in_a_new_nam
 def test_a_reservation_stays_while_its_namespace_may_live(
     small: Ipam, namespaces: Any, tmp_path: Path
 ) -> None:
-    """By another path to it, by a link or below /proc, where each look makes another inode; and a path that leads nowhere proves nothing."""
+    """By another path to it, by a link or below /proc, where each look makes another inode.
+
+    A path that leads nowhere proves nothing.
+    """
     path = namespaces("i10a")
     held = subprocess.Popen(
         ["ip", "netns", "exec", "i10a", "sh", "-c", f"touch {tmp_path}/ready; exec sleep 60"]

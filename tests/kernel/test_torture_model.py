@@ -1,4 +1,4 @@
-"""The short forms of `make torture-model`, `make fuzz` and `make soak`: to know that they still bite and find nothing."""
+"""The short forms of `make torture-model`, `make fuzz` and `make soak` run, and find nothing."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the repository's texts say of it is so: commands exist, documents exist, and nobody's machine shines through."""
+"""What the repository's texts say is so: commands and documents exist, and no machine is named."""
 
 import re
 import subprocess
@@ -19,7 +19,10 @@ MADE = {".venv", ".git", "build", "dist", "bench-results", "cniwire.egg-info", "
 
 
 def tracked() -> list[Path]:
-    """Every text file that git knows, or will know once it is added; in a checkout without git all but what make made."""
+    """Every text file that git knows, or will know once it is added.
+
+    In a checkout without git: all but what make made.
+    """
     try:
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],

@@ -1,7 +1,7 @@
-"""Imports are the program: exactly which modules each verb of each plugin loads, from the checkout's executables.
+"""Exactly which modules each verb of each plugin loads, from the checkout's executables.
 
-The list stands in import_budget.txt. A new name there is a start-up cost that every container of every node pays: a decision to be
-argued, not an accident. `make import-budget` writes the list anew.
+The list stands in import_budget.txt. A new name there is a start-up cost that every container of every node
+pays: a decision to be argued, not an accident. `make import-budget` writes the list anew.
 """
 
 import json
@@ -26,7 +26,10 @@ LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 PLUGINS = ("bridge", "host-local", "portmap")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
-LEGEND = "Modules beyond a bare interpreter's: F is loaded by a node's first ADD, A ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
+LEGEND = (
+    "Modules beyond a bare interpreter's: F is loaded by a node's first ADD, "
+    "A ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
+)
 # On any kind of wrong input these may be loaded, at their price; where all is well, never.
 NEVER = (
     "argparse",
@@ -57,7 +60,7 @@ def loaded(*command: str, environ: dict[str, str] | None = None, stdin: str = ""
 
 
 class Calls:
-    """Calls of the checkout's plugins for one attachment, and what each loaded beyond the bare interpreter."""
+    """Calls of the checkout's plugins for one attachment, and what each loaded beyond a bare interpreter."""
 
     def __init__(self, host: Host):
         container = host.container()
@@ -68,7 +71,7 @@ class Calls:
     def call(
         self, plugin: str, verb: str, config: dict[str, Any], previous: Any = None, counts_as: str = ""
     ) -> Any:
-        """Make one call; returns what it printed. counts_as: a name for it in VERBS, where the verb's own is not meant."""
+        """Make one call; returns what it printed. counts_as: its name in VERBS, if not the verb's own."""
         request = {
             "cniVersion": "1.1.0",
             "name": "net",
@@ -86,7 +89,7 @@ class Calls:
 
 
 def measured(host: Host) -> dict[str, list[str]]:
-    """Every verb of every plugin, as a runtime calls them: a bridge with masquerade and gateway, and one mapped port."""
+    """Every verb of every plugin: a bridge with masquerade and gateway, and one mapped port."""
     calls = Calls(host)
     ipam = {"type": "host-local", "ipam": host_local(host.data, "10.2.0.0/24")}
     wire = bridge(host.data, "10.1.0.0/24", ipMasq=True)

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "plugins", "ipam", "launcher", "tests")
 HOT = ("core", "plugins", "ipam")
-# What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing, or by the names that bin/ hands in.
+# What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing,
+# or by the names that bin/ hands in.
 MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": ("core",), "tests": PACKAGES}
 # What a pure module may take from an impure one: text of addresses and names.
 PURE_NAMES = {
@@ -140,7 +141,10 @@ def test_plugins_need_nothing_but_the_standard_library() -> None:
 
 
 def exceptions(path: Path) -> set[str] | None:
-    """Which impure modules a module of ours may import, as its docstring says: none if it is "Pure."; None if it claims nothing."""
+    """Which impure modules a module of ours may import, as its docstring says.
+
+    None of them if it is "Pure."; the function returns None if the docstring claims nothing.
+    """
     said = re.search(
         r"\bPure(?:\.|:| but for ([^.]+)\.)",
         " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split()),
@@ -172,7 +176,7 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
 
 
 def named(each: Import) -> list[str]:
-    """The modules of ours that an import names: of a package's modules these, not the package, even where that has code."""
+    """The modules of ours that an import names; of those in a package not the package, though it has code."""
     of_package = [name for name in each.names[1:] if name in MODULES]
     return [name for name in of_package or each.names[:1] if name in MODULES and MODULES[name].stat().st_size]
 
@@ -224,7 +228,7 @@ def test_what_has_to_be_pure_is() -> None:
 
 
 def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> None:
-    """But one module reads with the netlink codec: another library's import would cost more than all that `ls` does."""
+    """But one module reads with the netlink codec: to import a library would cost more than all of `ls`."""
     allowed = set(PURE)
     reading = {"interfaces.py": {"core.netlink.socket", "core.netlink.route"}}
     found = [
@@ -247,7 +251,7 @@ def test_executables_import_the_entry_point_and_their_plugin(script: str) -> Non
 
 
 def test_hot_modules_import_cheap_ones_at_their_top() -> None:
-    """What costs more is imported where it is needed, with its reason; test_import_budget has the last word."""
+    """What costs more is imported where it is needed, with its reason; test_import_budget decides."""
     found = [
         str(each)
         for path in sources(*HOT)

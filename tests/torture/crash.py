@@ -1,8 +1,11 @@
-"""`make torture-crash`: kill -9 at every system call of ADD and DEL that changes anything, then DEL, GC, or ADD and DEL.
+"""`make torture-crash`: kill -9 at every system call of ADD and DEL that changes anything.
 
-Each of them, on its own, has to leave exactly the state before. Of a node on which the killed ADD was the first, what all
-attachments share may remain, and the next ADD and DEL must complete it. A new ADD may be refused, as long as the DEL that
-follows cleans up. Prints points tried and leaks found; ends with 1 if there is a leak.
+After each kill comes DEL, or GC, or ADD and DEL.
+
+Each of them, on its own, has to leave exactly the state before. Of a node on which the killed ADD was
+the first, what all attachments share may remain, and the next ADD and DEL must complete it.
+A new ADD may be refused, as long as the DEL that follows cleans up. Prints points tried and leaks found;
+ends with 1 if there is a leak.
 """
 
 import sys
@@ -53,14 +56,17 @@ CHUNK = 6  # points that share a node
 
 
 class Point(NamedTuple):
-    """Where to kill: a call of the plugin with this number in the chain; left: how many of the same name come behind it."""
+    """Where to kill: a call of the plugin with this number in the chain.
+
+    left: how many calls of the same name come behind it.
+    """
 
     plugin: int
     call: Call
     left: int
 
     def in_a_run_of(self, calls: list[Call]) -> "Point":
-        """The same point, counted from the end of a run that was shorter: it had to wait for the kernel less often."""
+        """The same point, counted from the end of a run that waited less often for the kernel."""
         number = len([call for call in calls if call.name == self.call.name]) - self.left
         return self._replace(call=self.call._replace(number=max(1, number)))
 
@@ -86,7 +92,10 @@ def points(job: Job) -> list[Point]:
 
 
 class Missed(Exception):
-    """The plugin ended before it came to the point: on a fresh node that can be tried again on another one only, at *instead*."""
+    """The plugin ended before it came to the point.
+
+    On a fresh node that can be tried again on another one only, at *instead*.
+    """
 
     def __init__(self, what: str, instead: Point):
         super().__init__(what)
@@ -94,7 +103,10 @@ class Missed(Exception):
 
 
 def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
-    """Kill at each point and go on as told; a new node for each point if it has to be fresh, and after a leak."""
+    """Kill at each point and go on as told.
+
+    There is a new node for each point if it has to be fresh, and after a leak.
+    """
     tally = Tally()
     settled = None if job.steady else Ground.settle(job)
     pending = [(point, continuation, 1) for point, continuation in chosen]
@@ -122,7 +134,10 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
 
 
 def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
-    """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error. Raises Missed."""
+    """One kill and what has to clean up after it; yields what fails.
+
+    A new ADD may be refused, with a proper error. Raises Missed.
+    """
     trace, outcomes = job.trace(), []
     killed = reached = False
     for again in range(TRIES if job.steady else 1):

@@ -1,7 +1,8 @@
 """A disk that is switched off: which states of some files a power cut may leave, after a recorded run. Pure.
 
-Law: only what was synced is certain. Of each directory the entries made and removed since its last fsync are kept or lost one by one,
-in any combination; what was written to a file since its last fsync is there, or not, or half of it, or its length with zeros.
+Law: only what was synced is certain. Of each directory the entries made and removed since its last fsync are
+kept or lost one by one, in any combination; what was written to a file since its last fsync is there, or not,
+or half of it, or its length with zeros.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -109,7 +110,10 @@ def looks(inode: int, history: Sequence[Operation]) -> list[File]:
 
 
 def kept(optional: Sequence[int], seed: int) -> Iterator[frozenset[int]]:
-    """Combinations of entries that survive: all, if they are few; else each order in which a journal writes, and a sample."""
+    """Combinations of entries that survive: all if they are few, else a part of them.
+
+    That part is each order in which a journal writes, and a sample.
+    """
     if len(optional) <= ALL_OF:
         for size in range(len(optional) + 1):
             yield from (frozenset(chosen) for chosen in combinations(optional, size))

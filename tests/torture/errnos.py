@@ -1,4 +1,4 @@
-"""Which errno a system call or a netlink request can really return: open(2) and its like, the kernel's sources."""
+"""Which errno a system call or a netlink request can return, by manual pages and kernel sources."""
 
 import re
 

@@ -1,8 +1,9 @@
-"""`make torture-faults`: every system call and every netlink request fails in turn, with each errno that it can return.
+"""`make torture-faults`: every system call and netlink request fails in turn, with each possible errno.
 
-Also, SIGTERM comes at each system call, and each netlink request goes unanswered. Whatever the plugin makes of it: one JSON document
-with code and msg and exit code 1, and nothing of a failed ADD is left, and a failed DEL or GC is completed by the next one. Or it
-succeeds, because the step was one of best effort, and then the state is right. Never a traceback, never a hang.
+Also, SIGTERM comes at each system call, and each netlink request goes unanswered. Whatever the plugin
+makes of it: one JSON document with code and msg and exit code 1, and nothing of a failed ADD is left,
+and a failed DEL or GC is completed by the next one. Or it succeeds, because the step was one of best effort,
+and then the state is right. Never a traceback, never a hang.
 """
 
 import errno
@@ -44,7 +45,10 @@ BEST_EFFORT = (
 
 
 class Fault(NamedTuple):
-    """What to do to the plugin with this number in the chain: to a system call, or to its *request*-th netlink request."""
+    """What to do to the plugin with this number in the chain.
+
+    Either a system call of it fails, or its *request*-th netlink request.
+    """
 
     plugin: int
     call: Call | None

@@ -1,7 +1,8 @@
 """`make fuzz`: random environments, configurations, results, files and netlink replies, in process; a million in the long form.
 
-Whatever comes in: no exception, one JSON document or none, an error exactly when the exit code says so, an error that was foreseen,
-and after an error nothing has changed. An input is known by target and number and can be had again: `--target files --first 4711 --inputs 1`.
+Whatever comes in: no exception, one JSON document or none, an error exactly when the exit code says so,
+an error that was foreseen, and after an error nothing has changed. An input is known by target and number and
+can be had again: `--target files --first 4711 --inputs 1`.
 """
 
 import argparse
@@ -183,7 +184,7 @@ def is_error(document: Any) -> bool:
     )
 
 
-# -- the targets ------------------------------------------------------------------------------------------------------
+# -- the targets -----------------------------------------------------------------------------------
 
 
 def protocol(bench: Bench, inputs: Inputs) -> None:
@@ -406,7 +407,7 @@ TARGETS: dict[str, tuple[Target, float]] = {  # and its part of all inputs
 }
 
 
-# -- running ----------------------------------------------------------------------------------------------------------
+# -- running ---------------------------------------------------------------------------------------
 
 
 def record(bench: Bench) -> None:

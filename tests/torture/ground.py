@@ -41,8 +41,8 @@ class Job(NamedTuple):
 class Ground:
     """The state of a node before its torture.
 
-    In the steady state it has to come back. A fresh node may keep what all attachments share, and the next ADD and DEL have to bring
-    it to where they bring an untouched one.
+    In the steady state it has to come back. A fresh node may keep what all attachments share, and the next
+    ADD and DEL have to bring it to where they bring an untouched one.
     """
 
     def __init__(self, job: Job, node: Node, settled: tuple[State, State] | None):

@@ -1,4 +1,6 @@
-"""Random inputs for `make fuzz`: usual ones, and the same with something wrong. Everything comes from one random.Random.
+"""Random inputs for `make fuzz`: usual ones, and the same with something wrong.
+
+Everything comes from one random.Random.
 
 So an input can be had again by its seed, and Hypothesis, which can be a random.Random, shrinks what it finds.
 """
@@ -287,7 +289,7 @@ class Inputs:
             return str(self.one(self.one((SUBNETS, ADDRESSES, NAMES, WORDS, TEXTS, ALL))))
         return "".join([chr(self.below(0x300)) for _ in self.some(12)])
 
-    # -- JSON ---------------------------------------------------------------------------------------------------------
+    # -- JSON --------------------------------------------------------------------------------------
 
     def leaf(self) -> Any:
         kind = self.below(8)
@@ -359,7 +361,7 @@ class Inputs:
             else self.blob()
         )
 
-    # -- the protocol -------------------------------------------------------------------------------------------------
+    # -- the protocol ------------------------------------------------------------------------------
 
     def config(self, data: str, kind: str) -> dict[str, Any]:
         """A configuration that a plugin of this *kind* could live with; *data* is host-local's dataDir."""
@@ -414,7 +416,7 @@ class Inputs:
         return made | ({"range": self.one((1, 2, 9))} if self.chance(0.1) else {})
 
     def environ(self, command: str, folder: str) -> dict[str, str]:
-        """The variables of a call; *folder* is where our executables are, and the only place to look for plugins."""
+        """The variables of a call; *folder*, of our executables, is the only place to look for plugins."""
         values = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": self.one(("c0", "c1", "c2", "c3")),

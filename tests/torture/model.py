@@ -1,9 +1,10 @@
 """`make torture-model`: a Hypothesis state machine calls plugins on a real kernel and knows what must be there after every step.
 
-Several networks, containers and interfaces; ports that collide, ranges that fill up; DEL and GC with whatever a runtime may have
-lost; containers that die, nodes that reboot, rules that are flushed or edited, reservations that are torn; interfaces that have a name
-that ours would have; calls at once; and the Go plugins on one of the networks. Links, addresses, nft elements and reservations are
-compared, and each verb's answer.
+Several networks, containers and interfaces; ports that collide, ranges that fill up; DEL and GC with
+whatever a runtime may have lost; containers that die, nodes that reboot, rules that are flushed or edited,
+reservations that are torn; interfaces that have a name that ours would have; calls at once;
+and the Go plugins on one of the networks. Links, addresses, nft elements and reservations are compared,
+and each verb's answer.
 """
 
 import argparse
@@ -101,7 +102,8 @@ class Reservation(NamedTuple):
 class Model(RuleBasedStateMachine):
     """alive: what has its link; elements: by attachment, also of dead ones; files: (network, address) -> reservation.
 
-    ports: the host veth of each attachment; squatters: links that have a name of one; edited: tables whose rules are not as we made them.
+    ports: the host veth of each attachment; squatters: links that have a name of one; edited:
+    tables whose rules are not as we made them.
     """
 
     def __init__(self) -> None:
@@ -127,7 +129,7 @@ class Model(RuleBasedStateMachine):
         rest = truth._replace(files={where: content for where, content in truth.files.items() if content})
         same("left behind", rest, Truth(frozenset(), frozenset(), frozenset(), frozenset(), {}))
 
-    # -- what the model knows -----------------------------------------------------------------------------------------
+    # -- what the model knows ----------------------------------------------------------------------
 
     def owners(self) -> set[Attachment]:
         """The attachments that have reservations."""
@@ -186,7 +188,7 @@ class Model(RuleBasedStateMachine):
             made |= {(name, self.ports[at], at.owner) for name in ("spoof", "spoof_macs")}
         return frozenset(made)
 
-    # -- verbs --------------------------------------------------------------------------------------------------------
+    # -- verbs -------------------------------------------------------------------------------------
 
     @rule(at=attachments, ports=port_lists, how=hows)
     def add(self, at: Attachment, ports: Ports, how: str) -> None:
@@ -482,7 +484,7 @@ class Model(RuleBasedStateMachine):
         self.elements.pop(at, None)
         del self.alive[at]
 
-    # -- what happens to nodes ----------------------------------------------------------------------------------------
+    # -- what happens to nodes ---------------------------------------------------------------------
 
     @rule(which=indexes)
     def a_container_dies(self, which: int) -> None:
@@ -571,7 +573,7 @@ class Model(RuleBasedStateMachine):
             (self.bed.data / network / name).touch()
             self.files[network, name] = Reservation(b"")
 
-    # -- the comparison -----------------------------------------------------------------------------------------------
+    # -- the comparison ----------------------------------------------------------------------------
 
     @invariant()
     def all_is_as_it_must_be(self) -> None:
@@ -613,8 +615,9 @@ def network_of(address: str) -> str:
 def one_of(which: int, of: Iterable[Any]) -> list[Any]:
     """One of these, or none if there is none.
 
-    What Hypothesis draws must not depend on what is there: calls at once get addresses in an order of their own, so what is there
-    differs from one run of the same draws to the next. For the same reason no rule here has a precondition.
+    What Hypothesis draws must not depend on what is there: calls at once get addresses in an order of their
+    own, so what is there differs from one run of the same draws to the next. For the same reason no rule
+    here has a precondition.
     """
     there = sorted(of)
     return there and [there[which % len(there)]]

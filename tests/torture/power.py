@@ -1,8 +1,11 @@
-"""`make torture-power`: the power fails at every point of a recording of host-local's store, and the disk keeps no more than it must.
+"""`make torture-power`: the power fails at every point of a recording of host-local's store.
 
-What was not synced may be lost: entries of a directory one by one and in any combination, the bytes of a file wholly or half. Before the
-cut some runs may also have been killed. Whatever is left: every reservation that an ADD has reported is there, none is torn, and CHECK,
-ADD, GC and DEL work on it. `--without-fsync` leaves the syncs out of the recording, to see that the torture bites.
+The disk keeps no more than it must.
+
+What was not synced may be lost: entries of a directory one by one and in any combination, the bytes of
+a file wholly or half. Before the cut some runs may also have been killed. Whatever is left:
+every reservation that an ADD has reported is there, none is torn, and CHECK, ADD, GC and DEL work on it.
+`--without-fsync` leaves the syncs out of the recording, to see that the torture bites.
 """
 
 import json
@@ -47,7 +50,10 @@ class Scenario(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The power fails after *history*. reported: container -> the result of its ADD, which is to be found afterwards."""
+    """The power fails after *history*.
+
+    reported: container -> the result of its ADD, which is to be found afterwards.
+    """
 
     history: tuple[Operation, ...]
     reported: dict[str, Any]

@@ -49,7 +49,7 @@ def unescaped(quoted: str) -> str:
 
 
 class Recorder:
-    """Follows the calls of one process after the other on the files below *folder*, which is empty at first."""
+    """Follows the calls of one process after the other on files below *folder*, which is empty at first."""
 
     def __init__(self, folder: Path):
         self.folder = str(folder)
@@ -59,7 +59,10 @@ class Recorder:
         self.operations: list[Operation] = []
 
     def follow(self, trace: str, owner: str) -> None:
-        """Add what one process did; a Mark "reported" where it wrote its answer, for *owner*. Raises ValueError for a call unknown here."""
+        """Add what one process did; a Mark "reported" where it wrote its answer, for *owner*.
+
+        Raises ValueError for a call unknown here.
+        """
         self.open = {}
         for line in trace.splitlines():
             match = LINE.match(line)

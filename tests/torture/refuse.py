@@ -1,9 +1,12 @@
-"""Run a plugin of a source tree, one of whose netlink requests the kernel refuses: it is not sent, and answered with an errno.
+"""Run a plugin of a source tree, while the kernel seems to refuse one of its netlink requests.
+
+The request is not sent, and answered with an errno.
 
     python3 -I -S refuse.py LOG NUMBER ERRNO EXECUTABLE
 
-Each request is noted in the file LOG: protocol, message type and flags. NUMBER counts from 1, 0 refuses none. ERRNO 0 means that the
-request is carried out and never answered. Of a batch of nft messages none is carried out, as the kernel does it.
+Each request is noted in the file LOG: protocol, message type and flags. NUMBER counts from 1, 0 refuses none.
+ERRNO 0 means that the request is carried out and never answered. Of a batch of nft messages none is carried
+out, as the kernel does it.
 """
 
 import _socket

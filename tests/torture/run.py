@@ -96,7 +96,10 @@ def main(
     work: Callable[[Any, Any], Tally],
     *flags: str,
 ) -> int:
-    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it. flags: options that the jobs look for themselves."""
+    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it.
+
+    flags: options that the jobs look for themselves.
+    """
     chosen = options(name, about, flags)
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])

@@ -1,7 +1,8 @@
 """`make soak`: random ADDs, CHECKs and DELs at 50 attachments alive, for an hour, then everything deleted.
 
-Compared with the start: links, nft elements and chains, files, processes, the kernel's memory, and what ADD and DEL take. Every call
-executes the plugins of the chain bridge + host-local + portmap, as a runtime does, two at a time.
+Compared with the start: links, nft elements and chains, files, processes, the kernel's memory, and what ADD
+and DEL take. Every call executes the plugins of the chain bridge + host-local + portmap, as a runtime does,
+two at a time.
 """
 
 import argparse
@@ -73,7 +74,11 @@ def processes() -> list[str]:
 
 
 class Soak:
-    """The load. alive: attachment -> result of its chain and its host ports; lock: held to change or walk through what the workers share."""
+    """The load.
+
+    alive: attachment -> the result of its chain and its host ports.
+    lock: held to change or walk through what the workers share.
+    """
 
     def __init__(self, folder: Path, executables: Path, attachments: int, seed: int) -> None:
         self.bed = Testbed(folder, executables)
@@ -178,7 +183,7 @@ class Soak:
             del self.alive[at]
 
     def warm(self) -> None:
-        """Every container lives once, so that what is made only once is there before the start is measured."""
+        """Every container lives once, so that what is made only once exists before the start is measured."""
         for at in self.all[:8]:
             self.alive[at] = self.chain("ADD", at, None, (("udp", 30000 + self.all.index(at)),)), ()
         self.empty()
@@ -232,9 +237,9 @@ def soak(seconds: float, executables: Path, attachments: int, seed: int, strict:
     print(f"{done} calls of the chain in {seconds:.0f} s, {alive} attachments alive at the end")
     for verb in ("ADD", "CHECK", "DEL"):
         first, last = pace(load.samples, verb, seconds)
-        print(
-            f"{verb:6} {sum(one.verb == verb for one in load.samples):7}   median {first:6.1f} ms in the first tenth, {last:6.1f} ms in the last"
-        )
+        count = sum(one.verb == verb for one in load.samples)
+        medians = f"median {first:6.1f} ms in the first tenth, {last:6.1f} ms in the last"
+        print(f"{verb:6} {count:7}   {medians}")
         if strict and verb != "CHECK" and last > first * SLOWER:
             wrong.append(f"{verb} became slower: {first:.1f} ms, then {last:.1f} ms")
     for name, was in memory_before.items():

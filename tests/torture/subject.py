@@ -1,4 +1,4 @@
-"""What is tortured: each plugin alone and the chain, on a fake node of its own, driven as a runtime drives it."""
+"""What is tortured: each plugin alone and the chain, on a fake node, driven as by a runtime."""
 
 import json
 import os
@@ -32,7 +32,8 @@ class Subject(NamedTuple):
     """One thing to torture.
 
     plugins: from the folder of the reservations, its chain; prepared: how many of them only stand before it.
-    executed: whether host-local is somebody else's for bridge, and so is executed as a process of its own, which is not tortured.
+    executed: whether host-local is somebody else's for bridge, and so is executed as a process of its own,
+    which is not tortured.
     """
 
     name: str
@@ -82,13 +83,15 @@ class Outcome(NamedTuple):
     stderr: str
 
     def __str__(self) -> str:
-        return f"{self.plugin} {self.verb}: exit {self.exit_code} {self.stdout.decode(errors='replace')!r} {self.stderr!r}"
+        printed = f"{self.stdout.decode(errors='replace')!r} {self.stderr!r}"
+        return f"{self.plugin} {self.verb}: exit {self.exit_code} {printed}"
 
 
 class Node:
     """A fake host with the container `c1`.
 
-    steady: everything shared exists, because the neighbour `c0` is attached and `c1` has been. Fresh: nobody was here before.
+    steady: everything shared exists, because the neighbour `c0` is attached and `c1` has been. Fresh:
+    nobody was here before.
     """
 
     def __init__(self, subject: Subject, executables: Path, steady: bool):
@@ -147,7 +150,10 @@ class Node:
         tamper: Mapping[int, Command] | None = None,
         everything: bool = False,
     ) -> list[Outcome]:
-        """Run *verb* for a container as a runtime does, until a plugin fails. tamper: number of a plugin in the chain -> its command line."""
+        """Run *verb* for a container as a runtime does, until a plugin fails.
+
+        tamper: number of a plugin in the chain -> its command line.
+        """
         numbers = list(range(0 if everything else self.subject.prepared, len(self.configs)))
         results = dict(self.latest) if verb == "ADD" else self.cached
         outcomes: list[Outcome] = []
@@ -162,7 +168,10 @@ class Node:
         return outcomes
 
     def retreat(self, number: int) -> None:
-        """Undo the plugins of the chain that came before *number*, as what follows a failed ADD. Raises AssertionError."""
+        """Undo the plugins of the chain that came before *number*, as what follows a failed ADD.
+
+        Raises AssertionError.
+        """
         for earlier in reversed(range(self.subject.prepared, number)):
             outcome = self.step("DEL", earlier, "c1", {})
             assert outcome.exit_code == 0, str(outcome)
@@ -211,7 +220,7 @@ class Node:
         return frozenset(RANDOM_MAC.sub("MAC", line) for line in (*seen, *self.complaints()))
 
     def complaints(self) -> Iterator[str]:
-        """What is wrong with the reservations' directory: torn files, forgotten ones, an index that is believed and wrong."""
+        """What is wrong with the reservations' directory: files that are torn or forgotten, a wrong index."""
         path = self.data / NETWORK
         if not path.is_dir():
             return

@@ -1,4 +1,7 @@
-"""A node that can be rebooted: plugins called in process or executed, and what they left read back by others' tools."""
+"""A node that can be rebooted: plugins are called in process or executed.
+
+What they left is read back by others' tools.
+"""
 
 import json
 import os
@@ -50,7 +53,9 @@ class Attachment(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What is there. links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner).
+    """What exists on the node.
+
+    links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner).
 
     chains: those with mappings of their own, in which there are none.
     """
@@ -126,7 +131,7 @@ class Testbed:
         with IPRoute() as ip:
             return sum(link.get(("linkinfo", "kind")) == "veth" for link in ip.get_links())
 
-    # -- calls --------------------------------------------------------------------------------------------------------
+    # -- calls -------------------------------------------------------------------------------------
 
     def request(
         self, at: Attachment, number: int, ports: tuple[tuple[str, int], ...] = (), **keys: Any
@@ -192,7 +197,7 @@ class Testbed:
         stdout, _ = process.communicate(timeout=120)
         return process.returncode, stdout
 
-    # -- the truth ----------------------------------------------------------------------------------------------------
+    # -- the truth ---------------------------------------------------------------------------------
 
     def truth(self) -> Truth:
         """As pyroute2, nft and the files tell it."""

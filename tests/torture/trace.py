@@ -1,7 +1,8 @@
 """One process under strace: which system calls it makes, and how it fares when one of them kills it or fails.
 
-Law: calls are counted by strace, name by name, from the first execve on; the n-th of a recording is the n-th of the next run, unless
-the kernel let one of them begin again (sysctls of IPv6 do while another process holds the lock of all links), which only strace counts.
+Law: calls are counted by strace, name by name, from the first execve on; the n-th of a recording is the n-th
+of the next run, unless the kernel let one of them begin again (sysctls of IPv6 do while another process holds
+the lock of all links), which only strace counts.
 """
 
 import re
@@ -40,7 +41,10 @@ class Call(NamedTuple):
 
 
 class Trace:
-    """A file for strace's output; its commands tamper with a plugin. alone: but not with the processes that it starts."""
+    """A file for strace's output; its commands tamper with a plugin.
+
+    alone: but not with the processes that it starts.
+    """
 
     def __init__(self, alone: bool = False) -> None:
         self.start = STRACE if alone else (*STRACE, FOLLOW)

@@ -1,4 +1,4 @@
-"""A netlink socket that answers with recorded replies, spoiled: what a kernel never says, and a newer one might."""
+"""A netlink socket that answers with spoiled replies: what no kernel says, or only a newer one."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ class Wire:
         return len(data)
 
     def replies(self, kind: int, flags: int, sequence: int) -> list[bytes]:
-        """The datagrams that answer one request: replies of the type that belongs to it, or of another, and its end."""
+        """The datagrams that answer one request: replies of its type, or of another, and the end of them."""
         inputs = self.inputs
         found = []
         wanted = (

@@ -225,7 +225,7 @@ def test_cni_args_never_fail_otherwise(text: str) -> None:
 def test_gc_keeps_what_the_list_says(
     values: dict[str, Any], attachments: set[tuple[str, str]] | None
 ) -> None:
-    """S-23: absent is "do nothing", empty is "nothing is alive", the newer of the two key names is preferred."""
+    """S-23: absent is "do nothing", empty is "nothing is alive"; the newer key name is preferred."""
     assert valid_attachments(Section(values)) == attachments
 
 

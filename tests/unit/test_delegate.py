@@ -16,6 +16,9 @@ from core.errors import CNIError
 from tests.harness.stub import COMMANDS, NO_NETNS, Stub, answer, config, environ
 
 RESULT = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/16"}]}'
+PRINTED = f"{RESULT}\n"
+STATUS_1 = "plugin other failed (exit status 1) and printed no CNI error"
+STATUS_3 = "plugin other failed (exit status 3) and printed no CNI error"
 NOTES = 'echo "$CNI_COMMAND" >> "$NOTES"'
 Install = Callable[[str], Path]
 
@@ -207,14 +210,17 @@ def test_an_error_that_a_failing_plugin_printed_is_ours(
         ("exit 3", "plugin other failed without a message: exit status 3"),
         ("echo; exit 3", "plugin other failed without a message: exit status 3"),
         ("kill -9 $$", "plugin other failed without a message: killed by signal 9"),
-        ("echo rubbish; echo potato >&2; exit 3", 'plugin other failed (exit status 3) and printed no CNI error: "rubbish\\n"'),
-        ("printf '\\377'; exit 3", 'plugin other failed (exit status 3) and printed no CNI error: "\\ufffd"'),
-        (f"echo '{RESULT}'; kill -15 $$", f"plugin other failed (killed by signal 15) and printed no CNI error: {json.dumps(RESULT + chr(10))}"),
-        ('echo "[]"; exit 1', 'plugin other failed (exit status 1) and printed no CNI error: "[]\\n"'),
-        ('echo \'{"code": 5}\'; exit 1', 'plugin other failed (exit status 1) and printed no CNI error: "{\\"code\\": 5}\\n"'),
-        ('echo \'{"code": 5.0}\'; exit 1', 'plugin other failed (exit status 1) and printed no CNI error: "{\\"code\\": 5.0}\\n"'),
+        ("echo rubbish; echo potato >&2; exit 3", f'{STATUS_3}: "rubbish\\n"'),
+        ("printf '\\377'; exit 3", f'{STATUS_3}: "\\ufffd"'),
+        (
+            f"echo '{RESULT}'; kill -15 $$",
+            f"plugin other failed (killed by signal 15) and printed no CNI error: {json.dumps(PRINTED)}",
+        ),
+        ('echo "[]"; exit 1', f'{STATUS_1}: "[]\\n"'),
+        ("echo '{\"code\": 5}'; exit 1", STATUS_1 + ': "{\\"code\\": 5}\\n"'),
+        ("echo '{\"code\": 5.0}'; exit 1", STATUS_1 + ': "{\\"code\\": 5.0}\\n"'),
     ],
-)  # fmt: skip
+)
 def test_a_plugin_that_fails_in_its_own_way_is_told(
     install: Install, tmp_path: Path, script: str, msg: str
 ) -> None:
@@ -300,7 +306,7 @@ def test_null_is_an_empty_result(install: Install, tmp_path: Path) -> None:
 def test_our_own_sibling_runs_in_process_when_it_is_the_file_that_was_found(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S-92, S-99: the same environment and stdin, the same result and errors; anybody else's file is executed."""
+    """S-92, S-99: the same environment, stdin, result and errors; another file of that name is executed."""
     install(f"{NOTES}; echo '{RESULT}'")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "other").symlink_to("../other")

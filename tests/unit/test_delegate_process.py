@@ -201,7 +201,8 @@ def test_the_child_has_the_signals_of_a_fresh_process(tmp_path: Path) -> None:
 def test_a_runtime_that_ignores_its_children_does_not_confuse_us(tmp_path: Path) -> None:
     """S-102: an inherited SIG_IGN for SIGCHLD makes the kernel throw exit statuses away."""
     plugin = script(tmp_path, "echo done; exit 3")
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.cni.process import execute; print(execute({plugin!r}, {PATH!r}, b''))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.cni.process import execute; "
+    code += f"print(execute({plugin!r}, {PATH!r}, b''))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code],
         capture_output=True,

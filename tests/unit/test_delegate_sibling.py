@@ -92,7 +92,7 @@ def test_in_process_and_executed_are_the_same(
 def test_no_del_follows_an_add_that_our_own_sibling_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It chose before it touched anything: neither a full range nor an address that is taken leaves a reservation to free."""
+    """It refuses before it reserves: a full range or a taken address leaves no reservation to free."""
     calls: list[str] = []
     run = delegate._run
 

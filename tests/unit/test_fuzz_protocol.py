@@ -1,4 +1,4 @@
-"""Anything in the environment and on stdin: never an exception, one JSON document or nothing, and the exit code says which."""
+"""Anything in the environment and on stdin: no exception, one JSON document or none, a fitting exit code."""
 
 import json
 import os
@@ -22,7 +22,8 @@ VARIABLES = [
     "CNI_NETNS_OVERRIDE",
     "CNIWIRE_X",
 ]
-# What a process can really have: bytes but NUL, decoded as os.environ decodes them; and now and then what it cannot have.
+# What a process can really have: bytes but NUL, decoded as os.environ decodes them; and now and then
+# what it cannot have.
 BYTES = st.binary(max_size=20).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
 USUAL = st.sampled_from(
     [

@@ -12,7 +12,8 @@ from ipam.host_local.hash_table import FileCells, MemoryCells, Table
 
 KEYS = st.integers(1, 6).map(lambda number: bytes([number]) * 2)
 VALUES = st.integers(0, 255).map(lambda number: bytes([number, 0, number]))
-# (what, key, value): many collisions, for a key's home is its first byte, and there are three buckets of two slots.
+# (what, key, value): many collisions, for a key's home is its first byte, and there are three
+# buckets of two slots.
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "put", "remove", "change"]), KEYS, VALUES), max_size=60)
 
 

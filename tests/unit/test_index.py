@@ -200,7 +200,7 @@ def test_the_same_files_elsewhere_are_no_index(directory: Directory, tmp_path: P
 
 
 def test_a_restored_backup_is_no_index(directory: Directory, tmp_path: Path) -> None:
-    """Unpacked over what is there, all modification times as they were, index included: what came later is still there."""
+    """Unpacked over what is there, with all old modification times: what came later is still found."""
     saved(directory, ("10.0.0.2", b"a"))
     backup = (tmp_path / index.FILE).read_bytes()
     past = os.stat(tmp_path).st_mtime_ns
@@ -230,6 +230,6 @@ def test_a_torn_index_is_none(directory: Directory, tmp_path: Path) -> None:
 
 
 def test_the_index_cannot_be_taken_for_a_reservation(directory: Directory, tmp_path: Path) -> None:
-    """H-61: the Go plugin reads every file of the directory, and removes those whose content is the owner's."""
+    """H-61: the Go plugin reads every file, and removes those whose content is the owner's."""
     saved(directory)
     assert (tmp_path / index.FILE).read_bytes().strip().startswith(b"\0index2\n")

@@ -40,7 +40,8 @@ def test_add_prints_its_result_with_four_spaces_and_no_final_newline() -> None:
         "{\n"
         '    "cniVersion": "1.1.0",\n'
         '    "interfaces": [\n        {\n            "name": "eth0"\n        }\n    ],\n'
-        '    "ips": [\n        {\n            "address": "10.1.0.2/16",\n            "interface": 0\n        }\n    ]\n'
+        '    "ips": [\n        {\n            "address": "10.1.0.2/16",\n'
+        '            "interface": 0\n        }\n    ]\n'
         "}"
     )
 
@@ -63,10 +64,9 @@ def test_commands_other_than_add_print_nothing(command: str) -> None:
 def test_a_typed_error_is_printed_as_it_is(command: str) -> None:
     """S-44, S-46."""
     stub = failing(CNIError(11, "try again", "the lock is held"))
-    assert respond(stub, environ(command), config) == (
-        1,
-        b'{\n    "cniVersion": "1.1.0",\n    "code": 11,\n    "msg": "try again",\n    "details": "the lock is held"\n}',
-    )
+    printed = b'{\n    "cniVersion": "1.1.0",\n    "code": 11,\n'
+    printed += b'    "msg": "try again",\n    "details": "the lock is held"\n}'
+    assert respond(stub, environ(command), config) == (1, printed)
 
 
 def test_details_are_left_out_when_empty() -> None:
@@ -226,7 +226,10 @@ def nested(levels: int) -> bytes:
 
 
 def test_a_deep_configuration_is_refused_whatever_the_interpreter_can_take() -> None:
-    """S-42: what is let in has to come out again, after the work is done. As deep as the reference goes we go, and no deeper."""
+    """S-42: what is let in has to come out again, after the work is done.
+
+    As deep as the reference goes we go, and no deeper.
+    """
     for levels in (DEPTH, sys.getrecursionlimit() * 200):
         code, document = answer(Stub(), environ(), nested(levels))
         assert (code, document["code"]) == (1, 6)

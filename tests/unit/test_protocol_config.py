@@ -1,4 +1,4 @@
-"""What respond makes of standard input: reading, decoding, the network's name, versions, our own namespace."""
+"""What respond makes of standard input: decoding, the network's name, versions, our own namespace."""
 
 import os
 from pathlib import Path
@@ -27,9 +27,8 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSE
     code, stdout = respond(stub, environ(command), broken)
     reason = failure.strerror or "bare"
     assert (code, stub.calls) == (1, [])
-    assert stdout.decode() == (
-        f'{{\n    "cniVersion": "1.1.0",\n    "code": 5,\n    "msg": "cannot read the network configuration from standard input: {reason}"\n}}'
-    )
+    msg = f"cannot read the network configuration from standard input: {reason}"
+    assert stdout.decode() == f'{{\n    "cniVersion": "1.1.0",\n    "code": 5,\n    "msg": "{msg}"\n}}'
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "other"])
@@ -184,7 +183,10 @@ def test_our_own_netns_is_refused_before_the_handler_runs(tmp_path: Path) -> Non
 
 
 def test_del_takes_our_own_netns_as_one_that_is_gone() -> None:
-    """S-48: code 8 would be told at every retry, and what the container had would stay. Delegates are told the same."""
+    """S-48: code 8 would be told at every retry, and what the container had would stay.
+
+    Delegates are told the same.
+    """
     stub = Stub()
     assert answer(stub, environ("DEL", CNI_NETNS=f"/proc/{os.getpid()}/ns/net")) == (0, None)
     ((_, request),) = stub.calls

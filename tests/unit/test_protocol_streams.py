@@ -1,4 +1,4 @@
-"""main: file descriptors, exit codes, the bare call; with real processes, because that is what it is about."""
+"""main: file descriptors, exit codes, the bare call; all with real processes."""
 
 import json
 import os
@@ -16,7 +16,14 @@ from core.cni.version import SUITE
 from tests.harness.stub import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULT = b'{\n    "cniVersion": "1.1.0",\n    "interfaces": [\n        {\n            "name": "eth0"\n        }\n    ]\n}'
+RESULT = b"""{
+    "cniVersion": "1.1.0",
+    "interfaces": [
+        {
+            "name": "eth0"
+        }
+    ]
+}"""
 PLUGIN = """
 import os
 from core.errors import CNIError
@@ -128,7 +135,7 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(plugin: Sequence[str], red
 
 
 def test_a_directory_as_stdin_is_refused_by_the_interpreter_itself(plugin: Sequence[str]) -> None:
-    """S-41: no code 5 here, for Python ends before our first line; still a failure, and stdout stays clean."""
+    """S-41: no code 5, as Python ends before our first line; still a failure, and stdout stays clean."""
     done = call(shell(plugin, "</"), environ())
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"is a directory, cannot continue" in done.stderr

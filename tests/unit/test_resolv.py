@@ -23,10 +23,8 @@ def test_one_of_each() -> None:
 def test_lines_add_up_and_comments_do_not() -> None:
     """H-54."""
     comments = "# nameserver 192.0.2.9\n;domain no\n\n \t# x\n"
-    text = (
-        comments
-        + " nameserver\t192.0.2.0 192.0.2.8\nnameserver 192.0.2.1\nsearch a\nsearch b\ndomain x\ndomain y\noptions\nsortlist 1\n"
-    )
+    servers = " nameserver\t192.0.2.0 192.0.2.8\nnameserver 192.0.2.1\n"
+    text = f"{comments}{servers}search a\nsearch b\ndomain x\ndomain y\noptions\nsortlist 1\n"
     assert resolv.parse(text) == {
         "nameservers": ["192.0.2.0", "192.0.2.1"],
         "search": ["a", "b"],

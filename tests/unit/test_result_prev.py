@@ -200,6 +200,10 @@ def test_an_absent_prev_result_is_no_error(values: dict[str, Any]) -> None:
     assert parse_prev(Section(values), "1.0.0") is None
 
 
+CIDR = "want an address with prefix length"
+I32, N32 = "want an integer from -2147483648 to 2147483647", "want an integer from 0 to 4294967295"
+
+
 @pytest.mark.parametrize(
     ("document", "msg"),
     [
@@ -211,32 +215,44 @@ def test_an_absent_prev_result_is_no_error(values: dict[str, Any]) -> None:
         ({"cniVersion": ["1.0.0"]}, 'cniVersion: want a string, found ["1.0.0"]'),
         ({"ips": {}}, "ips: want a list, found {}"),
         ({"ips": [1]}, "ips: want a list of objects, found [1]"),
-        ({"ips": [{}]}, "ips[0].address: want an address with prefix length, found null"),
-        ({"ips": [{"address": ""}]}, 'ips[0].address: want an address with prefix length, found ""'),
-        ({"ips": [{"address": "10.0.0.2"}]}, 'ips[0].address: want an address with prefix length, found "10.0.0.2"'),
+        ({"ips": [{}]}, f"ips[0].address: {CIDR}, found null"),
+        ({"ips": [{"address": ""}]}, f'ips[0].address: {CIDR}, found ""'),
+        ({"ips": [{"address": "10.0.0.2"}]}, f'ips[0].address: {CIDR}, found "10.0.0.2"'),
         ({"ips": [{"address": "::/0"}, {"address": 5}]}, "ips[1].address: want a string, found 5"),
         ({"ips": [{"address": "::/0", "gateway": "x"}]}, 'ips[0].gateway: want an IP address, found "x"'),
-        ({"ips": [{"address": "::/0", "interface": "0"}]}, 'ips[0].interface: want an integer from -2147483648 to 2147483647, found "0"'),
-        ({"ips": [{"address": "::/0", "interface": 0.0}]}, "ips[0].interface: want an integer from -2147483648 to 2147483647, found 0.0"),
+        ({"ips": [{"address": "::/0", "interface": "0"}]}, f'ips[0].interface: {I32}, found "0"'),
+        ({"ips": [{"address": "::/0", "interface": 0.0}]}, f"ips[0].interface: {I32}, found 0.0"),
         ({"interfaces": [{"name": 1}]}, "interfaces[0].name: want a string, found 1"),
-        ({"interfaces": [{"mtu": "1500"}]}, 'interfaces[0].mtu: want an integer from 0 to 4294967295, found "1500"'),
-        ({"interfaces": [{"mtu": False}]}, "interfaces[0].mtu: want an integer from 0 to 4294967295, found false"),
-        ({"routes": [{}]}, "routes[0].dst: want an address with prefix length, found null"),
-        ({"routes": [{"dst": "default"}]}, 'routes[0].dst: want an address with prefix length, found "default"'),
+        ({"interfaces": [{"mtu": "1500"}]}, f'interfaces[0].mtu: {N32}, found "1500"'),
+        ({"interfaces": [{"mtu": False}]}, f"interfaces[0].mtu: {N32}, found false"),
+        ({"routes": [{}]}, f"routes[0].dst: {CIDR}, found null"),
+        ({"routes": [{"dst": "default"}]}, f'routes[0].dst: {CIDR}, found "default"'),
         ({"routes": [{"dst": "::/0", "gw": "::/0"}]}, 'routes[0].gw: want an IP address, found "::/0"'),
-        ({"routes": [{"dst": "::/0", "scope": 256}]}, "routes[0].scope: want an integer from 0 to 255, found 256"),
-        ({"routes": [{"dst": "::/0", "table": -1}]}, "routes[0].table: want an integer from 0 to 4294967295, found -1"),
+        (
+            {"routes": [{"dst": "::/0", "scope": 256}]},
+            "routes[0].scope: want an integer from 0 to 255, found 256",
+        ),
+        ({"routes": [{"dst": "::/0", "table": -1}]}, f"routes[0].table: {N32}, found -1"),
         ({"dns": []}, "dns: want an object, found []"),
         ({"dns": {"domain": 1}}, "dns.domain: want a string, found 1"),
         ({"dns": {"nameservers": "8.8.8.8"}}, 'dns.nameservers: want a list, found "8.8.8.8"'),
         ({"cniVersion": "0.2.0", "ip4": []}, "ip4: want an object, found []"),
-        ({"cniVersion": "0.2.0", "ip4": {}}, "ip4.ip: want an address with prefix length, found null"),
-        ({"cniVersion": "0.2.0", "ip6": {"ip": "fd00::1"}}, 'ip6.ip: want an address with prefix length, found "fd00::1"'),
-        ({"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8", "gateway": "x"}}, 'ip4.gateway: want an IP address, found "x"'),
-        ({"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8", "routes": {}}}, "ip4.routes: want a list, found {}"),
-        ({"cniVersion": "0.1.0", "ip4": {"ip": "::/0", "routes": [{"dst": 5}]}}, "routes[0].dst: want a string, found 5"),
+        ({"cniVersion": "0.2.0", "ip4": {}}, f"ip4.ip: {CIDR}, found null"),
+        ({"cniVersion": "0.2.0", "ip6": {"ip": "fd00::1"}}, f'ip6.ip: {CIDR}, found "fd00::1"'),
+        (
+            {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8", "gateway": "x"}},
+            'ip4.gateway: want an IP address, found "x"',
+        ),
+        (
+            {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/8", "routes": {}}},
+            "ip4.routes: want a list, found {}",
+        ),
+        (
+            {"cniVersion": "0.1.0", "ip4": {"ip": "::/0", "routes": [{"dst": 5}]}},
+            "routes[0].dst: want a string, found 5",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_result_names_key_and_value(document: Any, msg: str) -> None:
     """S-62, S-69, S-71."""
     with pytest.raises(CNIError) as caught:

@@ -1,4 +1,4 @@
-"""A store against a plain dict, while others change the same directory: nothing given twice, nothing lost, nothing left behind."""
+"""A store against a plain dict, while others change its directory: nothing given twice, lost or left."""
 
 import os
 import shutil
@@ -31,7 +31,10 @@ owners = st.builds(
 
 
 class Reservations(RuleBasedStateMachine):
-    """model: name of a file -> its content. Foreign rules do what the Go plugin, an older release or an administrator does."""
+    """model: name of a file -> its content.
+
+    Foreign rules do what the Go plugin, an older release or an administrator does.
+    """
 
     def __init__(self) -> None:
         super().__init__()

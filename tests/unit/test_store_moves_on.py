@@ -1,4 +1,7 @@
-"""A network whose addresses move on, as IPv6 ones do: the index keeps a bitmap of each block of 4096 addresses that was ever used, and fills up."""
+"""A network whose addresses move on, as IPv6 ones do, so that its index fills up.
+
+The index keeps a bitmap of each block of 4096 addresses that was ever used.
+"""
 
 from pathlib import Path
 
