@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.torture import decoders
-from tests.torture.inputs import Inputs
+from tests.torture.fuzz import decoders
+from tests.torture.fuzz.inputs import Inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_PROCESS = ("fuzz",)  # whoever's executables are tested

@@ -17,7 +17,7 @@ from core.nft import client, values
 from core.nft.conditions import compile_words
 from core.plan.records import mac_parse
 from ipam.host_local import ranges, reservation, resolv
-from tests.torture.inputs import Inputs
+from tests.torture.fuzz.inputs import Inputs
 
 # A reply and the documented exceptions.
 BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
@@ -72,13 +72,10 @@ def decode(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> N
         call(function, documented, packet(inputs, payloads))
     elif kind < 8:
         decoder, documented = inputs.one(TEXTUAL)
-        text = (
-            inputs.text()
-            if inputs.chance(0.5)
-            else inputs.torn(inputs.text().encode("utf-8", "surrogatepass")).decode(
-                "utf-8", "surrogateescape"
-            )
-        )
+        whole, text = inputs.chance(0.5), inputs.text()
+        if not whole:
+            torn = inputs.torn(text.encode("utf-8", "surrogatepass"))
+            text = torn.decode("utf-8", "surrogateescape")
         call(decoder, documented, text)
     else:
         call(structured, (CNIError,), inputs)
