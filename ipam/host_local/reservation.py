@@ -21,7 +21,7 @@ def contents(container_id: str, ifname: str) -> tuple[bytes, bytes]:
 
 
 def owner(content: bytes) -> tuple[str, str] | None:
-    """(container ID, ifname) of a file's trimmed content, ifname "" if it is legacy; None if it names none."""
+    """(container ID, ifname) of a file's trimmed content, None if it names none; a legacy ifname is ""."""
     container_id, _, ifname = content.partition(SEPARATOR)
     if not container_id or not PART_BYTES.issuperset(container_id):
         return None

@@ -69,7 +69,7 @@ class Cniwire:
     @staticmethod
     def environ() -> dict[str, str]:
         """The environment of the command."""
-        # A plain python3 first
+        # A plain python3 is found first.
         return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}
 
     def __call__(self, *arguments: str, status: int = 0) -> str:

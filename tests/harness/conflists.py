@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "conflists"
 FILES: Mapping[str, Config] = {
     path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))
 }
-# Of the plugins that we lack, whoever makes an interface with addresses from host-local
+# The plugins that we lack and that make an interface with addresses from host-local.
 MAIN = ("ptp", "macvlan", "ipvlan")
 FLANNEL = {  # what it adds to its delegate, from the file that its daemon writes
     "type": "bridge",
@@ -66,7 +66,7 @@ class Chain(Network):
             alive = [f"pair-{each['containerID']}" for each in config.get("cni.dev/valid-attachments", [])]
             gone = [f"pair-{getattr(container, 'name', container)}"] if command == "DEL" else pairs(self.host)
             for name in set(gone) - set(alive):
-                # It may have gone with its namespace meanwhile
+                # It may have gone with its namespace meanwhile.
                 self.host.run(f"ip link delete {name} || true")
         return answer.output
 

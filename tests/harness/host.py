@@ -31,7 +31,7 @@ class Host(Namespace):
         self.children: list[Namespace] = []
         super().__init__(folder / "netns" / "host")
         self.inside = self.entered()
-        # A host has settled: its link-local addresses are no longer tentative
+        # On a real host link-local addresses are no longer tentative.
         self.sysctl("net/ipv6/conf/default/accept_dad", 0)
 
     def __enter__(self) -> Self:

@@ -108,7 +108,7 @@ def sysctls() -> Iterator[str]:
             for folder in conf.iterdir()
             if folder.name != "lo"
         }
-        # Asked for last: a link that is still there was read whole
+        # The names are read last: a link that still exists then was read as a whole.
         there = {"all", *[name for _, name in socket.if_nameindex()]}
         for name in found.keys() & there:
             yield from (

@@ -271,7 +271,7 @@ def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(
         time.sleep(reach * (0.15 + 0.85 * next(moments)))
         running.signal(signal.SIGTERM)
         ends.append(settle(host, network, container, running.answer(), before))
-        # A busy machine may have been slower, or faster, when it was first asked
+        # A busy machine may have been slower, or faster, when the time was first measured.
         reach *= 0.8 if ends[-1] == "made" else 1.1
     assert "undone" in ends or "killed" in ends
 

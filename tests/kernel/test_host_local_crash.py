@@ -265,7 +265,7 @@ def test_a_reservation_is_on_disk_before_it_is_told(ipam: Ipam, tmp_path: Path) 
         ("fsync", str(tmp_path)),
         ("mkdir", str(ipam.folder)),
         ("fsync", str(ipam.data)),
-        # Once more, as if somebody else had made them
+        # Once more, as if somebody else had made them.
         *[("fsync", str(path)) for path in (ipam.data, tmp_path)],
         ("fsync", f"{ipam.folder}/.new"),
         ("linkat", "10.7.0.2"),

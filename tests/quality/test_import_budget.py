@@ -143,7 +143,7 @@ def now() -> str:
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the list is that of Python 3.11")
 def test_each_verb_loads_exactly_what_its_budget_names(host: Host) -> None:
-    # Argued? then `make import-budget`
+    # If a change is argued for: `make import-budget`.
     assert rendered(measured(host)).splitlines() == BUDGET.read_text().splitlines()
 
 

@@ -48,7 +48,7 @@ CHEAP = (
     *("__future__", "errno", "fcntl", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
-# Of core: "" is what everybody may import
+# The floors of core's folders; "" is what everybody may import.
 FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}
 
 

@@ -48,7 +48,7 @@ CHANGING = (
     ),
 )
 CONTINUATIONS: tuple[tuple[str, ...], ...] = (("DEL",), ("GC",), ("ADD", "DEL"))
-# (killed verb, on a node in the steady state?)
+# (verb that is killed, whether the node is in the steady state)
 VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))
 KILLED = -9
 TRIES = 8  # numbers shift when the kernel lets a call begin again, which it does on a busy machine

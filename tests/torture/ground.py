@@ -9,9 +9,9 @@ from tests.harness.state import State
 from tests.torture.subject import BY_NAME, Node, Outcome
 from tests.torture.trace import Trace
 
-# Of what only stands before the subject; each node has its own
+# The MAC of what only precedes the subject in the chain, which differs on each node.
 RANDOM_MAC = re.compile(r"(?<= veth )[0-9a-f:]{17}")
-# What shows that a line is of the attachment and not shared
+# What shows that a line is of the attachment and not shared.
 OF_C1 = ("file ", "c1 ", "unsound", "net/c1/eth0", "veth")
 
 

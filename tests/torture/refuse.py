@@ -21,7 +21,8 @@ sys.path.insert(0, executable.rpartition("/bin/")[0])
 
 from core.netlink import socket  # noqa: E402
 
-ERROR, ACK, BATCH_BEGIN, BATCH_END, NETFILTER = 2, 0x4, 0x10, 0x11, 12
+# linux/netlink.h, linux/netfilter/nfnetlink.h
+NLMSG_ERROR, NLM_F_ACK, NETLINK_NETFILTER, NFNL_MSG_BATCH_BEGIN = 2, 0x4, 12, 0x10
 
 
 class Request(NamedTuple):
@@ -43,7 +44,7 @@ def requests(datagram: bytes) -> Iterator[Request]:
 
 def answer(request: Request, code: int) -> bytes:
     """What the kernel says when a request failed with *code*, or succeeded (0)."""
-    return pack("=IHHII", 36, ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
+    return pack("=IHHII", 36, NLMSG_ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
 
 
 class Refusing(_socket.socket):
@@ -74,10 +75,9 @@ class Refusing(_socket.socket):
             self.swallowed.add(refused.sequence)
             return super().send(datagram)
         self.waiting.append(answer(refused, errno))
-        if self.spoken == NETFILTER and members[0].kind == BATCH_BEGIN:
-            self.waiting += [
-                answer(request, 0) for request in kept if request.flags & ACK and refused.kind != BATCH_BEGIN
-            ]
+        if self.spoken == NETLINK_NETFILTER and members[0].kind == NFNL_MSG_BATCH_BEGIN:
+            if refused.kind != NFNL_MSG_BATCH_BEGIN:
+                self.waiting += [answer(request, 0) for request in kept if request.flags & NLM_F_ACK]
         elif kept:
             super().send(b"".join([request.data for request in kept]))
         return len(datagram)

@@ -104,7 +104,7 @@ def main(
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])
     executables = FOLDERS.get(chosen.plugins, Path(chosen.plugins)).resolve()
-    # Calls are counted, and the first run of a checkout would write its bytecode
+    # Calls are counted, and the first run of a checkout would also write its bytecode.
     for package in ("core", "ipam", "plugins"):
         compileall.compile_dir(ROOT / package, quiet=1)
     total, started = Tally(), time.monotonic()

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NETWORK, VERSION = "net", "1.1.0"
 IPV4, IPV6 = "10.9.0.0/24", "fd00:9::/64"
 TIMEOUT_S = 60
-# What host-local may leave in its directory beside reservations
+# What host-local may leave in its directory beside reservations.
 VISIBLE = ("lock", ".index", "last_reserved_ip.")
 RANDOM_MAC = re.compile(r"(?<=host link br0 bridge )[0-9a-f:]+")
 

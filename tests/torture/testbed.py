@@ -227,7 +227,7 @@ class Testbed:
                     (item[kind]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0])
                 )
                 base, _, suffix = item[kind]["name"].partition("-")
-                # A level's, or a condition's
+                # The chain of a level, or of a condition.
                 filled.add(f"hostports-{base[-1]}-{suffix}" if len(suffix) < 8 else f"hostports-{suffix}")
             name = item.get("chain", {}).get("name", "")
             if name.startswith("hostports-"):

@@ -17,7 +17,7 @@ LINE = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
 BYTES = re.compile(r'"[^"]*\\[^"]*"')
 VARYING = re.compile(r"torture-\w+|[0-9a-f]*[0-9][0-9a-f]*")  # numbers, addresses
 RESULT = re.compile(r"\) += .*")
-# The verb's budget is the first thing that main() arranges: what comes before is the interpreter's start
+# The first call of main(), which arranges the verb's budget. Earlier ones are the interpreter's start.
 BEGIN = "setitimer"
 STRACE = ("strace", "-y", "-qq", "-e", "signal=none")
 FOLLOW = "-f"  # leads the lines, and is wanted for

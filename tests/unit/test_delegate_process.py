@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from errno import EBADF
 from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
@@ -53,7 +54,7 @@ def test_a_stderr_that_nobody_reads_is_no_failure(tmp_path: Path, monkeypatch: p
     plugin = script(tmp_path, "echo hello >&2")
 
     def closed(*_: object) -> int:
-        raise OSError(9, "Bad file descriptor")
+        raise OSError(EBADF, "Bad file descriptor")
 
     monkeypatch.setattr("core.cni.main.write_all", closed)
     assert execute(plugin, PATH, b"") == (0, b"", b"hello\n")

@@ -101,7 +101,7 @@ def curious(request: Request) -> Any:
     valid_attachments(request.config)
     for path in request.config.section("ipam").sections("routes"):
         route(path)
-    # Those two have none, and CNI_IFNAME may be anything
+    # GC and STATUS have no attachment, so CNI_IFNAME may be anything.
     assert request.command in ("GC", "STATUS") or len(request.attachment.host_ifname) == 15
     return parse_prev(request.config, request.version)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from errno import EBADF
 from functools import partial
 from typing import Any, NoReturn
 
@@ -192,7 +193,7 @@ def test_a_traceback_that_nobody_reads_changes_nothing(monkeypatch: pytest.Monke
     """S-45."""
 
     def closed(*_: object) -> NoReturn:
-        raise OSError(9, "Bad file descriptor")
+        raise OSError(EBADF, "Bad file descriptor")
 
     monkeypatch.setattr(os, "write", closed)
     assert answer(failing(ValueError("potato")), environ(CNIWIRE_DEBUG="1"))[1]["msg"] == "ValueError: potato"

@@ -1,6 +1,7 @@
 """What respond makes of standard input: decoding, the network's name, versions, our own namespace."""
 
 import os
+from errno import EIO, EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ PATHS = {"ADD": "/proc/self/ns/net", "DEL": "/proc/self/ns/net"}
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    "failure", [OSError(5, "Input/output error"), IsADirectoryError(21, "Is a directory"), OSError("bare")]
+    "failure",
+    [OSError(EIO, "Input/output error"), IsADirectoryError(EISDIR, "Is a directory"), OSError("bare")],
 )
 def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSError) -> None:
     """S-41."""

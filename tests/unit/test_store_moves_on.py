@@ -16,7 +16,7 @@ def test_a_full_index_is_no_reason_to_refuse_an_address(tmp_path: Path) -> None:
     for block in range(30):
         packed = (first + block * 4096).to_bytes(16, "big")
         with Store(str(tmp_path)) as store:
-            # As ADD asks, which opens the index before anything is changed
+            # ADD asks this, too, and so opens the index before anything is changed.
             assert store.owned(attachment) == (b"", [])
             store.reserve(attachment, {0: packed})
         with Store(str(tmp_path)) as store:

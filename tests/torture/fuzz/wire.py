@@ -14,12 +14,9 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x2, 0x4, 0x10, 0x300
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NETLINK_ROUTE = 0
-# linux/rtnetlink.h: what answers a request for one of these
-ANSWERS = {
-    18: 16,
-    22: 20,
-    26: 24,
-}  # RTM_GETLINK: RTM_NEWLINK, RTM_GETADDR: RTM_NEWADDR, RTM_GETROUTE: RTM_NEWROUTE
+# linux/rtnetlink.h
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 16, 18, 20, 22, 24, 26
+ANSWERS = {RTM_GETLINK: RTM_NEWLINK, RTM_GETADDR: RTM_NEWADDR, RTM_GETROUTE: RTM_NEWROUTE}
 MOST_DATAGRAMS = 60  # a verb needs fewer; whoever still asks then gets an error
 ERRNOS = (
     *(errno.EPERM, errno.ENOENT, errno.EINTR, errno.EAGAIN, errno.ENOMEM, errno.EACCES, errno.EBUSY),
