@@ -140,3 +140,26 @@ class Ipam:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).unlink(missing_ok=True)
         (self.folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def refused(call: Any, *words: Any, **keys: Any) -> tuple[int | None, str]:
+    """Code and message of a call that is refused. Raises AssertionError when it is not."""
+    try:
+        call(*words, **keys)
+    except PluginError as error:
+        return error.code, error.msg
+    raise AssertionError("it was not refused")
+
+
+def told(answer: Answer) -> tuple[int, str]:
+    """Code and message of the one error that was printed."""
+    assert (answer.exit_code, answer.stderr, type(answer.output)) == (1, "", dict), answer
+    assert {"cniVersion", "code", "msg"} <= set(answer.output) <= {"cniVersion", "code", "msg", "details"}
+    return answer.output["code"], answer.output["msg"]
+
+
+def traces(folder: Path) -> dict[str, tuple[int, int]]:
+    """Everything below *folder*, with what a change would change."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in (folder, *folder.rglob("*"))
+    }

@@ -4,33 +4,22 @@ SIGTERM and the end of the budget are code 11, and what was done is undone.
 """
 
 import os
-import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.deadline import TICK_S
-from tests.harness.configs import PORTMAP, bridge, host_local, mapping
-from tests.harness.host import Container, Host
-from tests.harness.network import Network
-from tests.harness.plugin import Answer
+from tests.harness.budget import given_up, request, settle
+from tests.harness.configs import bridge, host_local
+from tests.harness.host import Host
 from tests.harness.running import Running, locked
 
-TRY_AGAIN_LATER = 11
 ENOUGH_S = 8  # below the grace for undoing: a verb whose undoing waits for nothing must not come near it
 WIRED = ("10.1.0.0/24", "fd01::/64")
 VERBS = ("ADD", "CHECK", "DEL", "GC", "STATUS")
-
-
-def given_up(answer: Answer) -> None:
-    """Assert that a plugin said "try again later", and nothing else."""
-    assert answer.exit_code == 1, answer
-    assert isinstance(answer.output, dict), answer
-    assert answer.output["code"] == TRY_AGAIN_LATER, answer
 
 
 def hanging(host: Host, *commands: str) -> dict[str, Any]:
@@ -50,15 +39,6 @@ def hanging(host: Host, *commands: str) -> dict[str, Any]:
         "ipam": {"type": "fake"},
     }
     return {"config": config, "CNI_PATH": str(folder), "calls": folder / "calls"}
-
-
-def request(network: Network, container: Container, command: str) -> dict[str, Any]:
-    """What the first plugin of a chain gets for *command*."""
-    config = network.derived(
-        network.plugins[0],
-        network.results.get((container.name, "eth0")) if command in ("CHECK", "DEL") else None,
-    )
-    return {**config, "cni.dev/valid-attachments": []} if command == "GC" else config
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "CNIWIRE_TIMEOUT", "timeoutSeconds"])
@@ -229,88 +209,3 @@ esac"""
     given_up(running.answer())
     assert (folder / "undone").exists()
     assert host.state(container) == before
-
-
-@pytest.fixture
-def moments() -> Iterator[float]:
-    """Endless random moments of a plugin's life in seconds, the same in every run."""
-    source = random.Random(6)
-    return iter(source.random, 2)
-
-
-def settle(host: Host, network: Network, container: Container, answer: Answer, before: object) -> str:
-    """Assert that an ADD under signals succeeded (and delete it) or left nothing; say which."""
-    if answer.exit_code == 0:
-        assert isinstance(answer.output, dict), answer
-        assert answer.output["ips"]
-        config = network.derived(network.plugins[0], answer.output)
-        assert host.call("DEL", config, container).exit_code == 0
-        assert host.state(container) == before
-        return "made"
-    assert host.state(container) == before, answer
-    if answer.exit_code == -signal.SIGTERM:  # before it had begun
-        return "killed"
-    given_up(answer)
-    return "undone"
-
-
-@pytest.mark.parametrize("keys", [{"ipMasq": True}, {"macspoofchk": True, "enabledad": True}])
-def test_sigterm_at_any_moment_of_add_leaves_all_or_nothing(
-    host: Host, moments: Iterator[float], keys: dict[str, Any]
-) -> None:
-    """The exit code tells which."""
-    network, container = host.network(bridge(host.data, *WIRED, **keys)), host.container()
-    network.add(host.container("c0"))
-    before = host.state(container)
-    began = time.monotonic()
-    host.call("STATUS", request(network, container, "STATUS"))
-    reach = 1.8 * (time.monotonic() - began)
-    ends = []
-    for _ in range(25):
-        running = Running(host, "ADD", request(network, container, "ADD"), container)
-        time.sleep(reach * (0.15 + 0.85 * next(moments)))
-        running.signal(signal.SIGTERM)
-        ends.append(settle(host, network, container, running.answer(), before))
-        # A busy machine may have been slower, or faster, when the time was first measured.
-        reach *= 0.8 if ends[-1] == "made" else 1.1
-    assert "undone" in ends or "killed" in ends
-
-
-def test_sigterm_at_any_moment_of_portmap_s_add_leaves_all_or_nothing(
-    host: Host, moments: Iterator[float]
-) -> None:
-    network = host.network(bridge(host.data, *WIRED), PORTMAP)
-    container, other = host.container(), host.container("c0")
-    network.add(other, portMappings=[mapping(9000)])
-    result = host.network(network.plugins[0]).add(container)
-    before = host.state(container)
-    config = network.derived(
-        PORTMAP, result, {"portMappings": [mapping(8000 + number) for number in range(50)]}
-    )
-    for _ in range(20):
-        running = Running(host, "ADD", config, container)
-        time.sleep(0.02 + 0.08 * next(moments))
-        answer = running.signal(signal.SIGTERM).answer()
-        if answer.exit_code == 0:
-            assert host.call("DEL", config, container).exit_code == 0
-        elif answer.exit_code > 0:
-            given_up(answer)
-        assert host.state(container) == before, answer
-
-
-def test_sigterm_at_any_moment_of_del_is_cured_by_another_del(host: Host, moments: Iterator[float]) -> None:
-    network, container = (
-        host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True)),
-        host.container(),
-    )
-    network.add(host.container("c0"))
-    before = host.state(container)
-    for _ in range(15):
-        network.add(container)
-        running = Running(host, "DEL", request(network, container, "DEL"), container)
-        time.sleep(0.02 + 0.1 * next(moments))
-        answer = running.signal(signal.SIGTERM).answer()
-        if answer.exit_code > 0:
-            given_up(answer)
-        network.delete(container)
-        assert host.state(container) == before
