@@ -86,7 +86,7 @@ def call(request: Request, command: str) -> Result | None:
 
 
 def release(request: Request) -> None:
-    """The IPAM plugin's DEL after a failure of ADD, which is the one to report."""
+    """Call the IPAM plugin's DEL after a failed ADD, whose error is reported; one of DEL is not."""
     plugin_type = ipam_type(request)
     grace()
     try:

@@ -146,7 +146,7 @@ def _is_deep(value: Any) -> bool:
 
 
 def _reason(text: str, error: BaseException) -> str:
-    """The proper complaint: the C scanner needs json.decoder for it, which is worth its price only now."""
+    """What is wrong with *text*, by the json package, which is too dear to be imported before that."""
     import json  # cold: only for bad input
 
     if not text.strip(WHITESPACE):

@@ -93,7 +93,7 @@ def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]
         return heard[0]
 
     code, output = respond(plugin, environ, listen, siblings)
-    deadline.grace()  # whoever stops us from here on gets the answer all the same
+    deadline.grace()  # from here on a signal does not keep the answer from being delivered
     try:
         write_all(1, output)
     except (OSError, CNIError):

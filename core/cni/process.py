@@ -55,7 +55,7 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
 
 
 def _fill(source: int, stdin: bytes) -> None:
-    """A file as stdin: a plugin that does not read it blocks nobody."""
+    """Write stdin to a file, not a pipe: so a plugin that does not read it cannot block us."""
     while stdin:
         stdin = stdin[system.write(source, stdin) :]
     system.lseek(source, 0, system.SEEK_SET)

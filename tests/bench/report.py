@@ -64,10 +64,8 @@ class Figures(NamedTuple):
 
     def __str__(self) -> str:
         peak = f"{self.peak_kib / 1000:4.1f}" if self.peak_kib else "   -"
-        return (
-            f"{self.median:7.1f} ({self.smallest:.1f}-{self.largest:.1f})".ljust(24)
-            + f"{self.cpu_ms:7.1f} {peak}"
-        )
+        wall = f"{self.median:7.1f} ({self.smallest:.1f}-{self.largest:.1f})"
+        return f"{wall:24}{self.cpu_ms:7.1f} {peak}"
 
 
 def figures(bench: Bench) -> dict[Row, dict[str, Figures]]:
@@ -97,11 +95,9 @@ def paired(bench: Bench, row: Row) -> float | None:
 
 def cpu_ratio(suites: dict[str, Figures]) -> str:
     """Ours to the peer's, of CPU time: what is left of a ratio on a machine that does other things too."""
-    return (
-        f"{suites[OURS].cpu_ms / suites[PEER].cpu_ms:6.3f}"
-        if OURS in suites and PEER in suites and suites[PEER].cpu_ms
-        else ""
-    )
+    if OURS not in suites or PEER not in suites or not suites[PEER].cpu_ms:
+        return ""
+    return f"{suites[OURS].cpu_ms / suites[PEER].cpu_ms:6.3f}"
 
 
 def verdict(row: Row, found: float | None) -> str:

@@ -27,7 +27,7 @@ def small(plugins: Path, tmp_path: Path) -> Ipam:
 
 
 def killed_behind_its_reservation(host: Host, container: Container) -> Network:
-    """As an ADD leaves things that was killed before it made the pair."""
+    """What an ADD leaves that was killed before it made the pair of links."""
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64"))
     net.add(container)
     host.run(f"ip link delete {host.veth('net/c1/eth0')}")
@@ -81,7 +81,7 @@ def test_its_rules_go_with_its_address(host: Host) -> None:
 
 
 def test_nobody_gets_the_udp_of_a_killed_one(host: Host) -> None:
-    """Its flow is tracked, and would lead to whoever has its address next."""
+    """conntrack would go on leading its flow to whoever has its address next."""
     outside = host.outside()
     net = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), PORTMAP)
     container = host.container()

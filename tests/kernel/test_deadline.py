@@ -44,7 +44,7 @@ def hanging(host: Host, *commands: str) -> dict[str, Any]:
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "CNIWIRE_TIMEOUT", "timeoutSeconds"])
 @pytest.mark.parametrize("command", VERBS)
 def test_an_ipam_plugin_that_hangs_is_given_up(host: Host, command: str, how: str) -> None:
-    """And killed: it is not there any more. After ADD its DEL was called."""
+    """The plugin that hangs is killed. After ADD its DEL is called."""
     fake, container = hanging(host, command), host.container()
     config, path = fake["config"], {"CNI_PATH": fake["CNI_PATH"]}
     if command not in ("ADD", "STATUS"):

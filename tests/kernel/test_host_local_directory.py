@@ -131,7 +131,7 @@ def test_a_disk_without_inodes(small: Ipam, tmpfs: Path) -> None:
 
 
 def test_a_directory_instead_of_a_file(small: Ipam) -> None:
-    """An address that is blocked that way is taken; other names do not matter."""
+    """An address whose file is a directory counts as taken; directories of other names do not matter."""
     for name in ("10.7.0.2", "last_reserved_ip.0", ".new/x", ".index/x"):
         (small.folder / name).mkdir(parents=True)
     assert told(small.call("ADD", runtimeConfig={"ips": ["10.7.0.2"]}))[0] == UNAVAILABLE
@@ -216,7 +216,7 @@ def test_a_lock_that_is_held_for_ever(small: Ipam, command: str) -> None:
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link to nothing", "device"])
 def test_a_lock_that_is_something_else(small: Ipam, kind: str) -> None:
-    """Nobody waits for it beyond the budget: it serves as a lock, or is told."""
+    """ADD does not wait for it beyond the budget: the file serves as a lock, or there is an error."""
     small.folder.mkdir(parents=True)
     lock = small.folder / "lock"
     if kind == "fifo":

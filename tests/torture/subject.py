@@ -208,11 +208,9 @@ class Node:
         common = {"CNI_COMMAND": verb, "CNI_PATH": str(self.search_path)}
         if self.timeout_s:
             common["CNIWIRE_TIMEOUT"] = str(self.timeout_s)
-        return (
-            common
-            if verb in ("GC", "STATUS")
-            else {**common, "CNI_CONTAINERID": name, "CNI_NETNS": netns, "CNI_IFNAME": "eth0"}
-        )
+        if verb in ("GC", "STATUS"):
+            return common
+        return {**common, "CNI_CONTAINERID": name, "CNI_NETNS": netns, "CNI_IFNAME": "eth0"}
 
     def state(self) -> State:
         """All that plugins may change, with what is wrong with the reservations' directory."""

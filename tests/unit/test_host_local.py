@@ -68,7 +68,7 @@ class Intruder:
 def test_an_address_that_is_taken_under_our_hands_is_left_to_its_taker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H-55: the kernel is the lock; the index does not believe itself."""
+    """H-55: link(2) refuses an address that the index wrongly takes for free, and the next one is given."""
     Intruder(monkeypatch, tmp_path, ["10.7.0.2"])
     assert given(call(tmp_path, "ADD")) == "10.7.0.3/29"
     assert files(tmp_path) == {"10.7.0.2": b"intruder\r\neth0", "10.7.0.3": b"c1\r\neth0"}
@@ -185,7 +185,7 @@ def test_where_there_are_no_attributes_nothing_is_noted(
 
 
 def test_the_note_fits_an_inode_of_ext4() -> None:
-    """64 bytes beside the name: with the path that container runtimes use."""
+    """With the path that container runtimes use it has 64 bytes, and an inode has room for 64 beside the name."""
     path = "/var/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef"
     assert len(boot.FORM) + boot.PART + 2 * boot.SHORT + len(path) == 64
 

@@ -110,7 +110,7 @@ def test_an_index_that_grows_says_when_it_is_crowded() -> None:
 
 
 def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
-    """Somebody's way to block half a range must not make the index a list."""
+    """Whoever blocks half a range by reservations of one owner must not make look-ups slow."""
     held: dict[bytes, bytes | None] = {
         (0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)
     }
@@ -136,7 +136,7 @@ OWNERS = st.sampled_from([b"a", b"b", b"c"]) | st.binary(max_size=2).map(lambda 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), OWNERS), max_size=400))
 def test_whoever_is_listed_is_listed_completely(entries: list[tuple[int, bytes]]) -> None:
-    """Also where one owner's many addresses, or a table that expected fewer, made buckets overflow."""
+    """Also where buckets overflow: one owner has many addresses, or fewer entries were expected."""
     held = {(0x0A010000 + each).to_bytes(4, "big"): content for each, content in entries}
     made = indexing.build(held.items(), 1, MemoryCells())
     for content in {*held.values(), b"d"}:

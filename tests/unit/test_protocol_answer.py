@@ -227,9 +227,9 @@ def nested(levels: int) -> bytes:
 
 
 def test_a_deep_configuration_is_refused_whatever_the_interpreter_can_take() -> None:
-    """S-42: what is let in has to come out again, after the work is done.
+    """S-42: a configuration that is accepted is printed again, in the result, when the work is done.
 
-    As deep as the reference goes we go, and no deeper.
+    So the depth is limited, to the reference's limit.
     """
     for levels in (DEPTH, sys.getrecursionlimit() * 200):
         code, document = answer(Stub(), environ(), nested(levels))
