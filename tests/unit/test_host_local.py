@@ -185,7 +185,7 @@ def test_where_there_are_no_attributes_nothing_is_noted(
 
 
 def test_the_note_fits_an_inode_of_ext4() -> None:
-    """With the path that container runtimes use it has 64 bytes, and an inode has room for 64 beside the name."""
+    """An inode has room for 64 bytes beside the name; with a container runtime's path it just suffices."""
     path = "/var/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef"
     assert len(boot.FORM) + boot.PART + 2 * boot.SHORT + len(path) == 64
 
