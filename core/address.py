@@ -1,7 +1,7 @@
 """IP addresses, prefixes and MACs as packed bytes: 4 bytes are IPv4, 16 are IPv6, 6 are a MAC.
 
-The text forms are those of the reference: IPv6 compressed as in RFC 5952, an IPv4-mapped IPv6 address is the IPv4 one,
-and nothing else is written with dots. Pure.
+The text forms are those of the reference: IPv6 is compressed as in RFC 5952, an IPv4-mapped IPv6 address is
+the IPv4 one, and no other IPv6 address is written with dots. Pure.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def overlap(one: Cidr, other: Cidr) -> bool:
 
 
 def first_host(cidr: Cidr) -> bytes:
-    """Network address + 1: where a gateway stands unless the configuration says otherwise. The last of all stays itself."""
+    """Network address + 1, the usual gateway; where there is no such address, the network address itself."""
     net = network(cidr).address
     return min(int.from_bytes(net, "big") + 1, (1 << 8 * len(net)) - 1).to_bytes(len(net), "big")
 

@@ -19,7 +19,8 @@ else:
         except ImportError:  # a bundle without; hashlib would bring OpenSSL along
             from core.sha512 import sha512
 
-NEVER_GONE = "-"  # stands behind the owner in an element's comment where no host interface tells whether he lives
+# Stands behind the owner in an element's comment if no host interface shows whether the attachment exists
+NEVER_GONE = "-"
 CANDIDATES = 4  # names that a host veth may have
 OWNER_BITS = 11  # of a newborn veth's link group, which has 31
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
@@ -42,14 +43,15 @@ def _short(part: str) -> str:
 
 
 def owner_text(network: str, container_id: str, ifname: str) -> str:
-    """`network/containerID/ifname`; an over-long part is replaced by its hash, so that the whole fits a comment."""
+    """`network/containerID/ifname`; the hash of a part stands for it where it is too long for a comment."""
     return f"{_short(network)}/{_short(container_id)}/{ifname}"
 
 
 class Attachment(Record):
     """One interface of one container on one network.
 
-    netns: the path as the runtime gave it, "" when it gave none. port: the name of its host veth, "" for the first of those that it may have.
+    netns: the path as the runtime gave it, "" when it gave none.
+    port: the name of its host veth, "" for the first of the names that it may have.
     """
 
     network: str
@@ -70,7 +72,10 @@ class Attachment(Record):
 
     @property
     def comment(self) -> str:
-        """The owner, and behind it the host veth as the witness that it lives, unless it has the name that goes without saying."""
+        """The owner of an nft element, followed by the name of its host veth if that is not the usual one.
+
+        The element's owner exists as long as this host veth does.
+        """
         return f"{self.owner} {self.port}" if self.port not in ("", host_ifname(self.owner)) else self.owner
 
 
@@ -80,14 +85,18 @@ def host_ifname(owner: str) -> str:
 
 
 def host_ifnames(owner: str) -> tuple[str, ...]:
-    """All names that the host veth of an owner may have, in the order in which they are tried: 44 bits may be somebody else's, too."""
+    """All names that the host veth of an owner may have, in the order in which they are tried.
+
+    There are several, because a name holds 44 bits of a hash, and another owner's may begin with the same.
+    """
     return host_ifname(owner), *[hashed(15, "veth", f"{owner} {number}") for number in range(1, CANDIDATES)]
 
 
 def newborn_group(owner: str) -> int:
-    """The link group of a host veth until it has its alias, which no kernel takes at creation: 20 bits of its network, 11 of its owner.
+    """The link group of a host veth until it has its alias: 20 bits of its network's hash, 11 of its owner's.
 
-    GC knows by the former what a killed ADD has left; by the latter others know it whose link may have that name, of which the hash begins alike.
+    No kernel takes an alias at creation. Until it is set, GC finds by the network's bits what a killed ADD
+    has left, and the owner's bits tell the link from one of another owner that may have the same name.
     """
     own = int.from_bytes(digest(owner.encode())[-2:], "big") >> 16 - OWNER_BITS
     return int(hashed(5, "", owner.partition("/")[0]), 16) << OWNER_BITS | own or 1

@@ -1,21 +1,23 @@
-"""One budget for a whole verb: whoever waits longer, or is told to stop, undoes what it did and says "try again".
+"""One budget for a whole verb: when it is spent, or a signal says stop, the verb is undone: "try again".
 
-Law: a signal never interrupts work, only waiting. Its handler raises inside `with WAITING`; elsewhere it leaves word, and
-`check` raises at the next point where what was done is known. Undoing gets a short budget of its own, which no further signal
-cuts short; so does the delivery of the answer.
+Law: a signal never interrupts work, only waiting. Its handler raises inside `with WAITING`; elsewhere it
+notes the reason in `told`, and `check` raises at the next point where all that was done is known. Undoing
+gets a short budget of its own, which no further signal cuts short; so does the delivery of the answer.
 
-Why a handler must not raise just anywhere: between a request that made something and the line that notes it there is always an
-instruction, and an exception there would leave a link or a reservation that nobody knows of. So work and waiting are kept apart.
-A system call that may block (a lock, a socket, a pipe, a child) is made inside `with WAITING`. Everything else is short, and asks
-`check` where it loops: before each batch of a plan, at each element, at each address that is tried.
+Why a handler must not raise just anywhere: between the request that makes something and the line that notes
+it there is always an instruction, and an exception there would leave a link or a reservation that nobody
+knows of. So work and waiting are kept apart. A system call that may block (a lock, a socket, a pipe,
+a child) is made inside `with WAITING`. Everything else is short, and calls `check` where it loops:
+before each batch of a plan, at each element, at each address that is tried.
 
-How the end of the budget comes: a timer ticks every second, and at each tick the handler compares the clock with the end. One
-alarm at the end would not do: a signal that arrives between the look at `told` and the moment at which the kernel really waits
-would be heard after the wait, which may be for ever. The next tick ends that wait.
+How the end of the budget comes: a timer ticks every second, and at each tick the handler compares the clock
+with the end. One alarm at the end would not do. A signal may arrive after `told` was looked at and before the
+kernel has begun to wait; without further ticks, nothing would end that wait, which may last for ever.
 
-How it goes on: Expired is an error like any other, with code 11 (try again). apply undoes what was made, with a grace of ten
-seconds in which signals are no longer heard, as the runtime's second SIGTERM would otherwise leave half of it. Once the answer is
-known it is delivered under the same grace, since a runtime that has it may rely on it.
+How it goes on: Expired is an error like any other, with code 11 (try again). apply undoes what was made,
+with a grace of ten seconds. Signals are no longer heard in it, as the runtime's second SIGTERM would
+otherwise leave half of it undone. Once the answer is known it is delivered under the same grace,
+since a runtime that has it may rely on it.
 """
 
 from __future__ import annotations
@@ -33,8 +35,10 @@ else:
 BUDGET_S = 50  # below the two minutes that kubelet and CRI-O give a whole chain
 LONGEST_S = 10**6
 GRACE_S = 10  # for undoing, once the budget is spent, and for delivering an answer
-VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"  # whole seconds, in the environment and in the configuration
-TICK_S = 1  # a signal that came between a check and a wait, or just before the kernel began to wait, is heard at the next tick
+# Whole seconds, in the environment and in the configuration
+VARIABLE, KEY = "CNIWIRE_TIMEOUT", "timeoutSeconds"
+# How late a signal is heard that came after the last check, but before the kernel began to wait
+TICK_S = 1
 REASONS: dict[int, str] = {SIGTERM: "SIGTERM was received", SIGINT: "SIGINT was received"}
 
 
@@ -73,7 +77,8 @@ def begin(seconds: int) -> None:
 def limit(seconds: int) -> None:
     """Change the budget to *seconds* from now.
 
-    Nothing happens in a process that never began one, with 0, while undoing, and when IPAM in process finds what is set already.
+    Nothing changes with 0 seconds, with those that are set already (IPAM in process reads the same
+    configuration), while undoing, and in a process that never began a budget.
     """
     if seconds and WAITING.end and not WAITING.deaf and seconds != WAITING.seconds:
         _start(seconds)
@@ -86,7 +91,8 @@ def _start(seconds: int) -> None:
 
 def chosen(given: str) -> int:
     """The budget that the environment asks for, in seconds; BUDGET_S when it says nothing of use."""
-    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_S))  # more digits may be more than Python converts
+    # More digits may be more than Python converts
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LONGEST_S))
     return int(given) if is_number and 0 < int(given) <= LONGEST_S else BUDGET_S
 
 
@@ -102,7 +108,11 @@ def _ring(number: int, _: object) -> None:
 def check() -> None:
     """Raise Expired if there is a reason to stop: to be called where everything done so far is known."""
     if WAITING.told:
-        raise Expired(TRY_AGAIN_LATER, f"{WAITING.told}: given up, and undone", f"the budget of a verb is {KEY} in the configuration, or {VARIABLE}")
+        raise Expired(
+            TRY_AGAIN_LATER,
+            f"{WAITING.told}: given up, and undone",
+            f"the budget of a verb is {KEY} in the configuration, or {VARIABLE}",
+        )
 
 
 def left(most: float) -> float:
@@ -111,7 +121,7 @@ def left(most: float) -> float:
 
 
 def grace() -> None:
-    """Forget why to stop, hear of no further signal, and grant GRACE_S for undoing or for delivering the answer."""
+    """Forget why to stop, ignore further signals, and grant GRACE_S to undo or to deliver the answer."""
     if WAITING.end:
         WAITING.told, WAITING.deaf = "", True
         WAITING.seconds, WAITING.end = GRACE_S, max(WAITING.end, monotonic() + GRACE_S)

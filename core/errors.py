@@ -1,7 +1,10 @@
 """The one exception that crosses layers, and every error code that a cniwire plugin prints.
 
-Codes below 100 are those of the specification's table (spec: section 5 "Error"); ours begin at 100 and never change their meaning. Pure.
+Codes below 100 are those of the specification's table (spec: section 5 "Error"). Ours begin at 100 and never
+change their meaning. Pure.
 """
+
+from errno import EAGAIN, EBUSY, EINTR, ENOBUFS
 
 INCOMPATIBLE_VERSION = 1  # the configuration's cniVersion is not supported
 UNSUPPORTED_FIELD = 2  # a key is valid, but not with this plugin or backend
@@ -26,7 +29,7 @@ STORE_FAILED = 107  # the reservation directory cannot be read or written
 GATEWAY_CONFLICT = 108  # the bridge carries another gateway address
 INTERNAL = 999  # unforeseen: type and text of the exception
 
-TRANSIENT = (4, 11, 16, 105)  # EINTR, EAGAIN, EBUSY, ENOBUFS: what a retry may cure
+TRANSIENT = (EINTR, EAGAIN, EBUSY, ENOBUFS)  # what a retry may cure
 
 
 class CNIError(Exception):

@@ -1,7 +1,7 @@
 """The operating system's calls, from the module that the os package is made of.
 
-The os package costs 1.2 ms at every start, for abstract classes and path rules that nobody needs here. Names and behaviour
-are those of os; `join` and what follows it are the few rules about paths that plugins need.
+The os package costs 1.2 ms at every start, for abstract classes and path rules that nobody needs here. Names
+and behaviour are those of os; `join` and what follows it are the few rules about paths that plugins need.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from posix import lstat, stat
 
 SEEK_SET = 0
 ENCODING, ERRORS = "utf-8", "surrogateescape"
-REGULAR, DIRECTORY, KIND = 0o100000, 0o040000, 0o170000  # of st_mode
+S_IFMT, S_IFREG, S_IFDIR, S_IFLNK = 0o170000, 0o100000, 0o040000, 0o120000  # of st_mode: inode(7)
 
 
 def environment() -> dict[str, str]:
@@ -43,9 +43,9 @@ def parent(path: str) -> str:
 
 
 def kind(path: str) -> int:
-    """REGULAR, DIRECTORY or another kind of file behind *path*; 0 when there is none, or none that can be looked at."""
+    """S_IFREG, S_IFDIR or another kind of file behind *path*; 0 when there is none that can be looked at."""
     try:
-        return stat(path).st_mode & KIND
+        return stat(path).st_mode & S_IFMT
     except (OSError, ValueError):
         return 0
 
@@ -72,7 +72,7 @@ def drawn_mac() -> bytes:
 
 
 def let_go(descriptors: list[int]) -> None:
-    """Close what was held open for others' sake; what was done stands, even if one cannot be closed properly."""
+    """Close descriptors that were kept open until a call is over; that one cannot be closed is no failure."""
     for descriptor in descriptors:
         try:
             close(descriptor)  # noqa: F405
@@ -81,7 +81,7 @@ def let_go(descriptors: list[int]) -> None:
 
 
 def tell(plugin: str, words: str) -> None:
-    """A line on standard error, where somebody may read it at a terminal: what cannot be printed is escaped. Nobody may listen."""
+    """Write a line to standard error, what cannot be printed escaped; that nobody reads it is no failure."""
     shown = "".join([each if each.isprintable() else ascii(each)[1:-1] for each in words])
     try:
         write(2, f"{plugin}: {shown}\n".encode())  # noqa: F405

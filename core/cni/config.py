@@ -25,7 +25,7 @@ TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 class Section:
     """One JSON object of the configuration and the path that leads to it ("ipam.ranges[0]").
 
-    Every getter raises CNIError(INVALID_CONFIG) when the value has another type than the name of the getter says.
+    Every getter raises CNIError(INVALID_CONFIG) when the value is not of the type in the getter's name.
     """
 
     __slots__ = ("_folded", "path", "values")
@@ -115,7 +115,10 @@ class Section:
         return found
 
     def parsed(self, key: str, parser: Callable[[str], T], want: str) -> T | None:
-        """The string of *key* through *parser*, whose ValueError becomes the complaint; None when absent or empty."""
+        """What *parser* makes of the string of *key*; None when it is absent or empty.
+
+        A ValueError of the parser becomes the error that *want* was wanted.
+        """
         value = self.text(key)
         if not value:
             return None
@@ -139,7 +142,10 @@ def _shown(value: Any) -> str:
 
 
 def _decoded(config: Section, key: str) -> str:
-    """The string of *key*, "" when absent. Raises CNIError(DECODING_FAILURE) when it is none: it is told before any other key."""
+    """The string of *key*, "" when absent. Raises CNIError(DECODING_FAILURE) when it is no string.
+
+    Other keys have another code: these two are looked at first, as a part of decoding.
+    """
     value = config.get(key)
     if value is not None and not isinstance(value, str):
         raise CNIError(DECODING_FAILURE, config.wrong(key, "a string").msg)
@@ -171,13 +177,16 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
     given = pairs.pop("IgnoreUnknown", "0")
     tolerant = TRUTHS.get(given.lower())
     if tolerant is None:
-        raise CNIError(INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {given!r}")
+        raise CNIError(
+            INVALID_ENVIRONMENT, f"CNI_ARGS: IgnoreUnknown: want 1, true, 0 or false, found {given!r}"
+        )
     unknown = sorted(set(pairs) - set(known))
     if unknown and not tolerant:
         raise CNIError(
             INVALID_ENVIRONMENT,
             f"CNI_ARGS: unknown keys {', '.join(unknown)}",
-            f"this plugin knows {', '.join(known) or 'none'}; add IgnoreUnknown=1 to pass keys that are meant for others",
+            f"this plugin knows {', '.join(known) or 'none'}; "
+            "add IgnoreUnknown=1 to pass keys that are meant for others",
         )
     return {key: value for key, value in pairs.items() if key in known}
 
@@ -185,11 +194,12 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
 def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
     """The (container ID, ifname) that GC has to keep; None when the key is absent, which means "do nothing".
 
-    Present and null is an empty list: that is how libcni writes one when nothing is alive, here alone null does not mean absent.
+    Here alone null does not mean absent: libcni writes it for an empty list, when no attachment is left.
     An incomplete entry is an error: what it was meant to keep would be deleted.
     Spec: section 2 "GC". Raises CNIError(INVALID_CONFIG).
     """
     given = {key.lower() for key in config.values}
-    for key in [key for key in VALID_ATTACHMENTS if key in config] or [key for key in VALID_ATTACHMENTS if key in given]:
+    named, valued = [[key for key in VALID_ATTACHMENTS if key in keys] for keys in (given, config)]
+    for key in valued or named:
         return {(item.needed("containerID"), item.needed("ifname")) for item in config.sections(key)}
     return None

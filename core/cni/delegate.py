@@ -12,7 +12,14 @@ from core.cni import result
 from core.cni.config import Section
 from core.cni.json import parse, render
 from core.deadline import grace
-from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, DELEGATE_FAILED, INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.errors import (
+    ADDRESS_UNAVAILABLE,
+    ADDRESSES_EXHAUSTED,
+    DELEGATE_FAILED,
+    INVALID_CONFIG,
+    TRY_AGAIN_LATER,
+    CNIError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +28,11 @@ if TYPE_CHECKING:
     from core.cni.protocol import Request
     from core.cni.result import Result
 
-CONTENTS = getattr(sys, "_MEIPASS", "")  # the bundle's folder of modules, beside which its executables lie; "" in a checkout
+# The bundle's folder of modules; its executables are in the folder above. "" in a checkout.
+CONTENTS = getattr(sys, "_MEIPASS", "")
 EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
 MOST_CODE = 2**32 - 1
-UNTOUCHED = (ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)  # our own plugin chose, and had reserved nothing yet
+UNTOUCHED = (ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)  # errors before our own plugin has reserved anything
 
 
 def find(plugin_type: str, search_path: str) -> str:
@@ -36,17 +44,21 @@ def find(plugin_type: str, search_path: str) -> str:
         raise CNIError(INVALID_CONFIG, f"ipam.type: want the name of a plugin, found {render(plugin_type)}")
     for directory in search_path.split(":"):
         path = system.join(directory, plugin_type)
-        if directory and system.kind(path) == system.REGULAR:
+        if directory and system.kind(path) == system.S_IFREG:
             return path
     missing = f"ipam.type: failed to find plugin {render(plugin_type)} in path [{search_path}]"
     raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
 
 
 def ipam_type(request: Request) -> str:
-    """ipam.type. Raises CNIError(INVALID_CONFIG) when it is the plugin that asks, under whatever name: it would call itself without end."""
+    """ipam.type. Raises CNIError(INVALID_CONFIG) when it names the plugin that asks.
+
+    That may have been installed under another name, so both are compared. It would call itself without end.
+    """
     found = request.config.section("ipam").text("type")
     if found and found in (request.plugin.NAME, request.config.text("type")):
-        raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", "want an IPAM plugin, such as host-local")
+        hint = "want an IPAM plugin, such as host-local"
+        raise CNIError(INVALID_CONFIG, f"ipam.type: {found} is this plugin itself", hint)
     return found
 
 
@@ -54,9 +66,12 @@ def call(request: Request, command: str) -> Result | None:
     """Run the IPAM plugin's *command* with our environment and standard input.
 
     Returns its Result for ADD, None otherwise. Raises CNIError: the plugin's own, or DELEGATE_FAILED.
-    After a failed ADD its DEL is called, as the specification wants; so an attachment that exists must be refused before.
-    But our own plugin refuses before it reserves anything: after a second ADD that raced with the first, DEL would free the first one's;
-    in a full range it would only keep the lock from those that free an address.
+    After a failed ADD its DEL is called, as the specification wants. So the caller must have refused a second
+    ADD of an attachment: DEL would free what the first ADD has reserved.
+
+    DEL is not called where our own plugin refused an address, since it had reserved nothing by then.
+    Where two ADDs of one attachment ran at once, DEL of the second would free the address of the first;
+    and in a full range it would take the lock for nothing, while others need it to free an address.
     """
     plugin_type = ipam_type(request)
     path = find(plugin_type, request.environ.get("CNI_PATH", ""))
@@ -71,7 +86,7 @@ def call(request: Request, command: str) -> Result | None:
 
 
 def release(request: Request) -> None:
-    """The IPAM plugin's DEL after a failure of ADD, which is the one to report."""
+    """Call the IPAM plugin's DEL after a failed ADD, whose error is reported; one of DEL is not."""
     plugin_type = ipam_type(request)
     grace()
     try:
@@ -117,7 +132,8 @@ def _executed(path: str, environ: Mapping[str, str], request: Request) -> tuple[
         raise CNIError(TRY_AGAIN_LATER, f"plugin {path} {late}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", "is it executable, and for this machine?") from None
+        hint = "is it executable, and for this machine?"
+        raise CNIError(DELEGATE_FAILED, f"cannot execute plugin {path}: {reason}", hint) from None
 
 
 def _result(request: Request, plugin_type: str, stdout: bytes) -> Result:
@@ -143,11 +159,12 @@ def _failure(plugin_type: str, code: int, stdout: bytes, stderr: bytes) -> CNIEr
         error = _error(parse(stdout, "error"))
     except CNIError:
         error = None
-    return error or CNIError(DELEGATE_FAILED, f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}")
+    msg = f"plugin {plugin_type} failed ({end}) and printed no CNI error: {_quoted(stdout)}"
+    return error or CNIError(DELEGATE_FAILED, msg)
 
 
 def _error(document: object) -> CNIError | None:
-    """The error that *document* is, None when it is something else; a code that is none becomes DELEGATE_FAILED."""
+    """The error that *document* is, None when it is none; a code out of range becomes DELEGATE_FAILED."""
     if not isinstance(document, dict):
         return None
     values = Section(document)

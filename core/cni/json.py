@@ -1,8 +1,9 @@
 """JSON in and out, with the rules of the reference's decoder and without the cost of the json package.
 
-Law: bytes in, plain values out; whatever is wrong is one CNIError with code DECODING_FAILURE. What parse lets in, render can
-put out: no surrogates, no nesting deeper than DEPTH, and numbers that no machine holds as the digits that they came in.
-Numbers without fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted. Pure.
+Laws: parse takes bytes and returns plain values; whatever is wrong is one CNIError with code
+DECODING_FAILURE. Whatever parse accepts, render can print. So parse replaces surrogates, refuses nesting
+deeper than DEPTH, and keeps the digits of a number that neither int nor float can hold. Numbers without
+fraction or exponent are int, all others float, so that `1.0` can be refused where an int is wanted. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PARTS: tuple[Any, Any, Any] = (None, None, None)  # how an object, a list and a string are read; the C scanner knows it itself
+# What reads an object, a list and a string, for a scanner that is not the C one
+PARTS: tuple[Any, Any, Any] = (None, None, None)
 try:
     from _json import encode_basestring_ascii, make_scanner
 except ImportError:  # another Python: the public package, whose scanner has to be handed its parts
@@ -27,13 +29,17 @@ except ImportError:  # another Python: the public package, whose scanner has to 
     PARTS = (JSONObject, JSONArray, scanstring)
 
 WHITESPACE = " \t\n\r"
-DEPTH = 10_000  # levels of nesting, as many as the reference takes; the C scanner needs less than 2 MiB of stack for them
+# Levels of nesting, as many as the reference takes. The C scanner needs less than 2 MiB of stack for them.
+DEPTH = 10_000
 INDENTED = 50  # levels that are indented: below, the margins would be most of the text
 CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def _last_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose repeated keys stand where they stood last, so that folding their case keeps the last one too."""
+    """An object whose repeated keys stand where they stood last.
+
+    So the last one wins, too, among keys that differ only in case.
+    """
     values: dict[str, Any] = {}
     for key, value in pairs:
         values.pop(key, None)
@@ -49,7 +55,7 @@ INFINITY = float("inf")
 
 
 class Huge(float):
-    """A number that no float or int of ours holds: it is infinite to whoever reads it, and printed as it came."""
+    """A number that no float or int of ours holds: infinite in comparisons, and printed as it came."""
 
     digits: str
 
@@ -88,7 +94,8 @@ class _Rules:
 def parse(data: bytes, what: str) -> Any:
     """Decode one JSON document; *what* names it in the error ("network configuration").
 
-    Invalid UTF-8 and lone surrogates become U+FFFD, as the reference does. Text behind the document is an error.
+    Invalid UTF-8 and lone surrogates become U+FFFD, as the reference does.
+    Text behind the document is an error.
     Raises CNIError(DECODING_FAILURE).
     """
     text = data.decode("utf-8", "replace")
@@ -105,7 +112,10 @@ def parse(data: bytes, what: str) -> Any:
 
 
 def _stacked(calls: int, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do *work*, which takes so many *calls* for each level; once more, with room for DEPTH levels, if what it works on nests deep."""
+    """Do *work*, which takes so many nested *calls* for each level of JSON.
+
+    If that is too deep for the interpreter, do it once more with room for DEPTH levels.
+    """
     try:
         return work(*arguments)
     except RecursionError:
@@ -121,7 +131,8 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """As parse, and the document must be an object. Raises CNIError(DECODING_FAILURE)."""
     value = parse(data, what)
     if not isinstance(value, dict):
-        raise CNIError(DECODING_FAILURE, f"cannot decode {what}: want a JSON object, found {render(value)[:60]}")
+        msg = f"cannot decode {what}: want a JSON object, found {render(value)[:60]}"
+        raise CNIError(DECODING_FAILURE, msg)
     return value
 
 
@@ -135,7 +146,7 @@ def _is_deep(value: Any) -> bool:
 
 
 def _reason(text: str, error: BaseException) -> str:
-    """The proper complaint: the C scanner needs json.decoder for it, which is worth its price only now."""
+    """What is wrong with *text*, by the json package, which is too dear to be imported before that."""
     import json  # cold: only for bad input
 
     if not text.strip(WHITESPACE):
@@ -146,7 +157,9 @@ def _reason(text: str, error: BaseException) -> str:
         error = RecursionError()
     except ValueError as reason:
         return str(reason)
-    return f"it nests too deep: {DEPTH} levels are the most" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, RecursionError):
+        return f"it nests too deep: {DEPTH} levels are the most"
+    return str(error)
 
 
 def _replaced(text: str) -> str:
@@ -171,7 +184,7 @@ def _string(text: str) -> str:
 
 
 def render(value: Any, indent: int | None = None) -> str:
-    """Encode plain values as JSON: ASCII, compact or with *indent* spaces a level, no final newline either way.
+    """Encode plain values as JSON in ASCII: compact, or with *indent* spaces a level; no final newline.
 
     Raises TypeError for what is no JSON value, ValueError for a number that is not finite.
     """

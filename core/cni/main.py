@@ -1,9 +1,12 @@
 """The few lines around respond: file descriptors, the exit code, and what a bare call prints.
 
-Law: an answer that could not be delivered is a failure, exit code 1; and nobody knows of what that ADD made, so it is undone.
+Law: an answer that could not be delivered is a failure, exit code 1. If it was that of an ADD, what ADD made
+is undone, since no runtime knows that it exists.
 """
 
 from __future__ import annotations
+
+from errno import EIO
 
 from core import deadline, system
 from core.cni.protocol import respond
@@ -44,7 +47,7 @@ def write_all(descriptor: int, data: bytes) -> None:
             _await(descriptor, writing=True)
             continue
         if not written:
-            raise OSError(5, "nothing can be written")
+            raise OSError(EIO, "nothing can be written")
         data = data[written:]
 
 
@@ -56,25 +59,33 @@ def _await(descriptor: int, writing: bool) -> None:
 
 
 def occupy_closed_descriptors() -> None:
-    """Give the numbers 0 to 2 to something where they are closed, so that no file that we open is read or written as one.
+    """Open /dev/null as each of the descriptors 0 to 2 that is closed.
 
+    Otherwise a file that we open later would get that number, and be read or written as a standard stream.
     What is put there fails as a closed descriptor would: stdin cannot be read, the others cannot be written.
     """
     for descriptor in (0, 1, 2):
         try:
             system.fstat(descriptor)
         except OSError:
-            system.open("/dev/null", system.O_RDONLY if descriptor else system.O_WRONLY)  # the lowest free number is this one
+            # open takes the lowest free number, which is this one.
+            system.open("/dev/null", system.O_RDONLY if descriptor else system.O_WRONLY)
 
 
 def about(plugin: Plugin) -> bytes:
-    """What a bare call tells an administrator, and hosts that read it: one semantic version, ours its build metadata."""
-    versions = ", ".join(plugin.VERSIONS)
-    return f"CNI {plugin.NAME} plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: {versions}\n".encode()
+    """What a call without CNI_COMMAND tells an administrator, and programs that read it.
+
+    The version is that of the reference, with ours as its build metadata.
+    """
+    supported = f"CNI protocol versions supported: {', '.join(plugin.VERSIONS)}"
+    return f"CNI {plugin.NAME} plugin v{REFERENCE}+cniwire.{SUITE}\n{supported}\n".encode()
 
 
 def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]) -> int:
-    """Carry out the call and deliver the answer; returns the exit code. Raises OSError or CNIError when nobody takes it."""
+    """Carry out the call and deliver the answer; returns the exit code.
+
+    Raises OSError or CNIError when the answer could not be delivered.
+    """
     heard: list[bytes] = []
 
     def listen() -> bytes:
@@ -82,7 +93,7 @@ def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]
         return heard[0]
 
     code, output = respond(plugin, environ, listen, siblings)
-    deadline.grace()  # whoever stops us from here on gets the answer all the same
+    deadline.grace()  # from here on a signal does not keep the answer from being delivered
     try:
         write_all(1, output)
     except (OSError, CNIError):
@@ -94,7 +105,7 @@ def _answer(plugin: Plugin, environ: dict[str, str], siblings: Mapping[str, str]
 
 
 def main(plugin: Plugin, siblings: Mapping[str, str]) -> None:
-    """Answer the call in our environment and end the process: system._exit spares the interpreter's clean-up."""
+    """Answer the call in our environment and end the process, without the interpreter's clean-up."""
     try:
         occupy_closed_descriptors()
         environ = system.environment()

@@ -1,10 +1,12 @@
 """Running a foreign plugin to its end, without the price of the subprocess package.
 
-Law: only the plugin itself keeps us waiting, and not beyond its time. No child that it leaves behind does, nor what it prints.
+Law: we wait for the plugin itself, and not beyond its time; never for a child that it leaves behind,
+nor for the end of its output.
 """
 
 from __future__ import annotations
 
+from errno import ETXTBSY
 from select import POLLIN, poll
 from time import monotonic, sleep
 
@@ -20,9 +22,9 @@ else:
 
 TIMEOUT_S = 60
 TIMEOUT_VARIABLE = "CNIWIRE_IPAM_TIMEOUT"  # whole seconds, instead of TIMEOUT_S
-KEPT_BYTES = 1 << 20  # of stdout and of stderr each; the rest is dropped, so that a plugin out of control costs no memory
+# Of stdout and of stderr each. The rest is dropped, so that a plugin out of control costs no memory.
+KEPT_BYTES = 1 << 20
 BUSY_TRIES, BUSY_PAUSE_S = 6, 1.0  # "Text file busy" while the binary is being replaced
-ETXTBSY = 26
 
 
 def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, bytes, bytes]:
@@ -53,7 +55,7 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
 
 
 def _fill(source: int, stdin: bytes) -> None:
-    """A file as stdin: a plugin that does not read it blocks nobody."""
+    """Write stdin to a file, not a pipe: so a plugin that does not read it cannot block us."""
     while stdin:
         stdin = stdin[system.write(source, stdin) :]
     system.lseek(source, 0, system.SEEK_SET)
@@ -64,7 +66,8 @@ def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -
     for last in [False] * (BUSY_TRIES - 1) + [True]:
         try:
             # Python ignores two signals; a child must not inherit that.
-            return system.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=[SIGPIPE, SIGXFSZ])
+            restored = [SIGPIPE, SIGXFSZ]
+            return system.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=restored)
         except OSError as error:
             if last or error.errno != ETXTBSY:
                 raise

@@ -1,7 +1,8 @@
 """The CNI protocol as one function: environment and standard input in, exit code and standard output out.
 
 Law: respond never raises and never prints; what it returns is one JSON document or nothing.
-Spec: section 2 "CNI protocol", section 5 "Error". Pure but for the clock of the verb, and the look at our own namespace's identity.
+Spec: section 2 "CNI protocol", section 5 "Error".
+Pure but for the clock of the verb, and the look at our own namespace's identity.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ LAST_RESORT = b'{"cniVersion": "1.1.0", "code": 999, "msg": "the error cannot be
 class Request(Record):
     """One call, checked: what a handler gets.
 
-    plugin: the module that answers; version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
-    siblings: our own executables by name -> module, for IPAM in process; kernel: opens a kernel, None for the real one.
-    delegator: the call that this one serves in process; held: descriptors that are kept open until this call is over;
-    there: tells whether the attachment is there by now, None where nobody has looked.
+    plugin: the module that answers.
+    version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
+    siblings: our own executables, name -> module, for IPAM in process.
+    kernel: opens a kernel, None for the real one.
+    delegator: the call that this one serves in process.
+    held: descriptors that are kept open until this call is over.
+    there: looks whether the attachment exists by now; None where the plugin cannot look.
     """
 
     plugin: Plugin
@@ -92,31 +96,36 @@ def respond(
         command = environ.get("CNI_COMMAND", "")
         _check_environment(command, environ)
         if command == "VERSION":
-            return 0, (render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS}) + "\n").encode()
+            document = render({"cniVersion": version.NEWEST, "supportedVersions": plugin.VERSIONS})
+            return 0, f"{document}\n".encode()
         stdin = _read(read_stdin)
         config = Section(parse_object(stdin, "network configuration"))
-        wanted = config.get("cniVersion") or "0.1.0"  # not known to be a version yet, but an error may have to name it
-        _check_name(config)
-        if command not in REQUIRED:
-            raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
-        wanted = configuration.version(config)
-        deadline.limit(_budget(command, config))
-        version.gate(command, wanted, plugin.VERSIONS)
+        wanted = config.get("cniVersion") or "0.1.0"  # perhaps no version, but an error has to name it
+        _check_config(plugin, command, config)
         if command in ("ADD", "DEL"):
             environ = _foreign(command, environ)
-        request = _request(plugin, command, config, wanted, environ, stdin, siblings or {}, kernel, delegator, held)
-        result = plugin.COMMANDS[command](request) if command in plugin.COMMANDS else None
-        if command != "ADD" or result is None:
-            return 0, b""
-        return 0, render(render_result(result, wanted), indent=4).encode()
+        values = [environ.get(name, "") for name in (CONTAINERID, IFNAME, NETNS)]
+        attachment, args = Attachment(config.text("name"), *values), environ.get("CNI_ARGS", "")
+        means = (siblings or {}, kernel, delegator, held)
+        request = Request(plugin, command, config, wanted, attachment, args, stdin, environ, *means)
+        return 0, _carried_out(request)
     except BaseException as error:
         return 1, _failure(wanted, error, environ)
     finally:
         system.let_go(held)
 
 
+def _carried_out(request: Request) -> bytes:
+    """Run the handler of a checked call; the result of ADD as it is printed."""
+    commands = request.plugin.COMMANDS
+    result = commands[request.command](request) if request.command in commands else None
+    if request.command != "ADD" or result is None:
+        return b""
+    return render(render_result(result, request.version), indent=4).encode()
+
+
 def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> bytes:
-    """The error document; an unforeseen exception is told by type and text, and on demand with its traceback on stderr."""
+    """The error document. With CNIWIRE_DEBUG the traceback of an unforeseen exception goes to stderr."""
     try:
         if not isinstance(error, CNIError):
             if environ.get("CNIWIRE_DEBUG"):
@@ -124,13 +133,15 @@ def _failure(wanted: str, error: BaseException, environ: Mapping[str, str]) -> b
             error = _translated(error)
         spoken = wanted if wanted in version.ALL else version.NEWEST
         document = {"cniVersion": spoken, "code": error.code, "msg": error.msg}
-        return render({**document, **({"details": error.details} if error.details else {})}, indent=4).encode()
+        if error.details:
+            document["details"] = error.details
+        return render(document, indent=4).encode()
     except BaseException:  # memory is short, or an exception has no text
         return LAST_RESORT
 
 
 def _translated(error: BaseException) -> CNIError:
-    """What apply has not translated: the kernel refused to tell something, or the unforeseen."""
+    """The error for an exception that apply has not translated: one of the kernel, or an unforeseen one."""
     if isinstance(error, OSError):
         return CNIError(errors.of_kernel(error.errno), f"the kernel refused: {error}")
     return CNIError(errors.INTERNAL, f"{type(error).__name__}: {error}")
@@ -139,7 +150,8 @@ def _translated(error: BaseException) -> CNIError:
 def _trace(error: BaseException) -> None:
     import traceback  # cold: 12 ms, and only when debugging is asked for
 
-    text = "".join([each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in "".join(traceback.format_exception(error))])
+    text = "".join(traceback.format_exception(error))
+    text = "".join([each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text])
     try:
         system.write(2, text.encode(errors="replace"))
     except OSError:  # nobody listens
@@ -150,39 +162,18 @@ def _read(read_stdin: Callable[[], bytes]) -> bytes:
     try:
         return read_stdin()
     except OSError as error:
-        reason = error.strerror or error
-        raise CNIError(errors.IO_FAILURE, f"cannot read the network configuration from standard input: {reason}") from None
+        msg = f"cannot read the network configuration from standard input: {error.strerror or error}"
+        raise CNIError(errors.IO_FAILURE, msg) from None
 
 
 def _budget(command: str, config: Section) -> int:
-    """timeoutSeconds, 0 when it is absent; DEL and GC tolerate what is none. Raises CNIError."""
+    """timeoutSeconds, 0 when it is absent or, for DEL and GC, invalid. Raises CNIError."""
     try:
         return config.integer(deadline.KEY, 1, deadline.LONGEST_S)
     except CNIError:
         if command in ("DEL", "GC"):
             return 0
         raise
-
-
-def _request(
-    plugin: Plugin,
-    command: str,
-    config: Section,
-    wanted: str,
-    environ: Mapping[str, str],
-    stdin: bytes,
-    siblings: Mapping[str, str],
-    kernel: Callable[[str], Any] | None,
-    delegator: Request | None,
-    held: list[int],
-) -> Request:
-    attachment = Attachment(
-        config.text("name"),
-        environ.get(CONTAINERID, ""),
-        environ.get(IFNAME, ""),
-        environ.get(NETNS, ""),
-    )
-    return Request(plugin, command, config, wanted, attachment, environ.get("CNI_ARGS", ""), stdin, environ, siblings, kernel, delegator, held)
 
 
 def _check_environment(command: str, environ: Mapping[str, str]) -> None:
@@ -221,19 +212,27 @@ def ifname_complaint(value: str) -> str:
     return ""
 
 
-def _check_name(config: Section) -> None:
+def _check_config(plugin: Plugin, command: str, config: Section) -> None:
+    """The name, the command, the version, in this order; and the budget that the configuration asks for."""
     name = configuration.network_name(config)
     if not name:
         raise CNIError(errors.INVALID_CONFIG, "missing network name", "the key name must be set")
     if not is_identifier(name):
         raise CNIError(errors.INVALID_CONFIG, "invalid characters in network name", name)
+    if command not in REQUIRED:
+        raise CNIError(errors.INVALID_ENVIRONMENT, f"unknown CNI_COMMAND: {command}")
+    wanted = configuration.version(config)
+    deadline.limit(_budget(command, config))
+    version.gate(command, wanted, plugin.VERSIONS)
 
 
 def _foreign(command: str, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment, whose CNI_NETNS must not be our own namespace; a path that cannot be opened is somebody else's complaint.
+    """The environment, whose CNI_NETNS must not be our own namespace. Raises CNIError(INVALID_NETNS).
 
-    The reference looks after the work is done; we look before, so that nothing has to be undone. For DEL the container's is gone then: its
-    process has died, and the number in /proc/PID/ns/net is another's by now. Raises CNIError(INVALID_NETNS).
+    A path that cannot be opened is left to the plugin, which knows whether it needs the namespace.
+    The reference looks after the work is done; we look before, so that nothing has to be undone.
+    For DEL such a CNI_NETNS is dropped: the container's process has died, and the number in /proc/PID/ns/net
+    belongs to another process by now.
     """
     if environ.get("CNI_NETNS_OVERRIDE", "").lower() in ("1", "true") or not environ.get(NETNS):
         return environ

@@ -1,7 +1,7 @@
 """Results: one newest form inside, every version's shape at the edge.
 
-A Result is a plain dict in the form of spec 1.1.0 with canonical keys: interfaces, ips, routes, dns, and whatever a later
-plugin may have added, which is passed on untouched. Spec: section 5 "Result Types". Pure.
+A Result is a plain dict in the form of spec 1.1.0 with canonical keys: interfaces, ips, routes, dns, and
+whatever another plugin may have added, which is passed on untouched. Spec: section 5 "Result Types". Pure.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ U32 = 2**32 - 1
 def parse(document: Any, default_version: str, what: str = "result") -> Result:
     """The Result in *document*, whatever version it is in; a missing version means *default_version*.
 
-    None (a literal null) is an empty object. An interface index may point nowhere, as it may with the reference.
+    None (a literal null) is an empty object. As with the reference, an interface index may be out of range.
     Raises CNIError(DECODING_FAILURE) naming the value that is wrong.
     """
     try:
@@ -58,7 +58,8 @@ def parse_prev(config: Section, config_version: str) -> Result | None:
     result = parse(document, config_version, "prevResult")
     found = result["cniVersion"]
     if FAMILIES[found] != FAMILIES.get(config_version):
-        raise CNIError(DECODING_FAILURE, f"prevResult: version {found} cannot be used with cniVersion {config_version}")
+        msg = f"prevResult: version {found} cannot be used with cniVersion {config_version}"
+        raise CNIError(DECODING_FAILURE, msg)
     return result
 
 
@@ -130,7 +131,7 @@ def _with_or_without(values: dict[str, Any], key: str, packed: bytes | None) -> 
 
 
 def _from_two_families(top: dict[str, Any]) -> dict[str, Any]:
-    """0.1.0 and 0.2.0: ip4 first, then ip6, become ips and routes; the lists of later versions mean nothing there."""
+    """0.1.0 and 0.2.0: ip4, then ip6, become ips and routes; keys of later versions are dropped."""
     top = _canonical(top, ("ip4", "ip6"))
     ips, routes = [], []
     for half in [Section(top).section(key) for key in ("ip4", "ip6") if key in top]:
@@ -144,9 +145,14 @@ def _from_two_families(top: dict[str, Any]) -> dict[str, Any]:
 
 
 def render(result: Result, version: str) -> dict[str, Any]:
-    """The document of *result* in the shape of *version*. Raises CNIError(INCOMPATIBLE_VERSION) when it has none."""
+    """The document of *result* in the shape of *version*.
+
+    Raises CNIError(INCOMPATIBLE_VERSION) when there is no such version, or it needs an address
+    and there is none.
+    """
     if version not in FAMILIES:
-        raise CNIError(INCOMPATIBLE_VERSION, f"cannot convert a result from {result.get('cniVersion', '')!r} to {version!r}")
+        msg = f"cannot convert a result from {result.get('cniVersion', '')!r} to {version!r}"
+        raise CNIError(INCOMPATIBLE_VERSION, msg)
     shape = (_two_families, _versioned, _newest)[FAMILIES[version]]
     return shape({**result, "cniVersion": version})
 
@@ -157,7 +163,8 @@ def convertible(ips: list[dict[str, Any]], version: str) -> None:
     Raises CNIError(INCOMPATIBLE_VERSION).
     """
     if FAMILIES.get(version) == 0 and not ips:
-        raise CNIError(INCOMPATIBLE_VERSION, f"cannot convert: no valid IP addresses, and cniVersion {version} needs one")
+        msg = f"cannot convert: no valid IP addresses, and cniVersion {version} needs one"
+        raise CNIError(INCOMPATIBLE_VERSION, msg)
 
 
 def _newest(result: Result) -> dict[str, Any]:
@@ -190,7 +197,8 @@ def _two_families(result: Result) -> dict[str, Any]:
     document: dict[str, Any] = {"cniVersion": result["cniVersion"]}
     for family in "46":
         for item in [item for item in ips if _family(item["address"]) == family][:1]:
-            routes = [_unknown(path, ROUTE[2:]) for path in result.get("routes", []) if _family(path["dst"]) == family]
-            half = {"ip": item["address"], "gateway": item.get("gateway"), "routes": routes, **_unknown(item, IP + HALF)}
-            document[f"ip{family}"] = _without(half, HALF, (None, []))
+            paths = [path for path in result.get("routes", []) if _family(path["dst"]) == family]
+            routes = [_unknown(path, ROUTE[2:]) for path in paths]
+            half = {"ip": item["address"], "gateway": item.get("gateway"), "routes": routes}
+            document[f"ip{family}"] = _without({**half, **_unknown(item, IP + HALF)}, HALF, (None, []))
     return {**document, "dns": result.get("dns", {}), **_unknown(result, (*TOP, "ip4", "ip6"))}

@@ -1,14 +1,15 @@
-"""Versions of the specification: which there are, how they compare, which belong together; and our own. Pure."""
+"""Versions of the specification: which there are, how they compare, which share a result's shape. Pure."""
 
 from __future__ import annotations
 
 from core.errors import DECODING_FAILURE, INCOMPATIBLE_VERSION, CNIError
 
-SUITE = "0.2.0"  # ours
+SUITE = "0.2.0"  # cniwire's own version
 ALL = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 NEWEST = ALL[-1]
-FAMILIES = {"0.1.0": 0, "0.2.0": 0, "0.3.0": 1, "0.3.1": 1, "0.4.0": 1, "1.0.0": 2, "1.1.0": 2}  # equal result shapes
-DIGITS = 10  # a number of this length is none that a version could have
+# Versions whose results have the same shape
+FAMILIES = {"0.1.0": 0, "0.2.0": 0, "0.3.0": 1, "0.3.1": 1, "0.4.0": 1, "1.0.0": 2, "1.1.0": 2}
+DIGITS = 10  # a number in a version has fewer
 NEEDED = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}  # the version that brought the command
 
 
@@ -40,7 +41,8 @@ def gate(command: str, wanted: str, supported: tuple[str, ...]) -> None:
     needed = NEEDED.get(command)
     sides = f"config is {wanted!r}, plugin supports {list(supported)}"
     if needed and not at_least(wanted, needed):
-        details = "" if command == "CHECK" else f"config is {wanted!r}, {command} needs {needed}"  # the reference's words, which tests compare whole
+        # None for CHECK, as with the reference: there are tests that compare the whole error.
+        details = "" if command == "CHECK" else f"config is {wanted!r}, {command} needs {needed}"
         raise CNIError(INCOMPATIBLE_VERSION, f"config version does not allow {command}", details)
     if wanted in supported:
         return

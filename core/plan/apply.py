@@ -168,7 +168,8 @@ def _create_in(kernel: Any, skeleton: list[Any], batch: list[object]) -> None:
     """
     for last in [False] * RACES + [True]:
         try:
-            return _create_or_replace(kernel, batch)
+            _create_or_replace(kernel, batch)
+            return
         except CNIError as error:
             if last or not isinstance(error.__cause__, FileNotFoundError):
                 raise

@@ -1,4 +1,4 @@
-"""The host-local IPAM plugin: addresses of this node's ranges, reserved in files that are the Go plugin's too.
+"""The host-local IPAM plugin: addresses of this node's ranges, reserved in files that the Go plugin shares.
 
 Law: ADD chooses every address before it touches one.
 Spec: section 4 "Plugin Delegation".
@@ -6,9 +6,10 @@ Spec: section 4 "Plugin Delegation".
 
 from __future__ import annotations
 
+from errno import ENAMETOOLONG
+
 from core import address, deadline, errors
 from core.cni import result, version
-from core.cni.config import valid_attachments
 from core.errors import CNIError
 from ipam.host_local import ranges, reservation, settings
 from ipam.host_local.files import CONTENT_LIMIT, failure, make
@@ -16,8 +17,6 @@ from ipam.host_local.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from core.cni.protocol import Request
     from core.cni.result import Result
     from ipam.host_local.ranges import RangeSet
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "host-local"
 VERSIONS = version.ALL
-NAME_MAX, ENAMETOOLONG = 255, 36  # of a directory's name; its errno
+NAME_MAX = 255  # bytes of a directory's name: limits.h
 TRIES = 3  # an address may turn out to be taken by somebody who does not use the lock
 
 
@@ -41,20 +40,26 @@ def add(request: Request) -> Result:
             chosen = _reserve(store, request, want)
     except OSError as error:
         raise failure(want.directory, error) from None
-    ips = [{"address": f"{address.text(packed)}/{member.subnet.prefix_len}", "gateway": address.text(member.gateway)} for packed, member in chosen]
-    return {"ips": ips, "routes": list(want.routes), "dns": want.dns}
+    return {"ips": [_ip(*choice) for choice in chosen], "routes": list(want.routes), "dns": want.dns}
+
+
+def _ip(packed: bytes, member: ranges.Range) -> dict[str, str]:
+    cidr = f"{address.text(packed)}/{member.subnet.prefix_len}"
+    return {"address": cidr, "gateway": address.text(member.gateway)}
 
 
 def _check_sizes(request: Request) -> None:
-    """Refuse what cannot be kept whole: a reservation is a directory's file with so many bytes. Raises CNIError."""
+    """Refuse an owner that does not fit into a reservation file, and a name that no directory can have."""
     attachment = request.attachment
-    size, network = len(reservation.contents(attachment.container_id, attachment.ifname)[0]), len(attachment.network)
+    size = len(reservation.contents(attachment.container_id, attachment.ifname)[0])
+    network = len(attachment.network)
     if size > CONTENT_LIMIT:
         most = CONTENT_LIMIT - size + len(attachment.container_id)
         msg = f"CNI_CONTAINERID: want at most {most} characters, found {len(attachment.container_id)}"
         raise CNIError(errors.INVALID_ENVIRONMENT, msg, "more are not read back from a reservation")
     if network > NAME_MAX:
-        raise CNIError(errors.INVALID_CONFIG, f"name: want at most {NAME_MAX} characters, found {network}", "a directory is called so")
+        msg = f"name: want at most {NAME_MAX} characters, found {network}"
+        raise CNIError(errors.INVALID_CONFIG, msg, "a directory is called so")
 
 
 def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
@@ -63,10 +68,12 @@ def _reserve(store: Store, request: Request, want: Settings) -> list[Choice]:
         deadline.check()  # the last moment at which there is nothing to undo
         try:
             held = request.delegator.held if request.delegator else None
-            store.reserve(request.attachment, {number: packed for number, (packed, _) in enumerate(chosen)}, held)
+            wanted = {number: packed for number, (packed, _) in enumerate(chosen)}
+            store.reserve(request.attachment, wanted, held)
         except FileExistsError as error:
             if attempt + 1 == TRIES:
-                raise CNIError(errors.TRY_AGAIN_LATER, f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock") from None
+                msg = f"{want.directory}: {error.filename2} is taken by somebody who ignores the lock"
+                raise CNIError(errors.TRY_AGAIN_LATER, msg) from None
             store.refresh()
         else:
             return chosen
@@ -87,7 +94,8 @@ def _choose(store: Store, request: Request, want: Settings) -> list[Choice]:
             chosen.append(_granted(store, request, one, wish, number))
     if left:
         unused = ", ".join([address.text(packed) for packed in left])
-        raise CNIError(errors.ADDRESS_UNAVAILABLE, f"failed to allocate all requested IPs: {unused}", "each range set gives one, of its own ranges")
+        msg = f"failed to allocate all requested IPs: {unused}"
+        raise CNIError(errors.ADDRESS_UNAVAILABLE, msg, "each range set gives one, of its own ranges")
     return chosen
 
 
@@ -106,9 +114,11 @@ def _granted(store: Store, request: Request, one: RangeSet, wish: bytes, number:
 
 
 def _reclaimed(store: Store, request: Request, packed: bytes, content: bytes) -> bool:
-    """Take an address from a holder that cannot be alive; the attachment itself may be what a killed ADD has left.
+    """Take an address from a holder that cannot be alive; whether that was possible.
 
-    A plugin of ours that makes interfaces looks again whether it is there. Then, if the ADD that reserved the address is over, nobody needs it.
+    The holder may be the attachment itself, whose first ADD was killed. If the interface plugin that
+    asks us finds that the attachment does not exist, and the ADD that reserved the address is over,
+    nobody needs the address.
     """
     attachment = request.attachment
     own = content == reservation.contents(attachment.container_id, attachment.ifname)[0]
@@ -123,12 +133,16 @@ def _reclaimed(store: Store, request: Request, packed: bytes, content: bytes) ->
 
 
 def _next(store: Store, request: Request, one: RangeSet, number: int, owned: list[bytes]) -> Choice:
-    """The next address of a range set, after a second ADD was ruled out; what the dead container had is taken back."""
+    """The next address of a range set. Raises CNIError when the attachment has one already, as after an ADD.
+
+    If that is left of a dead holder it is freed.
+    """
     for packed in owned:
         content = store.entry(packed) if ranges.find(one, packed) else None
         if content is not None and not _reclaimed(store, request, packed, content):
             container_id = request.attachment.container_id
-            raise _refused(number, f"{address.text(packed)} has been allocated to {container_id}, duplicate allocation is not allowed")
+            holder = f"{address.text(packed)} has been allocated to {container_id}"
+            raise _refused(number, f"{holder}, duplicate allocation is not allowed")
     found = store.first_free(one, number)
     if found is None:
         from ipam.host_local.exhaustion import exhausted, searched  # late: a full range set is rare
@@ -152,13 +166,13 @@ def delete(request: Request) -> None:
     try:
         with Store(path) as store:
             content, found = store.owned(request.attachment)
-            held = [(packed, content) for packed in found] or store.holding(request.attachment, _previous(request))
+            held = [(packed, content) for packed in found] or _named_by_files(store, request)
             failures = store.release(held)
             failures += store.unreadable[:1]  # it may be the attachment's
         if not (held or failures or "prevResult" in request.config):
-            from ipam.host_local import edited  # late: there is nothing to free, as a rule because DEL is repeated
+            from ipam.host_local.edited import release  # late: only where nothing is found
 
-            failures = edited.release(path, request.attachment)
+            failures = release(path, request.attachment)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -175,12 +189,19 @@ def _listed(request: Request) -> list[bytes]:
     return [address.parse_cidr(item["address"]).address for item in prev.get("ips", [])]
 
 
-def _previous(request: Request) -> Iterator[bytes]:
-    """The same for DEL, which needs none of them."""
+def _named_by_files(store: Store, request: Request) -> list[tuple[bytes, bytes]]:
+    """(address, content) of those in prevResult whose files name the attachment, though the index does not.
+
+    A file that was edited in place leaves the directory unchanged, so the index counts as in step with it.
+    """
     try:
-        yield from _listed(request)
-    except CNIError:
-        return
+        listed = _listed(request)
+    except CNIError:  # DEL can do without prevResult
+        return []
+    contents = reservation.contents(request.attachment.container_id, request.attachment.ifname)
+    read = store.directory.try_read
+    found = [(packed, read(address.text(packed))[0]) for packed in dict.fromkeys(listed)]
+    return [(packed, content) for packed, content in found if content in contents]
 
 
 def check(request: Request) -> None:
@@ -199,31 +220,10 @@ def check(request: Request) -> None:
 
 
 def collect(request: Request) -> None:
-    """GC: free what belongs to no valid attachment, and what belongs to nobody because it is torn.
+    """GC: free what belongs to no valid attachment."""
+    from ipam.host_local.leaks import free  # late: GC only
 
-    A file whose content is neither an owner nor torn was put there by somebody on purpose, and stays.
-    """
-    valid = valid_attachments(request.config)
-    if valid is None:
-        return
-    contents = {content for container_id, ifname in valid for content in reservation.contents(container_id, ifname)}
-    path = settings.directory(request)
-    try:
-        with Store(path) as store:
-            failures = store.release((packed, content) for packed, content in store.everybody() if _is_leaked(content, contents))
-            failures += store.unreadable[:1]
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        if error.errno == ENAMETOOLONG:
-            return
-        raise failure(path, error) from None
-    if failures:
-        raise CNIError(errors.STORE_FAILED, "; ".join([failure(path, error).msg for error in failures]))
-
-
-def _is_leaked(content: bytes, valid: set[bytes]) -> bool:
-    return content not in valid and (reservation.is_torn(content) or reservation.owner(content) is not None)
+    free(request)
 
 
 def status(request: Request) -> None:

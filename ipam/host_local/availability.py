@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EACCES
+
 from core import errors, system
 from core.errors import CNIError
 from ipam.host_local import ranges
@@ -25,30 +27,33 @@ def examine(want: Settings) -> None:
     except OSError as error:
         raise failure(want.directory, error, errors.NOT_AVAILABLE) from None
     if not system.access(want.directory, system.W_OK | system.X_OK):
-        raise failure(want.directory, PermissionError(13, "not writable"), errors.NOT_AVAILABLE)
+        raise failure(want.directory, PermissionError(EACCES, "not writable"), errors.NOT_AVAILABLE)
     if full:
-        raise CNIError(errors.NOT_AVAILABLE, "; ".join([error.msg for error in full]), "; ".join([error.details for error in full]))
+        msg, details = "; ".join([error.msg for error in full]), "; ".join([error.details for error in full])
+        raise CNIError(errors.NOT_AVAILABLE, msg, details)
 
 
 def _fullness(view: View, one: RangeSet, number: int) -> list[CNIError]:
     """The error that ADD would end with, where a range set is full, with the counts in the message."""
     if view.first_free(one, number):
         return []
+    from ipam.host_local.exhaustion import counts, dead, exhausted  # late: rare
+
     if not view.index.searched(ranges.text(one)):
         view.refresh()
-        if view.first_free(one, number) or view.dead(one):
+        if view.first_free(one, number) or dead(view, one):
             return []
-    from ipam.host_local.exhaustion import counts, exhausted  # late: rare
-
     error = exhausted(view, one, number)
     return [CNIError(error.code, f"{error.msg}: {counts(view, one)} are reserved", error.details)]
 
 
 def _check_creatable(path: str) -> None:
-    """Whether the first parent that exists would let us make the directory."""
+    """Raises CNIError where the first parent that exists would not let us make the directory."""
     parent = system.parent(path)
     while parent not in ("", "/") and not system.there(parent):
         parent = system.parent(parent)
-    if system.kind(parent or ".") != system.DIRECTORY or not system.access(parent or ".", system.W_OK | system.X_OK):
-        reason = "not a directory" if system.there(parent) and system.kind(parent) != system.DIRECTORY else "not writable"
+    is_directory = system.kind(parent or ".") == system.S_IFDIR
+    if not is_directory or not system.access(parent or ".", system.W_OK | system.X_OK):
+        other = system.there(parent) and system.kind(parent) != system.S_IFDIR
+        reason = "not a directory" if other else "not writable"
         raise failure(parent, OSError(0, reason), errors.NOT_AVAILABLE)

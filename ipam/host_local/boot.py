@@ -1,7 +1,8 @@
-"""What is known of a reservation beside its file's content: the machine, boot and namespace in which it was made.
+"""The machine, boot and namespace for which a reservation was made, noted beside its file's content.
 
-It is an extended attribute of the file, so it comes and goes with the file and can never belong to another one. Reservations
-without it (made by the Go plugin, or on a file system that has no attributes) are never known to be dead.
+They are an extended attribute of the file, which is created and removed with the file and so cannot belong
+to another one. A reservation without it (made by the Go plugin, or on a file system that has no attributes)
+is never taken for dead.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from core.attachment import digest
 ATTRIBUTE = "user.cniwire"
 FORM, OLD_FORM = b"2", b"1"  # the old one has PART bytes of the boot and knows no namespace
 HELD = b"3"  # as FORM, on a file that its ADD keeps locked until all of the attachment is made
-PART = 4  # bytes kept of the machine's hash; with a usual netns path the attribute just fits an ext4 inode of 256 bytes
-SHORT = 2  # bytes kept of the boot and of the namespace's hash: two that look alike by chance count as the same, so as alive
+# Bytes kept of the machine's hash.
+# With a usual netns path the attribute just fits an ext4 inode of 256 bytes.
+PART = 4
+# Bytes kept of the boot ID and of the namespace's hash. Two that are equal by chance count as the same,
+# so the holder counts as alive.
+SHORT = 2
 UNKNOWN = bytes(SHORT)  # of a namespace that cannot be looked at
-S_IFLNK = 0o120000  # inode(7)
 BOOT_ID, MACHINE_ID = "/proc/sys/kernel/random/boot_id", "/etc/machine-id"
 
 
@@ -51,13 +55,14 @@ def _machine() -> bytes:
 def _namespace(path: str, mounted: bool | None = None) -> bytes:
     """SHORT bytes for the namespace at *path*, none where nothing is there.
 
-    A namespace's inode number is given to the next one as soon as it is free. The change time tells them apart, but only where
-    a mount holds the inode (the lowest bit of the first byte says so): below /proc each look makes another one.
-    mounted: the kind to compare with; None: the path's own.
+    A namespace's inode number is given to another namespace as soon as it is free. The change time tells
+    the two apart, but only where a mount holds the inode; below /proc each look makes a new inode.
+    So the lowest bit of the first byte says whether the change time is in the hash.
+    mounted: True or False as in the hash to compare with; None: as it suits the path.
     """
     try:
         found = system.lstat(path)
-        link = found.st_mode & system.KIND == S_IFLNK
+        link = found.st_mode & system.S_IFMT == system.S_IFLNK
         found = system.stat(path) if link else found
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
         return b""
@@ -71,12 +76,16 @@ def _namespace(path: str, mounted: bool | None = None) -> bytes:
 
 
 def attach(descriptor: int, boot: bytes, netns: str, form: bytes = FORM) -> None:
-    """Note the boot and the namespace on a reservation file. Where that is not possible, nothing is lost but a later reclaim."""
+    """Note the boot and the namespace on a reservation file.
+
+    Where that is not possible, the address cannot be reclaimed later from a holder that is dead.
+    """
     machine = _machine()
     if not (boot and machine and netns.startswith("/")):
         return
     try:
-        system.setxattr(descriptor, ATTRIBUTE, form + machine + boot[:SHORT] + (_namespace(netns) or UNKNOWN) + system.encoded(netns))
+        namespace = (_namespace(netns) or UNKNOWN) + system.encoded(netns)
+        system.setxattr(descriptor, ATTRIBUTE, form + machine + boot[:SHORT] + namespace)
     except OSError:
         pass
 
@@ -84,15 +93,16 @@ def attach(descriptor: int, boot: bytes, netns: str, form: bytes = FORM) -> None
 def is_dead(descriptor: int, boot: bytes, heir: str = "") -> bool:
     """Whether the attachment of a reservation file cannot be alive: made on this machine before it booted.
 
-    No namespace outlives a boot, whatever is at its path by now: a unit that makes it again, another process with that number.
-    heir: the namespace's path that the same attachment is to have now. Then one of this boot is dead, too, once its own
-    namespace is no more at its path, and the new one is another.
+    No namespace outlives a boot. What is at its path by now is a new one, of a unit or another process.
+    heir: the path of the namespace that the same attachment is to have now. If it is given, an attachment of
+    this boot is dead, too, once its namespace is not at its path any more, and the one at *heir* is another.
     """
     try:
         value = system.getxattr(descriptor, ATTRIBUTE)
     except OSError:
         return False
-    form, machine, then, netns = value[:1], value[1 : 1 + PART], value[1 + PART : 1 + 2 * PART], value[1 + 2 * PART :]
+    form, machine, rest = value[:1], value[1 : 1 + PART], value[1 + PART :]
+    then, netns = rest[:PART], rest[PART:]
     if not (boot and form in (FORM, HELD, OLD_FORM) and machine == _machine() and netns[:1] == b"/"):
         return False
     kept = PART if form == OLD_FORM else SHORT
@@ -102,15 +112,20 @@ def is_dead(descriptor: int, boot: bytes, heir: str = "") -> bool:
 
 
 def _was_left(noted: bytes, path: str, heir: str) -> bool:
-    """Whether the namespace *noted* is provably no more at its path, nor the one at *heir*."""
+    """Whether the namespace *noted* is provably neither at its path any more nor the one at *heir*."""
     if noted == UNKNOWN:
         return False
     mounted = bool(noted[0] & 1)
-    return _namespace(path, mounted) not in (noted, UNKNOWN) and _namespace(heir, mounted) not in (noted, UNKNOWN, b"")
+    if _namespace(path, mounted) in (noted, UNKNOWN):
+        return False
+    return _namespace(heir, mounted) not in (noted, UNKNOWN, b"")
 
 
 def is_abandoned(descriptor: int) -> bool:
-    """Whether the ADD that reserved an address was one in process, and is over: it would have the file locked."""
+    """Whether the ADD that reserved an address was one in process, and is over.
+
+    Until it is over, it has the file locked.
+    """
     try:
         if system.getxattr(descriptor, ATTRIBUTE)[:1] != HELD:
             return False

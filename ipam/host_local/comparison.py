@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> list[str]:
-    """What is wrong: of each range set one of the *listed* addresses is reserved for the attachment, and none for anybody else.
+    """What differs from what has to be. Raises OSError.
 
-    Further ones that nobody reserved were added by a later plugin of the chain. With none listed at all there has to be a reservation.
-    Raises OSError.
+    Of the *listed* addresses of a range set one has to be reserved for the attachment, and none for anybody
+    else. Further ones that nobody has reserved were added by a later plugin of the chain.
+    If no address is listed, the attachment has to have some reservation.
     """
     sets = [[packed for packed in listed if ranges.find(one, packed)] for one in want.sets]
     contents = reservation.contents(attachment.container_id, attachment.ifname)
@@ -34,7 +35,9 @@ def differences(want: Settings, attachment: Attachment, listed: list[bytes]) -> 
         missing = [packed for packed in one if found.get(packed) not in contents]
         if len(missing) < len(one):
             missing = [packed for packed in missing if found.get(packed) is not None]
-        told += [f"{address.text(packed)} {_plain(found.get(packed))}: {wanted} {_text(found.get(packed))}" for packed in missing]
+        for packed in missing:
+            content = found.get(packed)
+            told.append(f"{address.text(packed)} {_plain(content)}: {wanted} {_text(content)}")
     return told
 
 

@@ -1,4 +1,7 @@
-"""A reservation whose file somebody has edited in place: nothing in the directory has changed by that, so the index does not know of it."""
+"""Reservations whose files somebody has edited in place, which the index does not know of.
+
+Editing a file in place leaves its directory unchanged, so the index counts as in step with it.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ if TYPE_CHECKING:
 def release(path: str, attachment: Attachment) -> list[OSError]:
     """Free what the attachment has, though the index says that it has nothing; the failures. Raises OSError.
 
-    Looked for without the lock, as nearly always there is nothing, and only in files that may have been written since they got their names.
+    They are looked for without the lock, as nearly always there is nothing, and only in files that may have
+    been written after they got their names.
     """
     contents = reservation.contents(attachment.container_id, attachment.ifname)
     with View(path) as view:
-        if not any([view.directory.try_read(name)[0] in contents for name in _written(view.directory.descriptor)]):
+        directory = view.directory
+        if not any([directory.try_read(name)[0] in contents for name in _written(directory.descriptor)]):
             return []
     with Store(path) as store:
         store.refresh()
@@ -27,7 +32,11 @@ def release(path: str, attachment: Attachment) -> list[OSError]:
 
 
 def _written(directory: int) -> list[str]:
-    """The addresses whose files were last changed by writing. Ours got their names after that, mostly at another tick of the clock."""
+    """The addresses whose files were last changed by writing.
+
+    Our own files get their names after they are written, which changes the file again, mostly at a later tick
+    of the clock; so most of them are left out.
+    """
     found = []
     with system.scandir(directory) as entries:
         for entry in entries:

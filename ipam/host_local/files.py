@@ -1,4 +1,4 @@
-"""The directory of one network, as files: whole ones appear, whole ones vanish, and both stay on disk."""
+"""The directory of one network: its files are created whole and removed whole, and both reach the disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 NEW = ".new"  # a reservation before it has its name
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
+REWRITE = system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW
+CREATE = system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC
 READ = system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK | system.O_NOFOLLOW
-S_IFMT, S_IFREG = 0o170000, 0o100000  # inode(7)
 CONTENT_LIMIT = 4096  # bytes; an owner has far fewer
 
 
@@ -62,18 +63,21 @@ class Directory:
             return 0
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace a file's content where it is: for hints, which may get lost."""
-        descriptor = system.open(name, system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW, FILE_MODE, dir_fd=self.descriptor)
+        """Replace a file's content in place: for hints, which may get lost."""
+        descriptor = system.open(name, REWRITE, FILE_MODE, dir_fd=self.descriptor)
         try:
             system.ftruncate(descriptor, system.pwrite(descriptor, content, 0))
         finally:
             system.close(descriptor)
 
-    def publish(self, names: list[str], content: bytes, boot_id: bytes, netns: str, held: list[int] | None = None) -> None:
+    def publish(
+        self, names: list[str], content: bytes, boot_id: bytes, netns: str, held: list[int] | None = None
+    ) -> None:
         """Make one file of several *names*: complete and on disk, or not at all.
 
-        Written under a name of our own, synced, then linked: link(2) never replaces what is there.
-        held: gets the descriptor of the file, locked; None where nobody would keep it. Raises FileExistsError when a name is taken.
+        It is written under a name of our own, synced, then linked: link(2) never replaces what is there.
+        held: gets the descriptor of the file, locked; None if the file is to be closed at once.
+        Raises FileExistsError when a name is taken.
         """
         made = [NEW]
         self.unlink(NEW)
@@ -90,7 +94,7 @@ class Directory:
             raise
 
     def _write_new(self, content: bytes, boot_id: bytes, netns: str, held: list[int] | None) -> None:
-        descriptor = system.open(NEW, system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC, FILE_MODE, dir_fd=self.descriptor)
+        descriptor = system.open(NEW, CREATE, FILE_MODE, dir_fd=self.descriptor)
         try:
             while content:
                 content = content[system.write(descriptor, content) :]
@@ -122,7 +126,7 @@ class Directory:
         return None
 
     def tells(self, name: str, what: Callable[[int], bool]) -> bool:
-        """What is to be told of a file by its descriptor; False where it cannot be opened."""
+        """What the function *what* says of a file's descriptor; False where the file cannot be opened."""
         try:
             descriptor = system.open(name, READ, dir_fd=self.descriptor)
         except OSError:
@@ -133,9 +137,10 @@ class Directory:
             system.close(descriptor)
 
     def scan(self, unreadable: list[OSError]) -> Iterator[tuple[bytes, bytes | None]]:
-        """(address, trimmed content) of every file; the content is None for what is no regular file or cannot be read.
+        """(address, trimmed content) of every file, one after the other, as there may be very many.
 
-        The error is added to *unreadable* where another try might help. One after the other: there may be very many.
+        The content is None for what is no regular file or cannot be read. Where another try might help,
+        the error is added to *unreadable*.
         """
         with system.scandir(self.descriptor) as entries:
             for entry in entries:
@@ -155,38 +160,43 @@ class Directory:
     def try_read(self, name: str) -> tuple[bytes | None, OSError | None]:
         """(trimmed content, why it cannot be read and another try might help).
 
-        A symbolic link says nothing, and what the disk has lost is lost: neither may keep a runtime from going on.
+        For a symbolic link, and for content that the disk has lost, another try cannot help:
+        then both are None, so that a runtime is not kept from going on.
         """
         failed = None
         for _ in range(2):
             try:
                 return self.read(name), None
             except OSError as error:
-                failed = None if error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG) else OSError(error.errno, error.strerror, name)
+                is_lost = error.errno in (ELOOP, EIO, EUCLEAN, EBADMSG)
+                failed = None if is_lost else OSError(error.errno, error.strerror, name)
         return None, failed
 
 
 def _is_file(descriptor: int) -> bool:
-    return system.fstat(descriptor).st_mode & S_IFMT == S_IFREG
+    return system.fstat(descriptor).st_mode & system.S_IFMT == system.S_IFREG
 
 
 def make(path: str) -> None:
-    """Make a directory and its parents, and have them on disk. Raises OSError."""
-    if system.kind(path) == system.DIRECTORY:
+    """Make a directory and its parents, and bring them to disk. Raises OSError."""
+    if system.kind(path) == system.S_IFDIR:
         return
     parent = system.parent(path.rstrip("/")) or "."
     make(parent)
     try:
         system.mkdir(path, DIRECTORY_MODE)
     except FileExistsError:
-        if system.kind(path) != system.DIRECTORY:
+        if system.kind(path) != system.S_IFDIR:
             raise NotADirectoryError(ENOTDIR, system.strerror(ENOTDIR), path) from None
         return
     _sync(parent)
 
 
 def anchor(path: str) -> None:
-    """Have a directory and all its parents on disk: whoever made them may have been killed before it saw to that. Raises OSError."""
+    """Bring a directory and all its parents to disk. Raises OSError.
+
+    Whoever made them may have been killed before they were on disk.
+    """
     while path not in ("/", "."):
         path = system.parent(path.rstrip("/")) or "."
         _sync(path)
@@ -202,5 +212,6 @@ def _sync(path: str) -> None:
 
 def failure(path: str, error: OSError, code: int = STORE_FAILED) -> CNIError:
     """The error for a directory that cannot be worked in."""
-    where = system.join(path, system.decoded(error.filename)) if isinstance(error.filename, (str, bytes)) else path
+    name = error.filename
+    where = system.join(path, system.decoded(name)) if isinstance(name, (str, bytes)) else path
     return CNIError(code, f"ipam.dataDir: cannot use {where}: {error.strerror}")

@@ -1,7 +1,9 @@
 """A hash table in a flat run of bytes: a file or a bytearray, so that one look-up reads one bucket.
 
-A slot is a key and a value, both of fixed size; a bucket is some slots; a full bucket spills over into the next one.
-Law: a look-up may stop at the first bucket that has an empty slot, so a slot of a full bucket is never emptied, only marked as gone.
+A slot is a key and a value, both of fixed size. A bucket is a number of slots. What has no room in its own
+bucket is put into the next bucket that has room.
+Law: a look-up stops at the first bucket that has an empty slot. So a slot of a full bucket is never emptied,
+only marked as gone: entries that had no room there would not be found any more.
 """
 
 from __future__ import annotations
@@ -61,11 +63,13 @@ class MemoryCells:
 
 
 class Table:
-    """*buckets* buckets of *slots* slots from *start* on. Keys are never all zeros (empty) nor all ones (gone)."""
+    """*buckets* buckets of *slots* slots from *start* on. No key is all zeros (empty) or all ones (gone)."""
 
     __slots__ = ("_empty", "_gone", "bucket_size", "buckets", "cells", "key_size", "start", "width")
 
-    def __init__(self, cells: Cells, start: int, buckets: int, slots: int, key_size: int, value_size: int) -> None:
+    def __init__(
+        self, cells: Cells, start: int, buckets: int, slots: int, key_size: int, value_size: int
+    ) -> None:
         self.cells = cells
         self.start = start
         self.buckets = buckets
@@ -100,7 +104,8 @@ class Table:
     def find(self, home: int, key: bytes) -> list[tuple[int, bytes]]:
         """(offset, value) of every slot with *key*."""
         size = self.key_size
-        return [(offset + at, data[at + size : at + self.width]) for offset, data in self._probe(home) for at in self._slots(data, key)]
+        found = [(offset, data, at) for offset, data in self._probe(home) for at in self._slots(data, key)]
+        return [(offset + at, data[at + size : at + self.width]) for offset, data, at in found]
 
     def put(self, home: int, key: bytes, value: bytes) -> bool:
         """Add a slot; whether its own bucket had room. Raises OverflowError when no bucket has."""
@@ -112,9 +117,10 @@ class Table:
         raise OverflowError("hash table is full")
 
     def fill(self, items: Iterable[tuple[int, bytes, bytes]], often: int, instead: bytes) -> None:
-        """Put the (home, key, value) of *items* into a table of zeros, with one write each and next to no memory.
+        """Put the (home, key, value) of *items* into a table of zeros, with one write each and little memory.
 
-        A key that a full bucket holds *often* or more times is left with one slot, the value *instead*. Raises OverflowError.
+        Of a key that a full bucket holds *often* or more times one slot is kept, with the value *instead*.
+        Raises OverflowError.
         """
         used = bytearray(self.buckets)
         settled: set[int] = set()  # full buckets that hold no key often
@@ -129,14 +135,18 @@ class Table:
                     break
                 if used[number] * self.width < self.bucket_size:
                     settled.discard(number)
-                    self.cells.write(self.start + number * self.bucket_size + used[number] * self.width, key + value)
+                    at = self.start + number * self.bucket_size + used[number] * self.width
+                    self.cells.write(at, key + value)
                     used[number] += 1
                     break
             else:
                 raise OverflowError("hash table is full")
 
     def _collapse(self, number: int, often: int, instead: bytes, collapsed: set[bytes]) -> int:
-        """Leave one slot of each key that a full bucket holds often, and add it to *collapsed*; how many slots are used now."""
+        """Keep one slot of each key that a full bucket holds *often*; how many slots are used then.
+
+        These keys are added to *collapsed*.
+        """
         offset = self.start + number * self.bucket_size
         data = self.cells.read(offset, self.bucket_size)
         slots = [data[at : at + self.width] for at in range(0, self.bucket_size, self.width)]
@@ -144,7 +154,8 @@ class Table:
         for slot in slots:
             counts[slot[: self.key_size]] = counts.get(slot[: self.key_size], 0) + 1
         dense = {key for key, count in counts.items() if count >= often}
-        kept = [slot for slot in slots if slot[: self.key_size] not in dense] + [key + instead for key in dense]
+        kept = [slot for slot in slots if slot[: self.key_size] not in dense]
+        kept += [key + instead for key in dense]
         collapsed |= dense
         self.cells.write(offset, b"".join(kept).ljust(self.bucket_size, b"\0"))
         return len(kept)

@@ -1,14 +1,25 @@
-"""The index of a network's reservations: which addresses an owner has, and which address is free next, at constant cost.
+"""The index of a network's reservations: which addresses an owner has, and which address is free next.
 
-Laws: the reservation files are the truth and the index a hint that is checked against them before anything is lost by it;
-an index is used only while it provably belongs to the directory as it is, and whoever doubts it builds a new one.
+Without it, each ADD and DEL would have to read all reservation files. With it, both cost the same in a full
+network as in an empty one.
 
-How it is known to be in step. Each creation and removal in a directory sets the directory's modification time to now. So our
-last act under the lock sets it back, to a time that has passed already, and gives the same time to the index file, in which it
-is written down. While the three agree, nobody but us has changed the directory or the index: not the Go plugin, not an
-administrator, nor one of us that was killed half way (its changes made the directory newer). However many changes a clock tick
-may see, none of them can bring the past back. Only who restores a backup does, and is betrayed by the change time, which nobody
-can set and which the index has noted too. A reboot ends every index, because writes to it are not synced.
+Laws: The reservation files are the truth and the index is a hint: what it says is checked against them before
+an address is given away or freed because of it. An index is used only while it provably describes the
+directory as it is. Where that is in doubt, a new one is built from the files.
+
+What it holds. One file has two hash tables. The first leads from an owner to its addresses, the second from
+a block of 4096 addresses to a bitmap of those that are taken. IPv4 addresses are stored as IPv4-mapped ones.
+
+How it is known to be in step with the directory. Whenever a file is created in a directory or removed from
+it, the kernel sets the directory's modification time to the current time. Our last act under the lock sets
+this time ten seconds back, gives the same time to the index file, and writes it down in the index. As long
+as the three are equal, nobody has changed the directory or the index since then: not the Go plugin, not an
+administrator, and not one of our own runs that was killed before its last act. Any of them would have left a
+current time. The clock may be coarse, so that two changes get the same time; but no change gets a past one.
+
+What else ends an index. Who restores a backup may bring the old modification time back, but not the change
+time, which only the kernel sets, and which is written down in the index as well. A reboot ends every index,
+because writes to it are not synced; so the boot ID is a part of it.
 """
 
 from __future__ import annotations
@@ -19,36 +30,36 @@ from ipam.host_local.hash_table import FileCells, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from ipam.host_local.files import Directory
     from ipam.host_local.hash_table import Cells
 
 FILE = ".index"
-MODE = 0o600
 OPEN = system.O_CLOEXEC | system.O_NOFOLLOW | system.O_NONBLOCK
 MAGIC = b"\0index2\n"  # cannot be taken for an owner by those who read every file
 IDENTITY = 40  # bytes: magic 8, boot ID 16, device 8, inode 8
 SEARCHED = 64  # offset of 8 bytes: the range set in which no dead holder was found, hashed
-HEADER = 72  # before them the directory's modification and change time 8 + 8, and the tables' buckets 4 + 4
+HEADER = 72  # between the two: the directory's modification and change time 8 + 8, the tables' buckets 4 + 4
 BLOCK_BITS = 12  # one bitmap tells of 4096 addresses
 BLOCK = 1 << BLOCK_BITS
 MAPPED = 0xFFFF << 32  # IPv4 addresses are kept as IPv4-mapped IPv6 ones
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-MANY = b"\xff" * 16  # instead of the addresses of an owner who has very many (somebody's way to block a range)
-OFTEN = 9  # slots of a full bucket with one owner: that many are very many
+# Instead of the addresses of an owner that has very many: such reservations are made to block a range
+MANY = b"\xff" * 16
 PAST_NS = 10 * 10**9  # how far back the time stamp lies: beyond every file system's granularity
 OWNER_SLOTS, BLOCK_SLOTS = 64, 8  # of a bucket
-OWNERS_PER_BUCKET, BLOCKS_PER_BUCKET = 20, 2  # at first; a bucket that overflows makes a larger index
 
 
 def identity(directory: system.stat_result, boot: bytes) -> bytes:
     """What the index of this directory begins with during this boot."""
-    return MAGIC + boot + (directory.st_dev & 2**64 - 1).to_bytes(8, "big") + directory.st_ino.to_bytes(8, "big")
+    return MAGIC + boot + _eight(directory.st_dev) + _eight(directory.st_ino)
 
 
 def _times(directory: system.stat_result) -> bytes:
-    return (directory.st_mtime_ns & 2**64 - 1).to_bytes(8, "big") + (directory.st_ctime_ns & 2**64 - 1).to_bytes(8, "big")
+    return _eight(directory.st_mtime_ns) + _eight(directory.st_ctime_ns)
+
+
+def _eight(number: int) -> bytes:
+    return (number & 2**64 - 1).to_bytes(8, "big")
 
 
 def wide(packed: bytes) -> bytes:
@@ -61,18 +72,24 @@ def narrow(stored: bytes) -> bytes:
     return stored[12:] if stored[:12] == MAPPED_PREFIX else stored
 
 
-def _owner_key(content: bytes) -> tuple[int, bytes]:
+def owner_key(content: bytes) -> tuple[int, bytes]:
+    """(hash, key) of an owner in the first table."""
     hashed = digest(content)
     return int.from_bytes(hashed[8:16], "big"), b"\x01" + hashed[:7]
 
 
-def _block_key(number: int) -> tuple[int, bytes]:
+def block_key(number: int) -> tuple[int, bytes]:
+    """(hash, key) of the block that an address, a number of 128 bits, is in."""
     block = number >> BLOCK_BITS
     return block, (block << BLOCK_BITS | 1).to_bytes(16, "big")
 
 
 class Index:
-    """The two tables: owner -> address, and block of addresses -> bitmap of those that are taken. owner_buckets: 0 where owners are not kept."""
+    """The two tables: owner -> address, and block of addresses -> bitmap of those that are taken.
+
+    owner_buckets: 0 where owners are not kept.
+    crowded: a slot did not fit into its own bucket, so the index is too small.
+    """
 
     __slots__ = ("blocks", "cells", "crowded", "owners")
 
@@ -92,14 +109,20 @@ class Index:
         self.cells.close()
 
     def candidates(self, content: bytes) -> list[bytes] | None:
-        """The addresses whose file should have *content*: only reading the file tells for certain. None when they are not listed."""
+        """The addresses whose files should have *content*; only reading a file tells for certain.
+
+        None when this owner's addresses are not listed.
+        """
         if not self.owners.buckets:
             return None
-        found = [value for _, value in self.owners.find(*_owner_key(content))]
+        found = [value for _, value in self.owners.find(*owner_key(content))]
         return None if MANY in found else [narrow(value) for value in found]
 
     def first_free(self, low: int, high: int, size: int) -> bytes | None:
-        """The first address from *low* to *high* that is not taken; size: bytes of an address. Costs a look-up for each full block."""
+        """The first address from *low* to *high* that is not taken; size: bytes of an address.
+
+        Costs a look-up for each full block.
+        """
         base = 0 if size == 16 else MAPPED
         low, high = low | base, high | base
         while low <= high:
@@ -119,33 +142,35 @@ class Index:
             start = int.from_bytes(key, "big") ^ 1
             first, last = max(low | base, start), min(high | base, start + BLOCK - 1)
             if first <= last:
-                total += (int.from_bytes(value, "little") >> (first - start) & ((1 << (last - first + 1)) - 1)).bit_count()
+                mask = (1 << (last - first + 1)) - 1
+                total += (int.from_bytes(value, "little") >> (first - start) & mask).bit_count()
         return total
 
     def _bitmap(self, number: int) -> tuple[int | None, int]:
         """(offset, bits) of the block that an address is in; offset None where the block has none yet."""
-        found = self.blocks.find(*_block_key(number))
+        found = self.blocks.find(*block_key(number))
         return (found[0][0], int.from_bytes(found[0][1], "little")) if found else (None, 0)
 
     def add(self, packed: bytes, content: bytes | None) -> None:
-        """An address is taken, by the file's *content*; None: by nobody who could be asked for."""
+        """An address is taken by the owner that its file's *content* names; None: it names none."""
         stored = wide(packed)
         self.mark(int.from_bytes(stored, "big"), True)
         if content is not None and self.candidates(content) is not None:
-            self.crowded |= not self.owners.put(*_owner_key(content), stored)
+            self.crowded |= not self.owners.put(*owner_key(content), stored)
 
     def remove(self, packed: bytes, content: bytes) -> None:
         """An address is free again; content: what its file said."""
         stored = wide(packed)
         self.mark(int.from_bytes(stored, "big"), False)
-        for offset, value in self.owners.find(*_owner_key(content)):
+        for offset, value in self.owners.find(*owner_key(content)):
             if value == stored:
                 self.owners.remove(offset)
 
     def searched(self, one: str) -> bool:
-        """Whether no dead holder was found in this range set.
+        """Whether all files of this range set were looked at, and no dead holder was among them.
 
-        It stays true while the index is in step: who gets an address during this boot did not die with an earlier one.
+        It stays true while the index is in step: whoever gets an address during this boot did not die with
+        an earlier one.
         """
         return self.cells.read(SEARCHED, 8) == digest(one.encode())[:8]
 
@@ -159,45 +184,9 @@ class Index:
         bit = 1 << number % BLOCK
         value = (bits | bit if taken else bits & ~bit).to_bytes(BLOCK // 8, "little")
         if offset is None:
-            self.crowded |= not self.blocks.put(*_block_key(number), value)
+            self.crowded |= not self.blocks.put(*block_key(number), value)
         else:
             self.blocks.change(offset, value)
-
-
-def build(entries: Iterable[tuple[bytes, bytes | None]], expected: int, cells: Cells) -> Index:
-    """Write an index of (packed address, content of its file or None where nobody could be asked for) into empty *cells*.
-
-    expected: how many there are, about; 0 leaves the owners out. Takes no memory but the bitmaps'. Raises OSError, OverflowError.
-    """
-    # Odd numbers of buckets, so that neighbouring blocks never meet in one.
-    owner_buckets = expected // OWNERS_PER_BUCKET + 3 | 1 if expected else 0
-    bitmaps: dict[int, bytearray] = {}
-    owners = Table(cells, HEADER, owner_buckets, OWNER_SLOTS, 8, 16)
-    slots = _owner_slots(entries, bitmaps)
-    if expected:
-        cells.write(owners.end - 1, b"\0")
-        owners.fill(slots, OFTEN, MANY)
-    else:
-        for _ in slots:
-            continue
-    index = Index(cells, owner_buckets, len(bitmaps) // BLOCKS_PER_BUCKET | 1)
-    cells.write(index.size - 1, b"\0")
-    for block, bits in bitmaps.items():
-        index.blocks.put(*_block_key(block << BLOCK_BITS), bytes(bits))
-    return index
-
-
-def _owner_slots(entries: Iterable[tuple[bytes, bytes | None]], bitmaps: dict[int, bytearray]) -> Iterator[tuple[int, bytes, bytes]]:
-    """Mark each address in *bitmaps*, by block, and yield the slot of its owner."""
-    for packed, content in entries:
-        stored = wide(packed)
-        number = int.from_bytes(stored, "big")
-        block = number >> BLOCK_BITS
-        if block not in bitmaps:
-            bitmaps[block] = bytearray(BLOCK // 8)
-        bitmaps[block][number % BLOCK // 8] |= 1 << number % 8
-        if content is not None:
-            yield *_owner_key(content), stored
 
 
 def load(directory: Directory, boot: bytes) -> Index | None:
@@ -216,19 +205,6 @@ def load(directory: Directory, boot: bytes) -> Index | None:
             return index
     system.close(descriptor)
     return None
-
-
-def create(entries: Iterable[tuple[bytes, bytes | None]], expected: int, directory: Directory, boot: bytes) -> Index:
-    """Write a new index to the directory's file, not in step yet; arguments as build's. Raises OSError, OverflowError."""
-    cells = FileCells(system.open(FILE, system.O_RDWR | system.O_CREAT | system.O_TRUNC | OPEN, MODE, dir_fd=directory.descriptor))
-    try:
-        index = build(entries, max(1, expected), cells)
-        buckets = [table.buckets.to_bytes(4, "big") for table in (index.owners, index.blocks)]
-        cells.write(0, identity(system.fstat(directory.descriptor), boot) + bytes(16) + b"".join(buckets))
-    except BaseException:
-        cells.close()
-        raise
-    return index
 
 
 def stamp(index: Index, directory: Directory) -> None:

@@ -1,4 +1,7 @@
-"""The lock of a network's directory: `flock` on its file `lock`, as the Go plugin takes it. The wait ends with the verb's budget."""
+"""The lock of a network's directory: `flock` on its file `lock`, as the Go plugin takes it.
+
+The wait ends with the verb's budget.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from core.errors import TRY_AGAIN_LATER
 
 FILE = "lock"
 MODE = 0o750  # as the Go plugin creates it
-GIVEN_UP: set[str] = set()  # waited for in vain by this process: the DEL that follows a failed ADD has nothing to free, and does not wait again
+# Without O_NONBLOCK, a FIFO of that name would keep us until somebody writes to it, beyond the budget.
+OPEN = system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK
+# Locks that this process did not get. A DEL in process that follows such an ADD has nothing to free,
+# and need not wait again.
+GIVEN_UP: set[str] = set()
 
 
 def acquire(directory: str) -> int:
@@ -20,8 +27,7 @@ def acquire(directory: str) -> int:
     """
     path = system.join(directory, FILE)
     while True:
-        # Without waiting: a FIFO of that name would keep us until somebody writes to it, whatever the budget says.
-        descriptor = system.open(path, system.O_CREAT | system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK, MODE)
+        descriptor = system.open(path, OPEN, MODE)
         try:
             _lock(descriptor, path)
             if _still_there(descriptor, path):
@@ -44,11 +50,12 @@ def _lock(descriptor: int, path: str) -> None:
                 flock(descriptor, LOCK_EX)
         except Expired as error:
             GIVEN_UP.add(path)
-            raise Expired(error.code, f"{held}; {error.msg}", f"lslocks tells who it is; {error.details}") from None
+            details = f"lslocks tells who it is; {error.details}"
+            raise Expired(error.code, f"{held}; {error.msg}", details) from None
 
 
 def _still_there(descriptor: int, path: str) -> bool:
-    """Whether the locked file is the one that others will lock: somebody may have removed the directory meanwhile."""
+    """Whether the locked file is still at its path. If not, somebody has removed the directory meanwhile."""
     try:
         return system.same_file(descriptor, path)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Ranges of addresses and sets of them: canonical form, membership, overlap, and the order in which addresses are tried.
+"""Ranges of addresses and sets of them: canonical form, membership, overlap, and the order of trying.
 
-Law: no range is ever walked address by address; what is to be tried is told as spans (low, high), both ends allowed.
-Inside, addresses are integers; the width (4 or 16 bytes) is that of the subnet. Pure.
+Law: no range is ever walked address by address; what is to be tried is told as spans (low, high), both ends
+allowed. In spans addresses are integers; their width (4 or 16 bytes) is that of the subnet. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Range(Record):
-    """The addresses *start* to *end* of *subnet*, its *gateway* excepted; all of them packed, and of one family."""
+    """The addresses *start* to *end* of *subnet* without its *gateway*; all are packed and of one family."""
 
     subnet: Cidr
     start: bytes
@@ -36,17 +36,19 @@ class Range(Record):
 
 
 def parse(section: Section) -> Range:
-    """The Range of subnet, rangeStart, rangeEnd and gateway. Raises CNIError(INVALID_CONFIG) naming key and value.
+    """The Range of subnet, rangeStart, rangeEnd and gateway.
 
-    Without them: gateway and start are network + 1, end is the last host (IPv4: broadcast - 1; IPv6: all ones).
-    The gateway may lie outside of the subnet.
+    By default gateway and start are network + 1, and end is the last host (IPv4: broadcast - 1;
+    IPv6: all ones). The gateway may lie outside of the subnet.
+    Raises CNIError(INVALID_CONFIG) naming key and value.
     """
     subnet = section.cidr("subnet")
     if subnet is None:
         raise section.wrong("subnet", "an address with prefix length")
     bits = len(subnet.address) * 8
     if subnet.prefix_len > bits - 2:
-        raise section.wrong("subnet", f"a network of at least four addresses (/{bits - 2}), this one is too small to allocate from")
+        wanted = f"a network of at least four addresses (/{bits - 2}), this one is too small to allocate from"
+        raise section.wrong("subnet", wanted)
     network = address.network(subnet)
     if network != subnet:
         raise section.wrong("subnet", f"the network address {network}, without host bits set")
@@ -62,7 +64,8 @@ def parse(section: Section) -> Range:
     end = last if end is None else end
     if start > end:
         key = "rangeStart" if "rangeStart" in section else "rangeEnd"
-        raise section.wrong(key, f"a range with an address in it, not {address.text(start)} to {address.text(end)}")
+        empty = f"{address.text(start)} to {address.text(end)}"
+        raise section.wrong(key, f"a range with an address in it, not {empty}")
     gateway = section.address("gateway")
     return Range(subnet, start, end, first if gateway is None else gateway)
 
@@ -75,7 +78,7 @@ def _last(subnet: Cidr) -> bytes:
 
 
 def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
-    """Every range set of a configuration: runtimeConfig.ipRanges, then the legacy single range, then ipam.ranges.
+    """All range sets of a configuration: runtimeConfig.ipRanges, the legacy single range, ipam.ranges.
 
     wanted: cniVersion; before 0.3.0 a result holds one address a family, so there may be one set a family.
     Raises CNIError(INVALID_CONFIG), or INCOMPATIBLE_VERSION for too many sets.
@@ -86,11 +89,13 @@ def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
         sets.append(("ipam", (parse(ipam),)))
     sets += _sets(ipam, "ranges")
     if not sets:
-        raise CNIError(INVALID_CONFIG, "ipam.ranges: no IP ranges specified", "set ipam.ranges or ipam.subnet")
+        hint = "set ipam.ranges or ipam.subnet"
+        raise CNIError(INVALID_CONFIG, "ipam.ranges: no IP ranges specified", hint)
     for index, (name, one) in enumerate(sets):
         for other_name, other in sets[:index]:
             if overlap(one, other):
-                raise CNIError(INVALID_CONFIG, f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}")
+                msg = f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}"
+                raise CNIError(INVALID_CONFIG, msg)
     families = [len(one[0].start) for _, one in sets]
     if not version.at_least(wanted, "0.3.0") and len(set(families)) < len(families):
         msg = f"CNI version {wanted} does not support more than 1 address per family"
@@ -117,7 +122,8 @@ def _check_set(name: str, one: RangeSet) -> None:
     for index, member in enumerate(one):
         for other in one[:index]:
             if len(member.start) != len(other.start):
-                raise CNIError(INVALID_CONFIG, f"{name}: mixed address families: {other.subnet} and {member.subnet}")
+                msg = f"{name}: mixed address families: {other.subnet} and {member.subnet}"
+                raise CNIError(INVALID_CONFIG, msg)
             if overlap((member,), (other,)):
                 raise CNIError(INVALID_CONFIG, f"{name}: subnets {other} and {member} overlap")
 
@@ -141,10 +147,11 @@ def text(one: RangeSet) -> str:
 
 
 def spans(one: RangeSet, after: bytes | None) -> Iterator[tuple[Range, int, int]]:
-    """The addresses of a set in the order to try them, as spans (range, low, high): behind *after*, once round.
+    """The addresses of a set in the order of trying, as spans (range, low, high): behind *after*, once round.
 
     after: the address reserved last; None, or one outside of the set, begins at the first range.
-    Round robin, so that a crash-looping container does not get its old address at once; *after* itself comes last.
+    It is round robin, so that a crash-looping container does not get its old address at once; *after* itself
+    comes last.
     Each range's gateway is left out. Spec: section 4 "Plugin Delegation" leaves the order to the plugin.
     """
     begin = find(one, after) if after is not None else None

@@ -1,6 +1,7 @@
-"""What a reservation file says: `containerID CR LF ifname`, or the container ID alone as old releases wrote it. Pure.
+"""What a reservation file says: `containerID CR LF ifname`, or the container ID alone. Pure.
 
-The file is named by the address. Readers trim white space around the whole content.
+The second form is a legacy one, of old releases of the Go plugin. The file is named by the address.
+Readers trim white space around the whole content.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ PART_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def contents(container_id: str, ifname: str) -> tuple[bytes, bytes]:
-    """What a file says that the attachment owns: as everybody writes it, and the legacy form for any interface of the container."""
+    """What a file of the attachment says: in the usual form, and in the legacy one, without an interface."""
     legacy = container_id.strip().encode()
     return legacy + SEPARATOR + encoded(ifname), legacy
 
 
 def owner(content: bytes) -> tuple[str, str] | None:
-    """(container ID, ifname) of a file's trimmed content, ifname "" where it is legacy; None when it names nobody."""
+    """(container ID, ifname) of a file's trimmed content, None if it names none; a legacy ifname is ""."""
     container_id, _, ifname = content.partition(SEPARATOR)
     if not container_id or not PART_BYTES.issuperset(container_id):
         return None

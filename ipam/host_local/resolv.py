@@ -19,7 +19,8 @@ def read(path: str) -> dict[str, Any]:
         with WAITING:  # it may be a pipe that nobody writes to
             return parse(_content(path).decode("utf-8", "replace"))
     except (OSError, ValueError) as error:
-        raise CNIError(INVALID_CONFIG, f"ipam.resolvConf: cannot read {path}: {getattr(error, 'strerror', error)}") from None
+        reason = getattr(error, "strerror", error)
+        raise CNIError(INVALID_CONFIG, f"ipam.resolvConf: cannot read {path}: {reason}") from None
 
 
 def _content(path: str) -> bytes:

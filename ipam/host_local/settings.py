@@ -1,6 +1,7 @@
 """What a configuration asks of host-local. Pure but for resolvConf, which is a file.
 
-ADD, CHECK and STATUS take it strictly; DEL and GC need nothing but the directory, and find it in a configuration that is broken elsewhere.
+ADD, CHECK and STATUS refuse a configuration with any error. DEL and GC need only the directory, and find it
+also in a configuration that is wrong elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DATA_DIR = "/var/lib/cni/networks"
 
 
 class Settings(Record):
-    """directory: the network's; requested: packed addresses, each once, in the order in which they were named."""
+    """directory: the network's; requested: packed addresses, each once, in the order of the configuration."""
 
     directory: str
     sets: tuple[RangeSet, ...]
@@ -33,10 +34,14 @@ class Settings(Record):
 
 
 def parse(request: Request) -> Settings:
-    """All of it, checked. Raises CNIError(INVALID_CONFIG), INCOMPATIBLE_VERSION or INVALID_ENVIRONMENT naming key and value."""
+    """All of it, checked.
+
+    Raises CNIError(INVALID_CONFIG), INCOMPATIBLE_VERSION or INVALID_ENVIRONMENT naming key and value.
+    """
     config, ipam = request.config, request.config.section("ipam")
     if not ipam.values:
-        raise CNIError(errors.INVALID_CONFIG, "ipam: missing", "host-local takes its ranges from the key ipam")
+        hint = "host-local takes its ranges from the key ipam"
+        raise CNIError(errors.INVALID_CONFIG, "ipam: missing", hint)
     if "\0" in ipam.text("dataDir"):
         raise ipam.wrong("dataDir", "a path")
     sets = ranges.configured(config, request.version)
@@ -76,4 +81,6 @@ def directory(request: Request) -> str:
     """Where the network's reservations are; the default where dataDir is no path."""
     ipam = request.config.get("ipam")
     value = Section(ipam).get("dataDir") if isinstance(ipam, dict) else None
-    return system.join(value if isinstance(value, str) and value and "\0" not in value else DATA_DIR, request.attachment.network)
+    if not isinstance(value, str) or not value or "\0" in value:
+        value = DATA_DIR
+    return system.join(value, request.attachment.network)

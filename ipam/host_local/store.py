@@ -1,7 +1,7 @@
 """The reservations of one network: who has which address, and which is free.
 
-Laws: the files are the truth, the index a hint; whatever the index says is checked against the file before anything is done
-because of it. A View leaves no trace; a Store holds the lock.
+Laws: The files are the truth and the index is a hint: what it says is checked against the file before
+anything is done because of it. A View leaves no trace; a Store holds the lock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What was done stands: that a descriptor cannot be closed properly is no failure any more."""
+        """Close everything; that a descriptor cannot be closed is no failure, as all work is done."""
         for each in (self._index, self.directory):
             try:
                 if each:
@@ -65,8 +65,10 @@ class View:
 
     def _look(self) -> Index:
         """An index in memory, without the owners."""
+        from ipam.host_local.indexing import build  # late: only without an index that can be trusted
+
         self.unreadable.clear()
-        return index.build(self.directory.scan(self.unreadable), 0, MemoryCells())
+        return build(self.directory.scan(self.unreadable), 0, MemoryCells())
 
     def everybody(self) -> Iterator[tuple[bytes, bytes]]:
         """(address, content) of every file that can be read; all of them are looked at. Raises OSError."""
@@ -76,14 +78,15 @@ class View:
                 yield packed, content
 
     def entry(self, packed: bytes) -> bytes | None:
-        """The content of an address's file, NO_FILE where something else has its name; None when there is nothing."""
+        """The content of an address's file; NO_FILE where it is no regular one, None where there is none."""
         name = address.text(packed)
         content = self.directory.read(name)
         return NO_FILE if content is None and self.directory.exists(name) else content
 
     def owned(self, attachment: Attachment) -> tuple[bytes, list[bytes]]:
-        """(content, addresses) reserved for an attachment: its own, and only where there is none its container's legacy ones.
+        """(content, addresses) reserved for an attachment.
 
+        Where it has none of its own, these are the legacy ones, which name its container only.
         Raises OSError when a file that matters cannot be read.
         """
         for content in reservation.contents(attachment.container_id, attachment.ifname):
@@ -101,48 +104,34 @@ class View:
             self.refresh()
         return [packed for packed, other in self.everybody() if other == content]
 
-    def holding(self, attachment: Attachment, asked: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
-        """(address, content) of those *asked* for whose file names the attachment: edited in place, it is unseen by the index."""
-        contents = reservation.contents(attachment.container_id, attachment.ifname)
-        found = [(packed, self.directory.try_read(address.text(packed))[0]) for packed in dict.fromkeys(asked)]
-        return [(packed, content) for packed, content in found if content in contents]
-
     def first_free(self, one: RangeSet, number: int) -> tuple[bytes, ranges.Range] | None:
         """The address that range set *number* gives away next, with its range; None when all are taken."""
-        for member, low, high in ranges.spans(one, self._last_reserved(number)):
+        for member, low, high in ranges.spans(one, self.last_reserved(number)):
             packed = self.index.first_free(low, high, len(member.start))
             if packed is not None:
                 return packed, member
         return None
 
-    def next_in_turn(self, one: RangeSet, number: int, count: int) -> list[bytes]:
-        """The first *count* addresses in the order in which range set *number* gives them away, be they taken or not."""
-        found: list[bytes] = []
-        for member, low, high in ranges.spans(one, self._last_reserved(number)):
-            found += [each.to_bytes(len(member.start), "big") for each in range(low, min(high + 1, low + count - len(found)))]
-        return found
-
-    def _last_reserved(self, number: int) -> bytes | None:
+    def last_reserved(self, number: int) -> bytes | None:
+        """The address that range set *number* gave away last, None when that is not known."""
         try:
             return address.parse((self.directory.read(f"{reservation.LAST}{number}") or b"").decode())
         except (OSError, ValueError):
             return None
 
-    def taken(self, one: RangeSet) -> int:
-        """How many addresses of a range set are taken."""
-        return sum([self.index.count(low, high, len(member.start)) for member, low, high in ranges.spans(one, None)])
-
     def is_dead(self, packed: bytes, content: bytes, heir: str = "") -> bool:
-        """Whether the holder of an address cannot be alive: as boot.is_dead tells, or torn (under the lock nobody is about to complete it)."""
-        return reservation.is_torn(content) or self.directory.tells(address.text(packed), lambda file: boot.is_dead(file, self.boot, heir))
+        """Whether the holder of an address cannot be alive; *heir* as for boot.is_dead.
+
+        A torn file has no holder: while we have the lock, nobody is writing it.
+        """
+        name = address.text(packed)
+        return reservation.is_torn(content) or self.directory.tells(
+            name, lambda file: boot.is_dead(file, self.boot, heir)
+        )
 
     def is_abandoned(self, packed: bytes) -> bool:
         """Whether the ADD that reserved an address was one of ours in process, and is over."""
         return self.directory.tells(address.text(packed), boot.is_abandoned)
-
-    def dead(self, one: RangeSet) -> list[tuple[bytes, bytes]]:
-        """(address, content) of the dead holders in a range set."""
-        return [(packed, content) for packed, content in self.everybody() if ranges.find(one, packed) and self.is_dead(packed, content)]
 
 
 class Store(View):
@@ -165,24 +154,27 @@ class Store(View):
             pass  # as in View
 
     def _look(self) -> Index:
-        """As View's, but on file, and with the owners; what a killed run left is cleared away, or done in its place.
+        """As View's, but on file, and with the owners. What a killed run has left is cleared away.
 
-        There is no index in a directory that may not be on disk itself.
+        Without a boot ID there is no index on file, as nobody could tell that it was written before a reboot.
         """
         self.directory.try_unlink(NEW)
         if self.boot:
             try:
                 return self._write_index()
-            except (OSError, OverflowError):  # disk full, or not ours: it costs time, nothing else
+            except (OSError, OverflowError):  # the disk is full, or the file is not ours: it only costs time
                 self.directory.try_unlink(index.FILE)
         return super()._look()
 
     def _write_index(self) -> Index:
-        """Raises OSError, also when a file cannot be read: who comes next shall look again."""
+        """A new index on file. Raises OSError, also when a reservation cannot be read: it is tried again."""
+        from ipam.host_local.indexing import create  # late: only without an index that can be trusted
+
         if not self.directory.exists(index.FILE):
-            anchor(self.directory.path)
+            anchor(self.directory.path)  # an index exists only in a directory that is on disk itself
         self.unreadable.clear()
-        made = index.create(self.directory.scan(self.unreadable), self.directory.count(), self.directory, self.boot)
+        entries = self.directory.scan(self.unreadable)
+        made = create(entries, self.directory.count(), self.directory, self.boot)
         try:
             if self.unreadable:
                 raise self.unreadable[0]
@@ -192,19 +184,12 @@ class Store(View):
             raise
         return made
 
-    def note_searched(self, one: RangeSet) -> None:
-        """All files were looked at, and no dead holder is left in a range set: the next one that finds it full need not look again."""
-        try:
-            if not self.unreadable:
-                self.index.note_searched(ranges.text(one))
-                self._declare_in_step()
-        except OSError:
-            pass  # the next one looks again
+    def reserve(
+        self, attachment: Attachment, wanted: dict[int, bytes], held: list[int] | None = None
+    ) -> None:
+        """Reserve addresses, by the numbers of their range sets: all of them, on disk, or none.
 
-    def reserve(self, attachment: Attachment, wanted: dict[int, bytes], held: list[int] | None = None) -> None:
-        """Reserve an address for each range set (by its number): all of them, on disk, or none. held: as Directory.publish's.
-
-        Raises FileExistsError when an address is taken after all, OSError.
+        held: as for Directory.publish. Raises FileExistsError when an address is taken after all, OSError.
         """
         content, _ = reservation.contents(attachment.container_id, attachment.ifname)
         names = [address.text(packed) for packed in wanted.values()]
@@ -215,11 +200,14 @@ class Store(View):
             except OSError:
                 pass  # the next ADD begins elsewhere
         if all([self._changed(self.index.add, packed, content) for packed in wanted.values()]):
-            self._declare_in_step()
+            self.declare_in_step()
 
     def release(self, holders: Iterable[tuple[bytes, bytes]]) -> list[OSError]:
-        """Free addresses, each with the content that its file has; the failures. Goes on after a failure. *holders* may come from everybody()."""
-        known = self.index  # as it was before: from the first removal on no index on file is in step
+        """Free addresses, each with the content that its file has; the failures. Goes on after a failure.
+
+        *holders* may come from everybody().
+        """
+        known = self.index  # opened now, since after the first removal no index on file is in step
         freed, in_step = False, True
         failures = []
         for packed, content in holders:
@@ -229,19 +217,25 @@ class Store(View):
             else:
                 freed, in_step = True, in_step and self._changed(known.remove, packed, content)
         if freed and in_step:
-            self._declare_in_step()
+            self.declare_in_step()
         return failures
 
     def _changed(self, change: Callable[[bytes, bytes], None], packed: bytes, content: bytes) -> bool:
-        """Change the index after the directory. Where that fails, it stays out of step, and the next run builds another."""
+        """Change the index as the directory was changed; whether that was possible.
+
+        If it was not, the index stays out of step, and the next run builds another.
+        """
         try:
             change(packed, content)
         except (OSError, OverflowError):  # full: IPv6 addresses move on to a new block after 4096 of them
             return False
         return True
 
-    def _declare_in_step(self) -> None:
-        """Unless the index became too small, or the declaration fails: then, too, the next run builds another."""
+    def declare_in_step(self) -> None:
+        """Declare the index on file to be in step with the directory, unless it has become too small.
+
+        Where it is not declared so, or that fails, the next run builds another.
+        """
         try:
             if not self.index.crowded:
                 index.stamp(self.index, self.directory)

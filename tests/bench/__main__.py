@@ -1,6 +1,9 @@
-"""`make bench`: our plugins and a peer's in turn, on fake nodes of their own; a table, JSON and a drawing in bench-results/.
+"""`make bench`: our plugins and a peer's are measured in turn, on fake nodes of their own.
 
-Ends with 1 if a call of a plugin failed. Figures that miss their target are marked in the table and do not fail it.
+The results, a table, JSON and a drawing, are written to bench-results/.
+
+Ends with 1 if a call of a plugin failed. Figures that miss their target are marked in the table and
+do not fail it.
 """
 
 import argparse
@@ -20,14 +23,20 @@ GO = Path("/usr/lib/cni")
 def arguments() -> argparse.Namespace:
     names = [scenario.__name__ for scenario in ALL]
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    parser.add_argument("--peer", type=Path, default=GO, metavar="DIR", help="the other suite's executables (default: %(default)s)")
-    parser.add_argument("--peer-nftables", action="store_true", help="the peer has nftables backends: use them")
-    parser.add_argument("--peer-checks-portmap", action="store_true", help="the peer's portmap CHECK works; that of Go's v1.1.1 does not")
-    parser.add_argument("--ours", type=Path, default=ROOT / "dist" / "cniwire", metavar="DIR", help="our executables (default: the bundle)")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"calls of each kind and suite (default: {FULL.rounds})")
-    parser.add_argument("--short", action="store_true", help="every scenario once and small: proves that it works, measures nothing")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SCENARIO", help=f"of {', '.join(names)}")
-    parser.add_argument("--output", type=Path, default=ROOT / "bench-results", metavar="DIR")
+    add, bundle = parser.add_argument, ROOT / "dist" / "cniwire"
+    peers = "the other suite's executables (default: %(default)s)"
+    add("--peer", type=Path, default=GO, metavar="DIR", help=peers)
+    add("--peer-nftables", action="store_true", help="the peer has nftables backends: use them")
+    checks = "the peer's portmap CHECK works; that of Go's v1.1.1 does not"
+    add("--peer-checks-portmap", action="store_true", help=checks)
+    add("--ours", type=Path, default=bundle, metavar="DIR", help="our executables (default: the bundle)")
+    rounds = f"calls of each kind and suite (default: {FULL.rounds})"
+    add("--rounds", type=int, metavar="N", help=rounds)
+    short = "every scenario once and small: proves that it works, measures nothing"
+    add("--short", action="store_true", help=short)
+    only = f"of {', '.join(names)}"
+    add("--only", nargs="+", choices=names, default=names, metavar="SCENARIO", help=only)
+    add("--output", type=Path, default=ROOT / "bench-results", metavar="DIR")
     return parser.parse_args()
 
 
@@ -44,7 +53,11 @@ def main() -> int:
         {"backend": "nftables"} if options.peer_nftables else {},
         options.peer_checks_portmap,
     )
-    bench = Bench((ours, peer), size._replace(rounds=options.rounds or size.rounds), lambda text: print(text, file=sys.stderr, flush=True))
+    bench = Bench(
+        (ours, peer),
+        size._replace(rounds=options.rounds or size.rounds),
+        lambda text: print(text, file=sys.stderr, flush=True),
+    )
     try:
         for scenario in ALL:
             if scenario.__name__ in options.only:

@@ -12,7 +12,10 @@ def host_local(node: Node, families: str = "IPv4") -> Json:
     """host-local by itself, as a plugin of its own."""
     ranges = [[{"subnet": subnet}] for subnet in SUBNETS[families]]
     routes = [{"dst": "::/0" if ":" in subnet else "0.0.0.0/0"} for subnet in SUBNETS[families]]
-    return {"type": "host-local", "ipam": {"type": "host-local", "dataDir": str(node.data), "ranges": ranges, "routes": routes}}
+    return {
+        "type": "host-local",
+        "ipam": {"type": "host-local", "dataDir": str(node.data), "ranges": ranges, "routes": routes},
+    }
 
 
 class Chain(NamedTuple):
@@ -23,18 +26,28 @@ class Chain(NamedTuple):
     ports: int = 1
 
     def __str__(self) -> str:
-        return f"chain {self.families}{', ipMasq' if self.masquerade else ''}, {self.ports} port{'s' if self.ports > 1 else ''}"
+        masquerade, plural = ", ipMasq" if self.masquerade else "", "s" if self.ports > 1 else ""
+        return f"chain {self.families}{masquerade}, {self.ports} port{plural}"
 
     def bridge(self, node: Node) -> Json:
         """bridge with host-local, as most people write it."""
         keys = node.suite.bridge_keys if self.masquerade else {}
         ipam = host_local(node, self.families)["ipam"]
-        return {"type": "bridge", "bridge": "bench0", "isGateway": True, "ipMasq": self.masquerade, "ipam": ipam, **keys}
+        return {
+            "type": "bridge",
+            "bridge": "bench0",
+            "isGateway": True,
+            "ipMasq": self.masquerade,
+            "ipam": ipam,
+            **keys,
+        }
 
     def portmap(self, node: Node, slot: int = 0) -> Json:
         """portmap with the ports of the container in *slot*: no two slots share one."""
         first = FIRST_PORT + slot * self.ports
-        mappings = [{"hostPort": first + n, "containerPort": 80 + n, "protocol": "tcp"} for n in range(self.ports)]
+        mappings = [
+            {"hostPort": first + n, "containerPort": 80 + n, "protocol": "tcp"} for n in range(self.ports)
+        ]
         return {"type": "portmap", "runtimeConfig": {"portMappings": mappings}, **node.suite.portmap_keys}
 
 

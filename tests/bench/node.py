@@ -33,7 +33,9 @@ class Sample(NamedTuple):
     peak_kib: int = 0
 
     def __add__(self, other: "Sample") -> "Sample":  # type: ignore[override]
-        return Sample(self.wall_ms + other.wall_ms, self.cpu_ms + other.cpu_ms, max(self.peak_kib, other.peak_kib))
+        return Sample(
+            self.wall_ms + other.wall_ms, self.cpu_ms + other.cpu_ms, max(self.peak_kib, other.peak_kib)
+        )
 
 
 class Suite(NamedTuple):
@@ -85,26 +87,43 @@ class Node:
         self.count += 1
         return attachment._replace(container_id=f"c{self.count:05}")
 
-    def call(self, command: str, config: Mapping[str, Any], attachment: Attachment, previous: Json | None = None) -> tuple[Sample, Json]:
+    def call(
+        self, command: str, config: Mapping[str, Any], attachment: Attachment, previous: Json | None = None
+    ) -> tuple[Sample, Json]:
         """Run one plugin; returns the cost and the result, {} if it printed none. Raises CallFailed."""
-        request = {"cniVersion": VERSION, "name": "bench", **config, **({"prevResult": previous} if previous else {})}
-        identity = {"CNI_CONTAINERID": attachment.container_id, "CNI_NETNS": attachment.netns, "CNI_IFNAME": attachment.ifname}
+        request = {
+            "cniVersion": VERSION,
+            "name": "bench",
+            **config,
+            **({"prevResult": previous} if previous else {}),
+        }
+        identity = {
+            "CNI_CONTAINERID": attachment.container_id,
+            "CNI_NETNS": attachment.netns,
+            "CNI_IFNAME": attachment.ifname,
+        }
         environ = {"PATH": PATH, "CNI_COMMAND": command, "CNI_PATH": str(self.suite.folder), **identity}
         executable = str(self.suite.folder / config["type"])
         files = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
         try:
             os.pwrite(files[0], json.dumps(request).encode(), 0)
             with entered(self.host.path):
-                sample, status = (self.weighed if self.weigh else timed)([*self.prefix, executable], environ, files)
+                sample, status = (self.weighed if self.weigh else timed)(
+                    [*self.prefix, executable], environ, files
+                )
             stdout, stderr = (os.pread(file, 1 << 20, 0).decode(errors="replace") for file in files[1:])
         finally:
             for file in files:
                 os.close(file)
         if status:
-            raise CallFailed(f"{executable} {command} {json.dumps(request)}: status {status}: {stdout}{stderr}")
+            raise CallFailed(
+                f"{executable} {command} {json.dumps(request)}: status {status}: {stdout}{stderr}"
+            )
         return sample, json.loads(stdout) if stdout.strip() else {}
 
-    def weighed(self, command: list[str], environ: Mapping[str, str], files: Sequence[int]) -> tuple[Sample, int]:
+    def weighed(
+        self, command: list[str], environ: Mapping[str, str], files: Sequence[int]
+    ) -> tuple[Sample, int]:
         """As timed(), and with the peak of memory, below a parent that is smaller than any plugin."""
         told = self.folder / "peak"
         sample, status = timed([BUSYBOX, "time", "-f", "%M", "-o", str(told), *command], environ, files)

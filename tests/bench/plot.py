@@ -10,7 +10,12 @@ from tests.bench.scenarios import Bench, Row
 
 WIDTH, LEFT, RIGHT, TOP, PITCH, BAR = 1080, 380, 110, 70, 30, 10  # px
 COLOURS = {OURS: "#2563a8", PEER: "#c2c7cf"}
-STYLE = "text { font: 12px sans-serif; fill: #222 } .small { font-size: 10px; fill: #666 } .title { font-size: 16px; font-weight: bold }"
+STYLE = (
+    "text { font: 12px sans-serif; fill: #222 } .small { font-size: 10px; fill: #666 } "
+    ".title { font-size: 16px; font-weight: bold }"
+)
+SVG = "http://www.w3.org/2000/svg"
+TITLE = "cniwire and its peer: milliseconds a call, median, with the smallest and the largest"
 
 
 def svg(bench: Bench) -> str:
@@ -25,10 +30,10 @@ def svg(bench: Bench) -> str:
         return LEFT + (WIDTH - LEFT - RIGHT) * log10(max(value, smallest) / smallest) / decades
 
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
+        f'<svg xmlns="{SVG}" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
         f"<style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-        '<text class="title" x="16" y="26">cniwire and its peer: milliseconds a call, median, with the smallest and the largest</text>',
+        f'<text class="title" x="16" y="26">{TITLE}</text>',
         *legend(bench),
         *grid(x, smallest, decades, height),
     ]
@@ -46,22 +51,25 @@ def legend(bench: Bench) -> Iterator[str]:
 
 def grid(x: "Scale", smallest: float, decades: float, height: int) -> Iterator[str]:
     for power in range(int(decades) + 1):
-        at = x(smallest * 10**power)
+        at, label = x(smallest * 10**power), f"{smallest * 10**power:g}"
         yield f'<line x1="{at:.1f}" y1="{TOP - 6}" x2="{at:.1f}" y2="{height - 24}" stroke="#e3e5e8"/>'
-        yield f'<text class="small" x="{at:.1f}" y="{height - 10}" text-anchor="middle">{smallest * 10**power:g}</text>'
+        yield f'<text class="small" x="{at:.1f}" y="{height - 10}" text-anchor="middle">{label}</text>'
 
 
 def bars(row: Row, suites: dict[str, Figures], top: float, x: "Scale") -> Iterator[str]:
     unit = " (per second)" if row.unit == "1/s" else ""
-    yield f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(f"{row.scenario}: {row.verb}{unit}")}</text>'
+    label = escape(f"{row.scenario}: {row.verb}{unit}")
+    yield f'<text x="{LEFT - 8}" y="{top + 14}" text-anchor="end">{label}</text>'
     for number, name in enumerate(name for name in (OURS, PEER) if name in suites):
         found, y = suites[name], top + number * (BAR + 1)
-        yield f'<rect x="{LEFT}" y="{y}" width="{x(found.median) - LEFT:.1f}" height="{BAR}" fill="{COLOURS[name]}"/>'
-        middle = y + BAR / 2
-        yield f'<line x1="{x(found.smallest):.1f}" y1="{middle}" x2="{x(found.largest):.1f}" y2="{middle}" stroke="#222"/>'
+        width, colour, middle = x(found.median) - LEFT, COLOURS[name], y + BAR / 2
+        yield f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
+        left, right = x(found.smallest), x(found.largest)
+        yield f'<line x1="{left:.1f}" y1="{middle}" x2="{right:.1f}" y2="{middle}" stroke="#222"/>'
     found_ratio = ratio(suites)
     if found_ratio is not None:
-        yield f'<text class="small" x="{WIDTH - RIGHT + 12}" y="{top + 14}">{found_ratio:.2f} of the peer</text>'
+        at = WIDTH - RIGHT + 12
+        yield f'<text class="small" x="{at}" y="{top + 14}">{found_ratio:.2f} of the peer</text>'
 
 
 def write(bench: Bench, folder: Path) -> None:

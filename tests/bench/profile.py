@@ -1,7 +1,8 @@
 """`make profile`: where the time of one call goes, from runs of the real bundle under strace.
 
-What a usual ADD loads lies in one piece in the bundle; traced is a copy in which every module is read by itself, so that each shows.
-Tracing makes every traced call some 20 to 40 microseconds dearer; the untraced time is told beside the sum. Figures are medians of several calls.
+What a usual ADD loads lies in one piece in the bundle; traced is a copy in which every module is read by
+itself, so that each shows. Tracing makes every traced call some 20 to 40 microseconds dearer;
+the untraced time is told beside the sum. Figures are medians of several calls.
 """
 
 import argparse
@@ -27,7 +28,14 @@ PLACES = ROOT / "build" / "modules.json"  # where bundle/build.py wrote which mo
 ARCHIVE = "cniwire.modules"
 FILES = "openat,read,write,fsync,fdatasync,flock,unlink,unlinkat,rename,renameat,link,linkat,close"
 CALLS = f"execve,pread64,{FILES},socket,sendto,sendmsg,recvfrom,recvmsg,setns,poll,select,exit_group"
-LINE = re.compile(r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$")
+STRACE = (
+    *("/usr/bin/strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "4"),
+    *("-e", f"trace={CALLS}", "--signal=none"),
+)
+OF_RESERVATIONS = ("flock", "unlink", "unlinkat", "rename", "renameat", "link", "linkat")
+LINE = re.compile(
+    r"^(?:\d+ +)?(?P<at>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= .*<(?P<took>\d+\.\d+)>$"
+)
 
 
 class Event(NamedTuple):
@@ -45,7 +53,9 @@ def events(trace: Path) -> list[Event]:
     for line in trace.read_text(errors="replace").splitlines():
         match = LINE.match(line)
         if match:
-            found.append(Event(float(match["at"]) * 1e3, float(match["took"]) * 1e3, match["call"], match["arguments"]))
+            found.append(
+                Event(float(match["at"]) * 1e3, float(match["took"]) * 1e3, match["call"], match["arguments"])
+            )
         elif "+++ exited" in line:
             found.append(Event(float(line.split("+++")[0].split()[-1]) * 1e3, 0.0, "exit", ""))
     return [event._replace(at=event.at - found[0].at) for event in found]
@@ -72,7 +82,7 @@ def kind(event: Event) -> str:
         return "kernel: namespaces"
     if "/proc/sys" in event.arguments or "/sys/" in event.arguments:
         return "kernel: sysctl and sysfs"
-    if event.call in ("flock", "unlink", "unlinkat", "rename", "renameat", "link", "linkat") or "networks" in event.arguments:
+    if event.call in OF_RESERVATIONS or "networks" in event.arguments:
         return "files of the reservations"
     return "files, other"
 
@@ -80,7 +90,8 @@ def kind(event: Event) -> str:
 def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, float]]:
     """(line of the profile, ms) for each stretch of one traced call; together they are the whole of it."""
     starts = [number for number, event in enumerate(found) if event.call == "execve"]
-    archive = next(number for number, event in enumerate(found) if event.call == "openat" and ARCHIVE in event.arguments)
+    opened = [event.call == "openat" and ARCHIVE in event.arguments for event in found]
+    archive = opened.index(True)
     yield "start: interpreter", found[archive].at - found[starts[-1]].at
     batch: dict[str, int] = {}
     for event, following in zip(found[archive:], found[archive + 1 :], strict=False):
@@ -92,8 +103,10 @@ def parts(found: list[Event], modules: dict[int, str]) -> Iterator[tuple[str, fl
         name = kind(event)
         if event.call in ("sendto", "sendmsg"):
             batch[name] = batch.get(name, 0) + 1
-        yield (f"{name}, batch {batch[name]}" if name.endswith("messages") and name in batch else name), event.took
-        yield "end of the process" if following.call == "exit" and event.call == "exit_group" else "Python between calls", after
+        is_batch = name.endswith("messages") and name in batch
+        yield f"{name}, batch {batch[name]}" if is_batch else name, event.took
+        is_end = following.call == "exit" and event.call == "exit_group"
+        yield "end of the process" if is_end else "Python between calls", after
 
 
 def taken_apart(folder: Path) -> Suite:
@@ -104,36 +117,50 @@ def taken_apart(folder: Path) -> Suite:
     return Suite("apart", copy)
 
 
-def profiled(node: Node, apart: Suite, verb: str, rounds: int) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
-    """For each plugin: the parts of each traced call, and the wall times of untraced ones."""
-    each, modules, trace, whole = Chain(), module_names(), node.folder / "trace", node.suite
-    tracer = ["/usr/bin/strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "4", "-e", f"trace={CALLS}", "--signal=none", "-o", str(trace)]
-    traced: dict[str, list[dict[str, float]]] = {"bridge": [], "portmap": []}
-    plain: dict[str, list[float]] = {"bridge": [], "portmap": []}
-    place = node.container()
+class Profile:
+    """Calls of bridge and portmap, with and without a tracer.
 
-    def call(plugin: str, command: str, attachment: Attachment, previous: Json | None, prefix: list[str]) -> Json:
-        node.prefix = prefix if command == verb else []
-        node.suite = apart if node.prefix else whole
-        config = each.bridge(node) if plugin == "bridge" else each.portmap(node)
-        sample, result = node.call(command, config, attachment, previous)
-        if command == verb and prefix:
+    traced: for each plugin the parts of each traced call of *verb*; plain: the wall times of untraced ones.
+    """
+
+    def __init__(self, node: Node, apart: Suite, verb: str) -> None:
+        self.node, self.apart, self.whole, self.verb = node, apart, node.suite, verb
+        self.chain, self.modules, self.trace = Chain(), module_names(), node.folder / "trace"
+        self.tracer = [*STRACE, "-o", str(self.trace)]
+        self.traced: dict[str, list[dict[str, float]]] = {"bridge": [], "portmap": []}
+        self.plain: dict[str, list[float]] = {"bridge": [], "portmap": []}
+
+    def measure(self, rounds: int) -> None:
+        """Add and delete so many attachments of each kind; the first two warm up."""
+        place = self.node.container()
+        for number in range(2 * rounds + 2):
+            attachment, traced = self.node.successor(place), bool(number % 2)
+            result = self.call("bridge", "ADD", attachment, None, traced)
+            result = self.call("portmap", "ADD", attachment, result, traced)
+            for plugin in ("bridge", "portmap"):
+                self.call(plugin, "CHECK", attachment, result, traced)
+            for plugin in ("portmap", "bridge"):
+                self.call(plugin, "DEL", attachment, result, traced)
+        for found in (self.traced, self.plain):
+            for calls in found.values():
+                del calls[:1]
+
+    def call(
+        self, plugin: str, command: str, attachment: Attachment, previous: Json | None, traced: bool
+    ) -> Json:
+        measured = command == self.verb
+        self.node.prefix = self.tracer if traced and measured else []
+        self.node.suite = self.apart if traced and measured else self.whole
+        config = self.chain.bridge(self.node) if plugin == "bridge" else self.chain.portmap(self.node)
+        sample, result = self.node.call(command, config, attachment, previous)
+        if measured and traced:
             sums: dict[str, float] = {}
-            for name, ms in parts(events(trace), modules):
+            for name, ms in parts(events(self.trace), self.modules):
                 sums[name] = sums.get(name, 0.0) + ms
-            traced[plugin].append(sums)
-        elif command == verb:
-            plain[plugin].append(sample.wall_ms)
+            self.traced[plugin].append(sums)
+        elif measured:
+            self.plain[plugin].append(sample.wall_ms)
         return result
-
-    for number in range(2 * rounds + 2):
-        attachment, prefix = node.successor(place), tracer if number % 2 else []
-        result = call("portmap", "ADD", attachment, call("bridge", "ADD", attachment, None, prefix), prefix)
-        for plugin in ("bridge", "portmap"):
-            call(plugin, "CHECK", attachment, result, prefix)
-        for plugin in ("portmap", "bridge"):
-            call(plugin, "DEL", attachment, result, prefix)
-    return {plugin: calls[1:] for plugin, calls in traced.items()}, {plugin: calls[1:] for plugin, calls in plain.items()}
 
 
 def told(plugin: str, verb: str, traced: list[dict[str, float]], plain: list[float]) -> Iterator[str]:
@@ -141,7 +168,8 @@ def told(plugin: str, verb: str, traced: list[dict[str, float]], plain: list[flo
     names = sorted({name for sums in traced for name in sums})
     medians = {name: statistics.median(sums.get(name, 0.0) for sums in traced) for name in names}
     imports = {name: ms for name, ms in medians.items() if name.startswith("import: ")}
-    yield f"{plugin} {verb}: {statistics.median(plain):.2f} ms untraced, {sum(medians.values()):.2f} ms traced"
+    total = sum(medians.values())
+    yield f"{plugin} {verb}: {statistics.median(plain):.2f} ms untraced, {total:.2f} ms traced"
     rest = {name: ms for name, ms in medians.items() if name not in imports}
     for name, ms in [*rest.items(), (f"imports, {len(imports)} modules", sum(imports.values()))]:
         yield f"  {name:50}{ms:7.2f}"
@@ -156,10 +184,14 @@ def main() -> int:
     options = parser.parse_args()
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, "-m", "tests.bench.profile", *sys.argv[1:]])
-    with tempfile.TemporaryDirectory(prefix="profile-") as folder, Node(Suite("ours", BUNDLE), Path(folder)) as node:
-        traced, plain = profiled(node, taken_apart(Path(folder)), options.verb, options.rounds)
-    for plugin in traced:
-        print(*told(plugin, options.verb, traced[plugin], plain[plugin]), "", sep="\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="profile-") as folder,
+        Node(Suite("ours", BUNDLE), Path(folder)) as node,
+    ):
+        profile = Profile(node, taken_apart(Path(folder)), options.verb)
+        profile.measure(options.rounds)
+    for plugin, traced in profile.traced.items():
+        print(*told(plugin, options.verb, traced, profile.plain[plugin]), "", sep="\n")
     return 0
 
 

@@ -30,7 +30,11 @@ TARGETS = {
 # Ours on a full node / ours on an empty one, in the same rounds.
 FLAT = (
     *(Row("chain, 500 containers there", verb) for verb in ("ADD", "DEL")),
-    *(Row(f"host-local, 60000 reserved, {tried}", verb) for tried in ("next free", "all tried") for verb in ("ADD", "DEL")),
+    *(
+        Row(f"host-local, 60000 reserved, {tried}", verb)
+        for tried in ("next free", "all tried")
+        for verb in ("ADD", "DEL")
+    ),
     *(Row("portmap, 2000 mappings there", verb) for verb in ("ADD", "CHECK", "DEL")),
 )
 FLAT_MAX = 1.3
@@ -50,16 +54,26 @@ class Figures(NamedTuple):
     @classmethod
     def of(cls, samples: list[Sample], peak_kib: int) -> "Figures":
         walls = [sample.wall_ms for sample in samples]
-        return cls(statistics.median(walls), min(walls), max(walls), statistics.median(sample.cpu_ms for sample in samples), peak_kib)
+        return cls(
+            statistics.median(walls),
+            min(walls),
+            max(walls),
+            statistics.median(sample.cpu_ms for sample in samples),
+            peak_kib,
+        )
 
     def __str__(self) -> str:
         peak = f"{self.peak_kib / 1000:4.1f}" if self.peak_kib else "   -"
-        return f"{self.median:7.1f} ({self.smallest:.1f}-{self.largest:.1f})".ljust(24) + f"{self.cpu_ms:7.1f} {peak}"
+        wall = f"{self.median:7.1f} ({self.smallest:.1f}-{self.largest:.1f})"
+        return f"{wall:24}{self.cpu_ms:7.1f} {peak}"
 
 
 def figures(bench: Bench) -> dict[Row, dict[str, Figures]]:
     return {
-        row: {suite: Figures.of(samples, bench.peaks.get(row, {}).get(suite, 0)) for suite, samples in suites.items()}
+        row: {
+            suite: Figures.of(samples, bench.peaks.get(row, {}).get(suite, 0))
+            for suite, samples in suites.items()
+        }
         for row, suites in bench.samples.items()
     }
 
@@ -74,12 +88,16 @@ def paired(bench: Bench, row: Row) -> float | None:
     suites = bench.samples[row]
     if OURS not in suites or PEER not in suites:
         return None
-    return statistics.median(ours.wall_ms / peer.wall_ms for ours, peer in zip(suites[OURS], suites[PEER], strict=True))
+    return statistics.median(
+        ours.wall_ms / peer.wall_ms for ours, peer in zip(suites[OURS], suites[PEER], strict=True)
+    )
 
 
 def cpu_ratio(suites: dict[str, Figures]) -> str:
     """Ours to the peer's, of CPU time: what is left of a ratio on a machine that does other things too."""
-    return f"{suites[OURS].cpu_ms / suites[PEER].cpu_ms:6.3f}" if OURS in suites and PEER in suites and suites[PEER].cpu_ms else ""
+    if OURS not in suites or PEER not in suites or not suites[PEER].cpu_ms:
+        return ""
+    return f"{suites[OURS].cpu_ms / suites[PEER].cpu_ms:6.3f}"
 
 
 def verdict(row: Row, found: float | None) -> str:
@@ -92,15 +110,22 @@ def verdict(row: Row, found: float | None) -> str:
 
 
 def table(bench: Bench) -> Iterator[str]:
-    """Lines: wall time as median (min-max), CPU time, peak memory in MB of each suite; ratio of medians, of pairs, of CPU, target."""
+    """A line for each row, with the ratios of ours to the peer's and the target.
+
+    Of each suite: wall time as median (min-max), CPU time, peak memory in MB. Ratios: of medians,
+    of pairs, of CPU.
+    """
     heads = "  ".join(f"{name + ': median (min-max)':25}{'CPU':>6} {'MB':>4}" for name in (OURS, PEER))
     yield f"{'milliseconds, or ADDs per second':54}{heads}   ratio paired    CPU target"
     scenario = ""
     for row, suites in figures(bench).items():
         columns = "  ".join(str(suites[name]) if name in suites else " " * 36 for name in (OURS, PEER))
         found, pairs = ratio(suites), paired(bench, row)
-        ratios = f"{found:6.3f} {pairs:6.3f} {cpu_ratio(suites)} {verdict(row, found)}" if found is not None and pairs is not None else ""
-        yield f"{row.scenario if row.scenario != scenario else '':40}{row.verb:14}{columns}  {ratios}".rstrip()
+        ratios = ""
+        if found is not None and pairs is not None:
+            ratios = f"{found:6.3f} {pairs:6.3f} {cpu_ratio(suites)} {verdict(row, found)}"
+        head = row.scenario if row.scenario != scenario else ""
+        yield f"{head:40}{row.verb:14}{columns}  {ratios}".rstrip()
         scenario = row.scenario
 
 
@@ -112,16 +137,22 @@ def flatness(bench: Bench) -> Iterator[str]:
             full, empty = known[row][OURS], known[row][EMPTY]
             growth = full.median / empty.median
             judged = "met" if growth <= FLAT_MAX else "MISSED"
-            yield f"{row.scenario:40}{row.verb:14}{growth:5.2f} times an empty node's {empty.median:.1f} ms; <= {FLAT_MAX} {judged}"
+            times = f"{growth:5.2f} times an empty node's {empty.median:.1f} ms"
+            yield f"{row.scenario:40}{row.verb:14}{times}; <= {FLAT_MAX} {judged}"
     peak = max((suites[OURS].peak_kib for suites in known.values() if OURS in suites), default=0)
-    yield f"{'largest peak of ours':54}{peak / 1000:5.1f} MB; <= {PEAK_MAX_KIB / 1000:.0f} {'met' if peak <= PEAK_MAX_KIB else 'MISSED'}"
+    judged = "met" if peak <= PEAK_MAX_KIB else "MISSED"
+    yield f"{'largest peak of ours':54}{peak / 1000:5.1f} MB; <= {PEAK_MAX_KIB / 1000:.0f} {judged}"
 
 
 def document(bench: Bench) -> dict[str, Any]:
     """Everything, every sample included, for whoever computes on."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"kernel": platform.release(), "processors": os.cpu_count(), "python": platform.python_version()},
+        "machine": {
+            "kernel": platform.release(),
+            "processors": os.cpu_count(),
+            "python": platform.python_version(),
+        },
         "suites": {suite.name: str(suite.folder) for suite in bench.suites},
         "rounds": bench.size.rounds,
         "rows": [
@@ -133,7 +164,10 @@ def document(bench: Bench) -> dict[str, Any]:
                 "paired": paired(bench, row),
                 "target": TARGETS.get(row),
                 "suites": {name: found._asdict() for name, found in suites.items()},
-                "samples": {name: [[sample.wall_ms, sample.cpu_ms] for sample in samples] for name, samples in bench.samples[row].items()},
+                "samples": {
+                    name: [[sample.wall_ms, sample.cpu_ms] for sample in samples]
+                    for name, samples in bench.samples[row].items()
+                },
             }
             for row, suites in figures(bench).items()
         ],

@@ -1,4 +1,7 @@
-"""What is measured. Each scenario runs both suites in turn, A B A B, on nodes of their own, and notes a sample a round and row."""
+"""What is measured.
+
+Each scenario runs both suites in turn, A B A B, on nodes of their own, and notes a sample a round and row.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,7 +28,9 @@ class Size(NamedTuple):
     at_once: int
 
 
-FULL = Size(rounds=15, containers=(10, 100, 500), reservations=(10, 1_000, 60_000), mappings=2_000, at_once=20)
+FULL = Size(
+    rounds=15, containers=(10, 100, 500), reservations=(10, 1_000, 60_000), mappings=2_000, at_once=20
+)
 SHORT = Size(rounds=1, containers=(3,), reservations=(10, 300), mappings=40, at_once=4)
 
 
@@ -65,12 +70,20 @@ class Bench:
 
     @contextmanager
     def full_and_empty(self, scenario: str) -> Iterator[tuple[list[Node], list[Node]]]:
-        """A node for each suite, to be filled; and with them one more for ours, which stays empty and is called in the same rounds."""
+        """A node for each suite, to be filled; and one more for ours, which stays empty.
+
+        That one is called in the same rounds.
+        """
         with self.nodes(scenario, (self.suites[0]._replace(name=EMPTY),)) as nodes:
             yield nodes[: len(self.suites)], nodes
 
-    def replacements(self, scenario: str, nodes: list[Node] | None = None) -> Iterator[tuple[Node, Attachment]]:
-        """A container after the other, on each node in turn, A B A B. The first round warms up and weighs; it is not timed."""
+    def replacements(
+        self, scenario: str, nodes: list[Node] | None = None
+    ) -> Iterator[tuple[Node, Attachment]]:
+        """A container after the other, on each node in turn, A B A B.
+
+        The first round warms up and weighs; it is not timed.
+        """
         if nodes is None:
             with self.nodes(scenario) as fresh:
                 yield from self.replacements(scenario, fresh)
@@ -105,7 +118,9 @@ def chains(bench: Bench) -> None:
             bench.note(Row(name, "ADD portmap"), node, added.portmap)
             bench.note(Row(name, "CHECK bridge"), node, chain.check_bridge(node, each, attachment, result))
             if node.suite.checks_portmap:
-                bench.note(Row(name, "CHECK portmap"), node, chain.check_portmap(node, each, attachment, result))
+                bench.note(
+                    Row(name, "CHECK portmap"), node, chain.check_portmap(node, each, attachment, result)
+                )
             deleted = chain.delete(node, each, attachment, result)
             bench.note(Row(name, "DEL"), node, deleted.both)
             bench.note(Row(name, "DEL portmap"), node, deleted.portmap)
@@ -144,7 +159,9 @@ def reservations(bench: Bench) -> None:
                     if node in full:
                         (node.data / "bench" / "last_reserved_ip.0").write_text(str(last))
                     for verb in ("ADD", "DEL"):
-                        bench.note(Row(name, verb), node, node.call(verb, chain.host_local(node), attachment)[0])
+                        bench.note(
+                            Row(name, verb), node, node.call(verb, chain.host_local(node), attachment)[0]
+                        )
 
 
 def mappings(bench: Bench) -> None:
@@ -154,19 +171,28 @@ def mappings(bench: Bench) -> None:
         name = f"portmap, {there} mappings there"
         with bench.full_and_empty(name) as (full, nodes):
             for node in nodes:
-                node.run("ip link add bench0 type bridge && ip link set bench0 up && ip address add 10.60.0.1/16 dev bench0")
+                node.run("ip link add bench0 type bridge && ip link set bench0 up")
+                node.run("ip address add 10.60.0.1/16 dev bench0")
             for node, slot in product(full, range(1, there // 20 + 1)):
                 node.call("ADD", twenty.portmap(node, slot), node.container(), addressed(slot))
             for node, attachment in bench.replacements(name, nodes):
                 for verb in ("ADD", "CHECK", "DEL"):
                     if verb != "CHECK" or node.suite.checks_portmap:
-                        bench.note(Row(name, verb), node, node.call(verb, one.portmap(node), attachment, addressed(0))[0])
+                        bench.note(
+                            Row(name, verb),
+                            node,
+                            node.call(verb, one.portmap(node), attachment, addressed(0))[0],
+                        )
 
 
 def addressed(slot: int) -> Json:
     """The result that bridge would have handed on for the container in *slot*."""
     address = f"{IPv4Address('10.60.1.0') + slot}/16"
-    return {"cniVersion": "1.0.0", "interfaces": [{"name": "eth0", "sandbox": "/proc/1/ns/net"}], "ips": [{"address": address, "interface": 0}]}
+    return {
+        "cniVersion": "1.0.0",
+        "interfaces": [{"name": "eth0", "sandbox": "/proc/1/ns/net"}],
+        "ips": [{"address": address, "interface": 0}],
+    }
 
 
 def at_once(bench: Bench) -> None:
@@ -177,16 +203,23 @@ def at_once(bench: Bench) -> None:
         crowds = {node.suite.name: [node.container() for _ in range(bench.size.at_once)] for node in nodes}
         for node, _ in bench.replacements(row.scenario, nodes):
             weigh, node.weigh = node.weigh, False
-            crowd = crowds[node.suite.name] = [node.successor(attachment) for attachment in crowds[node.suite.name]]
+            crowd = crowds[node.suite.name] = [
+                node.successor(attachment) for attachment in crowds[node.suite.name]
+            ]
             with ThreadPoolExecutor(len(crowd)) as pool:
                 started = perf_counter()
-                jobs = [pool.submit(chain.add, node, each, attachment, slot) for slot, attachment in enumerate(crowd)]
+                jobs = [
+                    pool.submit(chain.add, node, each, attachment, slot)
+                    for slot, attachment in enumerate(crowd)
+                ]
                 made = [job.result() for job in jobs]
                 per_second = len(crowd) / (perf_counter() - started)
             for slot, (attachment, (_, result)) in enumerate(zip(crowd, made, strict=True)):
                 chain.delete(node, each, attachment, result, slot)
             if not weigh:
-                bench.note(row, node, Sample(per_second, sum(costs.both.cpu_ms for costs, _ in made) / len(crowd)))
+                bench.note(
+                    row, node, Sample(per_second, sum(costs.both.cpu_ms for costs, _ in made) / len(crowd))
+                )
 
 
 def fresh_nodes(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""The `cniwire` command as a test runs it: own configuration and cache directories, inside the test's host."""
+"""The `cniwire` command as a test runs it: its configuration and cache are inside the test's host."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ COUNTER = itertools.count()
 
 
 class Cniwire:
-    """The launcher under test: the bundle's executable if the plugins are the bundle's, else the source tree's.
+    """The launcher under test: of the bundle if the plugins are the bundle's, else of the source tree.
 
     plugins: folder of the plugin executables that it is told to use.
     """
@@ -30,7 +30,14 @@ class Cniwire:
         self.conf.mkdir(exist_ok=True)
         bundled = host.plugins / "cniwire"
         self.start = [str(bundled)] if bundled.exists() else [sys.executable, "-m", "launcher"]
-        self.options = ["--conf-dir", str(self.conf), "--cache-dir", str(self.cache), "--plugin-dir", str(plugins)]
+        self.options = [
+            "--conf-dir",
+            str(self.conf),
+            "--cache-dir",
+            str(self.cache),
+            "--plugin-dir",
+            str(plugins),
+        ]
         self.mark = f"t{os.getpid()}-{next(COUNTER)}"
         self.names: list[str] = []
 
@@ -49,31 +56,53 @@ class Cniwire:
     def popen(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
         """Start the command with stdout and stderr piped."""
         pipe = subprocess.PIPE
-        settings = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True, "env": self.environ(), **settings}
+        settings = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": pipe,
+            "stderr": pipe,
+            "text": True,
+            "env": self.environ(),
+            **settings,
+        }
         return subprocess.Popen([*self.start, *self.options, *arguments], **settings)
 
     @staticmethod
     def environ() -> dict[str, str]:
         """The environment of the command."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}  # a plain python3 first
+        # A plain python3 is found first.
+        return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{PATH}:{os.environ.get('PATH', '')}"}
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
-        """Run the command and return its stdout, or stderr if it is expected to fail. Raises AssertionError on another exit code."""
+        """Run the command and return its stdout, or stderr if it is expected to fail.
+
+        Raises AssertionError on another exit code.
+        """
         with self.popen(*arguments) as process:
             stdout, stderr = process.communicate(timeout=60)
-        assert process.returncode == status, f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
+        assert process.returncode == status, (
+            f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
+        )
         return stdout if status == 0 else stderr
 
     def json(self, *arguments: str, status: int = 0) -> Any:
         """Run the command with --json and return the document on its stdout."""
         with self.popen("--json", *arguments) as process:
             stdout, stderr = process.communicate(timeout=60)
-        assert process.returncode == status, f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
+        assert process.returncode == status, (
+            f"cniwire {' '.join(arguments)}: exit {process.returncode}\n{stdout}{stderr}"
+        )
         return json.loads(stdout)
 
     def at_terminal(self, columns: int, *arguments: str, bare: bool = False, **environ: str) -> Screen:
-        """Run the command at a terminal of that width; 0 is one that does not tell its size. bare: without any further option."""
-        plain = {key: value for key, value in self.environ().items() if key not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")}
+        """Run the command at a terminal of that width; 0 is one that does not tell its size.
+
+        bare: without any further option.
+        """
+        plain = {
+            key: value
+            for key, value in self.environ().items()
+            if key not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+        }
         return screen([*self.start, *([] if bare else self.options), *arguments], columns, plain | environ)
 
     @property

@@ -1,7 +1,9 @@
-"""The files of tests/conflists/ as networks on a fake host, and by hand what plugins that we lack do for ours.
+"""The files of tests/conflists/ as networks on a fake host.
 
-Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and makes an interface; static answers what stands
-in its section.
+What plugins that we lack would do for ours is done by hand.
+
+Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and makes an
+interface; static answers what stands in its section.
 """
 
 import json
@@ -16,26 +18,45 @@ from tests.harness.plugin import PluginError
 Config = Mapping[str, Any]
 
 FOLDER = Path(__file__).resolve().parents[1] / "conflists"
-FILES: Mapping[str, Config] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))}
-MAIN = ("ptp", "macvlan", "ipvlan")  # of the plugins that we lack, whoever makes an interface with addresses from host-local
+FILES: Mapping[str, Config] = {
+    path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))
+}
+# The plugins that we lack and that make an interface with addresses from host-local.
+MAIN = ("ptp", "macvlan", "ipvlan")
 FLANNEL = {  # what it adds to its delegate, from the file that its daemon writes
     "type": "bridge",
     "isGateway": True,
     "ipMasq": False,
     "mtu": 1450,
-    "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.50.1.0/24"}]], "routes": [{"dst": "10.50.0.0/16"}]},
+    "ipam": {
+        "type": "host-local",
+        "ranges": [[{"subnet": "10.50.1.0/24"}]],
+        "routes": [{"dst": "10.50.0.0/16"}],
+    },
 }
 
 
 class Chain(Network):
-    """A list whose main plugin may be one that we lack: host-local is called with its entry, and a pair is wired by hand."""
+    """A list whose main plugin may be one that we lack.
 
-    def call(self, command: str, config: Result, container: Container | str | None = None, ifname: str | None = None, args: str | None = None) -> Any:
+    Then host-local is called with its entry, and a pair of links is wired by hand.
+    """
+
+    def call(
+        self,
+        command: str,
+        config: Result,
+        container: Container | str | None = None,
+        ifname: str | None = None,
+        args: str | None = None,
+    ) -> Any:
         """Call one plugin, or do its work. Raises PluginError."""
         __tracebackhide__ = True
         if config["type"] not in MAIN:
             return super().call(command, config, container, ifname, args)
-        answer = self.host.call(command, config, container, ifname=ifname, type_name="host-local", CNI_ARGS=args)
+        answer = self.host.call(
+            command, config, container, ifname=ifname, type_name="host-local", CNI_ARGS=args
+        )
         if answer.exit_code != 0:
             raise PluginError(f"host-local {command} {json.dumps(config)}", answer)
         if command == "ADD":
@@ -45,7 +66,8 @@ class Chain(Network):
             alive = [f"pair-{each['containerID']}" for each in config.get("cni.dev/valid-attachments", [])]
             gone = [f"pair-{getattr(container, 'name', container)}"] if command == "DEL" else pairs(self.host)
             for name in set(gone) - set(alive):
-                self.host.run(f"ip link delete {name} || true")  # it may have gone with its namespace meanwhile
+                # It may have gone with its namespace meanwhile.
+                self.host.run(f"ip link delete {name} || true")
         return answer.output
 
 
@@ -55,7 +77,10 @@ def pairs(host: Host) -> list[str]:
 
 
 def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> Result:
-    """Wire *container* to the host with the addresses of *ipam*, as ptp does; return the result for whoever is chained behind."""
+    """Wire *container* to the host with the addresses of *ipam*, as ptp does.
+
+    Returns the result for the plugins that are chained behind.
+    """
     port = f"pair-{container.name}"
     host.run(f"ip link add {port} up type veth peer name {ifname} netns {container.path}")
     host.sysctl("net/ipv4/ip_forward", 1)
@@ -64,7 +89,8 @@ def routed_pair(host: Host, container: Container, ifname: str, ipam: Result) -> 
     for item in ipam["ips"]:
         address, gateway = item["address"].partition("/")[0], item["gateway"]
         ip, length, option = ("ip -6", 128, "nodad") if ":" in gateway else ("ip", 32, "")
-        host.run(f"{ip} address add {gateway}/{length} dev {port} {option} && {ip} route add {address}/{length} dev {port}")
+        host.run(f"{ip} address add {gateway}/{length} dev {port} {option}")
+        host.run(f"{ip} route add {address}/{length} dev {port}")
         container.run(f"{ip} address add {address}/{length} dev {ifname} {option}")
         container.run(f"{ip} route add {gateway} dev {ifname} && {ip} route add default via {gateway}")
     interfaces = [{"name": port}, {"name": ifname, "sandbox": str(container.path)}]
@@ -78,7 +104,7 @@ def entries(document: Config) -> list[Config]:
 
 
 def delegates(document: Config) -> list[Config]:
-    """The networks that Multus would attach a container to, one after another; without Multus the file's own."""
+    """The networks that Multus would attach a container to, in order; without Multus the file's own."""
     return [each for entry in entries(document) for each in entry.get("delegates", [])] or [document]
 
 
@@ -90,7 +116,9 @@ def named(document: Config) -> set[str]:
 
 
 def networks(host: Host, name: str, version: str = "", without: tuple[str, ...] = ()) -> dict[str, Chain]:
-    """Interface name -> the network behind it, of the file *name*: the entries that can be run, *without* some keys.
+    """Interface name -> the network behind it, of the file *name*: the entries that can be run.
+
+    without: keys that are left out.
 
     version: another than the file's own.
     """

@@ -1,4 +1,7 @@
-"""The rules of the packet filter as the kernel's virtual machine has them, dumped by a socket of this module's own and decoded by pyroute2."""
+"""The packet filter's rules as the kernel has them: expressions of its virtual machine.
+
+They are dumped by a socket of this module's own and decoded by pyroute2.
+"""
 
 import re
 import socket
@@ -7,9 +10,11 @@ from typing import Any
 
 from pyroute2.netlink.nfnetlink.nftsocket import nft_rule_msg
 
+# linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, linux/netfilter.h
 NETLINK_NETFILTER, NLM_F_REQUEST, NLM_F_DUMP, NLMSG_ERROR, NLMSG_DONE = 12, 1, 0x300, 2, 3
-NFT_MSG_GETRULE = 10 << 8 | 7
-FAMILIES = {"inet": 1, "ip": 2, "bridge": 7, "ip6": 10}
+NFNL_SUBSYS_NFTABLES, NFT_MSG_GETRULE = 10, 7
+NFPROTO_INET, NFPROTO_IPV4, NFPROTO_BRIDGE, NFPROTO_IPV6 = 1, 2, 7, 10
+FAMILIES = {"inet": NFPROTO_INET, "ip": NFPROTO_IPV4, "bridge": NFPROTO_BRIDGE, "ip6": NFPROTO_IPV6}
 REGISTER = re.compile(r"NFT_REG(32)?_0?(\d+)")
 
 
@@ -30,7 +35,8 @@ def dumped(family: int) -> list[bytes]:
     found: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
         handle.bind((0, 0))
-        handle.send(struct.pack("=IHHIIBBH", 20, NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, family, 0, 0))
+        kind, flags = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP
+        handle.send(struct.pack("=IHHIIBBH", 20, kind, flags, 1, 0, family, 0, 0))
         while True:
             data = handle.recv(1 << 20)
             while data:
@@ -44,7 +50,10 @@ def dumped(family: int) -> list[bytes]:
 
 
 def plain(value: Any) -> Any:
-    """What pyroute2 decoded, as tuples. Registers count in bytes: 32_00 to 32_03, of 4 bytes each, lie in register 1, which has 16, and so on."""
+    """What pyroute2 decoded, as tuples.
+
+    Registers count in bytes: 32_00 to 32_03, of 4 bytes each, lie in register 1, which has 16, and so on.
+    """
     if hasattr(value, "get") and value.get("attrs") is not None:
         return tuple((key, plain(each)) for key, each in value["attrs"])
     if isinstance(value, list | tuple):

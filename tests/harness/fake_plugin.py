@@ -18,7 +18,7 @@ with open(os.path.join(os.path.dirname(__file__), "calls"), "a") as file:
     file.write(json.dumps(record) + "\\n")
 time.sleep(answer.get("sleep", 0))
 sys.stderr.write(answer.get("stderr", ""))
-sys.stdout.write(answer["stdout"] if "stdout" in answer else json.dumps(answer["json"]) if "json" in answer else "")
+sys.stdout.write(answer.get("stdout", json.dumps(answer["json"]) if "json" in answer else ""))
 sys.stdout.flush()
 if "signal" in answer:
     os.kill(os.getpid(), answer["signal"])
@@ -28,7 +28,7 @@ VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 
 
 class Call(NamedTuple):
-    """One call of a fake plugin: its name, the command, the configuration on stdin, and the CNI_ variables."""
+    """One call of a fake plugin: name, command, the configuration on stdin, and the CNI_ variables."""
 
     plugin: str
     command: str
@@ -44,7 +44,9 @@ class FakePlugins:
         folder.mkdir(parents=True, exist_ok=True)
 
     def make(self, name: str, **answers: dict[str, Any]) -> Path:
-        """Make the plugin *name*. Answers by command: `json` or `stdout`, `stderr`, `exit`, `signal`, `sleep` (seconds).
+        """Make the plugin *name*, which answers by command.
+
+        An answer has `json` or `stdout`, `stderr`, `exit`, `signal`, `sleep` (seconds).
 
         Unless told otherwise ADD prints an empty 1.0.0 result and VERSION all versions.
         """
@@ -70,7 +72,12 @@ class FakePlugins:
         file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         return [
-            Call(item["plugin"], item["command"], json.loads(item["stdin"]) if item["stdin"] else None, item["environ"])
+            Call(
+                item["plugin"],
+                item["command"],
+                json.loads(item["stdin"]) if item["stdin"] else None,
+                item["environ"],
+            )
             for item in map(json.loads, lines)
         ]
 

@@ -1,4 +1,4 @@
-"""The fake host of one test: a network namespace of its own, containers beside it, and ways to call plugins in it."""
+"""The fake host of one test: a network namespace of its own, containers, and ways to call plugins."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,8 @@ class Host(Namespace):
         self.children: list[Namespace] = []
         super().__init__(folder / "netns" / "host")
         self.inside = self.entered()
-        self.sysctl("net/ipv6/conf/default/accept_dad", 0)  # a host has settled: its link-local addresses are no longer tentative
+        # On a real host link-local addresses are no longer tentative.
+        self.sysctl("net/ipv6/conf/default/accept_dad", 0)
 
     def __enter__(self) -> Self:
         self.inside.__enter__()
@@ -51,8 +52,8 @@ class Host(Namespace):
     def outside(self, *addresses: str) -> Namespace:
         """Make a machine behind a cable: its `eth0` to the host's `uplink`.
 
-        addresses: what the host's end gets, default 192.0.2.1/24 and 2001:db8:ff::1/64; the machine gets the next one of each and
-        no routes, so that it can answer only what comes from the host's own addresses.
+        addresses: what the host's end gets, default 192.0.2.1/24 and 2001:db8:ff::1/64; the machine gets the
+        next one of each and no routes, so that it can answer only what comes from the host's own addresses.
         """
         machine = Namespace(self.folder / "netns" / "outside")
         self.children.append(machine)
@@ -64,8 +65,17 @@ class Host(Namespace):
             machine.run(f"ip address add {address.replace('1/', '2/')} dev eth0 {option}")
         return machine
 
-    def network(self, *plugins: Config, name: str = "net", version: str = "1.1.0", suites: Mapping[str, Path] | None = None) -> Network:
-        """Return a configuration list of *plugins* to be run as a runtime does; *suites* says whose executables, by type."""
+    def network(
+        self,
+        *plugins: Config,
+        name: str = "net",
+        version: str = "1.1.0",
+        suites: Mapping[str, Path] | None = None,
+    ) -> Network:
+        """Return a configuration list of *plugins* to be run as a runtime does.
+
+        suites: plugin type -> the folder of its executable, where that is not the one under test.
+        """
         return Network(self, list(plugins), name, version, suites or {})
 
     def call(
@@ -81,7 +91,8 @@ class Host(Namespace):
     ) -> plugin.Answer:
         """Call one plugin, the one that *config* (or *type_name*) names.
 
-        container: whose ID and namespace are handed over; a bare ID means that the namespace is gone and its path empty.
+        container: whose ID and namespace are handed over; a bare ID means that the namespace is gone
+        and its path empty.
         environ: further variables; None takes one away.
         """
         folder = folder or self.plugins
@@ -93,7 +104,9 @@ class Host(Namespace):
         variables |= environ
         stdin = config if isinstance(config, bytes) else json.dumps(config).encode()
         executable = folder / (type_name or json.loads(stdin)["type"])
-        return plugin.call(executable, {key: value for key, value in variables.items() if value is not None}, stdin)
+        return plugin.call(
+            executable, {key: value for key, value in variables.items() if value is not None}, stdin
+        )
 
     def ipam(self, script: str) -> Path:
         """Make an IPAM plugin `fake` that runs the shell *script*; return its folder.
@@ -108,7 +121,10 @@ class Host(Namespace):
         return folder
 
     def wrapped(self, command: str) -> Path:
-        """Return a folder of the plugins under test, each executed by a shell *command* in which {} stands for the plugin."""
+        """Return a folder of the plugins under test, each executed by a shell *command*.
+
+        In the command {} stands for the plugin.
+        """
         folder = self.folder / "wrapped"
         folder.mkdir()
         for name in ("bridge", "host-local", "portmap"):
@@ -118,9 +134,12 @@ class Host(Namespace):
         return folder
 
     def veth(self, owner: str) -> str:
-        """Return the name of the host's end of the attachment *owner*, `network/containerID/ifname`. Raises StopIteration."""
+        """Return the name of the host's end of the attachment *owner*, `network/containerID/ifname`.
+
+        Raises StopIteration.
+        """
         return next(str(link["ifname"]) for link in self.ip("link show") if link.get("ifalias") == owner)
 
     def state(self, *others: Namespace) -> State:
-        """Return all that plugins may change: routing, sysctls and nft rules here and in *others*, and files."""
+        """Return all that plugins may change: files; routing, sysctls and nft rules here and in *others*."""
         return state_of((self, *others), self.data)

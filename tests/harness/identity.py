@@ -1,4 +1,7 @@
-"""A machine ID for the fake host: machines without systemd have none, and plugins know what died with a reboot by it."""
+"""A machine ID for the fake host: machines without systemd have none.
+
+Plugins need it to know which reservations are of this machine and died with a reboot.
+"""
 
 from pathlib import Path
 
@@ -18,7 +21,12 @@ def identify() -> None:
     if not FILE.exists():
         for name in ("upper", "work"):
             (LAYER / name).mkdir()
-        mount("overlay", "/etc", "overlay", data=f"lowerdir=/etc,upperdir={LAYER}/upper,workdir={LAYER}/work,userxattr")
+        mount(
+            "overlay",
+            "/etc",
+            "overlay",
+            data=f"lowerdir=/etc,upperdir={LAYER}/upper,workdir={LAYER}/work,userxattr",
+        )
         private("/etc/cni", "755")  # it is below the new /etc
         FILE.touch()
     mount(str(given), str(FILE), flags=MS_BIND)

@@ -1,6 +1,7 @@
 """Network namespaces that a test makes, enters and leaves.
 
-Law: a socket stays in the namespace in which it was opened, so code enters a namespace only to open one, or to start a process.
+Law: a socket stays in the namespace in which it was opened, so code enters a namespace only to open one,
+or to start a process.
 """
 
 import json
@@ -52,9 +53,14 @@ class Namespace:
         return entered(self.path)
 
     def run(self, command: str, stdin: str | None = None) -> str:
-        """Run a shell *command* inside and return what it prints. Raises AssertionError with its stderr when it fails."""
+        """Run a shell *command* inside and return what it prints.
+
+        Raises AssertionError with its stderr when it fails.
+        """
         with self.entered():
-            done = subprocess.run(command, shell=True, input=stdin, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(
+                command, shell=True, input=stdin, capture_output=True, text=True, timeout=30
+            )
         assert done.returncode == 0, f"{command}: {done.stderr.strip() or done.stdout.strip()}"
         return done.stdout.strip()
 
@@ -67,7 +73,10 @@ class Namespace:
         return json.loads(self.run(command) or "[]")
 
     def link(self, name: str) -> dict[str, Any]:
-        """Return the link *name* as `ip -json -details` shows it. Raises AssertionError when there is none."""
+        """Return the link *name* as `ip -json -details` shows it.
+
+        Raises AssertionError when there is none.
+        """
         found: dict[str, Any] = self.ip(f"-details link show dev {name}")[0]
         return found
 
@@ -81,7 +90,7 @@ class Namespace:
         return sorted(f"{it['local']}/{it['prefixlen']}" for it in found if it["scope"] != "link")
 
     def sysctl(self, name: str, value: object = None) -> str:
-        """Return the text of the sysctl *name*, slash form below /proc/sys; write *value* first unless it is None."""
+        """Return the text of the sysctl *name*, in slash form below /proc/sys. *value*: is written first."""
         with self.entered():
             file = Path("/proc/sys", name)
             if value is not None:

@@ -11,13 +11,28 @@ from core.netlink.message import Message, pack
 
 HEADER_BYTES = 16
 UNINTERESTING = ("header", "__align", "__pad", "state", "attrs")
-CLASSES: dict[int, Any] = {16: ifinfmsg, 17: ifinfmsg, 18: ifinfmsg, 19: ifinfmsg, 20: ifaddrmsg, 21: ifaddrmsg, 22: ifaddrmsg, 58: ifaddrmsg}
+CLASSES: dict[int, Any] = {
+    16: ifinfmsg,
+    17: ifinfmsg,
+    18: ifinfmsg,
+    19: ifinfmsg,
+    20: ifaddrmsg,
+    21: ifaddrmsg,
+    22: ifaddrmsg,
+    58: ifaddrmsg,
+}
 CLASSES |= {24: rtmsg, 25: rtmsg, 26: rtmsg, 28: ndmsg, 29: ndmsg}
 
 
 def read(message: Message, reader: Any = None) -> dict[str, Any]:
-    """What pyroute2 understands of one of our messages: the fields of its header that are not 0, then attributes by name."""
-    data = pack("=IHHII", len(message.payload) + HEADER_BYTES, message.type, message.flags, 0, 0) + message.payload
+    """What pyroute2 understands of one of our messages: fields of its header, attributes by name.
+
+    Fields of the header that are 0 are left out.
+    """
+    data = (
+        pack("=IHHII", len(message.payload) + HEADER_BYTES, message.type, message.flags, 0, 0)
+        + message.payload
+    )
     decoded = (reader or CLASSES[message.type])(data)
     decoded.decode()
     assert decoded["header"]["length"] == len(data)
@@ -26,7 +41,7 @@ def read(message: Message, reader: Any = None) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Attribute lists as dictionaries, of a repeated attribute the list; header fields that are 0 left out."""
+    """Attribute lists as dictionaries, of a repeated attribute the list; without header fields that are 0."""
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     if not isinstance(value, dict):

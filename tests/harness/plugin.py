@@ -21,7 +21,10 @@ class PluginError(Exception):
 
 
 class Answer(NamedTuple):
-    """What came back: the exit code, stdout decoded from JSON (None if empty, the text itself if it is no JSON), and stderr."""
+    """What came back: the exit code, stdout and stderr.
+
+    stdout is decoded from JSON: None if it is empty, the text itself if it is no JSON.
+    """
 
     exit_code: int
     output: Any

@@ -16,8 +16,13 @@ PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap
 Config = Mapping[str, Any]
 
 
-def call(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> tuple[int, Any]:
-    """(exit code, decoded standard output or None) of the plugin that *config* names; network `net` at 1.1.0 unless it says otherwise."""
+def call(
+    world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str
+) -> tuple[int, Any]:
+    """(exit code, decoded standard output or None) of the plugin that *config* names.
+
+    The network is `net` at 1.1.0 unless the configuration says otherwise.
+    """
     variables = {
         "CNI_COMMAND": command,
         "CNI_CONTAINERID": container,
@@ -31,14 +36,18 @@ def call(world: World, command: str, config: Config, container: str = "c1", ifna
     return code, json.loads(stdout) if stdout else None
 
 
-def made(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> Any:
+def made(
+    world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str
+) -> Any:
     """What a call that has to succeed printed."""
     code, document = call(world, command, config, container, ifname, **environ)
     assert code == 0, document
     return document
 
 
-def refused(world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str) -> dict[str, Any]:
+def refused(
+    world: World, command: str, config: Config, container: str = "c1", ifname: str = "eth0", **environ: str
+) -> dict[str, Any]:
     """The one error object of a call that has to fail."""
     code, document = call(world, command, config, container, ifname, **environ)
     assert code == 1, document

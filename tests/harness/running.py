@@ -32,11 +32,20 @@ class Running:
     ) -> None:
         variables = {"PATH": PATH, "CNI_COMMAND": command, "CNI_PATH": str(host.plugins)}
         if container is not None:
-            variables |= {"CNI_CONTAINERID": container.name, "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+            variables |= {
+                "CNI_CONTAINERID": container.name,
+                "CNI_NETNS": str(container.path),
+                "CNI_IFNAME": "eth0",
+            }
         pipe = subprocess.PIPE
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [host.plugins / config["type"]], env={**variables, **environ}, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            [host.plugins / config["type"]],
+            env={**variables, **environ},
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
         )
         assert self.process.stdin
         try:

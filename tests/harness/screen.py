@@ -1,4 +1,7 @@
-"""What a command shows at a terminal: run at a pseudo-terminal of a given width, its stdout and stderr told apart by two of them."""
+"""What a command shows at a terminal: it is run at a pseudo-terminal of a given width.
+
+Its stdout and stderr are told apart by two of them.
+"""
 
 import fcntl
 import os
@@ -46,8 +49,11 @@ def screen(command: Sequence[str], columns: int, environ: Mapping[str, str], tim
     pairs = [os.openpty(), os.openpty()]
     for _, end in pairs:
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
-    ends = {"stdin": pairs[0][1], "stdout": pairs[0][1], "stderr": pairs[1][1]}
-    with subprocess.Popen(command, env={"TERM": "xterm-256color", **environ}, start_new_session=True, **ends) as process:  # type: ignore[call-overload]
+    out, err = pairs[0][1], pairs[1][1]
+    environ = {"TERM": "xterm-256color", **environ}
+    with subprocess.Popen(
+        command, env=environ, start_new_session=True, stdin=out, stdout=out, stderr=err
+    ) as process:
         for _, end in pairs:
             os.close(end)
         try:

@@ -1,7 +1,7 @@
-"""Snapshots of all that a plugin may change, a set of lines, so that tests compare whole states before and after.
+"""Snapshots of all that a plugin may change, as sets of lines: tests compare whole states.
 
-Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock, the index and the last
-address of host-local. Equal lines (two equal nft rules) are numbered.
+Left out is what changes by itself or is meant to stay: neighbours, counters, handles, indexes, the lock,
+the index and the last address of host-local. Equal lines (two equal nft rules) are numbered.
 """
 
 import json
@@ -56,12 +56,18 @@ def routing() -> Iterator[str]:
                 yield f"address {names[it['index']]} {it.get('address')}/{it['prefixlen']}"
         yield from (route_line(it, names) for it in ip.get_routes() if is_made(it))
         for it in ip.get_rules():
-            yield f"rule {it.get('priority', 0)} family {it['family']} from {it.get('src', 'all')} table {it.get('table')}"
+            route = f"from {it.get('src', 'all')} table {it.get('table')}"
+            yield f"rule {it.get('priority', 0)} family {it['family']} {route}"
 
 
 def link_line(link: Any, names: dict[int, str]) -> str:
     """Return what a person would compare of one link message."""
-    parts = [f"link {link.get('ifname')}", link.get(("linkinfo", "kind")) or "", link.get("address"), f"mtu {link.get('mtu')}"]
+    parts = [
+        f"link {link.get('ifname')}",
+        link.get(("linkinfo", "kind")) or "",
+        link.get("address"),
+        f"mtu {link.get('mtu')}",
+    ]
     parts += [name for bit, name in FLAGS.items() if link["flags"] & bit]
     if link.get("master"):
         parts.append(f"master {names.get(link.get('master'))}")
@@ -73,7 +79,7 @@ def link_line(link: Any, names: dict[int, str]) -> str:
 
 
 def is_made(route: Any) -> bool:
-    """Tell whether a route was asked for: not one that the kernel keeps for local addresses, links and multicast."""
+    """Tell whether a route was asked for, and is not the kernel's own for addresses, links and multicast."""
     return route.get("table") != LOCAL_TABLE and not (route.get("dst") or "").startswith(KERNEL_MADE)
 
 
@@ -91,16 +97,25 @@ def route_line(route: Any, names: dict[int, str]) -> str:
 
 
 def sysctls() -> Iterator[str]:
-    """Yield the settings that a plugin may write: of the whole namespace, and those of a link that differ from the default."""
+    """Yield the settings that a plugin may write: the namespace's, and those of links that are no default."""
     for name in SYSCTLS:
         yield f"sysctl {name} = {read(Path('/proc/sys', name))}"
     for family, keys in OF_LINK.items():
         conf = Path("/proc/sys/net", family, "conf")
         default = {key: read(conf / "default" / key) for key in keys}
-        found = {folder.name: {key: read(folder / key) for key in keys} for folder in conf.iterdir() if folder.name != "lo"}
-        there = {"all", *[name for _, name in socket.if_nameindex()]}  # asked for last: a link that is still there was read whole
+        found = {
+            folder.name: {key: read(folder / key) for key in keys}
+            for folder in conf.iterdir()
+            if folder.name != "lo"
+        }
+        # The names are read last: a link that still exists then was read as a whole.
+        there = {"all", *[name for _, name in socket.if_nameindex()]}
         for name in found.keys() & there:
-            yield from (f"sysctl net/{family}/conf/{name}/{key} = {it}" for key, it in found[name].items() if it != default[key])
+            yield from (
+                f"sysctl net/{family}/conf/{name}/{key} = {it}"
+                for key, it in found[name].items()
+                if it != default[key]
+            )
 
 
 def read(file: Path) -> str:

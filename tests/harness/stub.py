@@ -32,7 +32,9 @@ class Stub:
         commands: Sequence[str] = COMMANDS,
     ) -> None:
         self.VERSIONS = tuple(versions)
-        self.COMMANDS: Mapping[str, Callable[[Request], Any]] = {name: self._handler(name, act) for name in commands}
+        self.COMMANDS: Mapping[str, Callable[[Request], Any]] = {
+            name: self._handler(name, act) for name in commands
+        }
         self.calls: list[tuple[str, Request]] = []
 
     def _handler(self, name: str, act: Callable[[Request], Any]) -> Callable[[Request], Any]:

@@ -17,9 +17,18 @@ class Server(traffic.Server):
 
 
 def ask(
-    namespace: Namespace, address: str, port: int, protocol: str = "tcp", *, source: tuple[str, int] | None = None, timeout_s: float = 2
+    namespace: Namespace,
+    address: str,
+    port: int,
+    protocol: str = "tcp",
+    *,
+    source: tuple[str, int] | None = None,
+    timeout_s: float = 2,
 ) -> Reply:
-    """Ask the server at *address* and *port* from inside *namespace*. Raises OSError, TimeoutError among them."""
+    """Ask the server at *address* and *port* from inside *namespace*.
+
+    Raises OSError, TimeoutError among them.
+    """
     return traffic.ask(str(namespace.path), address, port, protocol, source=source, timeout_s=timeout_s)
 
 
@@ -36,5 +45,8 @@ def ask_http(namespace: Namespace, address: str, port: int, path: str, timeout_s
 
 
 def ping(namespace: Namespace, address: str, timeout_s: float = 2, size: int = 56) -> float | None:
-    """Send echo requests of *size* bytes from inside *namespace* until one is answered; return the seconds it took, or None."""
+    """Send echo requests of *size* bytes from inside *namespace* until one is answered.
+
+    Returns the seconds it took, or None.
+    """
     return traffic.ping(str(namespace.path), address, timeout_s, size)

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.harness.ipam import Ipam
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -24,3 +26,9 @@ def boot(tmp_path: Path) -> Any:
     yield reboot
     for _ in mounted:
         subprocess.run(["umount", BOOT_ID], check=True)
+
+
+@pytest.fixture
+def small(plugins: Path, tmp_path: Path) -> Ipam:
+    """host-local with five addresses, .2 to .6."""
+    return Ipam(plugins / "host-local", tmp_path / "data", "10.7.0.0/29", version="1.1.0")

@@ -1,4 +1,4 @@
-"""Reservations that nobody will come back for: of an ADD that was killed, edited in place, and many of them in a full range."""
+"""Reservations that nobody will release: of a killed ADD, edited in place, many in a full range."""
 
 import fcntl
 import json
@@ -27,7 +27,7 @@ def small(plugins: Path, tmp_path: Path) -> Ipam:
 
 
 def killed_behind_its_reservation(host: Host, container: Container) -> Network:
-    """As an ADD leaves things that was killed before it made the pair."""
+    """What an ADD leaves that was killed before it made the pair of links."""
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64"))
     net.add(container)
     host.run(f"ip link delete {host.veth('net/c1/eth0')}")
@@ -37,7 +37,11 @@ def killed_behind_its_reservation(host: Host, container: Container) -> Network:
 
 
 def reservations(host: Host) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in (host.data / "net").iterdir() if file.name[:2] in ("10", "fd")}
+    return {
+        file.name: file.read_bytes()
+        for file in (host.data / "net").iterdir()
+        if file.name[:2] in ("10", "fd")
+    }
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -66,14 +70,18 @@ def test_its_rules_go_with_its_address(host: Host) -> None:
     assert any(" element " in line and "8080" in line and "10.1.0.3" in line for line in host.state())
     host.run(f"ip link delete {host.veth('net/c1/eth0')}")
     net.add(container)
-    assert [line for line in host.state() if " element " in line and ("8080" in line or "10.1.0.2" in line or "10.1.0.3" in line)] == []
+    assert [
+        line
+        for line in host.state()
+        if " element " in line and ("8080" in line or "10.1.0.2" in line or "10.1.0.3" in line)
+    ] == []
     net.check(container)
     net.delete(container)
     assert host.state(container) == before
 
 
 def test_nobody_gets_the_udp_of_a_killed_one(host: Host) -> None:
-    """Its flow is tracked, and would lead to whoever has its address next."""
+    """conntrack would go on leading its flow to whoever has its address next."""
     outside = host.outside()
     net = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), PORTMAP)
     container = host.container()
@@ -112,10 +120,17 @@ def test_an_add_that_ends_just_then_keeps_its_address(host: Host, monkeypatch: p
         return really(descriptor)
 
     monkeypatch.setattr(boot, "is_abandoned", abandoned)
-    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0"}
+    environ = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+    }
     path = str(Path(bridge_plugin.__file__).parents[2] / "bin")
     stdin = json.dumps(net.derived(net.plugins[0])).encode()
-    code, output = respond(bridge_plugin, {**environ, "CNI_PATH": path}, lambda: stdin, {"host-local": "ipam.host_local"})
+    code, output = respond(
+        bridge_plugin, {**environ, "CNI_PATH": path}, lambda: stdin, {"host-local": "ipam.host_local"}
+    )
     assert (code, json.loads(output)["code"]) == (1, UNAVAILABLE)
     assert reservations(host) == before
 
@@ -137,9 +152,14 @@ def test_del_frees_what_was_edited_in_place(small: Ipam, told: str) -> None:
     small.add("c1")
     small.add("c2")
     (small.folder / "10.7.0.2").write_text("c9\r\neth0")
-    previous = {"cniVersion": "1.0.0", "ips": [{"address": "10.7.0.2/29" if told == "prevResult" else "10.7.0.6/29"}]}
+    previous = {
+        "cniVersion": "1.0.0",
+        "ips": [{"address": "10.7.0.2/29" if told == "prevResult" else "10.7.0.6/29"}],
+    }
     small.delete("c9", prevResult=None if told == "nothing" else previous)
-    assert list(small.reserved()) == (["10.7.0.2", "10.7.0.3"] if told.startswith("another") else ["10.7.0.3"])
+    assert list(small.reserved()) == (
+        ["10.7.0.2", "10.7.0.3"] if told.startswith("another") else ["10.7.0.3"]
+    )
     small.delete("c1")
     small.delete("c2")
     assert "10.7.0.3" not in small.reserved()

@@ -1,4 +1,4 @@
-"""host-local killed before each system call that changes something, and with each of its system calls failing in turn.
+"""host-local is killed before each system call that changes something, and each call fails in turn.
 
 Nothing torn, nothing lost, nothing that cannot be repaired.
 """
@@ -17,10 +17,27 @@ from tests.harness import plugin
 from tests.harness.ipam import Ipam
 
 GO = Path("/usr/lib/cni/host-local")
-CHANGING = ("mkdir", "openat", "write", "pwrite64", "ftruncate", "linkat", "unlinkat", "fsetxattr", "fsync", "utimensat", "flock")
+CHANGING = (
+    "mkdir",
+    "openat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "linkat",
+    "unlinkat",
+    "fsetxattr",
+    "fsync",
+    "utimensat",
+    "flock",
+)
 WORKING = ("read", "pread64", "newfstatat", "fstat", "getdents64", *CHANGING)
 CALL = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?(\w+)\(")
-BEFORE = {"10.7.0.2": "old1\r\neth0", "10.7.0.3": "old2\r\neth0", "fd00::2": "old1\r\neth0", "fd00::3": "old2\r\neth0"}
+BEFORE = {
+    "10.7.0.2": "old1\r\neth0",
+    "10.7.0.3": "old2\r\neth0",
+    "fd00::2": "old1\r\neth0",
+    "fd00::3": "old2\r\neth0",
+}
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -40,8 +57,21 @@ def strace(
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run one call with the system calls in *calls* traced."""
     environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
-    words = ["strace", "-f", "-qq", "-o", str(log), "-y", "-e", f"trace={','.join(calls)}", *options, str(ipam.executable)]
-    return subprocess.run(words, env=environ, input=json.dumps(ipam.config(**keys)).encode(), capture_output=True)
+    words = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        str(log),
+        "-y",
+        "-e",
+        f"trace={','.join(calls)}",
+        *options,
+        str(ipam.executable),
+    ]
+    return subprocess.run(
+        words, env=environ, input=json.dumps(ipam.config(**keys)).encode(), capture_output=True
+    )
 
 
 def points(ipam: Ipam, log: Path, changing: bool = True) -> list[tuple[str, int]]:
@@ -70,7 +100,9 @@ def prepared(ipam: Ipam, fresh: bool) -> None:
         ipam.add("old2")
 
 
-def killed(ipam: Ipam, tmp_path: Path, command: str, fresh: bool = False, **keys: Any) -> Iterator[tuple[str, int]]:
+def killed(
+    ipam: Ipam, tmp_path: Path, command: str, fresh: bool = False, **keys: Any
+) -> Iterator[tuple[str, int]]:
     """Kill one call of *command* at each point in turn; in between the caller looks at what is left."""
     prepared(ipam, fresh)
     if command != "ADD":
@@ -81,7 +113,9 @@ def killed(ipam: Ipam, tmp_path: Path, command: str, fresh: bool = False, **keys
         prepared(ipam, fresh)
         if command != "ADD":
             ipam.add("c1")
-        status = traced(ipam, tmp_path / "log", command, "-e", f"inject={name}:signal=KILL:when={number}", **keys)
+        status = traced(
+            ipam, tmp_path / "log", command, "-e", f"inject={name}:signal=KILL:when={number}", **keys
+        )
         assert status == -9, (name, number, status)
         yield name, number
 
@@ -120,7 +154,9 @@ def test_add_killed_at_every_point_then_another_add(ipam: Ipam, tmp_path: Path) 
         held = ipam.reserved()
         got = [item.partition("/")[0] for item in ipam.add("c2")]
         assert not {name for name in got if held.get(name, "") not in ("", "c2\r\neth0")}, point
-        assert {name: content for name, content in ipam.reserved().items() if content == "c2\r\neth0"} == dict.fromkeys(got, "c2\r\neth0")
+        assert {
+            name: content for name, content in ipam.reserved().items() if content == "c2\r\neth0"
+        } == dict.fromkeys(got, "c2\r\neth0")
         assert ".new" not in ipam.reserved()
 
 
@@ -134,7 +170,9 @@ def test_del_killed_at_every_point_then_del(ipam: Ipam, tmp_path: Path) -> None:
 
 def test_gc_killed_at_every_point_then_gc(ipam: Ipam, tmp_path: Path) -> None:
     """H-56."""
-    valid: dict[str, Any] = {"cni.dev/valid-attachments": [{"containerID": name, "ifname": "eth0"} for name in ("old1", "old2")]}
+    valid: dict[str, Any] = {
+        "cni.dev/valid-attachments": [{"containerID": name, "ifname": "eth0"} for name in ("old1", "old2")]
+    }
     for point in killed(ipam, tmp_path, "GC", **valid):
         sound(ipam, BEFORE)
         ipam.collect(("old1", "eth0"), ("old2", "eth0"))
@@ -143,7 +181,7 @@ def test_gc_killed_at_every_point_then_gc(ipam: Ipam, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not GO.exists(), reason=f"there is no Go plugin at {GO}")
 def test_add_killed_at_every_point_then_the_go_plugin(ipam: Ipam, tmp_path: Path) -> None:
-    """H-56, H-61: it can go on at once, and its DEL frees what we had reserved; an unfinished file is ours to clear away."""
+    """H-56, H-61: it goes on at once, its DEL frees what we had reserved; unfinished files are removed."""
     go = ipam.by(GO)
     go.version = "1.0.0"
     for point in killed(ipam, tmp_path, "ADD"):
@@ -171,7 +209,9 @@ def test_a_rebuild_killed_at_every_point(ipam: Ipam, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("command", "foreign"), [("ADD", False), ("DEL", True)])
 def test_each_system_call_fails_in_turn(ipam: Ipam, tmp_path: Path, command: str, foreign: bool) -> None:
-    """H-56: either it works, or there is one error and ADD leaves all as it was; what DEL could not do, the next one does.
+    """H-56: either it works, or there is one error and ADD leaves all as it was.
+
+    What DEL could not do, the next one does.
 
     foreign: somebody else changed the directory, so that the index has to be made anew.
     """
@@ -188,31 +228,45 @@ def test_each_system_call_fails_in_turn(ipam: Ipam, tmp_path: Path, command: str
     assert strace(ipam, tmp_path / "log", command, WORKING).returncode == 0
     for name, number in points(ipam, tmp_path / "log", changing=False):
         before = prepare()
-        done = strace(ipam, tmp_path / "log", command, WORKING, "-e", f"inject={name}:error=EIO:when={number}")
+        done = strace(
+            ipam, tmp_path / "log", command, WORKING, "-e", f"inject={name}:error=EIO:when={number}"
+        )
         after = ipam.reserved()
         answer = json.loads(done.stdout) if done.stdout else {}
         if done.returncode:
             assert answer["code"] in (11, 107), (name, number, answer)
             assert command == "DEL" or after == before, (name, number, answer)
         elif command == "ADD":
-            assert after == before | {item["address"].partition("/")[0]: "c1\r\neth0" for item in answer["ips"]}, (name, number)
+            assert after == before | {
+                item["address"].partition("/")[0]: "c1\r\neth0" for item in answer["ips"]
+            }, (name, number)
         else:
             assert "c1\r\neth0" not in after.values(), (name, number)
         ipam.delete("c1")
-        assert ipam.reserved() == {each: content for each, content in before.items() if content != "c1\r\neth0"}, (name, number)
+        assert ipam.reserved() == {
+            each: content for each, content in before.items() if content != "c1\r\neth0"
+        }, (name, number)
 
 
 def test_a_reservation_is_on_disk_before_it_is_told(ipam: Ipam, tmp_path: Path) -> None:
     """H-56: content first, then the name, then the directory; and the directories that were made for it."""
     assert traced(ipam, tmp_path / "log", "ADD") == 0
-    steps = re.compile(r"(?:(mkdir)\(\"([^\"]+)\"|(fsync)\(\d+<([^>]+)>\)|(linkat)\([^,]+, \".new\", [^,]+, \"([^\"]+)\"|(write)\(1<)")
-    found = [tuple(part for part in match.groups() if part) for match in map(steps.search, (tmp_path / "log").read_text().splitlines()) if match]
+    steps = re.compile(
+        r"(?:(mkdir)\(\"([^\"]+)\"|(fsync)\(\d+<([^>]+)>\)"
+        r"|(linkat)\([^,]+, \".new\", [^,]+, \"([^\"]+)\"|(write)\(1<)"
+    )
+    found = [
+        tuple(part for part in match.groups() if part)
+        for match in map(steps.search, (tmp_path / "log").read_text().splitlines())
+        if match
+    ]
     assert [step for step in found if step[1:] not in {(str(parent),) for parent in tmp_path.parents}] == [
         ("mkdir", str(ipam.data)),
         ("fsync", str(tmp_path)),
         ("mkdir", str(ipam.folder)),
         ("fsync", str(ipam.data)),
-        *[("fsync", str(path)) for path in (ipam.data, tmp_path)],  # once more, as if somebody else had made them
+        # Once more, as if somebody else had made them.
+        *[("fsync", str(path)) for path in (ipam.data, tmp_path)],
         ("fsync", f"{ipam.folder}/.new"),
         ("linkat", "10.7.0.2"),
         ("linkat", "fd00::2"),

@@ -80,7 +80,10 @@ def test_both_go_round_the_same_ring(ours: Ipam, go: Ipam) -> None:
             suite.add("more")
     go.delete("c5")
     ours.delete("c9")
-    assert [suite.add(f"d{number}")[0] for number, suite in enumerate((ours, go))] == ["10.7.0.5/28", "10.7.0.9/28"]
+    assert [suite.add(f"d{number}")[0] for number, suite in enumerate((ours, go))] == [
+        "10.7.0.5/28",
+        "10.7.0.9/28",
+    ]
 
 
 def test_ours_keeps_step_through_a_long_walk_of_both(ours: Ipam, go: Ipam) -> None:
@@ -93,7 +96,9 @@ def test_ours_keeps_step_through_a_long_walk_of_both(ours: Ipam, go: Ipam) -> No
             del held[name]
         else:
             held[name] = suite.add(name)
-        assert ours.reserved() == {item.partition("/")[0]: f"{name}\r\neth0" for name, items in held.items() for item in items}
+        assert ours.reserved() == {
+            item.partition("/")[0]: f"{name}\r\neth0" for name, items in held.items() for item in items
+        }
 
 
 def test_a_legacy_file_of_an_old_release(ours: Ipam, go: Ipam) -> None:

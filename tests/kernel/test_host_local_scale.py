@@ -56,7 +56,9 @@ def system_calls(ipam: Ipam, command: str, log: Path, exit_code: int = 0) -> int
     """How many system calls one call made."""
     environ = {"PATH": plugin.PATH, **ipam.environ(command, "c1", "eth0")}
     strace = ["strace", "-f", "-qq", "-o", str(log), str(ipam.executable)]
-    ended = subprocess.run(strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=False)
+    ended = subprocess.run(
+        strace, env=environ, input=json.dumps(ipam.config()).encode(), capture_output=True, check=False
+    )
     assert ended.returncode == exit_code, ended
     return len(log.read_text().splitlines())
 
@@ -82,7 +84,10 @@ def test_the_cost_does_not_grow(ipam: Ipam, tmp_path: Path, last: str) -> None:
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_refusing_costs_what_granting_costs_however_full_it_is(ipam: Ipam, tmp_path: Path) -> None:
-    """The first refused ADD looks at every file for dead holders; the ones after it read no more than one that is granted, also after a DEL."""
+    """The first refused ADD looks at every file for dead holders.
+
+    The ones after it read no more than one that succeeds, also after a DEL.
+    """
     counts = []
     for count in (3, 20_000):
         shutil.rmtree(ipam.folder, ignore_errors=True)
@@ -104,7 +109,7 @@ def test_refusing_costs_what_granting_costs_however_full_it_is(ipam: Ipam, tmp_p
 
 @pytest.mark.skipif(not Path(BUSYBOX).exists(), reason="busybox-static is not installed")
 def test_memory_does_not_grow(ipam: Ipam, tmp_path: Path) -> None:
-    """H-61: where all files have to be looked at, because somebody else has changed the directory, it is one after the other."""
+    """H-61: files are looked at one after the other, if somebody else has changed the directory."""
     ipam.version = "1.1.0"
     peaks: dict[str, list[int]] = {}
     for count in (3, 8_000):

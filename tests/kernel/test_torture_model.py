@@ -1,4 +1,4 @@
-"""The short forms of `make torture-model`, `make fuzz` and `make soak`: to know that they still bite and find nothing."""
+"""The short forms of `make torture-model`, `make fuzz` and `make soak` run, and find nothing."""
 
 import os
 import subprocess
@@ -9,22 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.torture import decoders
-from tests.torture.inputs import Inputs
+from tests.torture.fuzz import decoders
+from tests.torture.fuzz.inputs import Inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_PROCESS = ("fuzz",)  # whoever's executables are tested
 
 
 @pytest.mark.parametrize(
-    ("torture", "result"), [("model", ", 0 differences"), ("fuzz", " 0 findings"), ("soak", "soak: 0 differences from the start")]
+    ("torture", "result"),
+    [("model", ", 0 differences"), ("fuzz", " 0 findings"), ("soak", "soak: 0 differences from the start")],
 )
 def test_torture_finds_nothing(torture: str, result: str, plugins: Path) -> None:
     """S-42 and its like for every input, every order of calls, and a node at work."""
     options = ["--short"] if torture in IN_PROCESS else ["--short", "--plugins", str(plugins)]
     if torture in IN_PROCESS and plugins != ROOT / "bin":
         pytest.skip("runs in process: the executables make no difference")
-    done = subprocess.run([sys.executable, "-m", f"tests.torture.{torture}", *options], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.torture.{torture}", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert result in done.stdout.splitlines()[-1], done.stdout
 

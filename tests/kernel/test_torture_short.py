@@ -1,4 +1,7 @@
-"""The short forms of `make torture-crash`, `torture-faults` and `torture-power`: some points of each; and that they still bite."""
+"""The short forms of `make torture-crash`, `torture-faults` and `torture-power`: some points of each.
+
+Also: they would find something, if something were wrong.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the repository's texts say of it is so: commands exist, documents exist, and nobody's machine shines through."""
+"""What the repository's texts say is so: commands and documents exist, and no machine is named."""
 
 import re
 import subprocess
@@ -7,20 +7,40 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md", *[f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))])
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "DECISIONS.md",
+    *[f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))],
+)
 FOREIGN = re.compile(r"(?<![\w.$}/])/(home|root|Users|work(space)?)/\w")  # below somebody's home or checkout
 MADE = {".venv", ".git", "build", "dist", "bench-results", "cniwire.egg-info", "__pycache__"}
 
 
 def tracked() -> list[Path]:
-    """Every text file that git knows, or will know once it is added; in a checkout without git all but what make made."""
+    """Every text file that git knows, or will know once it is added.
+
+    In a checkout without git: all but what make made.
+    """
     try:
-        listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         names = listed.stdout.splitlines() if listed.returncode == 0 else None
     except FileNotFoundError:
         names = None
-    paths = [ROOT / name for name in names] if names is not None else [path for path in ROOT.rglob("*") if not MADE & {*path.relative_to(ROOT).parts}]
-    return [path for path in paths if path.is_file() and path != Path(__file__) and b"\0" not in path.read_bytes()]
+    paths = (
+        [ROOT / name for name in names]
+        if names is not None
+        else [path for path in ROOT.rglob("*") if not MADE & {*path.relative_to(ROOT).parts}]
+    )
+    return [
+        path for path in paths if path.is_file() and path != Path(__file__) and b"\0" not in path.read_bytes()
+    ]
 
 
 def targets() -> set[str]:
@@ -53,12 +73,20 @@ def test_each_make_target_says_what_it_is_for() -> None:
 
 def test_texts_name_no_document_that_is_not_here() -> None:
     here = {path.name for path in ROOT.rglob("*.md")}
-    found = {(str(path.relative_to(ROOT)), name) for path in tracked() for name in re.findall(r"[\w-]+\.md\b", path.read_text())}
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for path in tracked()
+        for name in re.findall(r"[\w-]+\.md\b", path.read_text())
+    }
     assert {(path, name) for path, name in found if name not in here} == set()
 
 
 def test_texts_name_nobodys_machine() -> None:
-    found = [f"{path.relative_to(ROOT)}: {match.group()}" for path in tracked() for match in FOREIGN.finditer(path.read_text())]
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in tracked()
+        for match in FOREIGN.finditer(path.read_text())
+    ]
     assert found == []
 
 

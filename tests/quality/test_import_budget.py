@@ -1,7 +1,7 @@
-"""Imports are the program: exactly which modules each verb of each plugin loads, from the checkout's executables.
+"""Exactly which modules each verb of each plugin loads, from the checkout's executables.
 
-The list stands in import_budget.txt. A new name there is a start-up cost that every container of every node pays: a decision to be
-argued, not an accident. `make import-budget` writes the list anew.
+The list stands in import_budget.txt. A new name there is a start-up cost that every container of every node
+pays: a decision to be argued, not an accident. `make import-budget` writes the list anew.
 """
 
 import json
@@ -26,22 +26,41 @@ LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 PLUGINS = ("bridge", "host-local", "portmap")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
-LEGEND = "Modules beyond a bare interpreter's: F is loaded by a node's first ADD, A ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
+LEGEND = (
+    "Modules beyond a bare interpreter's: F is loaded by a node's first ADD, "
+    "A ADD, C CHECK, D DEL, G GC, S STATUS, V VERSION."
+)
 # On any kind of wrong input these may be loaded, at their price; where all is well, never.
-NEVER = ("argparse", "ctypes", "dataclasses", "enum", "importlib", "json", "logging", "pathlib", "re", "socket", "subprocess", "traceback", "typing")
+NEVER = (
+    "argparse",
+    "ctypes",
+    "dataclasses",
+    "enum",
+    "importlib",
+    "json",
+    "logging",
+    "pathlib",
+    "re",
+    "socket",
+    "subprocess",
+    "traceback",
+    "typing",
+)
 
 pytestmark = pytest.mark.skipif(lab.MARK not in os.environ, reason="runs in a private fake host only")
 
 
 def loaded(*command: str, environ: dict[str, str] | None = None, stdin: str = "") -> tuple[set[str], str]:
     """What *command* imported, and what it printed."""
-    done = subprocess.run([*INTERPRETER, *command], env=environ or {}, input=stdin, capture_output=True, text=True)
+    done = subprocess.run(
+        [*INTERPRETER, *command], env=environ or {}, input=stdin, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return set(LOADED.findall(done.stderr)), done.stdout
 
 
 class Calls:
-    """Calls of the checkout's plugins for one attachment, and what each loaded beyond the bare interpreter."""
+    """Calls of the checkout's plugins for one attachment, and what each loaded beyond a bare interpreter."""
 
     def __init__(self, host: Host):
         container = host.container()
@@ -49,17 +68,28 @@ class Calls:
         self.bare, _ = loaded("-c", "")
         self.modules: dict[str, list[str]] = {}
 
-    def call(self, plugin: str, verb: str, config: dict[str, Any], previous: Any = None, counts_as: str = "") -> Any:
-        """Make one call; returns what it printed. counts_as: a name for it in VERBS, where the verb's own is not meant."""
-        request = {"cniVersion": "1.1.0", "name": "net", **config, **({"prevResult": previous} if previous else {})}
-        environ = {"CNI_COMMAND": verb, "CNI_PATH": str(ROOT / "bin"), **(self.attachment if verb in ("ADD", "CHECK", "DEL") else {})}
+    def call(
+        self, plugin: str, verb: str, config: dict[str, Any], previous: Any = None, counts_as: str = ""
+    ) -> Any:
+        """Make one call; returns what it printed. counts_as: its name in VERBS, if not the verb's own."""
+        request = {
+            "cniVersion": "1.1.0",
+            "name": "net",
+            **config,
+            **({"prevResult": previous} if previous else {}),
+        }
+        environ = {
+            "CNI_COMMAND": verb,
+            "CNI_PATH": str(ROOT / "bin"),
+            **(self.attachment if verb in ("ADD", "CHECK", "DEL") else {}),
+        }
         modules, output = loaded(str(ROOT / "bin" / plugin), environ=environ, stdin=json.dumps(request))
         self.modules[f"{plugin} {counts_as or verb}"] = sorted(modules - self.bare)
         return json.loads(output) if output else None
 
 
 def measured(host: Host) -> dict[str, list[str]]:
-    """Every verb of every plugin, as a runtime calls them: a bridge with masquerade and gateway, and one mapped port."""
+    """Every verb of every plugin: a bridge with masquerade and gateway, and one mapped port."""
     calls = Calls(host)
     ipam = {"type": "host-local", "ipam": host_local(host.data, "10.2.0.0/24")}
     wire = bridge(host.data, "10.1.0.0/24", ipMasq=True)
@@ -73,7 +103,13 @@ def measured(host: Host) -> dict[str, list[str]]:
         calls.call("host-local", "ADD", ipam, counts_as=counts_as)
         for plugin, config in chain if counts_as == FIRST else ():
             calls.call(plugin, "DEL", config, final)
-    for verb, extra, previous in (("VERSION", {}, None), ("STATUS", {}, None), ("CHECK", {}, final), ("GC", valid, None), ("DEL", {}, final)):
+    for verb, extra, previous in (
+        ("VERSION", {}, None),
+        ("STATUS", {}, None),
+        ("CHECK", {}, final),
+        ("GC", valid, None),
+        ("DEL", {}, final),
+    ):
         for plugin, config in chain:
             calls.call(plugin, verb, {**config, **extra}, previous)
     return calls.modules
@@ -87,8 +123,15 @@ def rendered(modules: dict[str, list[str]]) -> str:
     def marks(plugin: str, name: str) -> str:
         return "".join(verb[0] if name in modules[f"{plugin} {verb}"] else "." for verb in VERBS)
 
-    names = sorted(set().union(*modules.values()), key=lambda name: (name.partition(".")[0] in ("core", "ipam", "plugins"), name))
-    rows = [f"{name:28}" + "  ".join(f"{marks(plugin, name):{width}}" for plugin, width in zip(PLUGINS, widths, strict=True)) for name in names]
+    names = sorted(
+        set().union(*modules.values()),
+        key=lambda name: (name.partition(".")[0] in ("core", "ipam", "plugins"), name),
+    )
+    rows = [
+        f"{name:28}"
+        + "  ".join(f"{marks(plugin, name):{width}}" for plugin, width in zip(PLUGINS, widths, strict=True))
+        for name in names
+    ]
     return "".join(f"{line.rstrip()}\n" for line in (LEGEND, "", head, *rows))
 
 
@@ -100,7 +143,8 @@ def now() -> str:
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the list is that of Python 3.11")
 def test_each_verb_loads_exactly_what_its_budget_names(host: Host) -> None:
-    assert rendered(measured(host)).splitlines() == BUDGET.read_text().splitlines()  # argued? then `make import-budget`
+    # If a change is argued for: `make import-budget`.
+    assert rendered(measured(host)).splitlines() == BUDGET.read_text().splitlines()
 
 
 def test_no_verb_loads_what_is_known_to_be_dear(host: Host) -> None:

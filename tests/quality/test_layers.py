@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "plugins", "ipam", "launcher", "tests")
 HOT = ("core", "plugins", "ipam")
-# What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing, or by the names that bin/ hands in.
+# What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing,
+# or by the names that bin/ hands in.
 MAY_IMPORT = {"core": (), "plugins": ("core",), "ipam": ("core",), "launcher": ("core",), "tests": PACKAGES}
 # What a pure module may take from an impure one: text of addresses and names.
 PURE_NAMES = {
@@ -26,14 +27,29 @@ BUT_FOR = {
     "the clock of the verb, and the look at our own namespace's identity": {"core.deadline", "core.system"},
     "resolvConf, which is a file": {"core.system", "ipam.host_local.resolv"},
 }
-TOUCHING = ("_ctypes", "_socket", "ctypes", "fcntl", "os", "pathlib", "posix", "select", "shutil", "socket", "subprocess", "tempfile", "time")
+TOUCHING = (
+    "_ctypes",
+    "_socket",
+    "ctypes",
+    "fcntl",
+    "os",
+    "pathlib",
+    "posix",
+    "select",
+    "shutil",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "time",
+)
 # Start-up costs, in ms above a bare interpreter: built into it and so nearly free, or worth their 0.5 to 1.5.
 CHEAP = (
     *("_ctypes", "_json", "_sha2", "_sha512", "_signal", "_socket", "_struct", "_thread"),
     *("__future__", "errno", "fcntl", "posix", "select", "sys", "time"),
 )
 LONGEST = 250  # lines
-FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}  # of core: "" is what everybody may import
+# The floors of core's folders; "" is what everybody may import.
+FLOORS = {"": 0, "cni": 1, "netlink": 1, "nft": 2, "plan": 3, "kernel": 4, "verbs": 5}
 
 
 class Import(NamedTuple):
@@ -63,7 +79,15 @@ def imports(path: Path) -> Iterator[Import]:
         children: Iterator[ast.AST] = ast.iter_child_nodes(node)
         match node:
             case ast.Import():
-                yield Import(path, node.lineno, tuple(name.name for name in node.names), late, typing, fallback, lines[node.lineno - 1])
+                yield Import(
+                    path,
+                    node.lineno,
+                    tuple(name.name for name in node.names),
+                    late,
+                    typing,
+                    fallback,
+                    lines[node.lineno - 1],
+                )
             case ast.ImportFrom():
                 module = node.module or ""
                 names = (module, *(f"{module}.{name.name}" for name in node.names))
@@ -104,7 +128,8 @@ def test_plugins_do_not_import_each_other() -> None:
         str(each)
         for path in sources("plugins")
         for each in imports(path)
-        if top(each.names[0]) == "plugins" and each.names[0].split(".")[1] != path.relative_to(ROOT).with_suffix("").parts[1]
+        if top(each.names[0]) == "plugins"
+        and each.names[0].split(".")[1] != path.relative_to(ROOT).with_suffix("").parts[1]
     ]
     assert found == []
 
@@ -116,13 +141,22 @@ def test_plugins_need_nothing_but_the_standard_library() -> None:
 
 
 def exceptions(path: Path) -> set[str] | None:
-    """Which impure modules a module of ours may import, as its docstring says: none if it is "Pure."; None if it claims nothing."""
-    said = re.search(r"\bPure(?:\.|:| but for ([^.]+)\.)", " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split()))
+    """Which impure modules a module of ours may import, as its docstring says.
+
+    None of them if it is "Pure."; the function returns None if the docstring claims nothing.
+    """
+    said = re.search(
+        r"\bPure(?:\.|:| but for ([^.]+)\.)",
+        " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split()),
+    )
     return None if said is None else BUT_FOR[said[1]] if said[1] else set()
 
 
 # Every module of the plugins by its name; packages, too, which mean nothing unless they have code.
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources(*HOT)}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sources(*HOT)
+}
 PURE = {name: allowed for name, path in MODULES.items() if (allowed := exceptions(path)) is not None}
 
 
@@ -134,13 +168,15 @@ def test_pure_modules_import_only_pure_ones(name: str) -> None:
         module, imported = each.names[0], each.names[1:]
         if module in PURE_NAMES and module not in PURE[name]:
             return any(part.rpartition(".")[2] not in PURE_NAMES[module] for part in imported)
-        return top(module) in TOUCHING or any(part not in PURE and part not in PURE[name] for part in named(each))
+        return top(module) in TOUCHING or any(
+            part not in PURE and part not in PURE[name] for part in named(each)
+        )
 
     assert [str(each) for each in imports(MODULES[name]) if not each.typing and impure(each)] == []
 
 
 def named(each: Import) -> list[str]:
-    """The modules of ours that an import names: of a package's modules these, not the package, even where that has code."""
+    """The modules of ours that an import names; of those in a package not the package, though it has code."""
     of_package = [name for name in each.names[1:] if name in MODULES]
     return [name for name in of_package or each.names[:1] if name in MODULES and MODULES[name].stat().st_size]
 
@@ -159,7 +195,11 @@ def test_a_wing_of_core_imports_only_wings_below_it() -> None:
     wings = {name: path for name, path in MODULES.items() if top(name) == "core" and path.stat().st_size}
     pairs = [(name, other) for name, path in wings.items() for other in reached(path) if top(other) == "core"]
     above = [pair for pair in pairs if floor(pair[1]) > floor(pair[0])]
-    beside = [(name, other) for name, other in pairs if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]]
+    beside = [
+        (name, other)
+        for name, other in pairs
+        if floor(name) == floor(other) and name.split(".")[:-1] != other.split(".")[:-1]
+    ]
     assert (above, beside) == ([], [])
 
 
@@ -173,20 +213,30 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_what_has_to_be_pure_is() -> None:
     """The plan of the house rests on these: what a plugin wants, and how bytes are made of it."""
-    needed = {"core.address", "core.cni.protocol", "core.cni.result", "core.nft.rules", "core.plan.records", "core.plan.from_ipam"}
+    needed = {
+        "core.address",
+        "core.cni.protocol",
+        "core.cni.result",
+        "core.nft.rules",
+        "core.plan.records",
+        "core.plan.from_ipam",
+    }
     needed.add("ipam.host_local.ranges")
-    assert needed | {name for name in MODULES if name.startswith("plugins.") and name.endswith(".plan")} <= set(PURE)
+    assert needed | {
+        name for name in MODULES if name.startswith("plugins.") and name.endswith(".plan")
+    } <= set(PURE)
 
 
 def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> None:
-    """But one module reads with the netlink codec: another library's import would cost more than all that `ls` does."""
+    """But one module reads with the netlink codec: to import a library would cost more than all of `ls`."""
     allowed = set(PURE)
     reading = {"interfaces.py": {"core.netlink.socket", "core.netlink.route"}}
     found = [
         str(each)
         for path in sources("launcher")
         for each in imports(path)
-        if top(each.names[0]) == "core" and not {each.names[0], *each.names[1:2]} & (allowed | reading.get(path.name, set()))
+        if top(each.names[0]) == "core"
+        and not {each.names[0], *each.names[1:2]} & (allowed | reading.get(path.name, set()))
     ]
     assert found == []
 
@@ -201,7 +251,7 @@ def test_executables_import_the_entry_point_and_their_plugin(script: str) -> Non
 
 
 def test_hot_modules_import_cheap_ones_at_their_top() -> None:
-    """What costs more is imported where it is needed, with its reason; test_import_budget has the last word."""
+    """What costs more is imported where it is needed, with its reason; test_import_budget decides."""
     found = [
         str(each)
         for path in sources(*HOT)
@@ -227,5 +277,7 @@ def test_late_imports_give_their_reason() -> None:
 
 
 def test_modules_are_short() -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources(*HOT, "launcher")}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources(*HOT, "launcher")
+    }
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}

@@ -28,5 +28,9 @@ def test_mypy_finds_nothing_in_the_executables() -> None:
 def test_tests_run_no_program_that_make_test_does_not_ask_for() -> None:
     """Those of procps are on most machines, and on a minimal one not: /proc tells the same."""
     calls = re.compile(r"""(?:^|["';&|(]\s?|\bexec )(?:sysctl|ps|pgrep|pkill|killall|free) -""", re.MULTILINE)
-    found = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").rglob("*.py")) if calls.search(path.read_text())]
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if calls.search(path.read_text())
+    ]
     assert found == []

@@ -1,8 +1,11 @@
-"""`make torture-crash`: kill -9 at every system call of ADD and DEL that changes anything, then DEL, GC, or ADD and DEL.
+"""`make torture-crash`: kill -9 at every system call of ADD and DEL that changes anything.
 
-Each of them, on its own, has to leave exactly the state before. Of a node on which the killed ADD was the first, what all
-attachments share may remain, and the next ADD and DEL must complete it. A new ADD may be refused, as long as the DEL that
-follows cleans up. Prints points tried and leaks found; ends with 1 if there is a leak.
+After each kill comes DEL, or GC, or ADD and DEL.
+
+Each of them, on its own, has to leave exactly the state before. Of a node on which the killed ADD was
+the first, what all attachments share may remain, and the next ADD and DEL must complete it.
+A new ADD may be refused, as long as the DEL that follows cleans up. Prints points tried and leaks found;
+ends with 1 if there is a leak.
 """
 
 import sys
@@ -17,25 +20,53 @@ from tests.torture.trace import Call
 
 CHANGING = (
     *("sendto", "sendmsg", "write", "pwrite64", "openat", "open", "creat", "flock", "setns", "kill"),
-    *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "symlink", "symlinkat"),
-    *("fsync", "fdatasync", "ftruncate", "truncate", "fallocate", "fsetxattr", "setxattr", "fchmod", "fchmodat", "utimensat"),
+    *(
+        "link",
+        "linkat",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "symlink",
+        "symlinkat",
+    ),
+    *(
+        "fsync",
+        "fdatasync",
+        "ftruncate",
+        "truncate",
+        "fallocate",
+        "fsetxattr",
+        "setxattr",
+        "fchmod",
+        "fchmodat",
+        "utimensat",
+    ),
 )
 CONTINUATIONS: tuple[tuple[str, ...], ...] = (("DEL",), ("GC",), ("ADD", "DEL"))
-VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))  # (killed verb, on a node in the steady state?)
+# (verb that is killed, whether the node is in the steady state)
+VERBS = (("ADD", True), ("DEL", True), ("GC", True), ("ADD", False))
 KILLED = -9
 TRIES = 8  # numbers shift when the kernel lets a call begin again, which it does on a busy machine
 CHUNK = 6  # points that share a node
 
 
 class Point(NamedTuple):
-    """Where to kill: a call of the plugin with this number in the chain; left: how many of the same name come behind it."""
+    """Where to kill: a call of the plugin with this number in the chain.
+
+    left: how many calls of the same name come behind it.
+    """
 
     plugin: int
     call: Call
     left: int
 
     def in_a_run_of(self, calls: list[Call]) -> "Point":
-        """The same point, counted from the end of a run that was shorter: it had to wait for the kernel less often."""
+        """The same point, counted from the end of a run that waited less often for the kernel."""
         number = len([call for call in calls if call.name == self.call.name]) - self.left
         return self._replace(call=self.call._replace(number=max(1, number)))
 
@@ -61,7 +92,10 @@ def points(job: Job) -> list[Point]:
 
 
 class Missed(Exception):
-    """The plugin ended before it came to the point: on a fresh node that can be tried again on another one only, at *instead*."""
+    """The plugin ended before it came to the point.
+
+    On a fresh node that can be tried again on another one only, at *instead*.
+    """
 
     def __init__(self, what: str, instead: Point):
         super().__init__(what)
@@ -69,7 +103,10 @@ class Missed(Exception):
 
 
 def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
-    """Kill at each point and go on as told; a new node for each point if it has to be fresh, and after a leak."""
+    """Kill at each point and go on as told.
+
+    There is a new node for each point if it has to be fresh, and after a leak.
+    """
     tally = Tally()
     settled = None if job.steady else Ground.settle(job)
     pending = [(point, continuation, 1) for point, continuation in chosen]
@@ -88,13 +125,19 @@ def torture(job: Job, chosen: list[tuple[Point, tuple[str, ...]]]) -> Tally:
                         break
                     findings = [str(missed)]
                 tally.tries += 1
-                tally.findings += [Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what) for what in findings]
+                tally.findings += [
+                    Finding(str(job), f"killed at {point.call}, then {' and '.join(continuation)}", what)
+                    for what in findings
+                ]
                 sound = job.steady and not findings
     return tally
 
 
 def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], tally: Tally) -> Iterator[str]:
-    """One kill and what has to clean up after it; yields what fails. A new ADD may be refused, with a proper error. Raises Missed."""
+    """One kill and what has to clean up after it; yields what fails.
+
+    A new ADD may be refused, with a proper error. Raises Missed.
+    """
     trace, outcomes = job.trace(), []
     killed = reached = False
     for again in range(TRIES if job.steady else 1):
@@ -124,8 +167,16 @@ def attempt(job: Job, node: Node, point: Point, continuation: tuple[str, ...], t
 
 def jobs(executables: Path, subjects: list[str], short: bool) -> list[Job]:
     if short:
-        return [Job("chain", verb, steady, executables) for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))]
-    return [Job(subject.name, verb, steady, executables) for subject in SUBJECTS for verb, steady in VERBS if subject.name in (subjects or BY_NAME)]
+        return [
+            Job("chain", verb, steady, executables)
+            for verb, steady in (("ADD", True), ("DEL", True), ("ADD", False))
+        ]
+    return [
+        Job(subject.name, verb, steady, executables)
+        for subject in SUBJECTS
+        for verb, steady in VERBS
+        if subject.name in (subjects or BY_NAME)
+    ]
 
 
 def tasks(job: Job, short: bool) -> list[list[tuple[Point, tuple[str, ...]]]]:

@@ -1,7 +1,8 @@
 """A disk that is switched off: which states of some files a power cut may leave, after a recorded run. Pure.
 
-Law: only what was synced is certain. Of each directory the entries made and removed since its last fsync are kept or lost one by one,
-in any combination; what was written to a file since its last fsync is there, or not, or half of it, or its length with zeros.
+Law: only what was synced is certain. Of each directory the entries made and removed since its last fsync are
+kept or lost one by one, in any combination; what was written to a file since its last fsync is there, or not,
+or half of it, or its length with zeros.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,16 +91,29 @@ def looks(inode: int, history: Sequence[Operation]) -> list[File]:
     own = [it for it in history if isinstance(it, Write | Truncate | Attribute | Sync) and it.inode == inode]
     synced = max((at for at, it in enumerate(own) if isinstance(it, Sync)), default=-1) + 1
     old, new = content(own[:synced]), content(own)
-    attributes = [tuple((it.name, it.value) for it in part if isinstance(it, Attribute)) for part in (own[:synced], own)]
+    attributes = [
+        tuple((it.name, it.value) for it in part if isinstance(it, Attribute)) for part in (own[:synced], own)
+    ]
     common = next((at for at, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
     half = new[: (common + len(new)) // 2]
-    zeros = old + bytes(len(new) - len(old)) if len(new) > len(old) else new[:common] + bytes(len(new) - common)
-    pairs = [(old, attributes[0]), (new, attributes[1]), (half, attributes[0]), (zeros, attributes[1]), (new, attributes[0])]
+    zeros = (
+        old + bytes(len(new) - len(old)) if len(new) > len(old) else new[:common] + bytes(len(new) - common)
+    )
+    pairs = [
+        (old, attributes[0]),
+        (new, attributes[1]),
+        (half, attributes[0]),
+        (zeros, attributes[1]),
+        (new, attributes[0]),
+    ]
     return [File(*pair) for pair in dict.fromkeys(pairs)]
 
 
 def kept(optional: Sequence[int], seed: int) -> Iterator[frozenset[int]]:
-    """Combinations of entries that survive: all, if they are few; else each order in which a journal writes, and a sample."""
+    """Combinations of entries that survive: all if they are few, else a part of them.
+
+    That part is each order in which a journal writes, and a sample.
+    """
     if len(optional) <= ALL_OF:
         for size in range(len(optional) + 1):
             yield from (frozenset(chosen) for chosen in combinations(optional, size))
@@ -134,7 +148,9 @@ def trees(history: Sequence[Operation]) -> Iterator[Tree]:
             yield {path: found.get(inode) for path, inode in paths.items()}
 
 
-def walk(names: Mapping[tuple[int, str], int], directories: set[int], directory: int, prefix: str) -> Iterator[tuple[str, int]]:
+def walk(
+    names: Mapping[tuple[int, str], int], directories: set[int], directory: int, prefix: str
+) -> Iterator[tuple[str, int]]:
     """(path, inode) of everything that can be reached, directories before what is in them."""
     for (parent, name), inode in names.items():
         if parent == directory:

@@ -1,4 +1,4 @@
-"""Which errno a system call or a netlink request can really return: open(2) and its like, the kernel's sources."""
+"""Which errno a system call or a netlink request can return, by manual pages and kernel sources."""
 
 import re
 
@@ -48,9 +48,20 @@ UNFAILING = re.compile(r"\d+<(socket:|pipe:|net:|/proc/|.*/netns/|/dev/)")
 MODULE = re.compile(r"\.pyc|\.so\b|/usr/lib/python|/ld\.so|__pycache__|/(core|plugins|ipam)[>\"/]")
 OUTPUT = ("ENOSPC", "EIO", "EPIPE", "EINTR")
 
-ROUTE = {"new": (16, 20, 24, 28), "get": (18, 22, 26, 30), "delete": (17, 21, 25, 29)}  # set is 19
-NFT_VERBS = ("new", "get", "delete")
-CREATE_FLAG, EXCL_FLAG = 0x400, 0x200
+# linux/netlink.h, linux/rtnetlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h
+NLM_F_EXCL = 0x200
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 0x10, 0x11
+IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE = 1 << 8 | 1, 1 << 8 | 2
+ROUTE = {
+    "new": (RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH),
+    "get": (RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH),
+    "delete": (RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH),
+}
+NFT_VERBS = ("new", "get", "delete")  # the order of the message types of each nft object
 REFUSALS = {
     "new": ("EPERM", "ENOMEM", "EBUSY", "ENOBUFS", "EINTR", "EOPNOTSUPP", "EINVAL"),
     "set": ("EPERM", "ENOMEM", "EBUSY", "EINTR", "EINVAL"),
@@ -77,13 +88,15 @@ def of_request(protocol: int, kind: int, flags: int) -> tuple[str, ...]:
     verb = verb_of(protocol, kind)
     if not verb:
         return ()
-    return (*REFUSALS[verb], "EEXIST") if verb == "new" and flags & EXCL_FLAG else REFUSALS[verb]
+    return (*REFUSALS[verb], "EEXIST") if verb == "new" and flags & NLM_F_EXCL else REFUSALS[verb]
 
 
 def verb_of(protocol: int, kind: int) -> str:
     """new, set, get, delete, batch (its beginning), or "" (its end)."""
-    if kind in (0x10, 0x11) and protocol:
-        return "batch" if kind == 0x10 else ""
+    if kind in (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END) and protocol:
+        return "batch" if kind == NFNL_MSG_BATCH_BEGIN else ""
     if not protocol:
         return next((verb for verb, kinds in ROUTE.items() if kind in kinds), "set")
-    return "get" if kind == 0x101 else "delete" if kind == 0x102 else NFT_VERBS[(kind & 0xFF) % 3]
+    if kind in (IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE):
+        return "get" if kind == IPCTNL_MSG_CT_GET else "delete"
+    return NFT_VERBS[(kind & 0xFF) % 3]

@@ -1,8 +1,9 @@
-"""`make torture-faults`: every system call and every netlink request fails in turn, with each errno that it can return.
+"""`make torture-faults`: every system call and netlink request fails in turn, with each possible errno.
 
-Also, SIGTERM comes at each system call, and each netlink request goes unanswered. Whatever the plugin makes of it: one JSON document
-with code and msg and exit code 1, and nothing of a failed ADD is left, and a failed DEL or GC is completed by the next one. Or it
-succeeds, because the step was one of best effort, and then the state is right. Never a traceback, never a hang.
+Also, SIGTERM comes at each system call, and each netlink request goes unanswered. Whatever the plugin
+makes of it: one JSON document with code and msg and exit code 1, and nothing of a failed ADD is left,
+and a failed DEL or GC is completed by the next one. Or it succeeds, because the step was one of best effort,
+and then the state is right. Never a traceback, never a hang.
 """
 
 import errno
@@ -24,17 +25,30 @@ from tests.torture.trace import Call, Trace
 
 REFUSE = ROOT / "tests" / "torture" / "refuse.py"
 VERBS = ("ADD", "DEL", "GC", "CHECK", "STATUS")
-SUBJECTS = ("host-local", "bridge-l2", "bridge-all", "bridge-executed", "portmap", "portmap-conditions")  # the others only repeat what these do
-FRESH = ("bridge-all", "portmap-conditions", "host-local")  # subjects whose first ADD is tortured as well, with one errno for each call
+# The other subjects only repeat what these do.
+SUBJECTS = ("host-local", "bridge-l2", "bridge-all", "bridge-executed", "portmap", "portmap-conditions")
+# Subjects whose first ADD is tortured as well, with one errno for each call.
+FRESH = ("bridge-all", "portmap-conditions", "host-local")
 SILENCE, SILENCE_S = "silence", 1
 SLOWEST_S = 15
 CHUNK = 40
 ADDRESSES = re.compile(r"10\.9\.0\.\d+|fd00:9::[0-9a-f]+|([0-9a-f]{2}:){5}[0-9a-f]{2}")
-BEST_EFFORT = ("accept_ra", "accept_dad", "enhanced_dad", "arp_notify", "ndisc_notify", "net/ipv6/conf/lo/disable_ipv6")  # ADD may go on without
+# Settings without which ADD may go on.
+BEST_EFFORT = (
+    "accept_ra",
+    "accept_dad",
+    "enhanced_dad",
+    "arp_notify",
+    "ndisc_notify",
+    "net/ipv6/conf/lo/disable_ipv6",
+)
 
 
 class Fault(NamedTuple):
-    """What to do to the plugin with this number in the chain: to a system call, or to its *request*-th netlink request."""
+    """What to do to the plugin with this number in the chain.
+
+    Either a system call of it fails, or its *request*-th netlink request.
+    """
 
     plugin: int
     call: Call | None
@@ -48,7 +62,16 @@ class Fault(NamedTuple):
         if self.call:
             return trace.inject(self.call, self.what)
         code = 0 if self.what == SILENCE else getattr(errno, self.what)
-        return lambda executable: ["python3", "-I", "-S", REFUSE, trace.file, str(self.request), str(code), executable]
+        return lambda executable: [
+            "python3",
+            "-I",
+            "-S",
+            REFUSE,
+            trace.file,
+            str(self.request),
+            str(code),
+            executable,
+        ]
 
 
 def faults(job: Job) -> list[Fault]:
@@ -59,17 +82,26 @@ def faults(job: Job) -> list[Fault]:
         calls, requests = job.trace(), job.trace()
         with job.node() as node:
             job.begin(node)
-            assert not [*failures(node.run(job.verb, tamper={number: calls.record([*FAILING, *CHANGING])}), job.verb)]
+            assert not [
+                *failures(node.run(job.verb, tamper={number: calls.record([*FAILING, *CHANGING])}), job.verb)
+            ]
         for call in calls.calls():
-            found += [Fault(number, call, 0, f"error={name}") for name in of_call(call)[: None if job.steady else 1]]
+            found += [
+                Fault(number, call, 0, f"error={name}") for name in of_call(call)[: None if job.steady else 1]
+            ]
             found += [Fault(number, call, 0, "signal=TERM")] if call.name in CHANGING else []
         if (job.executables.parent / "core").is_dir():
             with job.node() as node:
                 job.begin(node)
                 undisturbed = Fault(number, None, 0, "EIO")
-                assert not [*failures(node.run(job.verb, tamper={number: undisturbed.tampered(requests)}), job.verb)]
+                assert not [
+                    *failures(node.run(job.verb, tamper={number: undisturbed.tampered(requests)}), job.verb)
+                ]
             for count, line in enumerate(requests.file.read_text().splitlines(), start=1):
-                found += [Fault(number, None, count, name) for name in (*of_request(*map(int, line.split())), SILENCE)]
+                found += [
+                    Fault(number, None, count, name)
+                    for name in (*of_request(*map(int, line.split())), SILENCE)
+                ]
         calls.close()
         requests.close()
     return found
@@ -106,7 +138,9 @@ def torture(job: Job, chosen: list[Fault]) -> Tally:
     return tally
 
 
-def attempt(job: Job, node: Node, ground: Ground, fault: Fault, complete: State, tally: Tally) -> Iterator[str]:
+def attempt(
+    job: Job, node: Node, ground: Ground, fault: Fault, complete: State, tally: Tally
+) -> Iterator[str]:
     """One fault and what has to follow; yields what is wrong."""
     job.begin(node)
     begun = node.state() if job.verb in ("CHECK", "STATUS") else None
@@ -126,7 +160,11 @@ def attempt(job: Job, node: Node, ground: Ground, fault: Fault, complete: State,
     if begun is not None:
         yield from (f"changed: {line}" for line in sorted(begun ^ node.state()))
     if job.verb == "ADD" and not failed:
-        yield from (f"succeeded and {it}" for it in difference(complete, general(node.state())) if not any(each in it for each in BEST_EFFORT))
+        yield from (
+            f"succeeded and {it}"
+            for it in difference(complete, general(node.state()))
+            if not any(each in it for each in BEST_EFFORT)
+        )
         yield from failures(node.run("CHECK"), "CHECK of an ADD that succeeded")
         yield from failures(node.run("DEL"), "DEL of an ADD that succeeded")
     elif job.verb == "ADD":
@@ -147,7 +185,11 @@ def form(outcome: Outcome, fault: Fault) -> Iterator[str]:
     if "Traceback" in outcome.stderr or "Exception ignored" in outcome.stderr:
         yield f"a traceback: {outcome}"
     if outcome.exit_code == 1 and not (undeliverable and not told):
-        if not isinstance(document, dict) or not isinstance(document.get("code"), int) or not isinstance(document.get("msg"), str):
+        if (
+            not isinstance(document, dict)
+            or not isinstance(document.get("code"), int)
+            or not isinstance(document.get("msg"), str)
+        ):
             yield f"no proper error: {outcome}"
     elif outcome.exit_code == 0:
         if (document is None) == (outcome.verb == "ADD") or (document and "code" in document):

@@ -9,8 +9,10 @@ from tests.harness.state import State
 from tests.torture.subject import BY_NAME, Node, Outcome
 from tests.torture.trace import Trace
 
-RANDOM_MAC = re.compile(r"(?<= veth )[0-9a-f:]{17}")  # of what only stands before the subject; each node has its own
-OF_C1 = ("file ", "c1 ", "unsound", "net/c1/eth0", "veth")  # what shows that a line is of the attachment and not shared
+# The MAC of what only precedes the subject in the chain, which differs on each node.
+RANDOM_MAC = re.compile(r"(?<= veth )[0-9a-f:]{17}")
+# What shows that a line is of the attachment and not shared.
+OF_C1 = ("file ", "c1 ", "unsound", "net/c1/eth0", "veth")
 
 
 class Job(NamedTuple):
@@ -39,8 +41,8 @@ class Job(NamedTuple):
 class Ground:
     """The state of a node before its torture.
 
-    In the steady state it has to come back. A fresh node may keep what all attachments share, and the next ADD and DEL have to bring
-    it to where they bring an untouched one.
+    In the steady state it has to come back. A fresh node may keep what all attachments share, and the next
+    ADD and DEL have to bring it to where they bring an untouched one.
     """
 
     def __init__(self, job: Job, node: Node, settled: tuple[State, State] | None):
@@ -64,8 +66,12 @@ class Ground:
             yield from difference(self.before, after)
             return
         untouched, complete = self.settled
-        yield from (f"leaked: {line}" for line in sorted(after - self.before) if any(mark in line for mark in OF_C1))
-        yield from (f"lost: {line}" for line in sorted(self.before - after) if line not in untouched - complete)
+        yield from (
+            f"leaked: {line}" for line in sorted(after - self.before) if any(mark in line for mark in OF_C1)
+        )
+        yield from (
+            f"lost: {line}" for line in sorted(self.before - after) if line not in untouched - complete
+        )
         for verb in ("ADD", "CHECK", "DEL"):
             yield from failures(self.node.run(verb), f"{verb} on a node that was left half made")
         yield from difference(anonymous(complete), anonymous(self.node.state()))

@@ -1,8 +1,11 @@
-"""`make torture-power`: the power fails at every point of a recording of host-local's store, and the disk keeps no more than it must.
+"""`make torture-power`: the power fails at every point of a recording of host-local's store.
 
-What was not synced may be lost: entries of a directory one by one and in any combination, the bytes of a file wholly or half. Before the
-cut some runs may also have been killed. Whatever is left: every reservation that an ADD has reported is there, none is torn, and CHECK,
-ADD, GC and DEL work on it. `--without-fsync` leaves the syncs out of the recording, to see that the torture bites.
+The disk keeps no more than it must.
+
+What was not synced may be lost: entries of a directory one by one and in any combination, the bytes of
+a file wholly or half. Before the cut some runs may also have been killed. Whatever is left:
+every reservation that an ADD has reported is there, none is torn, and CHECK, ADD, GC and DEL work on it.
+`--without-fsync` leaves the syncs out of the recording, to see that the torture bites.
 """
 
 import json
@@ -47,7 +50,10 @@ class Scenario(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The power fails after *history*. reported: container -> the result of its ADD, which is to be found afterwards."""
+    """The power fails after *history*.
+
+    reported: container -> the result of its ADD, which is to be found afterwards.
+    """
 
     history: tuple[Operation, ...]
     reported: dict[str, Any]
@@ -55,16 +61,32 @@ class Cut(NamedTuple):
 
 def environ(verb: str, container: str, path: str = "/x") -> dict[str, str]:
     netns = f"/run/netns/{container}"
-    return {"CNI_COMMAND": verb, "CNI_CONTAINERID": container, "CNI_NETNS": netns, "CNI_IFNAME": "eth0", "CNI_PATH": path}
+    return {
+        "CNI_COMMAND": verb,
+        "CNI_CONTAINERID": container,
+        "CNI_NETNS": netns,
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": path,
+    }
 
 
 def stdin(data: Path, **more: Any) -> bytes:
-    ipam = {"type": "host-local", "dataDir": str(data / "cni" / "networks"), "ranges": [[{"subnet": IPV4}], [{"subnet": IPV6}]]}
-    return json.dumps({"cniVersion": VERSION, "name": NETWORK, "type": "host-local", "ipam": ipam, **more}).encode()
+    ipam = {
+        "type": "host-local",
+        "dataDir": str(data / "cni" / "networks"),
+        "ranges": [[{"subnet": IPV4}], [{"subnet": IPV6}]],
+    }
+    return json.dumps(
+        {"cniVersion": VERSION, "name": NETWORK, "type": "host-local", "ipam": ipam, **more}
+    ).encode()
 
 
 def valid(*containers: str) -> dict[str, Any]:
-    return {"cni.dev/valid-attachments": [{"containerID": container, "ifname": "eth0"} for container in containers]}
+    return {
+        "cni.dev/valid-attachments": [
+            {"containerID": container, "ifname": "eth0"} for container in containers
+        ]
+    }
 
 
 def record(scenario: Scenario) -> list[Cut]:
@@ -84,7 +106,10 @@ def record(scenario: Scenario) -> list[Cut]:
             if verb == "ADD":
                 results[container, len(recorder.operations)] = json.loads(answer)
     operations = [it for it in recorder.operations if scenario.synced or not isinstance(it, Sync)]
-    return [Cut(tuple(operations[:end]), promised(operations[:end], results)) for end in range(first if scenario.synced else 0, len(operations) + 1)]
+    return [
+        Cut(tuple(operations[:end]), promised(operations[:end], results))
+        for end in range(first if scenario.synced else 0, len(operations) + 1)
+    ]
 
 
 def promised(history: Sequence[Operation], results: dict[tuple[str, int], Any]) -> dict[str, Any]:
@@ -93,7 +118,9 @@ def promised(history: Sequence[Operation], results: dict[tuple[str, int], Any]) 
     ordered = list(results.items())
     for operation in history:
         if isinstance(operation, Mark) and operation.what == "reported":
-            number = next(at for at, ((container, _), _) in enumerate(ordered) if container == operation.owner)
+            number = next(
+                at for at, ((container, _), _) in enumerate(ordered) if container == operation.owner
+            )
             found[operation.owner] = ordered.pop(number)[1]
         elif isinstance(operation, Mark) and operation.what == "DEL":
             found.pop(operation.owner, None)
@@ -102,12 +129,16 @@ def promised(history: Sequence[Operation], results: dict[tuple[str, int], Any]) 
     return found
 
 
-def run(scenario: Scenario, folder: Path, verb: str, container: str, killed: Call | None = None) -> tuple[str, bytes]:
+def run(
+    scenario: Scenario, folder: Path, verb: str, container: str, killed: Call | None = None
+) -> tuple[str, bytes]:
     """One process of host-local under strace: (what it did, its answer)."""
     with tempfile.NamedTemporaryFile(prefix="trace-", mode="r", encoding="ascii") as file:
         names = {*recording.CALLS, *([killed.name] if killed else [])}
         start = [*recording.STRACE, "-e", f"trace={','.join(names)}", "-o", file.name]
-        start += ["-e", f"inject={killed.name}:signal=KILL:when={killed.number}"] if killed else ["--seccomp-bpf"]
+        start += (
+            ["-e", f"inject={killed.name}:signal=KILL:when={killed.number}"] if killed else ["--seccomp-bpf"]
+        )
         done = subprocess.run(
             [*start, scenario.executables / "host-local"],
             env={**environ(verb, container, str(scenario.executables)), "PATH": plugin.PATH},
@@ -140,7 +171,10 @@ def torture(scenario: Scenario, cuts: list[Cut]) -> Tally:
                     continue
                 seen.add(key)
                 tally.tries += 1
-                tally.findings += [Finding(str(scenario), where(cut), what) for what in attempt(folder / "data", tree, cut.reported)]
+                tally.findings += [
+                    Finding(str(scenario), where(cut), what)
+                    for what in attempt(folder / "data", tree, cut.reported)
+                ]
     finally:
         boot.BOOT_ID = boot_id
         shutil.rmtree(folder)
@@ -174,7 +208,11 @@ def attempt(data: Path, tree: Tree, reported: dict[str, Any]) -> Iterator[str]:
             yield f"{verb} fails: {answer}"
     yield from lost(network, reported)
     yield from ("DEL fails" for container in reported if call(data, "DEL", container)[0])
-    left = [name for name in os.listdir(network) if name not in ("lock", ".index") and not name.startswith("last_reserved_ip.")]
+    left = [
+        name
+        for name in os.listdir(network)
+        if name not in ("lock", ".index") and not name.startswith("last_reserved_ip.")
+    ]
     if left:
         yield f"left behind: {left}"
 
@@ -221,7 +259,10 @@ def scenarios(executables: Path, _: list[str], short: bool) -> list[Scenario]:
     if short:
         killed = [Scenario(AFTER_KILL, it, executables) for it in kills(executables)[1:2]]
         return [Scenario(SHORT_PLAN, None, executables, synced), *(killed if synced else ())]
-    return [Scenario(PLAN, None, executables, synced), *[Scenario(AFTER_KILL, it, executables, synced) for it in kills(executables)]]
+    return [
+        Scenario(PLAN, None, executables, synced),
+        *[Scenario(AFTER_KILL, it, executables, synced) for it in kills(executables)],
+    ]
 
 
 def tasks(scenario: Scenario, short: bool) -> list[list[Cut]]:

@@ -7,8 +7,36 @@ from pathlib import Path
 from tests.torture.disk import ROOT, Attribute, Entry, Mark, Operation, Sync, Truncate, Write
 
 CALLS: tuple[str, ...] = (
-    *("openat", "creat", "close", "dup", "write", "pwrite64", "fsync", "fdatasync", "sync", "syncfs", "ftruncate", "truncate", "fallocate"),
-    *("link", "linkat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "symlinkat", "mkdir", "mkdirat", "rmdir", "fsetxattr", "setxattr"),
+    *(
+        "openat",
+        "creat",
+        "close",
+        "dup",
+        "write",
+        "pwrite64",
+        "fsync",
+        "fdatasync",
+        "sync",
+        "syncfs",
+        "ftruncate",
+        "truncate",
+        "fallocate",
+    ),
+    *(
+        "link",
+        "linkat",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "symlinkat",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "fsetxattr",
+        "setxattr",
+    ),
 )
 STRACE = ("strace", "-f", "-qq", "-xx", "-s", "65536", "-e", "signal=none")
 LINE = re.compile(r"\d+ +(\w+)\((.*)\) += (-?\d+)")
@@ -21,7 +49,7 @@ def unescaped(quoted: str) -> str:
 
 
 class Recorder:
-    """Follows the calls of one process after the other on the files below *folder*, which is empty at first."""
+    """Follows the calls of one process after the other on files below *folder*, which is empty at first."""
 
     def __init__(self, folder: Path):
         self.folder = str(folder)
@@ -31,12 +59,18 @@ class Recorder:
         self.operations: list[Operation] = []
 
     def follow(self, trace: str, owner: str) -> None:
-        """Add what one process did; a Mark "reported" where it wrote its answer, for *owner*. Raises ValueError for a call unknown here."""
+        """Add what one process did; a Mark "reported" where it wrote its answer, for *owner*.
+
+        Raises ValueError for a call unknown here.
+        """
         self.open = {}
         for line in trace.splitlines():
             match = LINE.match(line)
             if match and match[1] in CALLS and not match[3].startswith("-"):
-                arguments = [unescaped(quoted) if quoted else bare.strip() for quoted, bare in ARGUMENT.findall(match[2])]
+                arguments = [
+                    unescaped(quoted) if quoted else bare.strip()
+                    for quoted, bare in ARGUMENT.findall(match[2])
+                ]
                 self.operations += self.told(match[1], [it for it in arguments if it], match[3], owner)
 
     def inode(self, base: str, path: str) -> tuple[int, str] | None:
@@ -70,14 +104,18 @@ class Recorder:
                     yield Entry(*where, None)
             case "write", ["1", *_]:
                 yield Mark("reported", owner)
-            case ("write" | "pwrite64" | "fsync" | "ftruncate" | "fsetxattr"), [descriptor, *rest] if descriptor in self.open:
+            case (("write" | "pwrite64" | "fsync" | "ftruncate" | "fsetxattr"), [descriptor, *rest]) if (
+                descriptor in self.open
+            ):
                 yield self.changed(call, self.open[descriptor], rest)
-            case ("write" | "pwrite64" | "fsync" | "ftruncate" | "fsetxattr"), _:
+            case (("write" | "pwrite64" | "fsync" | "ftruncate" | "fsetxattr"), _):
                 pass  # of another file
             case _:
                 raise ValueError(f"the recorder does not know {call}({', '.join(arguments)})")
 
-    def opened(self, where: tuple[int, str] | None, path: str, flags: str, result: str) -> Iterator[Operation]:
+    def opened(
+        self, where: tuple[int, str] | None, path: str, flags: str, result: str
+    ) -> Iterator[Operation]:
         if where is None:
             if path == self.folder:
                 self.open[result] = ROOT
@@ -88,7 +126,9 @@ class Recorder:
         if "O_TRUNC" in flags:
             yield Truncate(self.open[result], 0)
 
-    def bound(self, where: tuple[int, str] | None, inode: int | None = None, is_directory: bool = False) -> Iterator[Operation]:
+    def bound(
+        self, where: tuple[int, str] | None, inode: int | None = None, is_directory: bool = False
+    ) -> Iterator[Operation]:
         if where is None:
             return
         if inode is None:

@@ -1,9 +1,12 @@
-"""Run a plugin of a source tree, one of whose netlink requests the kernel refuses: it is not sent, and answered with an errno.
+"""Run a plugin of a source tree, while the kernel seems to refuse one of its netlink requests.
+
+The request is not sent, and answered with an errno.
 
     python3 -I -S refuse.py LOG NUMBER ERRNO EXECUTABLE
 
-Each request is noted in the file LOG: protocol, message type and flags. NUMBER counts from 1, 0 refuses none. ERRNO 0 means that the
-request is carried out and never answered. Of a batch of nft messages none is carried out, as the kernel does it.
+Each request is noted in the file LOG: protocol, message type and flags. NUMBER counts from 1, 0 refuses none.
+ERRNO 0 means that the request is carried out and never answered. Of a batch of nft messages none is carried
+out, as the kernel does it.
 """
 
 import _socket
@@ -18,7 +21,8 @@ sys.path.insert(0, executable.rpartition("/bin/")[0])
 
 from core.netlink import socket  # noqa: E402
 
-ERROR, ACK, BATCH_BEGIN, BATCH_END, NETFILTER = 2, 0x4, 0x10, 0x11, 12
+# linux/netlink.h, linux/netfilter/nfnetlink.h
+NLMSG_ERROR, NLM_F_ACK, NETLINK_NETFILTER, NFNL_MSG_BATCH_BEGIN = 2, 0x4, 12, 0x10
 
 
 class Request(NamedTuple):
@@ -40,7 +44,7 @@ def requests(datagram: bytes) -> Iterator[Request]:
 
 def answer(request: Request, code: int) -> bytes:
     """What the kernel says when a request failed with *code*, or succeeded (0)."""
-    return pack("=IHHII", 36, ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
+    return pack("=IHHII", 36, NLMSG_ERROR, 0, request.sequence, 0) + pack("=i", -code) + request.data[:16]
 
 
 class Refusing(_socket.socket):
@@ -71,8 +75,9 @@ class Refusing(_socket.socket):
             self.swallowed.add(refused.sequence)
             return super().send(datagram)
         self.waiting.append(answer(refused, errno))
-        if self.spoken == NETFILTER and members[0].kind == BATCH_BEGIN:
-            self.waiting += [answer(request, 0) for request in kept if request.flags & ACK and refused.kind != BATCH_BEGIN]
+        if self.spoken == NETLINK_NETFILTER and members[0].kind == NFNL_MSG_BATCH_BEGIN:
+            if refused.kind != NFNL_MSG_BATCH_BEGIN:
+                self.waiting += [answer(request, 0) for request in kept if request.flags & NLM_F_ACK]
         elif kept:
             super().send(b"".join([request.data for request in kept]))
         return len(datagram)

@@ -66,10 +66,23 @@ def told(findings: list[Finding]) -> Iterator[str]:
 
 def options(name: str, about: str | None, flags: tuple[str, ...]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"make {name} ARGS=...", description=about)
-    parser.add_argument("--short", action="store_true", help="some points only: proves that the machinery works, in seconds")
-    parser.add_argument("--plugins", default="source", metavar="source|bundle|DIR", help="executables (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=list(BY_NAME), metavar="SUBJECT", default=[], help=f"of {', '.join(BY_NAME)}")
-    parser.add_argument("--processes", type=int, default=PROCESSES, metavar="N", help="at once (default: %(default)s)")
+    parser.add_argument(
+        "--short", action="store_true", help="some points only: proves that the machinery works, in seconds"
+    )
+    parser.add_argument(
+        "--plugins", default="source", metavar="source|bundle|DIR", help="executables (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=list(BY_NAME),
+        metavar="SUBJECT",
+        default=[],
+        help=f"of {', '.join(BY_NAME)}",
+    )
+    parser.add_argument(
+        "--processes", type=int, default=PROCESSES, metavar="N", help="at once (default: %(default)s)"
+    )
     for flag in flags:
         parser.add_argument(flag, action="store_true")
     return parser.parse_args()
@@ -83,12 +96,16 @@ def main(
     work: Callable[[Any, Any], Tally],
     *flags: str,
 ) -> int:
-    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it. flags: options that the jobs look for themselves."""
+    """Do all *jobs* in a lab: *tasks* splits one up, *work* does a part of it.
+
+    flags: options that the jobs look for themselves.
+    """
     chosen = options(name, about, flags)
     if lab.MARK not in os.environ:
         return lab.main([sys.executable, *sys.orig_argv[1:]])
     executables = FOLDERS.get(chosen.plugins, Path(chosen.plugins)).resolve()
-    for package in ("core", "ipam", "plugins"):  # calls are counted, and the first run of a checkout would write its bytecode
+    # Calls are counted, and the first run of a checkout would also write its bytecode.
+    for package in ("core", "ipam", "plugins"):
         compileall.compile_dir(ROOT / package, quiet=1)
     total, started = Tally(), time.monotonic()
     # A process enters the namespaces of its nodes; forked, it needs no imports of its own.

@@ -1,7 +1,8 @@
 """`make soak`: random ADDs, CHECKs and DELs at 50 attachments alive, for an hour, then everything deleted.
 
-Compared with the start: links, nft elements and chains, files, processes, the kernel's memory, and what ADD and DEL take. Every call
-executes the plugins of the chain bridge + host-local + portmap, as a runtime does, two at a time.
+Compared with the start: links, nft elements and chains, files, processes, the kernel's memory, and what ADD
+and DEL take. Every call executes the plugins of the chain bridge + host-local + portmap, as a runtime does,
+two at a time.
 """
 
 import argparse
@@ -52,7 +53,11 @@ def objects() -> dict[str, int]:
         lines = [line.split() for line in Path("/proc/slabinfo").read_text().splitlines()[2:]]
     except OSError:
         return {}
-    return {name: int(active) for name, active, *_ in lines if name.startswith(("nf_", "nft_", "net_namespace", "sock_inode", "dentry", "skbuff"))}
+    return {
+        name: int(active)
+        for name, active, *_ in lines
+        if name.startswith(("nf_", "nft_", "net_namespace", "sock_inode", "dentry", "skbuff"))
+    }
 
 
 def processes() -> list[str]:
@@ -69,11 +74,20 @@ def processes() -> list[str]:
 
 
 class Soak:
-    """The load. alive: attachment -> result of its chain and its host ports; lock: held to change or walk through what the workers share."""
+    """The load.
+
+    alive: attachment -> the result of its chain and its host ports.
+    lock: held to change or walk through what the workers share.
+    """
 
     def __init__(self, folder: Path, executables: Path, attachments: int, seed: int) -> None:
         self.bed = Testbed(folder, executables)
-        self.bed.networks = {"soak": [bridge(self.bed.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True), PORTMAP]}
+        self.bed.networks = {
+            "soak": [
+                bridge(self.bed.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True),
+                PORTMAP,
+            ]
+        }
         self.random = random.Random(seed)
         self.wanted = attachments
         self.alive: dict[Attachment, tuple[Any, tuple[tuple[str, int], ...]]] = {}
@@ -92,7 +106,9 @@ class Soak:
         began = time.monotonic()
         for number in order:
             keys = {"prevResult": result} if result else {}
-            code, stdout = self.bed.ended(self.bed.started(verb, at, self.bed.request(at, number, ports, **keys), path))
+            code, stdout = self.bed.ended(
+                self.bed.started(verb, at, self.bed.request(at, number, ports, **keys), path)
+            )
             assert code == 0, f"{verb} {at}: {stdout.decode()}"
             result = json.loads(stdout) if verb == "ADD" else result
         self.samples.append(Sample(verb, began - self.began, (time.monotonic() - began) * 1000))
@@ -104,7 +120,13 @@ class Soak:
             living = [at for at in self.alive if at not in self.busy]
             resting = [at for at in self.all if at not in self.alive and at not in self.busy]
             deed = self.random.random()
-            verb = "ADD" if not living or (len(self.alive) < self.wanted and deed < 0.8) else "DEL" if deed < 0.9 else "CHECK"
+            verb = (
+                "ADD"
+                if not living or (len(self.alive) < self.wanted and deed < 0.8)
+                else "DEL"
+                if deed < 0.9
+                else "CHECK"
+            )
             at = self.random.choice(resting if verb == "ADD" else living)
             self.busy.add(at)
             return verb, at
@@ -115,7 +137,12 @@ class Soak:
         try:
             number = self.all.index(at)
             if verb == "ADD":
-                ports = tuple([(self.random.choice(("tcp", "udp")), 20000 + 4 * number + each) for each in range(self.random.randrange(4))])
+                ports = tuple(
+                    [
+                        (self.random.choice(("tcp", "udp")), 20000 + 4 * number + each)
+                        for each in range(self.random.randrange(4))
+                    ]
+                )
                 made = self.chain("ADD", at, None, ports)
                 with self.lock:
                     self.alive[at] = made, ports
@@ -156,7 +183,7 @@ class Soak:
             del self.alive[at]
 
     def warm(self) -> None:
-        """Every container lives once, so that what is made only once is there before the start is measured."""
+        """Every container lives once, so that what is made only once exists before the start is measured."""
         for at in self.all[:8]:
             self.alive[at] = self.chain("ADD", at, None, (("udp", 30000 + self.all.index(at)),)), ()
         self.empty()
@@ -165,7 +192,11 @@ class Soak:
 
 def differences(before: Truth, after: Truth) -> list[str]:
     """What is not as at the start."""
-    found = [f"{name}: {sorted(map(str, is_))[:9]}" for name, was, is_ in zip(Truth._fields, before, after) if was != is_]
+    found = [
+        f"{name}: {sorted(map(str, is_))[:9]}"
+        for name, was, is_ in zip(Truth._fields, before, after)
+        if was != is_
+    ]
     return found + [f"process: {line}" for line in processes()]
 
 
@@ -206,7 +237,9 @@ def soak(seconds: float, executables: Path, attachments: int, seed: int, strict:
     print(f"{done} calls of the chain in {seconds:.0f} s, {alive} attachments alive at the end")
     for verb in ("ADD", "CHECK", "DEL"):
         first, last = pace(load.samples, verb, seconds)
-        print(f"{verb:6} {sum(one.verb == verb for one in load.samples):7}   median {first:6.1f} ms in the first tenth, {last:6.1f} ms in the last")
+        count = sum(one.verb == verb for one in load.samples)
+        medians = f"median {first:6.1f} ms in the first tenth, {last:6.1f} ms in the last"
+        print(f"{verb:6} {count:7}   {medians}")
         if strict and verb != "CHECK" and last > first * SLOWER:
             wrong.append(f"{verb} became slower: {first:.1f} ms, then {last:.1f} ms")
     for name, was in memory_before.items():
@@ -214,7 +247,11 @@ def soak(seconds: float, executables: Path, attachments: int, seed: int, strict:
     grown = memory_after.get("SUnreclaim", 0) - memory_before.get("SUnreclaim", 0)
     if strict and grown > SLACK_KB:
         wrong.append(f"the kernel's memory grew by {grown} KiB")
-    print("slab objects", ", ".join(f"{name} {objects_after.get(name, 0) - was:+}" for name, was in objects_before.items()) or "cannot be read here")
+    print(
+        "slab objects",
+        ", ".join(f"{name} {objects_after.get(name, 0) - was:+}" for name, was in objects_before.items())
+        or "cannot be read here",
+    )
     return wrong
 
 

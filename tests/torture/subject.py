@@ -1,4 +1,4 @@
-"""What is tortured: each plugin alone and the chain, on a fake node of its own, driven as a runtime drives it."""
+"""What is tortured: each plugin alone and the chain, on a fake node, driven as by a runtime."""
 
 import json
 import os
@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NETWORK, VERSION = "net", "1.1.0"
 IPV4, IPV6 = "10.9.0.0/24", "fd00:9::/64"
 TIMEOUT_S = 60
-VISIBLE = ("lock", ".index", "last_reserved_ip.")  # what host-local may leave in its directory beside reservations
+# What host-local may leave in its directory beside reservations.
+VISIBLE = ("lock", ".index", "last_reserved_ip.")
 RANDOM_MAC = re.compile(r"(?<=host link br0 bridge )[0-9a-f:]+")
 
 
@@ -31,7 +32,8 @@ class Subject(NamedTuple):
     """One thing to torture.
 
     plugins: from the folder of the reservations, its chain; prepared: how many of them only stand before it.
-    executed: whether host-local is somebody else's for bridge, and so is executed as a process of its own, which is not tortured.
+    executed: whether host-local is somebody else's for bridge, and so is executed as a process of its own,
+    which is not tortured.
     """
 
     name: str
@@ -46,8 +48,13 @@ def wired(data: Path, **keys: Any) -> Config:
 
 CONDITIONED = {**configs.PORTMAP, "conditionsV4": ["ip", "saddr", "!=", "192.0.2.7"]}
 SUBJECTS = (
-    Subject("host-local", lambda data: ({"type": "host-local", "ipam": configs.host_local(data, IPV4, IPV6)},)),
-    Subject("bridge-l2", lambda data: (configs.bridge(hairpinMode=True, portIsolation=True, mtu=1400, macspoofchk=True),)),
+    Subject(
+        "host-local", lambda data: ({"type": "host-local", "ipam": configs.host_local(data, IPV4, IPV6)},)
+    ),
+    Subject(
+        "bridge-l2",
+        lambda data: (configs.bridge(hairpinMode=True, portIsolation=True, mtu=1400, macspoofchk=True),),
+    ),
     Subject("bridge", lambda data: (wired(data),)),
     Subject("bridge-all", lambda data: (wired(data, ipMasq=True, macspoofchk=True, enabledad=True),)),
     Subject("bridge-executed", lambda data: (wired(data),), executed=True),
@@ -58,7 +65,11 @@ SUBJECTS = (
 BY_NAME = {subject.name: subject for subject in SUBJECTS}
 PORTS = {
     "c0": [configs.mapping(9080), configs.mapping(9053, 53, "udp")],
-    "c1": [configs.mapping(8080), configs.mapping(8053, 53, "udp"), configs.mapping(8443, 443, hostIP="127.0.0.1")],
+    "c1": [
+        configs.mapping(8080),
+        configs.mapping(8053, 53, "udp"),
+        configs.mapping(8443, 443, hostIP="127.0.0.1"),
+    ],
 }
 
 
@@ -72,13 +83,15 @@ class Outcome(NamedTuple):
     stderr: str
 
     def __str__(self) -> str:
-        return f"{self.plugin} {self.verb}: exit {self.exit_code} {self.stdout.decode(errors='replace')!r} {self.stderr!r}"
+        printed = f"{self.stdout.decode(errors='replace')!r} {self.stderr!r}"
+        return f"{self.plugin} {self.verb}: exit {self.exit_code} {printed}"
 
 
 class Node:
     """A fake host with the container `c1`.
 
-    steady: everything shared exists, because the neighbour `c0` is attached and `c1` has been. Fresh: nobody was here before.
+    steady: everything shared exists, because the neighbour `c0` is attached and `c1` has been. Fresh:
+    nobody was here before.
     """
 
     def __init__(self, subject: Subject, executables: Path, steady: bool):
@@ -130,8 +143,17 @@ class Node:
         outcomes = self.run(verb, name, everything=everything)
         assert all(outcome.exit_code == 0 for outcome in outcomes), "; ".join(map(str, outcomes))
 
-    def run(self, verb: str, name: str = "c1", tamper: Mapping[int, Command] | None = None, everything: bool = False) -> list[Outcome]:
-        """Run *verb* for a container as a runtime does, until a plugin fails. tamper: number of a plugin in the chain -> its command line."""
+    def run(
+        self,
+        verb: str,
+        name: str = "c1",
+        tamper: Mapping[int, Command] | None = None,
+        everything: bool = False,
+    ) -> list[Outcome]:
+        """Run *verb* for a container as a runtime does, until a plugin fails.
+
+        tamper: number of a plugin in the chain -> its command line.
+        """
         numbers = list(range(0 if everything else self.subject.prepared, len(self.configs)))
         results = dict(self.latest) if verb == "ADD" else self.cached
         outcomes: list[Outcome] = []
@@ -146,12 +168,17 @@ class Node:
         return outcomes
 
     def retreat(self, number: int) -> None:
-        """Undo the plugins of the chain that came before *number*, as what follows a failed ADD. Raises AssertionError."""
+        """Undo the plugins of the chain that came before *number*, as what follows a failed ADD.
+
+        Raises AssertionError.
+        """
         for earlier in reversed(range(self.subject.prepared, number)):
             outcome = self.step("DEL", earlier, "c1", {})
             assert outcome.exit_code == 0, str(outcome)
 
-    def step(self, verb: str, number: int, name: str, results: dict[str, Any], tampered: Command | None = None) -> Outcome:
+    def step(
+        self, verb: str, number: int, name: str, results: dict[str, Any], tampered: Command | None = None
+    ) -> Outcome:
         """Run one plugin of the chain. results: container -> its result so far, which ADD adds to."""
         stdin: Config = {**self.configs[number], "name": NETWORK, "cniVersion": VERSION}
         if "capabilities" in stdin:
@@ -159,7 +186,9 @@ class Node:
         if name in results and (verb in ("DEL", "CHECK") or (verb == "ADD" and number)):
             stdin["prevResult"] = results[name]
         if verb == "GC":
-            stdin["cni.dev/valid-attachments"] = [{"containerID": "c0", "ifname": "eth0"}] if self.steady else []
+            stdin["cni.dev/valid-attachments"] = (
+                [{"containerID": "c0", "ifname": "eth0"}] if self.steady else []
+            )
         executable = self.executables / stdin["type"]
         done = subprocess.run(
             [*(tampered(executable) if tampered else (executable,))],
@@ -170,14 +199,18 @@ class Node:
         )
         if verb == "ADD" and done.returncode == 0:
             results[name] = json.loads(done.stdout)
-        return Outcome(stdin["type"], verb, done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+        return Outcome(
+            stdin["type"], verb, done.returncode, done.stdout, done.stderr.decode(errors="replace")
+        )
 
     def environ(self, verb: str, name: str) -> dict[str, str]:
         netns = str(self.containers[name].path)
         common = {"CNI_COMMAND": verb, "CNI_PATH": str(self.search_path)}
         if self.timeout_s:
             common["CNIWIRE_TIMEOUT"] = str(self.timeout_s)
-        return common if verb in ("GC", "STATUS") else {**common, "CNI_CONTAINERID": name, "CNI_NETNS": netns, "CNI_IFNAME": "eth0"}
+        if verb in ("GC", "STATUS"):
+            return common
+        return {**common, "CNI_CONTAINERID": name, "CNI_NETNS": netns, "CNI_IFNAME": "eth0"}
 
     def state(self) -> State:
         """All that plugins may change, with what is wrong with the reservations' directory."""
@@ -185,7 +218,7 @@ class Node:
         return frozenset(RANDOM_MAC.sub("MAC", line) for line in (*seen, *self.complaints()))
 
     def complaints(self) -> Iterator[str]:
-        """What is wrong with the reservations' directory: torn files, forgotten ones, an index that is believed and wrong."""
+        """What is wrong with the reservations' directory: files that are torn or forgotten, a wrong index."""
         path = self.data / NETWORK
         if not path.is_dir():
             return
@@ -212,7 +245,10 @@ def disagreement(directory: Directory, entries: Mapping[bytes, bytes | None]) ->
         return
     try:
         for content in {content for content in entries.values() if content is not None}:
-            held, found = sorted(packed for packed, other in entries.items() if other == content), believed.candidates(content)
+            held, found = (
+                sorted(packed for packed, other in entries.items() if other == content),
+                believed.candidates(content),
+            )
             if found is not None and sorted(found) != held:
                 yield f"unsound: the index has {found} for {content!r}"
         taken = believed.count(0, 2**128 - 1, 16)

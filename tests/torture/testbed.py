@@ -1,4 +1,7 @@
-"""A node that can be rebooted: plugins called in process or executed, and what they left read back by others' tools."""
+"""A node that can be rebooted: plugins are called in process or executed.
+
+What they left is read back by others' tools.
+"""
 
 import json
 import os
@@ -50,7 +53,9 @@ class Attachment(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What is there. links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner).
+    """What exists on the node.
+
+    links: owners of host veths; others: names of veths without an owner; elements: (map, key, owner).
 
     chains: those with mappings of their own, in which there are none.
     """
@@ -126,37 +131,62 @@ class Testbed:
         with IPRoute() as ip:
             return sum(link.get(("linkinfo", "kind")) == "veth" for link in ip.get_links())
 
-    # -- calls --------------------------------------------------------------------------------------------------------
+    # -- calls -------------------------------------------------------------------------------------
 
-    def request(self, at: Attachment, number: int, ports: tuple[tuple[str, int], ...] = (), **keys: Any) -> Config:
+    def request(
+        self, at: Attachment, number: int, ports: tuple[tuple[str, int], ...] = (), **keys: Any
+    ) -> Config:
         """What plugin *number* of the chain gets."""
         config = self.networks[at.network][number]
         made = {**config, "name": at.network, "cniVersion": "1.1.0", **keys}
         if config["type"] == "portmap":
-            made["runtimeConfig"] = {"portMappings": [mapping(port, 80, protocol) for protocol, port in ports]}
+            made["runtimeConfig"] = {
+                "portMappings": [mapping(port, 80, protocol) for protocol, port in ports]
+            }
         return made
 
     def environ(self, command: str, at: Attachment, netns: str, folder: Path) -> dict[str, str]:
         names = {"CNI_CONTAINERID": at.container, "CNI_IFNAME": at.ifname, "CNI_NETNS": netns}
-        return {"CNI_COMMAND": command, "CNI_PATH": str(folder), **(names if command not in ("GC", "STATUS") else {})}
+        return {
+            "CNI_COMMAND": command,
+            "CNI_PATH": str(folder),
+            **(names if command not in ("GC", "STATUS") else {}),
+        }
 
-    def call(self, command: str, at: Attachment, config: Config, netns: str, how: str = "in process") -> Answer:
+    def call(
+        self, command: str, at: Attachment, config: Config, netns: str, how: str = "in process"
+    ) -> Answer:
         """(exit code, document) of one plugin. how: "in process", "executed", or "go" for the Go suite's."""
         if how == "in process":
             code, stdout = respond(
-                MODULES[config["type"]], self.environ(command, at, netns, FOLDERS["source"]), lambda: json.dumps(config).encode(), SIBLINGS
+                MODULES[config["type"]],
+                self.environ(command, at, netns, FOLDERS["source"]),
+                lambda: json.dumps(config).encode(),
+                SIBLINGS,
             )
         else:
             code, stdout = self.ended(self.started(command, at, config, netns, how))
         return code, json.loads(stdout) if stdout else None
 
-    def started(self, command: str, at: Attachment, config: Config, netns: str, how: str = "executed") -> "subprocess.Popen[bytes]":
+    def started(
+        self, command: str, at: Attachment, config: Config, netns: str, how: str = "executed"
+    ) -> "subprocess.Popen[bytes]":
         folder = GO if how == "go" else self.executables
         if how == "go":
             config = {**config, "cniVersion": "1.0.0"}
-            config = {**config, "prevResult": {**config["prevResult"], "cniVersion": "1.0.0"}} if config.get("prevResult") else config
+            config = (
+                {**config, "prevResult": {**config["prevResult"], "cniVersion": "1.0.0"}}
+                if config.get("prevResult")
+                else config
+            )
         variables = {"PATH": PATH, **self.environ(command, at, netns, folder)}
-        process = subprocess.Popen([folder / config["type"]], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [folder / config["type"]],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert process.stdin
         process.stdin.write(json.dumps(config).encode())
         process.stdin.close()
@@ -167,7 +197,7 @@ class Testbed:
         stdout, _ = process.communicate(timeout=120)
         return process.returncode, stdout
 
-    # -- the truth ----------------------------------------------------------------------------------------------------
+    # -- the truth ---------------------------------------------------------------------------------
 
     def truth(self) -> Truth:
         """As pyroute2, nft and the files tell it."""
@@ -175,13 +205,17 @@ class Testbed:
         with IPRoute() as ip:
             for link in ip.get_links():
                 if link.get(("linkinfo", "kind")) == "veth":
-                    links.add(str(link.get("ifalias"))) if link.get("ifalias") else others.add(str(link.get("ifname")))
+                    links.add(str(link.get("ifalias"))) if link.get("ifalias") else others.add(
+                        str(link.get("ifname"))
+                    )
         return Truth(frozenset(links), frozenset(others), *self.rules(), self.files())
 
     def rules(self) -> tuple[frozenset[tuple[str, str, str]], frozenset[str]]:
         """The elements of our maps and sets, and the chains that nobody needs."""
         elements, chains, filled = set(), set(), set()
-        ruleset = subprocess.run(["nft", "--json", "--stateless", "list", "ruleset"], capture_output=True, check=True)
+        ruleset = subprocess.run(
+            ["nft", "--json", "--stateless", "list", "ruleset"], capture_output=True, check=True
+        )
         for item in json.loads(ruleset.stdout)["nftables"]:
             kind = "map" if "map" in item else "set"
             for entry in item.get(kind, {}).get("elem", ()):
@@ -189,9 +223,12 @@ class Testbed:
                 key = element["val"]
                 words = key["concat"] if isinstance(key, dict) else [key]
                 words = words[: 1 if item[kind]["name"] == "spoof_macs" else None]  # MACs are drawn
-                elements.add((item[kind]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0]))
+                elements.add(
+                    (item[kind]["name"], " ".join(map(str, words)), element.get("comment", "").split(" ")[0])
+                )
                 base, _, suffix = item[kind]["name"].partition("-")
-                filled.add(f"hostports-{base[-1]}-{suffix}" if len(suffix) < 8 else f"hostports-{suffix}")  # a level's, or a condition's
+                # The chain of a level, or of a condition.
+                filled.add(f"hostports-{base[-1]}-{suffix}" if len(suffix) < 8 else f"hostports-{suffix}")
             name = item.get("chain", {}).get("name", "")
             if name.startswith("hostports-"):
                 chains.add(name)

@@ -37,8 +37,19 @@ def test_the_last_of_several_spellings_wins() -> None:
 
 def test_null_is_absent() -> None:
     config = Section(dict.fromkeys(["t", "b", "i", "s", "l", "a", "prevResult", "cni.dev/valid-attachments"]))
-    assert (config.text("t"), config.boolean("b"), config.integer("i", 1, 2), config.section("s").values) == ("", False, 0, {})
-    assert (config.items("l"), config.sections("l"), config.texts("l"), config.address("a"), config.cidr("a")) == ([], [], [], None, None)
+    assert (config.text("t"), config.boolean("b"), config.integer("i", 1, 2), config.section("s").values) == (
+        "",
+        False,
+        0,
+        {},
+    )
+    assert (
+        config.items("l"),
+        config.sections("l"),
+        config.texts("l"),
+        config.address("a"),
+        config.cidr("a"),
+    ) == ([], [], [], None, None)
     assert "t" not in config
     assert config.get("t") is None
     assert valid_attachments(config) == set()  # the one null that is not: an empty list, as libcni writes it
@@ -63,7 +74,9 @@ def test_a_wrong_type_is_no_boolean(value: Any) -> None:
 @pytest.mark.parametrize("value", [1.0, "1", True, False, 0, 11, -1, 10**30, [], {}])
 def test_a_wrong_type_or_range_is_no_integer(value: Any) -> None:
     """A float such as 1.0 is an error, as with the reference."""
-    assert complaint(Section({"k": value}).integer, "k", 1, 10)[1].startswith("k: want an integer from 1 to 10, found ")
+    assert complaint(Section({"k": value}).integer, "k", 1, 10)[1].startswith(
+        "k: want an integer from 1 to 10, found "
+    )
 
 
 def test_both_ends_of_the_range_are_allowed() -> None:
@@ -97,7 +110,10 @@ def test_a_path_leads_to_the_value() -> None:
         'ipam.ranges: want a list of objects, found [[],{"Subnet":"x"}]',
     )
     [_, second] = Section({"ranges": [{}, {"Subnet": "x"}]}, "ipam").sections("ranges")
-    assert complaint(second.cidr, "subnet") == (7, 'ipam.ranges[1].subnet: want an address with prefix length, found "x"')
+    assert complaint(second.cidr, "subnet") == (
+        7,
+        'ipam.ranges[1].subnet: want an address with prefix length, found "x"',
+    )
 
 
 def test_a_long_value_is_shortened() -> None:
@@ -112,7 +128,11 @@ def test_addresses_are_packed_and_empty_ones_absent() -> None:
 
 def test_version_and_name_decode_before_all_else() -> None:
     """S-14, S-20, S-43: a wrong type is a decoding failure; a missing version is 0.1.0."""
-    assert [version(Section(values)) for values in ({}, {"cniVersion": ""}, {"CniVersion": "1.0.0"})] == ["0.1.0", "0.1.0", "1.0.0"]
+    assert [version(Section(values)) for values in ({}, {"cniVersion": ""}, {"CniVersion": "1.0.0"})] == [
+        "0.1.0",
+        "0.1.0",
+        "1.0.0",
+    ]
     assert complaint(version, Section({"cniVersion": 1})) == (6, "cniVersion: want a string, found 1")
     assert network_name(Section({})) == ""
     assert complaint(network_name, Section({"name": []})) == (6, "name: want a string, found []")
@@ -143,7 +163,10 @@ def test_cni_args_are_pairs_of_known_keys(text: str, pairs: dict[str, str]) -> N
 def test_ignore_unknown_is_a_boolean(true: str, false: str) -> None:
     """S-72, S-76, S-77: the last one counts."""
     assert cni_args(f"x=y;IgnoreUnknown={false};IgnoreUnknown={true}", ()) == {}
-    assert complaint(cni_args, f"x=y;IgnoreUnknown={true};IgnoreUnknown={false}", ())[1] == "CNI_ARGS: unknown keys x"
+    assert (
+        complaint(cni_args, f"x=y;IgnoreUnknown={true};IgnoreUnknown={false}", ())[1]
+        == "CNI_ARGS: unknown keys x"
+    )
 
 
 @pytest.mark.parametrize("value", ["", "2", "yes", "t", " 1", "tru", "-1"])
@@ -162,7 +185,9 @@ def test_unknown_keys_are_refused(text: str) -> None:
     assert caught.value.details.startswith("this plugin knows IP, MAC;")
 
 
-@pytest.mark.parametrize("text", ["IP=x;", ";", ";IP=x", "IP=x;;MAC=y", "IP", "IP=a=b", "IP==", " ", "IP=x;IgnoreUnknown"])
+@pytest.mark.parametrize(
+    "text", ["IP=x;", ";", ";IP=x", "IP=x;;MAC=y", "IP", "IP=a=b", "IP==", " ", "IP=x;IgnoreUnknown"]
+)
 def test_each_piece_holds_exactly_one_equals_sign(text: str) -> None:
     """S-80."""
     code, msg = complaint(cni_args, text, KNOWN)
@@ -190,12 +215,17 @@ def test_cni_args_never_fail_otherwise(text: str) -> None:
         ({"cni.dev/attachments": []}, set()),
         ({"cni.dev/valid-attachments": [{"containerID": "a", "ifname": "e0"}]}, {("a", "e0")}),
         ({"cni.dev/attachments": [{"ContainerId": "a", "ifName": "e0", "more": 1}]}, {("a", "e0")}),
-        ({"cni.dev/attachments": [{"containerID": "b", "ifname": "e0"}], "cni.dev/valid-attachments": []}, set()),
+        (
+            {"cni.dev/attachments": [{"containerID": "b", "ifname": "e0"}], "cni.dev/valid-attachments": []},
+            set(),
+        ),
         ({"cni.dev/attachments": [], "cni.dev/valid-attachments": None}, set()),
     ],
 )
-def test_gc_keeps_what_the_list_says(values: dict[str, Any], attachments: set[tuple[str, str]] | None) -> None:
-    """S-23: absent is "do nothing", empty is "nothing is alive", the newer of the two key names is preferred."""
+def test_gc_keeps_what_the_list_says(
+    values: dict[str, Any], attachments: set[tuple[str, str]] | None
+) -> None:
+    """S-23: absent is "do nothing", empty is "nothing is alive"; the newer key name is preferred."""
     assert valid_attachments(Section(values)) == attachments
 
 

@@ -1,4 +1,7 @@
-"""Signals that come in the moment between the last look at them and the kernel's wait: C has noted them, but nothing wakes the waiting."""
+"""Signals that come between the last look at them and the kernel's wait.
+
+Python's C code has noted them, but nothing wakes the waiting.
+"""
 
 import subprocess
 import sys
@@ -41,7 +44,9 @@ except deadline.Expired as error:
         ("SIGALRM", 1, "11 it did not end within 1 s: given up, and undone"),
     ],
 )
-def test_a_wait_that_missed_a_signal_hears_it_at_the_next_tick(signal: str, budget_s: int, expected: str) -> None:
+def test_a_wait_that_missed_a_signal_hears_it_at_the_next_tick(
+    signal: str, budget_s: int, expected: str
+) -> None:
     begin = time.monotonic()
     program = PROGRAM.format(signal=signal, budget_s=budget_s)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -50,6 +55,7 @@ def test_a_wait_that_missed_a_signal_hears_it_at_the_next_tick(signal: str, budg
 
 
 def test_ticks_before_the_end_end_nothing() -> None:
-    program = "import select\nfrom core import deadline\ndeadline.begin(50)\nwith deadline.WAITING: select.select([], [], [], 2.5)\nprint('whole')"
+    program = "import select\nfrom core import deadline\ndeadline.begin(50)\n"
+    program += "with deadline.WAITING: select.select([], [], [], 2.5)\nprint('whole')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("whole", "")

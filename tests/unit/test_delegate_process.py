@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from errno import EBADF
 from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
@@ -28,7 +29,9 @@ def descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
 
 
-def test_stdin_stdout_stderr_and_exit_status_are_carried(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_stdin_stdout_stderr_and_exit_status_are_carried(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """S-99: stderr is forwarded to ours, too."""
     plugin = script(tmp_path, 'read line; echo "out $line $VALUE"; echo "err $1" >&2; exit 3')
     before = descriptors()
@@ -38,7 +41,9 @@ def test_stdin_stdout_stderr_and_exit_status_are_carried(tmp_path: Path, capfd: 
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])
-def test_stderr_is_forwarded_whether_it_fails_or_not(tmp_path: Path, capfd: pytest.CaptureFixture[str], exit_code: int) -> None:
+def test_stderr_is_forwarded_whether_it_fails_or_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], exit_code: int
+) -> None:
     """S-99, S-101."""
     execute(script(tmp_path, f"echo hello >&2; exit {exit_code}"), PATH, b"")
     assert capfd.readouterr().err == "hello\n"
@@ -49,7 +54,7 @@ def test_a_stderr_that_nobody_reads_is_no_failure(tmp_path: Path, monkeypatch: p
     plugin = script(tmp_path, "echo hello >&2")
 
     def closed(*_: object) -> int:
-        raise OSError(9, "Bad file descriptor")
+        raise OSError(EBADF, "Bad file descriptor")
 
     monkeypatch.setattr("core.cni.main.write_all", closed)
     assert execute(plugin, PATH, b"") == (0, b"", b"hello\n")
@@ -57,20 +62,26 @@ def test_a_stderr_that_nobody_reads_is_no_failure(tmp_path: Path, monkeypatch: p
 
 def test_streams_may_be_opened_again_by_name(tmp_path: Path) -> None:
     """S-99: shell scripts write to /dev/stderr, and more than once."""
-    plugin = script(tmp_path, "cat /dev/stdin; echo a > /dev/stderr; echo b > /dev/stderr; echo c > /dev/stdout; echo d")
+    plugin = script(
+        tmp_path, "cat /dev/stdin; echo a > /dev/stderr; echo b > /dev/stderr; echo c > /dev/stdout; echo d"
+    )
     assert execute(plugin, PATH, b"in\n") == (0, b"in\nc\nd\n", b"a\nb\n")
 
 
 def test_a_lot_of_output_is_read_while_it_is_written(tmp_path: Path) -> None:
     """S-99: more than a pipe holds, on both streams at once."""
-    plugin = script(tmp_path, "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero")
+    plugin = script(
+        tmp_path, "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero"
+    )
     status, stdout, stderr = execute(plugin, PATH, b"")
     assert (status, len(stdout), len(stderr)) == (0, 600_000, 300_000)
 
 
 def test_output_beyond_reason_is_dropped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """S-99."""
-    status, stdout, stderr = execute(script(tmp_path, "head -c 9000000 /dev/zero; head -c 2000000 /dev/zero >&2"), PATH, b"")
+    status, stdout, stderr = execute(
+        script(tmp_path, "head -c 9000000 /dev/zero; head -c 2000000 /dev/zero >&2"), PATH, b""
+    )
     assert (status, len(stdout), len(stderr)) == (0, 1 << 20, 1 << 20)
     assert len(capfd.readouterr().err) == 1 << 20
 
@@ -124,7 +135,9 @@ def test_an_interrupt_ends_the_plugin_too(tmp_path: Path) -> None:
     assert not Path("/proc", Path(f"{plugin}.pid").read_text().strip()).exists()
 
 
-@pytest.mark.parametrize(("given", "seconds"), [("", 60), ("5", 5), ("x", 60), ("-1", 60), ("1e3", 60), ("9999999", 60), ("²", 60)])
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("", 60), ("5", 5), ("x", 60), ("-1", 60), ("1e3", 60), ("9999999", 60), ("²", 60)]
+)
 def test_the_time_is_whole_seconds_from_the_environment(given: str, seconds: int) -> None:
     assert process._timeout_s({process.TIMEOUT_VARIABLE: given}) == seconds
 
@@ -138,7 +151,9 @@ def test_the_time_is_whole_seconds_from_the_environment(given: str, seconds: int
         (b"#!/no/such/interpreter\n", 0o755, FileNotFoundError),
     ],
 )
-def test_a_plugin_that_cannot_be_started_is_an_error(tmp_path: Path, content: bytes, mode: int, error: type[OSError]) -> None:
+def test_a_plugin_that_cannot_be_started_is_an_error(
+    tmp_path: Path, content: bytes, mode: int, error: type[OSError]
+) -> None:
     """S-103."""
     plugin = tmp_path / "plugin"
     plugin.write_bytes(content)
@@ -149,7 +164,9 @@ def test_a_plugin_that_cannot_be_started_is_an_error(tmp_path: Path, content: by
     assert descriptors() == before
 
 
-def test_a_binary_that_is_being_replaced_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_binary_that_is_being_replaced_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """S-103: "Text file busy" is the kernel's own answer here."""
     plugin = script(tmp_path, "echo done")
     pauses: list[float] = []
@@ -185,7 +202,8 @@ def test_the_child_has_the_signals_of_a_fresh_process(tmp_path: Path) -> None:
 def test_a_runtime_that_ignores_its_children_does_not_confuse_us(tmp_path: Path) -> None:
     """S-102: an inherited SIG_IGN for SIGCHLD makes the kernel throw exit statuses away."""
     plugin = script(tmp_path, "echo done; exit 3")
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.cni.process import execute; print(execute({plugin!r}, {PATH!r}, b''))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from core.cni.process import execute; "
+    code += f"print(execute({plugin!r}, {PATH!r}, b''))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code],
         capture_output=True,

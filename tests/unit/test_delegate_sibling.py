@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,37 @@ STEPS: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
 ]
 
 
-def outcomes(folder: Path, ipam: dict[str, Any], monkeypatch: pytest.MonkeyPatch, in_process: bool) -> list[Any]:
+def outcomes(
+    folder: Path, ipam: dict[str, Any], monkeypatch: pytest.MonkeyPatch, in_process: bool
+) -> list[Any]:
     """What each step answered and left behind."""
     monkeypatch.setattr(delegate, "EXECUTABLES", str(BIN) if in_process else "/usr/bin")
     outer, seen = Stub(lambda request: delegate.call(request, request.command)), []
     for command, container_id, more, variables in STEPS:
-        config = {"cniVersion": "1.1.0", "name": "n1", "ipam": {**ipam, "type": "host-local", "dataDir": str(folder)}, **more}
+        config = {
+            "cniVersion": "1.1.0",
+            "name": "n1",
+            "ipam": {**ipam, "type": "host-local", "dataDir": str(folder)},
+            **more,
+        }
         stdin = json.dumps(config).encode()
-        usual = {"CNI_CONTAINERID": container_id, "CNI_ARGS": "", "CNI_PATH": str(BIN), "PATH": os.environ["PATH"]}
+        usual = {
+            "CNI_CONTAINERID": container_id,
+            "CNI_ARGS": "",
+            "CNI_PATH": str(BIN),
+            "PATH": os.environ["PATH"],
+        }
         full = environ(command, **{**usual, **variables})
-        code, stdout = respond(outer, full, lambda stdin=stdin: stdin, {"host-local": "ipam.host_local"})  # type: ignore[misc]
+        code, stdout = respond(outer, full, partial(bytes, stdin), {"host-local": "ipam.host_local"})
         store = {path.name: path.read_bytes() for path in folder.glob("n1/[!.]*")}
         seen.append((code, stdout.split(b" since ")[0], store))
     return seen
 
 
 @pytest.mark.parametrize("ipam", SETS, ids=["v4", "invalid", "v6"])
-def test_in_process_and_executed_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ipam: dict[str, Any]) -> None:
+def test_in_process_and_executed_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ipam: dict[str, Any]
+) -> None:
     """S-92, S-94, S-95, S-96, S-97, S-99, S-100."""
     calls: list[str] = []
     executed = delegate._executed
@@ -74,8 +89,10 @@ def test_in_process_and_executed_are_the_same(tmp_path: Path, monkeypatch: pytes
         assert {code for code, _, _ in one} == {0, 1}
 
 
-def test_no_del_follows_an_add_that_our_own_sibling_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It chose before it touched anything: neither a full range nor an address that is taken leaves a reservation to free."""
+def test_no_del_follows_an_add_that_our_own_sibling_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses before it reserves: a full range or a taken address leaves no reservation to free."""
     calls: list[str] = []
     run = delegate._run
 
@@ -91,7 +108,7 @@ def test_no_del_follows_an_add_that_our_own_sibling_refused(tmp_path: Path, monk
     for container_id, more in (("c1", {}), ("c1", {}), ("c2", {}), ("c3", {"ranges": 7})):
         stdin = json.dumps({"cniVersion": "1.1.0", "name": "n1", "ipam": {**ipam, **more}}).encode()
         variables = environ("ADD", CNI_CONTAINERID=container_id, CNI_ARGS="", CNI_PATH=str(BIN))
-        code, stdout = respond(outer, variables, lambda stdin=stdin: stdin, {"host-local": "ipam.host_local"})  # type: ignore[misc]
+        code, stdout = respond(outer, variables, partial(bytes, stdin), {"host-local": "ipam.host_local"})
         codes.append(json.loads(stdout).get("code", code))
     assert codes == [0, ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, INVALID_CONFIG]
     assert calls == ["ADD", "ADD", "ADD", "ADD", "DEL"]

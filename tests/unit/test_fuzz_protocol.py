@@ -1,4 +1,4 @@
-"""Anything in the environment and on stdin: never an exception, one JSON document or nothing, and the exit code says which."""
+"""Anything in the environment and on stdin: no exception, one JSON document or none, a fitting exit code."""
 
 import json
 import os
@@ -13,30 +13,83 @@ from core.cni.result import parse_prev, route
 from core.cni.version import ALL
 from tests.harness.stub import Stub
 
-VARIABLES = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH", "CNI_NETNS_OVERRIDE", "CNIWIRE_X"]
-# What a process can really have: bytes but NUL, decoded as os.environ decodes them; and now and then what it cannot have.
+VARIABLES = [
+    "CNI_CONTAINERID",
+    "CNI_NETNS",
+    "CNI_IFNAME",
+    "CNI_ARGS",
+    "CNI_PATH",
+    "CNI_NETNS_OVERRIDE",
+    "CNIWIRE_X",
+]
+# What a process can really have: bytes but NUL, decoded as os.environ decodes them; and now and then
+# what it cannot have.
 BYTES = st.binary(max_size=20).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
-USUAL = st.sampled_from(["c1", "eth0", "/opt/cni/bin", "IP=10.0.0.2", "1", "a;b", "/proc/self/ns/net", "/proc/self/ns/mnt", "", "IP=1;IP=2;"])
+USUAL = st.sampled_from(
+    [
+        "c1",
+        "eth0",
+        "/opt/cni/bin",
+        "IP=10.0.0.2",
+        "1",
+        "a;b",
+        "/proc/self/ns/net",
+        "/proc/self/ns/mnt",
+        "",
+        "IP=1;IP=2;",
+    ]
+)
 COMMANDS = st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION", "add", ""])
 ENVIRONS = st.builds(
     lambda command, rest: {**rest, "CNI_COMMAND": command},
     COMMANDS | BYTES | st.text(max_size=5),
     st.fixed_dictionaries({}, optional={name: USUAL | BYTES | st.text(max_size=20) for name in VARIABLES}),
 )
-TEXTS = st.sampled_from(["n1", "10.0.0.2/8", "10.0.0.1", "::1/128", "", "0.2.0", "1.1.0", "c1", "eth0", "\ud800"]) | st.text(max_size=6)
+TEXTS = st.sampled_from(
+    ["n1", "10.0.0.2/8", "10.0.0.1", "::1/128", "", "0.2.0", "1.1.0", "c1", "eth0", "\ud800"]
+) | st.text(max_size=6)
 KEYS = st.sampled_from(
     [
-        *("name", "NAME", "type", "prevResult", "ips", "ip4", "ip", "address", "routes", "dst", "gw", "dns", "domain", "interfaces"),
-        *("ipam", "args", "cni", "runtimeConfig", "cni.dev/valid-attachments", "cni.dev/attachments", "containerID", "ifname"),
+        *(
+            "name",
+            "NAME",
+            "type",
+            "prevResult",
+            "ips",
+            "ip4",
+            "ip",
+            "address",
+            "routes",
+            "dst",
+            "gw",
+            "dns",
+            "domain",
+            "interfaces",
+        ),
+        *(
+            "ipam",
+            "args",
+            "cni",
+            "runtimeConfig",
+            "cni.dev/valid-attachments",
+            "cni.dev/attachments",
+            "containerID",
+            "ifname",
+        ),
     ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
-TREES = st.recursive(LEAVES, lambda below: st.lists(below, max_size=3) | st.dictionaries(KEYS | TEXTS, below, max_size=5), max_leaves=12)
+TREES = st.recursive(
+    LEAVES,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(KEYS | TEXTS, below, max_size=5),
+    max_leaves=12,
+)
 CONFIGS = st.builds(
     lambda tree, known: {**(tree if isinstance(tree, dict) else {"x": tree}), **known},
     TREES,
     st.fixed_dictionaries(
-        {"name": st.just("n1"), "cniVersion": st.sampled_from(ALL)}, optional={"prevResult": TREES, "cni.dev/valid-attachments": TREES}
+        {"name": st.just("n1"), "cniVersion": st.sampled_from(ALL)},
+        optional={"prevResult": TREES, "cni.dev/valid-attachments": TREES},
     ),
 )
 STDINS = (CONFIGS | CONFIGS | TREES).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40)
@@ -48,7 +101,8 @@ def curious(request: Request) -> Any:
     valid_attachments(request.config)
     for path in request.config.section("ipam").sections("routes"):
         route(path)
-    assert request.command in ("GC", "STATUS") or len(request.attachment.host_ifname) == 15  # those two have none, and CNI_IFNAME may be anything
+    # GC and STATUS have no attachment, so CNI_IFNAME may be anything.
+    assert request.command in ("GC", "STATUS") or len(request.attachment.host_ifname) == 15
     return parse_prev(request.config, request.version)
 
 
@@ -85,17 +139,37 @@ def test_whatever_comes_in_one_document_or_nothing_goes_out(environ: dict[str, s
 
 @given(st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS"]), CONFIGS)
 @settings(max_examples=1000)
-def test_whatever_the_configuration_holds_the_complaint_is_a_typed_one(command: str, config: dict[str, Any]) -> None:
+def test_whatever_the_configuration_holds_the_complaint_is_a_typed_one(
+    command: str, config: dict[str, Any]
+) -> None:
     """S-42, S-62, S-86."""
-    environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0", "CNI_PATH": "/x", "CNI_COMMAND": command}
+    environ = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": "/no/such",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/x",
+        "CNI_COMMAND": command,
+    }
     code, document = judged(Stub(curious), environ, json.dumps(config).encode())
     assert not code or document["code"] in (1, 6, 7), document
 
 
-@given(st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS"]), st.binary(max_size=30), st.binary(max_size=30))
+@given(
+    st.sampled_from(["ADD", "CHECK", "DEL", "GC", "STATUS"]), st.binary(max_size=30), st.binary(max_size=30)
+)
 @settings(max_examples=500)
-def test_a_configuration_with_a_hole_torn_into_it_is_refused_or_read(command: str, hole: bytes, tail: bytes) -> None:
+def test_a_configuration_with_a_hole_torn_into_it_is_refused_or_read(
+    command: str, hole: bytes, tail: bytes
+) -> None:
     """S-42."""
-    environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0", "CNI_PATH": "/x", "CNI_COMMAND": command}
-    code, document = judged(Stub(curious), environ, b'{"name": "n1", "cniVersion": "1.1.0", "x": ' + hole + b"}" + tail)
+    environ = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": "/no/such",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/x",
+        "CNI_COMMAND": command,
+    }
+    code, document = judged(
+        Stub(curious), environ, b'{"name": "n1", "cniVersion": "1.1.0", "x": ' + hole + b"}" + tail
+    )
     assert not code or document["code"] in (1, 6, 7), document

@@ -12,10 +12,17 @@ from core.cni.version import ALL, FAMILIES
 from ipam import host_local
 
 
-def call(folder: Path, command: str, container_id: str, version: str = "1.1.0", more: Mapping[str, Any] = {}) -> tuple[int, Any]:
+def call(
+    folder: Path, command: str, container_id: str, version: str = "1.1.0", more: Mapping[str, Any] = {}
+) -> tuple[int, Any]:
     ipam = {"type": "host-local", "dataDir": str(folder), "ranges": [[{"subnet": "10.7.0.0/29"}]]}
     stdin = json.dumps({"cniVersion": version, "name": "n1", "type": "bridge", "ipam": ipam, **more}).encode()
-    environ = {"CNI_CONTAINERID": container_id, "CNI_NETNS": "/no/such/netns", "CNI_IFNAME": "eth0", "CNI_PATH": "/no/such/path"}
+    environ = {
+        "CNI_CONTAINERID": container_id,
+        "CNI_NETNS": "/no/such/netns",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": "/no/such/path",
+    }
     code, stdout = respond(host_local, {**environ, "CNI_COMMAND": command}, lambda: stdin)
     return code, json.loads(stdout) if stdout else None
 
@@ -28,7 +35,11 @@ def wanted(version: str) -> Any:
     if FAMILIES[version] == 0:
         return {"cniVersion": version, "ip4": {"ip": "10.7.0.2/29", "gateway": "10.7.0.1"}, "dns": {}}
     if FAMILIES[version] == 1:
-        return {"cniVersion": version, "ips": [{"version": "4", "address": "10.7.0.2/29", "gateway": "10.7.0.1"}], "dns": {}}
+        return {
+            "cniVersion": version,
+            "ips": [{"version": "4", "address": "10.7.0.2/29", "gateway": "10.7.0.1"}],
+            "dns": {},
+        }
     return {"cniVersion": version, "ips": [{"address": "10.7.0.2/29", "gateway": "10.7.0.1"}]}
 
 
@@ -57,8 +68,14 @@ def test_five_addresses_fit_and_the_sixth_id_fails(tmp_path: Path) -> None:
 
 def test_missing_variables_are_told_as_in_the_sample() -> None:
     """S-13, S-46."""
-    code, stdout = respond(host_local, {"CNI_COMMAND": "ADD", "CNI_NETNS": "/x", "CNI_PATH": "/x"}, lambda: b"")
+    code, stdout = respond(
+        host_local, {"CNI_COMMAND": "ADD", "CNI_NETNS": "/x", "CNI_PATH": "/x"}, lambda: b""
+    )
     assert (code, json.loads(stdout)) == (
         1,
-        {"cniVersion": "1.1.0", "code": 4, "msg": "required env variables [CNI_CONTAINERID,CNI_IFNAME] missing"},
+        {
+            "cniVersion": "1.1.0",
+            "code": 4,
+            "msg": "required env variables [CNI_CONTAINERID,CNI_IFNAME] missing",
+        },
     )

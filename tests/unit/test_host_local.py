@@ -20,8 +20,20 @@ RANGES = [[{"subnet": "10.7.0.0/29"}]]
 
 def call(data: Path, command: str, container_id: str = "c1", **keys: Any) -> tuple[int, Any]:
     """(exit code, what was printed)."""
-    environ = {"CNI_COMMAND": command, "CNI_CONTAINERID": container_id, "CNI_IFNAME": "eth0", "CNI_NETNS": "/run/netns/none", "CNI_PATH": "/none"}
-    config = {"cniVersion": "1.1.0", "name": "n1", "type": "x", "ipam": {"type": "host-local", "dataDir": str(data), "ranges": RANGES}, **keys}
+    environ = {
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": container_id,
+        "CNI_IFNAME": "eth0",
+        "CNI_NETNS": "/run/netns/none",
+        "CNI_PATH": "/none",
+    }
+    config = {
+        "cniVersion": "1.1.0",
+        "name": "n1",
+        "type": "x",
+        "ipam": {"type": "host-local", "dataDir": str(data), "ranges": RANGES},
+        **keys,
+    }
     code, output = respond(host_local, environ, json.dumps(config).encode)
     return code, json.loads(output) if output else None
 
@@ -32,7 +44,11 @@ def given(answer: tuple[int, Any]) -> str:
 
 
 def files(data: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (data / "n1").iterdir() if path.name.startswith(("10.", ".new"))}
+    return {
+        path.name: path.read_bytes()
+        for path in (data / "n1").iterdir()
+        if path.name.startswith(("10.", ".new"))
+    }
 
 
 class Intruder:
@@ -49,8 +65,10 @@ class Intruder:
         self.link(*words, **keys)
 
 
-def test_an_address_that_is_taken_under_our_hands_is_left_to_its_taker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """H-55: the kernel is the lock; the index does not believe itself."""
+def test_an_address_that_is_taken_under_our_hands_is_left_to_its_taker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H-55: link(2) refuses an address that the index wrongly takes for free, and the next one is given."""
     Intruder(monkeypatch, tmp_path, ["10.7.0.2"])
     assert given(call(tmp_path, "ADD")) == "10.7.0.3/29"
     assert files(tmp_path) == {"10.7.0.2": b"intruder\r\neth0", "10.7.0.3": b"c1\r\neth0"}
@@ -62,12 +80,18 @@ def test_after_three_tries_it_gives_up(tmp_path: Path, monkeypatch: pytest.Monke
     """H-55."""
     Intruder(monkeypatch, tmp_path, ["10.7.0.2", "10.7.0.3", "10.7.0.4"])
     code, answer = call(tmp_path, "ADD")
-    assert (code, answer["code"], answer["msg"]) == (1, TRY_AGAIN_LATER, f"{tmp_path}/n1: 10.7.0.4 is taken by somebody who ignores the lock")
+    assert (code, answer["code"], answer["msg"]) == (
+        1,
+        TRY_AGAIN_LATER,
+        f"{tmp_path}/n1: 10.7.0.4 is taken by somebody who ignores the lock",
+    )
     assert sorted(files(tmp_path)) == ["10.7.0.2", "10.7.0.3", "10.7.0.4"]
 
 
 @pytest.mark.parametrize("names", [["10.7.0.2"], ["10.7.0.2", "fd00::2"]])
-def test_a_file_of_two_names_is_undone_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+def test_a_file_of_two_names_is_undone_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
     """H-11: of several sets none is kept."""
 
     def full(_: int) -> None:
@@ -93,7 +117,9 @@ def broken(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
     monkeypatch.setattr(Directory, "read", failing)
 
 
-def test_del_asks_for_another_try_when_a_file_cannot_be_read_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_del_asks_for_another_try_when_a_file_cannot_be_read_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """H-60: it may be the attachment's own."""
     call(tmp_path, "ADD", "other")
     (tmp_path / "n1" / index.FILE).unlink()
@@ -104,7 +130,9 @@ def test_del_asks_for_another_try_when_a_file_cannot_be_read_now(tmp_path: Path,
     assert not (tmp_path / "n1" / index.FILE).exists()
 
 
-def test_what_the_disk_has_lost_does_not_keep_others_from_leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_disk_has_lost_does_not_keep_others_from_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """H-60."""
     call(tmp_path, "ADD", "other")
     call(tmp_path, "ADD", "c1")
@@ -122,14 +150,20 @@ def test_it_works_without_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(errno.EPERM, "not yours")
 
     monkeypatch.setattr(system, "utime", refused)
-    assert [given(call(tmp_path, "ADD", f"c{number}")) for number in range(3)] == ["10.7.0.2/29", "10.7.0.3/29", "10.7.0.4/29"]
+    assert [given(call(tmp_path, "ADD", f"c{number}")) for number in range(3)] == [
+        "10.7.0.2/29",
+        "10.7.0.3/29",
+        "10.7.0.4/29",
+    ]
     assert call(tmp_path, "DEL", "c1") == (0, None)
     assert not (tmp_path / "n1" / index.FILE).exists()
     assert sorted(files(tmp_path)) == ["10.7.0.2", "10.7.0.4"]
 
 
 @pytest.mark.parametrize("missing", ["BOOT_ID", "MACHINE_ID"])
-def test_without_a_boot_or_machine_id_nothing_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_without_a_boot_or_machine_id_nothing_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
     """H-57."""
     monkeypatch.setattr(boot, missing, "/none")
     assert given(call(tmp_path, "ADD")) == "10.7.0.2/29"
@@ -138,7 +172,9 @@ def test_without_a_boot_or_machine_id_nothing_is_noted(tmp_path: Path, monkeypat
     assert files(tmp_path) == {}
 
 
-def test_where_there_are_no_attributes_nothing_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_are_no_attributes_nothing_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """H-57."""
 
     def unsupported(*_: Any) -> None:
@@ -149,7 +185,7 @@ def test_where_there_are_no_attributes_nothing_is_noted(tmp_path: Path, monkeypa
 
 
 def test_the_note_fits_an_inode_of_ext4() -> None:
-    """64 bytes beside the name: with the path that container runtimes use."""
+    """An inode has room for 64 bytes beside the name; with a container runtime's path it just suffices."""
     path = "/var/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef"
     assert len(boot.FORM) + boot.PART + 2 * boot.SHORT + len(path) == 64
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import address
-from ipam.host_local import index
+from ipam.host_local import index, indexing
 from ipam.host_local.files import Directory
 from ipam.host_local.hash_table import MemoryCells
 
@@ -32,13 +32,15 @@ def directory(tmp_path: Path) -> Iterator[Directory]:
 
 
 def saved(directory: Directory, *entries: tuple[str, bytes]) -> None:
-    made = index.create([(packed(text), content) for text, content in entries], len(entries), directory, BOOT)
+    made = indexing.create(
+        [(packed(text), content) for text, content in entries], len(entries), directory, BOOT
+    )
     index.stamp(made, directory)
     made.close()
 
 
 def built(entries: dict[bytes, bytes | None]) -> index.Index:
-    return index.build(entries.items(), len(entries) or 1, MemoryCells())
+    return indexing.build(entries.items(), len(entries) or 1, MemoryCells())
 
 
 def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
@@ -53,7 +55,14 @@ def known(directory: Directory, boot: bytes = BOOT) -> list[bytes] | None:
 
 
 def test_an_owner_s_addresses() -> None:
-    made = built({packed("10.0.0.2"): b"a", packed("fd00::2"): b"a", packed("10.0.0.3"): b"b", packed("10.0.0.4"): None})
+    made = built(
+        {
+            packed("10.0.0.2"): b"a",
+            packed("fd00::2"): b"a",
+            packed("10.0.0.3"): b"b",
+            packed("10.0.0.4"): None,
+        }
+    )
     assert sorted(made.candidates(b"a") or ()) == [packed("10.0.0.2"), packed("fd00::2")]
     assert made.candidates(b"c") == []
     made.remove(packed("10.0.0.2"), b"a")
@@ -61,14 +70,21 @@ def test_an_owner_s_addresses() -> None:
     assert (made.candidates(b"a"), made.candidates(b"c")) == ([packed("fd00::2")], [packed("10.9.0.2")])
 
 
-@given(st.sets(st.integers(0, 3 * index.BLOCK), max_size=40), st.integers(0, 3 * index.BLOCK), st.integers(0, index.BLOCK), st.booleans())
+@given(
+    st.sets(st.integers(0, 3 * index.BLOCK), max_size=40),
+    st.integers(0, 3 * index.BLOCK),
+    st.integers(0, index.BLOCK),
+    st.booleans(),
+)
 def test_the_next_free_address(taken: set[int], low: int, length: int, ipv6: bool) -> None:
     base, size = (0xFD << 120, 16) if ipv6 else (0x0A000000, 4)
     runs = taken | set(range(low, low + length // 2))
     made = built({(base + each).to_bytes(size, "big"): b"a" for each in runs})
     high = low + length
     free = next((each for each in range(low, high + 1) if each not in runs), None)
-    assert made.first_free(base + low, base + high, size) == (None if free is None else (base + free).to_bytes(size, "big"))
+    assert made.first_free(base + low, base + high, size) == (
+        None if free is None else (base + free).to_bytes(size, "big")
+    )
     assert made.count(base + low, base + high, size) == len([each for each in runs if low <= each <= high])
 
 
@@ -87,12 +103,17 @@ def test_an_index_that_grows_says_when_it_is_crowded() -> None:
         if made.crowded:
             break
     assert 100 < each < 300
-    assert all(made.candidates(b"%d" % other) == [(0x0A010000 + other).to_bytes(4, "big")] for other in range(each + 1))
+    assert all(
+        made.candidates(b"%d" % other) == [(0x0A010000 + other).to_bytes(4, "big")]
+        for other in range(each + 1)
+    )
 
 
 def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
-    """Somebody's way to block half a range must not make the index a list."""
-    held: dict[bytes, bytes | None] = {(0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)}
+    """Whoever blocks half a range by reservations of one owner must not make look-ups slow."""
+    held: dict[bytes, bytes | None] = {
+        (0x0A010000 + each).to_bytes(4, "big"): b"blocked" for each in range(5000)
+    }
     made = built({**held, packed("10.0.0.2"): b"a"})
     assert (made.candidates(b"blocked"), made.candidates(b"a")) == (None, [packed("10.0.0.2")])
     made.add(packed("10.0.0.3"), b"blocked")
@@ -101,12 +122,12 @@ def test_an_owner_of_very_many_is_looked_for_in_the_files() -> None:
 
 
 def test_a_look_without_owners_lists_none_of_them() -> None:
-    made = index.build([(packed("10.0.0.2"), b"a")], 0, MemoryCells())
+    made = indexing.build([(packed("10.0.0.2"), b"a")], 0, MemoryCells())
     assert (made.candidates(b"a"), made.count(number("10.0.0.0"), number("10.0.0.9"), 4)) == (None, 1)
 
 
 def test_an_index_that_was_not_declared_in_step_is_not_trusted(directory: Directory) -> None:
-    index.create([(packed("10.0.0.2"), b"a")], 1, directory, BOOT).close()
+    indexing.create([(packed("10.0.0.2"), b"a")], 1, directory, BOOT).close()
     assert known(directory) is None
 
 
@@ -115,13 +136,15 @@ OWNERS = st.sampled_from([b"a", b"b", b"c"]) | st.binary(max_size=2).map(lambda 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), OWNERS), max_size=400))
 def test_whoever_is_listed_is_listed_completely(entries: list[tuple[int, bytes]]) -> None:
-    """Also where one owner's many addresses, or a table that expected fewer, made buckets overflow."""
+    """Also where buckets overflow: one owner has many addresses, or fewer entries were expected."""
     held = {(0x0A010000 + each).to_bytes(4, "big"): content for each, content in entries}
-    made = index.build(held.items(), 1, MemoryCells())
+    made = indexing.build(held.items(), 1, MemoryCells())
     for content in {*held.values(), b"d"}:
         listed = made.candidates(content)
-        assert listed is None or sorted(listed) == sorted(packed for packed, other in held.items() if other == content)
-        assert listed is not None or list(held.values()).count(content) >= index.OFTEN
+        assert listed is None or sorted(listed) == sorted(
+            packed for packed, other in held.items() if other == content
+        )
+        assert listed is not None or list(held.values()).count(content) >= indexing.OFTEN
 
 
 def test_a_saved_index_is_trusted(directory: Directory) -> None:
@@ -177,7 +200,7 @@ def test_the_same_files_elsewhere_are_no_index(directory: Directory, tmp_path: P
 
 
 def test_a_restored_backup_is_no_index(directory: Directory, tmp_path: Path) -> None:
-    """Unpacked over what is there, all modification times as they were, index included: what came later is still there."""
+    """Unpacked over what is there, with all old modification times: what came later is still found."""
     saved(directory, ("10.0.0.2", b"a"))
     backup = (tmp_path / index.FILE).read_bytes()
     past = os.stat(tmp_path).st_mtime_ns
@@ -207,6 +230,6 @@ def test_a_torn_index_is_none(directory: Directory, tmp_path: Path) -> None:
 
 
 def test_the_index_cannot_be_taken_for_a_reservation(directory: Directory, tmp_path: Path) -> None:
-    """H-61: the Go plugin reads every file of the directory, and removes those whose content is the owner's."""
+    """H-61: the Go plugin reads every file, and removes those whose content is the owner's."""
     saved(directory)
     assert (tmp_path / index.FILE).read_bytes().strip().startswith(b"\0index2\n")

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from errno import EBADF
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -13,7 +15,12 @@ from core.cni.version import ALL
 from core.errors import CNIError
 from tests.harness.stub import COMMANDS, Stub, answer, config, environ
 
-RESULT = {"interfaces": [{"name": "eth0"}], "ips": [{"address": "10.1.0.2/16", "interface": 0}], "routes": [], "dns": {}}
+RESULT = {
+    "interfaces": [{"name": "eth0"}],
+    "ips": [{"address": "10.1.0.2/16", "interface": 0}],
+    "routes": [],
+    "dns": {},
+}
 
 
 def failing(error: BaseException) -> Stub:
@@ -34,7 +41,8 @@ def test_add_prints_its_result_with_four_spaces_and_no_final_newline() -> None:
         "{\n"
         '    "cniVersion": "1.1.0",\n'
         '    "interfaces": [\n        {\n            "name": "eth0"\n        }\n    ],\n'
-        '    "ips": [\n        {\n            "address": "10.1.0.2/16",\n            "interface": 0\n        }\n    ]\n'
+        '    "ips": [\n        {\n            "address": "10.1.0.2/16",\n'
+        '            "interface": 0\n        }\n    ]\n'
         "}"
     )
 
@@ -57,10 +65,9 @@ def test_commands_other_than_add_print_nothing(command: str) -> None:
 def test_a_typed_error_is_printed_as_it_is(command: str) -> None:
     """S-44, S-46."""
     stub = failing(CNIError(11, "try again", "the lock is held"))
-    assert respond(stub, environ(command), config) == (
-        1,
-        b'{\n    "cniVersion": "1.1.0",\n    "code": 11,\n    "msg": "try again",\n    "details": "the lock is held"\n}',
-    )
+    printed = b'{\n    "cniVersion": "1.1.0",\n    "code": 11,\n'
+    printed += b'    "msg": "try again",\n    "details": "the lock is held"\n}'
+    assert respond(stub, environ(command), config) == (1, printed)
 
 
 def test_details_are_left_out_when_empty() -> None:
@@ -88,11 +95,18 @@ def test_any_other_exception_is_code_999_with_its_text(error: BaseException, msg
     assert answer(failing(error), environ()) == (1, {"cniVersion": "1.1.0", "code": 999, "msg": msg})
 
 
-@pytest.mark.parametrize(("number", "code"), [(1, 100), (2, 100), (28, 100), (4, 11), (11, 11), (16, 11), (105, 11)])
-def test_what_the_kernel_refuses_to_tell_is_no_surprise_and_may_be_worth_a_retry(number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(1, 100), (2, 100), (28, 100), (4, 11), (11, 11), (16, 11), (105, 11)]
+)
+def test_what_the_kernel_refuses_to_tell_is_no_surprise_and_may_be_worth_a_retry(
+    number: int, code: int
+) -> None:
     """1.8: EINTR, EAGAIN, EBUSY and ENOBUFS are code 11, every other errno is 100 and not 999."""
     error = OSError(number, "no", "/x")
-    assert answer(failing(error), environ()) == (1, {"cniVersion": "1.1.0", "code": code, "msg": f"the kernel refused: {error}"})
+    assert answer(failing(error), environ()) == (
+        1,
+        {"cniVersion": "1.1.0", "code": code, "msg": f"the kernel refused: {error}"},
+    )
 
 
 def test_endless_recursion_is_an_error() -> None:
@@ -148,7 +162,11 @@ def test_a_result_that_the_version_cannot_hold_is_an_incompatible_version() -> N
     code, document = answer(Stub(lambda request: {"ips": []}), environ(), config(cniVersion="0.2.0"))
     assert (code, document) == (
         1,
-        {"cniVersion": "0.2.0", "code": 1, "msg": "cannot convert: no valid IP addresses, and cniVersion 0.2.0 needs one"},
+        {
+            "cniVersion": "0.2.0",
+            "code": 1,
+            "msg": "cannot convert: no valid IP addresses, and cniVersion 0.2.0 needs one",
+        },
     )
 
 
@@ -175,7 +193,7 @@ def test_a_traceback_that_nobody_reads_changes_nothing(monkeypatch: pytest.Monke
     """S-45."""
 
     def closed(*_: object) -> NoReturn:
-        raise OSError(9, "Bad file descriptor")
+        raise OSError(EBADF, "Bad file descriptor")
 
     monkeypatch.setattr(os, "write", closed)
     assert answer(failing(ValueError("potato")), environ(CNIWIRE_DEBUG="1"))[1]["msg"] == "ValueError: potato"
@@ -184,7 +202,10 @@ def test_a_traceback_that_nobody_reads_changes_nothing(monkeypatch: pytest.Monke
 def test_version_prints_the_newest_version_and_the_supported_ones() -> None:
     """S-35, S-37: one compact line, stdin is not read."""
     stub = Stub(versions=["0.3.0", "1.0.0"])
-    assert respond(stub, environ("VERSION"), refuse) == (0, b'{"cniVersion":"1.1.0","supportedVersions":["0.3.0","1.0.0"]}\n')
+    assert respond(stub, environ("VERSION"), refuse) == (
+        0,
+        b'{"cniVersion":"1.1.0","supportedVersions":["0.3.0","1.0.0"]}\n',
+    )
     assert stub.calls == []
 
 
@@ -200,14 +221,24 @@ def test_stdin_is_not_read_before_the_environment_is_in_order(command: str) -> N
     assert (code, json.loads(stdout)["code"]) == (1, 4)
 
 
+def nested(levels: int) -> bytes:
+    """A configuration with lists in lists."""
+    return b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}"
+
+
 def test_a_deep_configuration_is_refused_whatever_the_interpreter_can_take() -> None:
-    """S-42: what is let in has to come out again, after the work is done. As deep as the reference goes we go, and no deeper."""
+    """S-42: a configuration that is accepted is printed again, in the result, when the work is done.
+
+    So the depth is limited, to the reference's limit.
+    """
     for levels in (DEPTH, sys.getrecursionlimit() * 200):
-        deep = b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}"
-        code, document = answer(Stub(), environ(), deep)
+        code, document = answer(Stub(), environ(), nested(levels))
         assert (code, document["code"]) == (1, 6)
-        assert document["msg"] == "cannot decode network configuration: it nests too deep: 10000 levels are the most"
+        assert (
+            document["msg"]
+            == "cannot decode network configuration: it nests too deep: 10000 levels are the most"
+        )
     lower = sys.version_info[:2] in ((3, 12), (3, 13))  # these Pythons have a limit of their own in C
     for levels in (200, *(() if lower else (DEPTH - 1,))):
-        code, output = respond(Stub(), environ(), lambda: b'{"cniVersion": "1.1.0", "name": "n1", "x": ' + b"[" * levels + b"]" * levels + b"}")  # noqa: B023
+        code, output = respond(Stub(), environ(), partial(nested, levels))
         assert (code, json.loads(output or b"{}").get("code")) == (0, None)

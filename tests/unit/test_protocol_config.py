@@ -1,6 +1,7 @@
-"""What respond makes of standard input: reading, decoding, the network's name, versions, our own namespace."""
+"""What respond makes of standard input: decoding, the network's name, versions, our own namespace."""
 
 import os
+from errno import EIO, EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ PATHS = {"ADD": "/proc/self/ns/net", "DEL": "/proc/self/ns/net"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), IsADirectoryError(21, "Is a directory"), OSError("bare")])
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(EIO, "Input/output error"), IsADirectoryError(EISDIR, "Is a directory"), OSError("bare")],
+)
 def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSError) -> None:
     """S-41."""
 
@@ -25,15 +29,27 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(command: str, failure: OSE
     code, stdout = respond(stub, environ(command), broken)
     reason = failure.strerror or "bare"
     assert (code, stub.calls) == (1, [])
-    assert stdout.decode() == (
-        f'{{\n    "cniVersion": "1.1.0",\n    "code": 5,\n    "msg": "cannot read the network configuration from standard input: {reason}"\n}}'
-    )
+    msg = f"cannot read the network configuration from standard input: {reason}"
+    assert stdout.decode() == f'{{\n    "cniVersion": "1.1.0",\n    "code": 5,\n    "msg": "{msg}"\n}}'
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "other"])
 @pytest.mark.parametrize(
     "stdin",
-    [b"", b" \n", b"{", b"{} x", b"[]", b"null", b'"n1"', b"7", b"\xff", b"\xef\xbb\xbf{}", b"{'name': 1}", b'{"name": NaN}'],
+    [
+        b"",
+        b" \n",
+        b"{",
+        b"{} x",
+        b"[]",
+        b"null",
+        b'"n1"',
+        b"7",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b"{'name': 1}",
+        b'{"name": NaN}',
+    ],
 )
 def test_stdin_that_is_no_json_object_is_a_decoding_failure(command: str, stdin: bytes) -> None:
     """S-42."""
@@ -110,7 +126,9 @@ def test_no_version_is_refused_where_0_1_0_is_not_supported() -> None:
     }
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.0.1", "0.9.0", "1.2.0", "v1.0.0", "rubbish", " 1.0.0", "9" * 5000])
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.0.1", "0.9.0", "1.2.0", "v1.0.0", "rubbish", " 1.0.0", "9" * 5000]
+)
 @pytest.mark.parametrize("command", ["ADD", "DEL"])
 def test_add_and_del_take_exactly_the_supported_versions(command: str, version: str) -> None:
     """S-15, S-85: exact strings; the error speaks the newest version, because the configuration's is none."""
@@ -123,7 +141,9 @@ def test_add_and_del_take_exactly_the_supported_versions(command: str, version: 
     ("command", "refused"),
     [("CHECK", ("", "0.1.0", "0.2.0", "0.3.0", "0.3.1")), ("GC", ALL[:-1]), ("STATUS", ALL[:-1])],
 )
-def test_a_command_is_refused_below_the_version_that_brought_it(command: str, refused: tuple[str, ...]) -> None:
+def test_a_command_is_refused_below_the_version_that_brought_it(
+    command: str, refused: tuple[str, ...]
+) -> None:
     """S-18, S-26, S-31."""
     for version in refused:
         found = error(Stub(), environ(command), config(cniVersion=version))
@@ -141,7 +161,9 @@ def test_a_plugin_below_the_configuration_is_refused(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["CHECK", "GC", "STATUS"])
-@pytest.mark.parametrize("version", ["1.0.0.0", "one", "1..0", "1.a", "-1", "+1", "1.", " 1", "²", "9" * 5000])
+@pytest.mark.parametrize(
+    "version", ["1.0.0.0", "one", "1..0", "1.a", "-1", "+1", "1.", " 1", "²", "9" * 5000]
+)
 def test_a_version_that_cannot_be_compared_is_a_decoding_failure(command: str, version: str) -> None:
     """S-20, S-28, S-31."""
     assert error(Stub(), environ(command), config(cniVersion=version))["code"] == 6
@@ -163,7 +185,10 @@ def test_our_own_netns_is_refused_before_the_handler_runs(tmp_path: Path) -> Non
 
 
 def test_del_takes_our_own_netns_as_one_that_is_gone() -> None:
-    """S-48: code 8 would be told at every retry, and what the container had would stay. Delegates are told the same."""
+    """S-48: code 8 would be told at every retry, and what the container had would stay.
+
+    Delegates are told the same.
+    """
     stub = Stub()
     assert answer(stub, environ("DEL", CNI_NETNS=f"/proc/{os.getpid()}/ns/net")) == (0, None)
     ((_, request),) = stub.calls
@@ -193,7 +218,9 @@ def test_other_commands_do_not_look_at_the_netns(command: str) -> None:
     assert answer(Stub(), environ(command, CNI_NETNS="/proc/self/ns/net")) == (0, None)
 
 
-@pytest.mark.parametrize("path", ["/no/such/netns", "a\0b", "/proc/self/ns/net/below", "x" * 5000, "\udcff", "/proc/self/ns/mnt"])
+@pytest.mark.parametrize(
+    "path", ["/no/such/netns", "a\0b", "/proc/self/ns/net/below", "x" * 5000, "\udcff", "/proc/self/ns/mnt"]
+)
 def test_a_netns_that_cannot_be_opened_is_not_ours(path: str) -> None:
     """S-50."""
     for command in ("ADD", "DEL"):

@@ -31,7 +31,9 @@ def test_each_command_hands_everything_to_its_own_handler_only(command: str) -> 
 
 
 @pytest.mark.parametrize("command", ATTACHING)
-@pytest.mark.parametrize("value", ["1234%%%", "a b", "a/b", "é", "-a", "_a", ".a", "..", "a\n", "a\0", "/", "ａ", "a\udcff"])
+@pytest.mark.parametrize(
+    "value", ["1234%%%", "a b", "a/b", "é", "-a", "_a", ".a", "..", "a\n", "a\0", "/", "ａ", "a\udcff"]
+)
 def test_a_malformed_container_id_is_refused(command: str, value: str) -> None:
     """S-2, S-3, S-4: code 4, and the details are the ID."""
     shown = value.replace("\udcff", "\ufffd")
@@ -59,7 +61,10 @@ def test_a_well_formed_container_id_is_accepted(value: str) -> None:
         ("..", "it is a directory"),
         ("a/b", "it contains /, : or white space"),
         ("eth0:1", "it contains /, : or white space"),
-        *[(f"a{space}b", "it contains /, : or white space") for space in " \t\n\v\f\r\x85\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000"],
+        *[
+            (f"a{space}b", "it contains /, : or white space")
+            for space in " \t\n\v\f\r\x85\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000"
+        ],
         ("eth0\n", "it contains /, : or white space"),
         ("a\0b", "it contains /, : or white space"),
         ("a\udcff", "it is not UTF-8"),
@@ -106,7 +111,9 @@ def test_missing_variables_are_told_together_in_the_order_of_the_table() -> None
     everything = ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH")
     assert error(Stub(), {"CNI_COMMAND": "ADD"}) == missing(*everything)
     assert error(Stub(), {"CNI_COMMAND": "CHECK"}) == missing(*everything)
-    assert error(Stub(), environ("ADD", CNI_PATH=None, CNI_CONTAINERID=None)) == missing("CNI_CONTAINERID", "CNI_PATH")
+    assert error(Stub(), environ("ADD", CNI_PATH=None, CNI_CONTAINERID=None)) == missing(
+        "CNI_CONTAINERID", "CNI_PATH"
+    )
 
 
 def test_a_malformed_variable_is_told_before_the_missing_ones() -> None:

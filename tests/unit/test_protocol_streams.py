@@ -1,4 +1,4 @@
-"""main: file descriptors, exit codes, the bare call; with real processes, because that is what it is about."""
+"""main: file descriptors, exit codes, the bare call; all with real processes."""
 
 import json
 import os
@@ -16,7 +16,14 @@ from core.cni.version import SUITE
 from tests.harness.stub import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULT = b'{\n    "cniVersion": "1.1.0",\n    "interfaces": [\n        {\n            "name": "eth0"\n        }\n    ]\n}'
+RESULT = b"""{
+    "cniVersion": "1.1.0",
+    "interfaces": [
+        {
+            "name": "eth0"
+        }
+    ]
+}"""
 PLUGIN = """
 import os
 from core.errors import CNIError
@@ -51,11 +58,15 @@ def plugin(tmp_path: Path) -> Sequence[str]:
     return [sys.executable, "-I", "-S", str(script)]
 
 
-def call(plugin: Sequence[str], environment: dict[str, str], **options: Any) -> "subprocess.CompletedProcess[bytes]":
+def call(
+    plugin: Sequence[str], environment: dict[str, str], **options: Any
+) -> "subprocess.CompletedProcess[bytes]":
     options = {"input": config(), "capture_output": True, **options}
     if "stdin" in options:
         del options["input"]
-    return subprocess.run(plugin, env={"NOTES": str(Path(plugin[-1]).parent / "notes"), **environment}, timeout=30, **options)
+    return subprocess.run(
+        plugin, env={"NOTES": str(Path(plugin[-1]).parent / "notes"), **environment}, timeout=30, **options
+    )
 
 
 def shell(plugin: Sequence[str], redirection: str) -> list[str]:
@@ -89,7 +100,10 @@ def test_a_bare_call_tells_what_it_is(plugin: Sequence[str], command: str | None
     os.close(read)
     os.close(write)
     assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr.decode() == f"CNI stub plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    assert (
+        done.stderr.decode()
+        == f"CNI stub plugin v{REFERENCE}+cniwire.{SUITE}\nCNI protocol versions supported: 1.0.0, 1.1.0\n"
+    )
 
 
 def test_a_bare_call_with_a_closed_stderr_does_not_crash(plugin: Sequence[str]) -> None:
@@ -121,7 +135,7 @@ def test_a_stdin_that_cannot_be_read_is_an_io_failure(plugin: Sequence[str], red
 
 
 def test_a_directory_as_stdin_is_refused_by_the_interpreter_itself(plugin: Sequence[str]) -> None:
-    """S-41: no code 5 here, for Python ends before our first line; still a failure, and stdout stays clean."""
+    """S-41: no code 5, as Python ends before our first line; still a failure, and stdout stays clean."""
     done = call(shell(plugin, "</"), environ())
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"is a directory, cannot continue" in done.stderr

@@ -22,7 +22,12 @@ class Other(Record):
 
 
 def test_fields_are_given_by_place_or_name_and_have_defaults() -> None:
-    assert [(point.x, point.y) for point in (Point(1), Point(1, 2), Point(x=1, y=2), Point(1, y=2))] == [(1, 7), (1, 2), (1, 2), (1, 2)]
+    assert [(point.x, point.y) for point in (Point(1), Point(1, 2), Point(x=1, y=2), Point(1, y=2))] == [
+        (1, 7),
+        (1, 2),
+        (1, 2),
+        (1, 2),
+    ]
     assert fields(Point(1)) == fields(Point) == ("x", "y")
 
 

@@ -34,7 +34,9 @@ def test_owner_of_a_content(content: bytes, owner: tuple[str, str] | None) -> No
     assert reservation.owner(content) == owner
 
 
-@pytest.mark.parametrize(("content", "torn"), [(b"", True), (b"\0" * 9, True), (b" \r\n", True), (b"c1", False), (b"\0c1", False)])
+@pytest.mark.parametrize(
+    ("content", "torn"), [(b"", True), (b"\0" * 9, True), (b" \r\n", True), (b"c1", False), (b"\0c1", False)]
+)
 def test_what_a_crash_leaves(content: bytes, torn: bool) -> None:
     """H-57."""
     assert reservation.is_torn(content) is torn

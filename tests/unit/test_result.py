@@ -19,10 +19,18 @@ SMALL = {
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.1"}, {"dst": "10.9.0.0/16"}],
     },
     "ip6": {"ip": "fd00::2/64", "gateway": "fd00::1", "routes": [{"dst": "::/0"}]},
-    "dns": {"nameservers": ["10.1.0.1"], "domain": "example.org", "search": ["a", "b"], "options": ["ndots:2"]},
+    "dns": {
+        "nameservers": ["10.1.0.1"],
+        "domain": "example.org",
+        "search": ["a", "b"],
+        "options": ["ndots:2"],
+    },
 }
 FLAT = {
-    "ips": [{"address": "10.1.0.2/16", "gateway": "10.1.0.1"}, {"address": "fd00::2/64", "gateway": "fd00::1"}],
+    "ips": [
+        {"address": "10.1.0.2/16", "gateway": "10.1.0.1"},
+        {"address": "fd00::2/64", "gateway": "fd00::1"},
+    ],
     "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.1"}, {"dst": "10.9.0.0/16"}, {"dst": "::/0"}],
     "dns": SMALL["dns"],
 }
@@ -30,7 +38,14 @@ FULL = {
     "cniVersion": "1.1.0",
     "interfaces": [
         {"name": "cni0", "mac": "00:11:22:33:44:55", "mtu": 1500},
-        {"name": "eth0", "mac": "00:11:22:33:44:66", "mtu": 1400, "sandbox": "/run/netns/a", "socketPath": "/s", "pciID": "0000:00:1f.6"},
+        {
+            "name": "eth0",
+            "mac": "00:11:22:33:44:66",
+            "mtu": 1400,
+            "sandbox": "/run/netns/a",
+            "socketPath": "/s",
+            "pciID": "0000:00:1f.6",
+        },
     ],
     "ips": [
         {"interface": 0, "address": "10.1.0.2/16", "gateway": "10.1.0.1"},
@@ -38,7 +53,15 @@ FULL = {
         {"address": "fd00::2/64", "gateway": "fd00::1"},
     ],
     "routes": [
-        {"dst": "0.0.0.0/0", "gw": "10.1.0.1", "mtu": 1300, "advmss": 1200, "priority": 5, "table": 0, "scope": 0},
+        {
+            "dst": "0.0.0.0/0",
+            "gw": "10.1.0.1",
+            "mtu": 1300,
+            "advmss": 1200,
+            "priority": 5,
+            "table": 0,
+            "scope": 0,
+        },
         {"dst": "fd01::/64"},
     ],
     "dns": {"nameservers": ["10.1.0.1"]},
@@ -100,7 +123,7 @@ def test_the_middle_shape_names_the_ip_version(version: str) -> None:
 
 @pytest.mark.parametrize("version", NEW)
 def test_the_newest_shape_survives_exactly(version: str) -> None:
-    """S-63, S-64: interface attributes, route attributes, table and scope 0; 1.0.0 and 1.1.0 differ in the version only."""
+    """S-63, S-64: attributes of interfaces and routes, table and scope 0; 1.0.0 and 1.1.0 are alike."""
     document = render(parse(FULL, ""), version)
     assert document == {**FULL, "cniVersion": version}
     assert list(document) == sorted(document)
@@ -111,7 +134,11 @@ def test_the_oldest_shape_keeps_the_first_of_each_family_and_its_routes() -> Non
     """S-56, S-66: routes keep dst and gw only."""
     assert render(parse(FULL, ""), "0.1.0") == {
         "cniVersion": "0.1.0",
-        "ip4": {"ip": "10.1.0.2/16", "gateway": "10.1.0.1", "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.1"}]},
+        "ip4": {
+            "ip": "10.1.0.2/16",
+            "gateway": "10.1.0.1",
+            "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.1"}],
+        },
         "ip6": {"ip": "fd00::2/64", "gateway": "fd00::1", "routes": [{"dst": "fd01::/64"}]},
         "dns": {"nameservers": ["10.1.0.1"]},
     }
@@ -143,17 +170,26 @@ def test_interface_index_0_survives_and_a_missing_one_stays_missing(version: str
     ips = render(parse(FULL, ""), version)["ips"]
     assert [item.get("interface") for item in ips] == [0, 1, None]
     assert "interface" not in ips[2]
-    assert [item.get("interface") for item in parse({"cniVersion": version, "ips": ips}, "")["ips"]] == [0, 1, None]
+    assert [item.get("interface") for item in parse({"cniVersion": version, "ips": ips}, "")["ips"]] == [
+        0,
+        1,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("version", OLD)
 def test_without_an_address_there_is_no_old_result(version: str) -> None:
     """S-61: and convertible says so before any work is done."""
-    for call in (lambda: render(parse({"interfaces": []}, "1.0.0"), version), lambda: convertible([], version)):
+    for call in (
+        lambda: render(parse({"interfaces": []}, "1.0.0"), version),
+        lambda: convertible([], version),
+    ):
         with pytest.raises(CNIError) as caught:
             call()
         assert caught.value.code == 1
-        assert caught.value.msg == f"cannot convert: no valid IP addresses, and cniVersion {version} needs one"
+        assert (
+            caught.value.msg == f"cannot convert: no valid IP addresses, and cniVersion {version} needs one"
+        )
 
 
 @pytest.mark.parametrize("version", [*MIDDLE, *NEW])
@@ -173,7 +209,12 @@ def test_a_conversion_that_does_not_exist_names_both_versions() -> None:
 @pytest.mark.parametrize("version", NEW)
 def test_the_newest_shape_omits_what_is_empty(version: str) -> None:
     """S-67."""
-    empty = {"interfaces": [], "ips": [], "routes": [], "dns": {"domain": "", "nameservers": [], "search": None}}
+    empty = {
+        "interfaces": [],
+        "ips": [],
+        "routes": [],
+        "dns": {"domain": "", "nameservers": [], "search": None},
+    }
     assert render(parse(empty, version), version) == {"cniVersion": version}
 
 
@@ -201,24 +242,39 @@ def test_values_that_say_nothing_are_left_out() -> None:
 def test_texts_become_canonical_and_keep_the_host_part() -> None:
     """S-68, S-70."""
     document = {
-        "ips": [{"address": "2001:DB8:0::5/64", "gateway": "2001:db8:0:0::1"}, {"address": "::ffff:10.0.0.2/104"}],
+        "ips": [
+            {"address": "2001:DB8:0::5/64", "gateway": "2001:db8:0:0::1"},
+            {"address": "::ffff:10.0.0.2/104"},
+        ],
         "routes": [{"dst": "10.1.2.3/8", "gw": "::ffff:10.0.0.1"}],
     }
     result = parse(document, "1.0.0")
-    assert result["ips"] == [{"address": "2001:db8::5/64", "gateway": "2001:db8::1"}, {"address": "10.0.0.2/8"}]
+    assert result["ips"] == [
+        {"address": "2001:db8::5/64", "gateway": "2001:db8::1"},
+        {"address": "10.0.0.2/8"},
+    ]
     assert result["routes"] == [{"dst": "10.1.2.3/8", "gw": "10.0.0.1"}]
 
 
 def test_keys_match_in_any_case() -> None:
     """S-62."""
-    document = parse_json(b'{"CNIVersion": "1.0.0", "IPs": [{"Address": "10.0.0.2/8", "INTERFACE": 0}], "DNS": {"Domain": "d"}}', "x")
+    ips = b'"IPs": [{"Address": "10.0.0.2/8", "INTERFACE": 0}]'
+    document = parse_json(b'{"CNIVersion": "1.0.0", ' + ips + b', "DNS": {"Domain": "d"}}', "x")
     result = parse(document, "")
     assert result["ips"] == [{"address": "10.0.0.2/8", "interface": 0}]
     assert (result["cniVersion"], result["dns"]) == ("1.0.0", {"domain": "d"})
-    assert parse({"cniVersion": "0.2.0", "IP4": {"Ip": "10.0.0.2/8"}}, "")["ips"] == [{"address": "10.0.0.2/8"}]
+    assert parse({"cniVersion": "0.2.0", "IP4": {"Ip": "10.0.0.2/8"}}, "")["ips"] == [
+        {"address": "10.0.0.2/8"}
+    ]
 
 
 def test_null_is_an_empty_result() -> None:
     """S-106."""
-    assert parse(None, "1.0.0") == {"cniVersion": "1.0.0", "interfaces": [], "ips": [], "routes": [], "dns": {}}
+    assert parse(None, "1.0.0") == {
+        "cniVersion": "1.0.0",
+        "interfaces": [],
+        "ips": [],
+        "routes": [],
+        "dns": {},
+    }
     assert parse({"ips": None, "ip4": None, "dns": None}, "0.2.0")["ips"] == []

@@ -14,4 +14,7 @@ from core.sha512 import sha512
 @example(bytes(128))
 def test_it_is_sha_512(data: bytes) -> None:
     """U-13: padding of one block and of two."""
-    assert (sha512(data).digest(), sha512(data).hexdigest()) == (hashlib.sha512(data).digest(), hashlib.sha512(data).hexdigest())
+    assert (sha512(data).digest(), sha512(data).hexdigest()) == (
+        hashlib.sha512(data).digest(),
+        hashlib.sha512(data).hexdigest(),
+    )

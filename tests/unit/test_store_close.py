@@ -1,4 +1,7 @@
-"""The end of a Store, and of a call: by then everything stands, and a descriptor that cannot be closed, as on a failing disk, is no failure."""
+"""The end of a Store, and of a call: a descriptor that cannot be closed is no failure.
+
+All work is done by then. Closing fails, for example, on a failing disk.
+"""
 
 import errno
 from pathlib import Path
@@ -15,7 +18,9 @@ from tests.harness.stub import ENVIRON, Stub
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EINTR])
-def test_a_reservation_stands_whatever_closing_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_reservation_stands_whatever_closing_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     attachment, packed = Attachment("net", "c1", "eth0"), address.parse("10.1.0.2")
     close, failed = system.close, []
 
@@ -35,7 +40,7 @@ def test_a_reservation_stands_whatever_closing_says(tmp_path: Path, monkeypatch:
 
 
 def test_an_add_stands_whatever_closing_what_it_held_says() -> None:
-    """The file of a reservation, which bridge's ADD keeps locked until it is over: found by torture-faults."""
+    """The file of a reservation, which bridge's ADD keeps locked until its end: found by torture-faults."""
 
     def add(request: Request) -> Any:
         request.held.append(2**30)  # which nobody can close

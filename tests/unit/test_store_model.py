@@ -1,4 +1,4 @@
-"""A store against a plain dict, while others change the same directory: nothing given twice, nothing lost, nothing left behind."""
+"""A store against a plain dict, while others change its directory: nothing given twice, lost or left."""
 
 import os
 import shutil
@@ -13,16 +13,28 @@ from core import address
 from core.attachment import Attachment
 from core.cni.config import Section
 from ipam.host_local import index, ranges, reservation
+from ipam.host_local.exhaustion import taken
 from ipam.host_local.store import Store, View
 
-V4 = ranges.configured(Section({"ipam": {"ranges": [[{"subnet": "10.7.0.0/28"}, {"subnet": "10.9.0.0/29"}]]}}), "1.0.0")[0]
+V4 = ranges.configured(
+    Section({"ipam": {"ranges": [[{"subnet": "10.7.0.0/28"}, {"subnet": "10.9.0.0/29"}]]}}), "1.0.0"
+)[0]
 V6 = ranges.configured(Section({"ipam": {"ranges": [[{"subnet": "fd00::/124"}]]}}), "1.0.0")[0]
 NAMES = [f"10.7.0.{host}" for host in range(2, 9)] + [f"fd00::{host}" for host in range(2, 9)]
-owners = st.builds(Attachment, st.just("n1"), st.sampled_from(["c1", "c2", "c3"]), st.sampled_from(["eth0", "eth1"]), st.just("/run/netns/x"))
+owners = st.builds(
+    Attachment,
+    st.just("n1"),
+    st.sampled_from(["c1", "c2", "c3"]),
+    st.sampled_from(["eth0", "eth1"]),
+    st.just("/run/netns/x"),
+)
 
 
 class Reservations(RuleBasedStateMachine):
-    """model: name of a file -> its content. Foreign rules do what the Go plugin, an older release or an administrator does."""
+    """model: name of a file -> its content.
+
+    Foreign rules do what the Go plugin, an older release or an administrator does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +124,10 @@ class Reservations(RuleBasedStateMachine):
         if (self.path / index.FILE).exists():
             os.truncate(self.path / index.FILE, size)
 
-    @rule(content=st.sampled_from([b"", b"10.7.0.5", b"rubbish", b"fd00::9", b"\xff\xfe", b"203.0.113.5"]), number=st.integers(0, 1))
+    @rule(
+        content=st.sampled_from([b"", b"10.7.0.5", b"rubbish", b"fd00::9", b"\xff\xfe", b"203.0.113.5"]),
+        number=st.integers(0, 1),
+    )
     def the_last_address_changes(self, content: bytes, number: int) -> None:
         (self.path / f"last_reserved_ip.{number}").write_bytes(content)
 
@@ -124,12 +139,14 @@ class Reservations(RuleBasedStateMachine):
     def somebody_looks(self) -> None:
         before = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(self.path)}
         with View(str(self.path)) as view:
-            assert view.taken(V4) == sum(1 for name in self.model if ":" not in name)
+            assert taken(view, V4) == sum(1 for name in self.model if ":" not in name)
         assert {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(self.path)} == before
 
     @invariant()
     def files_are_as_the_model_says(self) -> None:
-        files = {path.name: path.read_bytes() for path in self.path.iterdir() if reservation.packed(path.name)}
+        files = {
+            path.name: path.read_bytes() for path in self.path.iterdir() if reservation.packed(path.name)
+        }
         assert files == self.model
 
 

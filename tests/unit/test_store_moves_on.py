@@ -1,4 +1,7 @@
-"""A network whose addresses move on, as IPv6 ones do: the index keeps a bitmap of each block of 4096 addresses that was ever used, and fills up."""
+"""A network whose addresses move on, as IPv6 ones do, so that its index fills up.
+
+The index keeps a bitmap of each block of 4096 addresses that was ever used.
+"""
 
 from pathlib import Path
 
@@ -13,7 +16,8 @@ def test_a_full_index_is_no_reason_to_refuse_an_address(tmp_path: Path) -> None:
     for block in range(30):
         packed = (first + block * 4096).to_bytes(16, "big")
         with Store(str(tmp_path)) as store:
-            assert store.owned(attachment) == (b"", [])  # as ADD asks, which opens the index before anything is changed
+            # ADD asks this, too, and so opens the index before anything is changed.
+            assert store.owned(attachment) == (b"", [])
             store.reserve(attachment, {0: packed})
         with Store(str(tmp_path)) as store:
             held = list(store.everybody())

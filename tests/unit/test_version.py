@@ -13,14 +13,40 @@ from launcher.runtime import decode_versions
 
 @pytest.mark.parametrize(
     ("text", "numbers"),
-    [("", (0, 1, 0)), ("1", (1, 0, 0)), ("1.2", (1, 2, 0)), ("1.2.3", (1, 2, 3)), ("0.0.0", (0, 0, 0)), ("01.2", (1, 2, 0))],
+    [
+        ("", (0, 1, 0)),
+        ("1", (1, 0, 0)),
+        ("1.2", (1, 2, 0)),
+        ("1.2.3", (1, 2, 3)),
+        ("0.0.0", (0, 0, 0)),
+        ("01.2", (1, 2, 0)),
+    ],
 )
 def test_a_version_is_one_to_three_numbers(text: str, numbers: tuple[int, int, int]) -> None:
     """S-81."""
     assert ordinal(text) == numbers
 
 
-@pytest.mark.parametrize("text", ["1.2.3.4", "a", "1.a", "1.2.", ".1", "1..2", "-1", "+1", " 1", "1\n", "١", "²", "1.2.3-rc1", "9" * 10, "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2.3.4",
+        "a",
+        "1.a",
+        "1.2.",
+        ".1",
+        "1..2",
+        "-1",
+        "+1",
+        " 1",
+        "1\n",
+        "١",
+        "²",
+        "1.2.3-rc1",
+        "9" * 10,
+        "9" * 5000,
+    ],
+)
 def test_a_malformed_version_is_a_decoding_failure(text: str) -> None:
     """S-81."""
     with pytest.raises(CNIError) as caught:
@@ -29,7 +55,9 @@ def test_a_malformed_version_is_a_decoding_failure(text: str) -> None:
 
 
 @given(*[st.tuples(*[st.integers(0, 20)] * 3)] * 2)
-def test_versions_are_ordered_by_their_numbers(one: tuple[int, int, int], other: tuple[int, int, int]) -> None:
+def test_versions_are_ordered_by_their_numbers(
+    one: tuple[int, int, int], other: tuple[int, int, int]
+) -> None:
     """S-82."""
     texts = [".".join(map(str, numbers)) for numbers in (one, other)]
     assert at_least(*texts) == (one >= other)
@@ -66,7 +94,10 @@ def test_an_incompatible_version_names_both_sides() -> None:
     """S-15, S-85."""
     with pytest.raises(CNIError) as caught:
         gate("ADD", "0.9.0", ("0.1.0", "1.0.0"))
-    assert str(caught.value) == "incompatible CNI versions; config is '0.9.0', plugin supports ['0.1.0', '1.0.0']"
+    assert (
+        str(caught.value)
+        == "incompatible CNI versions; config is '0.9.0', plugin supports ['0.1.0', '1.0.0']"
+    )
     assert caught.value.code == 1
 
 

@@ -1,4 +1,6 @@
-"""Random inputs for `make fuzz`: usual ones, and the same with something wrong. Everything comes from one random.Random.
+"""Random inputs for `make fuzz`: usual ones, and the same with something wrong.
+
+Everything comes from one random.Random.
 
 So an input can be had again by its seed, and Hypothesis, which can be a random.Random, shrinks what it finds.
 """
@@ -8,66 +10,10 @@ from random import Random
 from typing import Any
 
 from core.cni.version import ALL
+from tests.torture.fuzz.vocabulary import ADDRESSES, BRIDGE_KEYS, KEYS, NAMES, NUMBERS, SUBNETS, TEXTS, WORDS
 
-SUBNETS = ("10.1.0.0/24", "10.1.0.0/29", "10.9.0.0/16", "fd01::/64", "fd01::/120", "10.1.0.1/24", "10.0.0.0/31", "::/0", "0.0.0.0/0", "x/8", "")
-ADDRESSES = (
-    *("10.1.0.1", "10.1.0.2", "10.1.0.5", "10.1.0.255", "10.1.0.0", "0.0.0.0", "fd01::2", "fd01::1", "::", "::1", "127.0.0.1", "fe80::1"),
-    *("10.1.0.9/24", "fd01::9/64", "::ffff:10.1.0.2", "1.2.3", "010.1.0.2", "10.1.0.2 ", "fd01::2%eth0", "256.1.1.1", "10.1.0.2/33", "/", ""),
-)
-NAMES = ("net", "n1", "c1", "c0", "eth0", "eth1", "br0", "br1", "lo", "bridge", "host-local", "portmap", "fake", "..", "a/b", "x" * 16, "veth0")
-WORDS = (
-    *("ip saddr 10.0.0.0/8", "ip6 saddr fd00::/8", "ip", "saddr", "tcp dport 80", "meta mark 0x10", "iifname eth*", "!=", "==", "-s 10.0.0.0/8"),
-    *("mark 1", "udp sport 1-9", "th dport 99999", 'iifname "', "ip saddr 10.0.0.9-10.0.0.1"),
-)
-TEXTS = (
-    *("tcp", "udp", "sctp", "TCP", "icmp", "nftables", "iptables", "true", "1", "0", "\0", "é", "\u2028", "\ud800", "02:00:00:00:00:01", "zz:00"),
-    *("MAC=02:00:00:00:00:09", "IP=10.1.0.5", "IP=10.1.0.5;IgnoreUnknown=1", "K=V", ";", "=", "null", "{}", "/etc/hosts", "/nowhere", "%s%n", "'\""),
-)
-NUMBERS = (0, 1, -1, 2, 24, 67, 68, 80, 253, 1280, 1500, 4094, 4095, 8080, 65535, 65536, 2**31, 2**32, 2**63, 10**400, 0.5, 1.0, -0.0, 1e308)
-KEYS = (
-    *(
-        "name",
-        "type",
-        "cniVersion",
-        "prevResult",
-        "ips",
-        "ip4",
-        "ip6",
-        "ip",
-        "address",
-        "gateway",
-        "interface",
-        "interfaces",
-        "sandbox",
-        "mac",
-        "mtu",
-    ),
-    *("routes", "dst", "gw", "priority", "table", "scope", "advmss", "dns", "domain", "nameservers", "search", "options", "ipam", "args", "cni"),
-    *("runtimeConfig", "ipRanges", "portMappings", "hostPort", "containerPort", "protocol", "hostIP", "range", "ranges", "subnet", "rangeStart"),
-    *("rangeEnd", "cni.dev/valid-attachments", "cni.dev/attachments", "containerID", "ifname", "bridge", "isGateway", "isDefaultGateway", "ipMasq"),
-    *("forceAddress", "hairpinMode", "promiscMode", "vlan", "vlanTrunk", "id", "minID", "maxID", "macspoofchk", "enabledad", "portIsolation"),
-    *("disableContainerInterface", "preserveDefaultVlan", "ipMasqBackend", "snat", "masqAll", "conditionsV4", "conditionsV6", "markMasqBit"),
-    *("backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf", "capabilities", "version", "code", "msg", "details"),
-)
-BRIDGE_KEYS: dict[str, tuple[Any, ...]] = {
-    "isGateway": (True, False),
-    "isDefaultGateway": (True, False),
-    "forceAddress": (True, False),
-    "ipMasq": (True, False),
-    "macspoofchk": (True, False),
-    "mtu": (0, 1400, 1280, 9000),
-    "hairpinMode": (True, False),
-    "promiscMode": (True, False),
-    "enabledad": (True, False),
-    "portIsolation": (True, False),
-    "vlan": (0, 100),
-    "vlanTrunk": ([{"id": 5}], [{"minID": 5, "maxID": 9}], []),
-    "preserveDefaultVlan": (True, False),
-    "disableContainerInterface": (True, False),
-    "ipMasqBackend": ("nftables", "iptables"),
-    "dns": ({"nameservers": ["10.1.0.1"]}, {"search": []}, {}),
-    "bridge": ("br0", "br1", "veth0"),
-}
+NETNS = ("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")
+VARIABLES = ("CNI_ARGS", "CNI_NETNS_OVERRIDE", "CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT", "CNIWIRE_DEBUGS")
 
 
 class Inputs:
@@ -96,7 +42,7 @@ class Inputs:
             return str(self.one(self.one((SUBNETS, ADDRESSES, NAMES, WORDS, TEXTS, ALL))))
         return "".join([chr(self.below(0x300)) for _ in self.some(12)])
 
-    # -- JSON ---------------------------------------------------------------------------------------------------------
+    # -- JSON --------------------------------------------------------------------------------------
 
     def leaf(self) -> Any:
         kind = self.below(8)
@@ -162,13 +108,16 @@ class Inputs:
             return data + self.blob(20)
         if deed == 4:
             return data[:at] + data[at:] * 2
-        return data[:at] + bytes([data[at] ^ 1 << self.below(8)]) + data[at + 1 :] if at < len(data) else self.blob()
+        if at == len(data):
+            return self.blob()
+        return data[:at] + bytes([data[at] ^ 1 << self.below(8)]) + data[at + 1 :]
 
-    # -- the protocol -------------------------------------------------------------------------------------------------
+    # -- the protocol ------------------------------------------------------------------------------
 
     def config(self, data: str, kind: str) -> dict[str, Any]:
         """A configuration that a plugin of this *kind* could live with; *data* is host-local's dataDir."""
-        config: dict[str, Any] = {"name": "net", "cniVersion": self.one(ALL) if self.chance(0.3) else "1.1.0", "type": kind}
+        version = self.one(ALL) if self.chance(0.3) else "1.1.0"
+        config: dict[str, Any] = {"name": "net", "cniVersion": version, "type": kind}
         if kind == "bridge":
             config |= {key: self.one(BRIDGE_KEYS[key]) for key in BRIDGE_KEYS if self.chance(0.1)}
         if kind == "portmap" and self.chance(0.9):
@@ -182,35 +131,45 @@ class Inputs:
         return config
 
     def ipam(self, data: str) -> dict[str, Any]:
-        ipam: dict[str, Any] = {"type": "host-local" if self.chance(0.95) else self.one(("fake", "bridge", "")), "dataDir": data}
+        ipam: dict[str, Any] = {
+            "type": "host-local" if self.chance(0.95) else self.one(("fake", "bridge", "")),
+            "dataDir": data,
+        }
         if self.chance(0.8):
-            ipam["ranges"] = [[{"subnet": subnet}] for subnet in self.random.sample(("10.1.0.0/24", "fd01::/64", "10.1.0.0/29", "10.2.0.0/30"), 1)]
+            subnets = ("10.1.0.0/24", "fd01::/64", "10.1.0.0/29", "10.2.0.0/30")
+            ipam["ranges"] = [[{"subnet": subnet}] for subnet in self.random.sample(subnets, 1)]
         else:
             ipam["subnet"] = self.one(SUBNETS)
         if self.chance(0.2):
             ipam["routes"] = [{"dst": self.one(SUBNETS), "gw": self.one(ADDRESSES)} for _ in self.some(2)]
         if self.chance(0.1):
-            ipam |= {"rangeStart": self.one(ADDRESSES), "rangeEnd": self.one(ADDRESSES), "gateway": self.one(ADDRESSES)}
+            ipam |= {key: self.one(ADDRESSES) for key in ("rangeStart", "rangeEnd", "gateway")}
         return ipam
 
     def mapping(self) -> dict[str, Any]:
-        made = {"hostPort": self.one((80, 8080, 8081, 1, 65535)), "containerPort": 80, "protocol": self.one(("tcp", "udp", "sctp"))}
+        made = {
+            "hostPort": self.one((80, 8080, 8081, 1, 65535)),
+            "containerPort": 80,
+            "protocol": self.one(("tcp", "udp", "sctp")),
+        }
         made |= {"hostIP": self.one(ADDRESSES)} if self.chance(0.2) else {}
         return made | ({"range": self.one((1, 2, 9))} if self.chance(0.1) else {})
 
     def environ(self, command: str, folder: str) -> dict[str, str]:
-        """The variables of a call; *folder* is where our executables are, and the only place to look for plugins."""
+        """The variables of a call; *folder*, of our executables, is the only place to look for plugins."""
         values = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": self.one(("c0", "c1", "c2", "c3")),
-            "CNI_NETNS": self.one(("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")),
+            "CNI_NETNS": self.one(NETNS),
             "CNI_IFNAME": self.one(("eth0", "eth1")),
             "CNI_PATH": folder,
         }
         if self.chance(0.2):
-            name = self.one((*values, "CNI_ARGS", "CNI_NETNS_OVERRIDE", "CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT", "CNIWIRE_DEBUGS"))
-            text = self.one((folder, "", "/nowhere", f"/nowhere:{folder}")) if name == "CNI_PATH" else self.text().replace("\0", "")
-            values[name] = text
+            name = self.one((*values, *VARIABLES))
+            if name == "CNI_PATH":
+                values[name] = self.one((folder, "", "/nowhere", f"/nowhere:{folder}"))
+            else:
+                values[name] = self.text().replace("\0", "")
         if self.chance(0.02):
             del values[self.one(list(values))]
         return values

@@ -19,7 +19,7 @@ from core.nft import decode as nft_decode
 from core.nft import values
 from core.nft.conditions import compile_words
 from ipam.host_local import ranges, reservation, resolv
-from tests.torture.inputs import Inputs
+from tests.torture.fuzz.inputs import Inputs
 
 # A reply and the documented exceptions.
 BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
@@ -55,8 +55,15 @@ RESULT = {
     "interfaces": [{"name": "eth0", "sandbox": "/x"}],
     "ips": [{"address": "10.1.0.2/24", "interface": 0, "gateway": "10.1.0.1"}],
 }
-ROUTES = [{"dst": "10.0.0.0/8", "gw": "10.1.0.1", "mtu": 1, "advmss": 2, "priority": 3, "table": 4, "scope": 0}]
-RANGES = {"ranges": [[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.5", "gateway": "10.1.0.9"}], [{"subnet": "fd01::/64"}]]}
+ROUTES = [
+    {"dst": "10.0.0.0/8", "gw": "10.1.0.1", "mtu": 1, "advmss": 2, "priority": 3, "table": 4, "scope": 0}
+]
+RANGES = {
+    "ranges": [
+        [{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.5", "gateway": "10.1.0.9"}],
+        [{"subnet": "fd01::/64"}],
+    ]
+}
 
 
 def decode(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> None:
@@ -67,7 +74,10 @@ def decode(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> N
         call(function, documented, packet(inputs, payloads))
     elif kind < 8:
         decoder, documented = inputs.one(TEXTUAL)
-        text = inputs.text() if inputs.chance(0.5) else inputs.torn(inputs.text().encode("utf-8", "surrogatepass")).decode("utf-8", "surrogateescape")
+        whole, text = inputs.chance(0.5), inputs.text()
+        if not whole:
+            torn = inputs.torn(text.encode("utf-8", "surrogatepass"))
+            text = torn.decode("utf-8", "surrogateescape")
         call(decoder, documented, text)
     else:
         call(structured, (CNIError,), inputs)
@@ -106,7 +116,15 @@ def structured(inputs: Inputs) -> None:
             ranges.text(one)
             next(iter(ranges.spans(one, None)), None)
     elif kind == 3:
-        valid_attachments(Section({"cni.dev/valid-attachments": inputs.spoiled([{"containerID": "c", "ifname": "e"}], inputs.below(3))}))
+        valid_attachments(
+            Section(
+                {
+                    "cni.dev/valid-attachments": inputs.spoiled(
+                        [{"containerID": "c", "ifname": "e"}], inputs.below(3)
+                    )
+                }
+            )
+        )
     else:
         with open("resolv.conf", "wb") as file:
             file.write(inputs.torn(b"nameserver 10.0.0.1\nsearch a b\noptions ndots:2\n# x\n\xff"))

@@ -12,7 +12,8 @@ from ipam.host_local.hash_table import FileCells, MemoryCells, Table
 
 KEYS = st.integers(1, 6).map(lambda number: bytes([number]) * 2)
 VALUES = st.integers(0, 255).map(lambda number: bytes([number, 0, number]))
-# (what, key, value): many collisions, for a key's home is its first byte, and there are three buckets of two slots.
+# (what, key, value): many collisions, for a key's home is its first byte, and there are three
+# buckets of two slots.
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "put", "remove", "change"]), KEYS, VALUES), max_size=60)
 
 
@@ -41,7 +42,9 @@ def run(table: Table, steps: list[tuple[str, bytes, bytes]]) -> None:
             else:
                 table.remove(offset)
         for each in {key, b"\x01\x01"}:
-            assert sorted(value for _, value in table.find(each[0], each)) == sorted(value for other, value in model if other == each)
+            assert sorted(value for _, value in table.find(each[0], each)) == sorted(
+                value for other, value in model if other == each
+            )
     assert sorted(table.items()) == sorted(model)
     assert table.cells.read(0, 5) == b"front"
 
@@ -68,7 +71,11 @@ def test_a_table_in_a_file_does_the_same(file: FileCells) -> None:
 
 def test_put_tells_when_the_own_bucket_is_full() -> None:
     table = empty(MemoryCells())
-    assert [table.put(0, b"aa", b"123"), table.put(0, b"bb", b"123"), table.put(0, b"cc", b"123")] == [True, True, False]
+    assert [table.put(0, b"aa", b"123"), table.put(0, b"bb", b"123"), table.put(0, b"cc", b"123")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=6))
@@ -77,12 +84,21 @@ def test_fill_is_many_puts(items: list[tuple[bytes, bytes]]) -> None:
     table.fill(((key[0], key, value) for key, value in items), 3, b"all")
     assert sorted(table.items()) == sorted(items)
     for key, _ in items:
-        assert sorted(value for _, value in table.find(key[0], key)) == sorted(value for other, value in items if other == key)
+        assert sorted(value for _, value in table.find(key[0], key)) == sorted(
+            value for other, value in items if other == key
+        )
 
 
 def test_fill_leaves_one_slot_of_a_key_that_fills_a_bucket() -> None:
     table = empty(MemoryCells())
-    table.fill(((key[0], key, value) for key, value in [(b"\3\3", b"123"), (b"\3\3", b"456"), (b"\6\6", b"789"), (b"\3\3", b"abc")]), 2, b"all")
+    table.fill(
+        (
+            (key[0], key, value)
+            for key, value in [(b"\3\3", b"123"), (b"\3\3", b"456"), (b"\6\6", b"789"), (b"\3\3", b"abc")]
+        ),
+        2,
+        b"all",
+    )
     assert sorted(table.items()) == [(b"\3\3", b"all"), (b"\6\6", b"789")]
 
 

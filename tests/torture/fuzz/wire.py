@@ -1,17 +1,28 @@
-"""A netlink socket that answers with recorded replies, spoiled: what a kernel never says, and a newer one might."""
+"""A netlink socket that answers with spoiled replies: what no kernel says, or only a newer one."""
 
+import errno
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
 
 from core.netlink import socket as netlink
-from tests.torture.inputs import Inputs
+from tests.torture.fuzz.inputs import Inputs
 
-ACK, DUMP = 0x4, 0x300
-ERROR, DONE = 2, 3
+# linux/netlink.h
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x2, 0x4, 0x10, 0x300
+NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
+NETLINK_ROUTE = 0
+# linux/rtnetlink.h
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 16, 18, 20, 22, 24, 26
+ANSWERS = {RTM_GETLINK: RTM_NEWLINK, RTM_GETADDR: RTM_NEWADDR, RTM_GETROUTE: RTM_NEWROUTE}
 MOST_DATAGRAMS = 60  # a verb needs fewer; whoever still asks then gets an error
-ERRNOS = (1, 2, 4, 11, 12, 13, 16, 17, 19, 22, 28, 95, 97, 99, 105, 110)
+ERRNOS = (
+    *(errno.EPERM, errno.ENOENT, errno.EINTR, errno.EAGAIN, errno.ENOMEM, errno.EACCES, errno.EBUSY),
+    *(errno.EEXIST, errno.ENODEV, errno.EINVAL, errno.ENOSPC, errno.EOPNOTSUPP, errno.EAFNOSUPPORT),
+    *(errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ETIMEDOUT),
+)
 
 
 class Silence(OSError):
@@ -30,7 +41,7 @@ class Recorder:
         def listening(socket: netlink.Socket) -> list[tuple[int, int, int, bytes]]:
             messages = receive(socket)
             for kind, _, _, payload in messages:
-                if kind not in (ERROR, DONE):
+                if kind not in (NLMSG_ERROR, NLMSG_DONE):
                     self.payloads.setdefault((socket.socket.proto, kind), []).append(payload)
             return messages
 
@@ -44,7 +55,9 @@ class Recorder:
 class Wire:
     """Stands for a socket: whatever is asked, the replies are recorded ones or none, spoiled now and then."""
 
-    def __init__(self, inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]], protocol: int) -> None:
+    def __init__(
+        self, inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]], protocol: int
+    ) -> None:
         self.inputs, self.payloads, self.protocol = inputs, payloads, protocol
         self.kinds = [kind for proto, kind in payloads if proto == protocol]
         self.queue: list[bytes] = []
@@ -68,37 +81,44 @@ class Wire:
         return len(data)
 
     def replies(self, kind: int, flags: int, sequence: int) -> list[bytes]:
-        """The datagrams that answer one request: replies of the type that belongs to it, or of another, and its end."""
+        """The datagrams that answer one request: replies of its type, or of another, and the end of them."""
         inputs = self.inputs
         found = []
-        wanted = (kind & ~0xFF) | {18: 16, 22: 20, 26: 24}.get(kind & 0xFF, max(kind & 0xFF, 1) - 1) if self.protocol == 0 else kind - 1
+        wanted = kind - 1
+        if self.protocol == NETLINK_ROUTE:
+            wanted = (kind & ~0xFF) | ANSWERS.get(kind & 0xFF, max(kind & 0xFF, 1) - 1)
         usual = self.payloads.get((self.protocol, wanted)) or ()
         for _ in inputs.some(2):
             payload = inputs.one(usual) if usual and inputs.chance(0.9) else self.foreign()
             if inputs.chance(0.5):
                 payload = inputs.torn(payload)
-            found.append(self.message(wanted, 0x10 if inputs.chance(0.02) else 2, sequence, payload))
+            kind_of_reply = NLM_F_DUMP_INTR if inputs.chance(0.02) else NLM_F_MULTI
+            found.append(self.message(wanted, kind_of_reply, sequence, payload))
         error = -inputs.one(ERRNOS) if inputs.chance(0.15) else 0
-        if flags & (ACK | DUMP):
-            last = DONE if flags & DUMP == DUMP else ERROR
-            tail = (
-                inputs.torn(struct.pack("=iIHHII", error, 20, kind, 0, sequence, 0)) if inputs.chance(0.02) else struct.pack("=i", error) + bytes(16)
-            )
-            found.append(self.message(last, inputs.one((0, 0, 0x100, 0x200)), sequence, tail))
+        if flags & (NLM_F_ACK | NLM_F_DUMP):
+            last = NLMSG_DONE if flags & NLM_F_DUMP == NLM_F_DUMP else NLMSG_ERROR
+            tail = struct.pack("=i", error) + bytes(16)
+            if inputs.chance(0.02):
+                tail = inputs.torn(struct.pack("=iIHHII", error, 20, kind, 0, sequence, 0))
+            found.append(self.message(last, inputs.one((0, 0, NLM_F_CAPPED, NLM_F_ACK_TLVS)), sequence, tail))
         return [b"".join(found)] if inputs.chance(0.7) else found
 
     def foreign(self) -> bytes:
-        return bytes(self.inputs.one(self.payloads[self.protocol, self.inputs.one(self.kinds)])) if self.kinds else self.inputs.blob()
+        """A reply to another request."""
+        if not self.kinds:
+            return self.inputs.blob()
+        return bytes(self.inputs.one(self.payloads[self.protocol, self.inputs.one(self.kinds)]))
 
     def message(self, kind: int, flags: int, sequence: int, payload: bytes) -> bytes:
         sequence += self.inputs.one((-1, 1)) if self.inputs.chance(0.01) else 0
-        data = struct.pack("=IHHII", len(payload) + 16, kind & 0xFFFF, flags, sequence & 0xFFFFFFFF, 0) + payload
+        size, sequence = len(payload) + 16, sequence & 0xFFFFFFFF
+        data = struct.pack("=IHHII", size, kind & 0xFFFF, flags, sequence, 0) + payload
         return data + bytes(-len(data) % 4)
 
     def recv(self, _: int) -> bytes:
         self.left -= 1
         if not self.queue or self.left < 0:
-            raise Silence(104, "the wire is cut")
+            raise Silence(errno.ECONNRESET, "the wire is cut")
         data = self.queue.pop(0)
         return self.inputs.torn(data) if self.inputs.chance(0.02) else data
 
