@@ -23,11 +23,25 @@ from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
 
 ROOT = Path(__file__).resolve().parents[1]
 HOT = [path for folder in ("core", "plugins", "ipam") for path in sorted((ROOT / folder).rglob("*.py"))]
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in HOT}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in HOT
+}
 PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
-COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}  # of each shell, the name that it looks for
-BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
+COMPLETION = {
+    "bash": "cniwire.bash",
+    "zsh": "_cniwire",
+    "fish": "cniwire.fish",
+}  # of each shell, the name that it looks for
+BUILTIN = (
+    "_sha512",
+    "_signal",
+    "_socket",
+    "_struct",
+    "errno",
+    "fcntl",
+    "time",
+)  # modules of the interpreter that plugins use
 EXTENSIONS = ("_json",)
 BUDGET = ROOT / "tests" / "quality" / "import_budget.txt"
 PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: where which module lies
@@ -65,7 +79,10 @@ class Lean(ast.NodeTransformer):
         if node.module == "__future__":
             return ast.Pass()
         if node.module in PACKAGES and all(f"{node.module}.{each.name}" in MODULES for each in node.names):
-            return [ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0] for each in node.names]
+            return [
+                ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0]
+                for each in node.names
+            ]
         if node.module not in MODULES:
             return node
         names = [f"{each.asname or each.name} = __taken.{each.name}" for each in node.names]
@@ -108,7 +125,9 @@ def archive(contents: Path, apart: bool = False) -> None:
     PLACES.write_text(json.dumps(places))
 
 
-def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool) -> bytes:
+def boot(
+    places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool
+) -> bytes:
     """The marshalled code of boot.py, with the values that it declares as coming from here."""
     lent = {name: "" for name in BUILTIN if name in sys.builtin_module_names}
     for name in EXTENSIONS:
@@ -119,16 +138,29 @@ def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]]
     told = ast.parse(f"PLACES, PLUGINS, LENT, APART = {places}, {entries}, {lent}, {apart}")
     tree = Lean().visit(ast.parse(source.read_text()))
     tree.body[1:1] = told.body
-    return marshal.dumps(compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
+    return marshal.dumps(
+        compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2)
+    )
 
 
 def lacked(library: Path) -> list[str]:
     """The modules in a static library of Python whose code is not there: Debian's has no HACL*, on which its hash modules stand since 3.12."""
-    listed = subprocess.run(["nm", "-P", str(library)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["nm", "-P", str(library)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    ).stdout
     members = [[line.split()[:2] for line in part.splitlines()[1:]] for part in listed.split(f"{library}[")]
     defined = {name for symbols in members for name, kind in symbols if kind != "U"}
-    unfounded = [symbols for symbols in members if any(kind == "U" and "Hacl" in name and name not in defined for name, kind in symbols)]
-    return sorted(name.removeprefix("PyInit_") for symbols in unfounded for name, kind in symbols if kind == "T" and name.startswith("PyInit_"))
+    unfounded = [
+        symbols
+        for symbols in members
+        if any(kind == "U" and "Hacl" in name and name not in defined for name, kind in symbols)
+    ]
+    return sorted(
+        name.removeprefix("PyInit_")
+        for symbols in unfounded
+        for name, kind in symbols
+        if kind == "T" and name.startswith("PyInit_")
+    )
 
 
 def link(target: Path, *further: str) -> None:
@@ -138,8 +170,24 @@ def link(target: Path, *further: str) -> None:
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
     told = f"-DLACKED={' '.join(f'LACKING({name})' for name in lacked(library))}"
     # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
-    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic", "-I", of("INCLUDEPY"), told, *further]
-    subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
+    options = [
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-no-pie",
+        "-s",
+        "-Wl,-O1",
+        "-Wl,--export-dynamic",
+        "-I",
+        of("INCLUDEPY"),
+        told,
+        *further,
+    ]
+    subprocess.run(
+        ["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)],
+        check=True,
+    )
 
 
 def size(paths: Iterable[Path]) -> int:
@@ -159,7 +207,9 @@ def for_people(folder: Path) -> None:
 def is_small(folder: Path) -> bool:
     """Whether it is within the limits; tells its size."""
     contents = folder / "lib"
-    plugin_part = size([folder / EXECUTABLE, *contents.glob("cniwire.*"), *contents.glob("python3*/lib-dynload/_json.*")])
+    plugin_part = size(
+        [folder / EXECUTABLE, *contents.glob("cniwire.*"), *contents.glob("python3*/lib-dynload/_json.*")]
+    )
     whole = size(folder.rglob("*"))
     print(f"plugins {plugin_part / 1e6:.1f} MB, with the launcher {whole / 1e6:.1f} MB")
     return plugin_part <= PLUGIN_PART_MAX and whole <= BUNDLE_MAX

@@ -20,7 +20,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundle.versions import CURRENT, FRESH, LAUNCHER, LOCK, PLUGINS, RECORD, REPLACED, Refused, deposit, put, sweep, target_of
+from bundle.versions import (
+    CURRENT,
+    FRESH,
+    LAUNCHER,
+    LOCK,
+    PLUGINS,
+    RECORD,
+    REPLACED,
+    Refused,
+    deposit,
+    put,
+    sweep,
+    target_of,
+)
 
 SHARED = {  # below the prefix, and what it is below the current version
     f"bin/{LAUNCHER}": LAUNCHER,
@@ -52,12 +65,17 @@ class Place:
         """Each link outside of lib/cniwire, and its target, absolute: the folder of a link may be a link itself."""
         current = f"{self.lib}/{CURRENT}"
         links = {f"{self.bindir}/{name}": f"{current}/{name}" for name in PLUGINS}
-        return {**links, **{f"{self.prefix}/{path}": f"{current}/{target}" for path, target in SHARED.items()}}
+        return {
+            **links,
+            **{f"{self.prefix}/{path}": f"{current}/{target}" for path, target in SHARED.items()},
+        }
 
     def is_ours(self, path: str) -> bool:
         """Whether what stands at *path* is a link into lib/cniwire."""
         real = self.real(path)
-        return real.is_symlink() and os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(real))).startswith(f"{self.lib}/")
+        return real.is_symlink() and os.path.normpath(
+            os.path.join(os.path.dirname(path), os.readlink(real))
+        ).startswith(f"{self.lib}/")
 
 
 class Record:
@@ -73,7 +91,9 @@ class Record:
 
     def write(self) -> None:
         fresh = self.file.with_name(f"{self.file.name}{FRESH}")
-        fresh.write_text(json.dumps({"links": sorted(set(self.links)), "folders": sorted(set(self.folders))}, indent=1))
+        fresh.write_text(
+            json.dumps({"links": sorted(set(self.links)), "folders": sorted(set(self.folders))}, indent=1)
+        )
         fresh.rename(self.file)
 
 
@@ -124,7 +144,9 @@ def link(path: str, target: str, place: Place) -> None:
         kept = Path(f"{place.real(place.lib)}/{REPLACED}{path}")
         kept.parent.mkdir(parents=True, exist_ok=True)
         put(kept, lambda fresh: copy(real, fresh))
-        print(f"{path} was there before: kept in {place.lib}/{REPLACED}, and brought back by `make uninstall`")
+        print(
+            f"{path} was there before: kept in {place.lib}/{REPLACED}, and brought back by `make uninstall`"
+        )
     if target_of(real) != target:
         put(real, lambda fresh: fresh.symlink_to(target))
 
@@ -179,14 +201,18 @@ def uninstall(place: Place) -> None:
         while (alive := sweep(lib, ())) and time.monotonic() < patience:
             time.sleep(0.05)
         if alive:
-            raise Refused(f"the links are gone, but {', '.join(alive)} in {place.lib} still runs: once more, please, when it has ended")
+            raise Refused(
+                f"the links are gone, but {', '.join(alive)} in {place.lib} still runs: once more, please, when it has ended"
+            )
         shutil.rmtree(lib)
     remove_folders(record.folders, place)
     print(f"{place.lib} and the links to it are gone")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install the bundle in FOLDER, or take away what was installed.")
+    parser = argparse.ArgumentParser(
+        description="Install the bundle in FOLDER, or take away what was installed."
+    )
     parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", help="the bundle; none: uninstall")
     for option in ("--destdir", "--prefix", "--bindir"):
         parser.add_argument(option, default="")

@@ -34,7 +34,13 @@ def digest(folder: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
-        content = os.readlink(path).encode() if stat.S_ISLNK(mode) else path.read_bytes() if stat.S_ISREG(mode) else b""
+        content = (
+            os.readlink(path).encode()
+            if stat.S_ISLNK(mode)
+            else path.read_bytes()
+            if stat.S_ISREG(mode)
+            else b""
+        )
         whole.update(f"{path.relative_to(folder)}\0{mode:o}\0{len(content)}\0".encode() + content)
     return whole.hexdigest()[:12]
 
@@ -47,13 +53,21 @@ def ask(folder: Path) -> None:
     for name in EXECUTABLES:
         command = [str(folder / name), *(["--help"] if name == LAUNCHER else [])]
         try:
-            done = subprocess.run(command, env={"CNI_COMMAND": "VERSION"}, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S)
+            done = subprocess.run(
+                command,
+                env={"CNI_COMMAND": "VERSION"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=ANSWER_S,
+            )
             if done.returncode == 0 and (name == LAUNCHER or json.loads(done.stdout)["supportedVersions"]):
                 continue
             said = (done.stdout + done.stderr).decode(errors="replace")
         except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
             said = str(error)
-        raise Refused(f"{name} of the new bundle does not answer: {' '.join(said.split())[:LONGEST_ANSWER] or 'it says nothing'}")
+        raise Refused(
+            f"{name} of the new bundle does not answer: {' '.join(said.split())[:LONGEST_ANSWER] or 'it says nothing'}"
+        )
 
 
 def deposit(bundle: Path, lib: Path) -> str:
@@ -107,8 +121,14 @@ def running(folders: Iterable[Path]) -> set[Path]:
     found: set[Path] = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            executable = (process / "exe").stat()  # by inode: it may see the file under another path, in mounts of its own
-            found.update({files[executable.st_dev, executable.st_ino]} if (executable.st_dev, executable.st_ino) in files else ())
+            executable = (
+                process / "exe"
+            ).stat()  # by inode: it may see the file under another path, in mounts of its own
+            found.update(
+                {files[executable.st_dev, executable.st_ino]}
+                if (executable.st_dev, executable.st_ino) in files
+                else ()
+            )
         except PermissionError:
             try:
                 found.update(files.values() if (process / "comm").read_text().strip() in EXECUTABLES else ())
@@ -121,7 +141,11 @@ def running(folders: Iterable[Path]) -> set[Path]:
 
 def sweep(lib: Path, keep: Iterable[str]) -> list[str]:
     """Remove all versions but those to *keep*; returns those that stay because something runs from them. "" is what had no version yet."""
-    versions = {path.name: [path] for path in lib.iterdir() if path.is_dir() and path.name not in (*OURS, *UNVERSIONED)}
+    versions = {
+        path.name: [path]
+        for path in lib.iterdir()
+        if path.is_dir() and path.name not in (*OURS, *UNVERSIONED)
+    }
     versions[""] = [lib / name for name in UNVERSIONED if os.path.lexists(lib / name)]
     alive = {"" if folder == lib else folder.name for folder in running(lib / name for name in versions)}
     for name, paths in versions.items():

@@ -6,20 +6,30 @@ from typing import Any
 
 def interfaces(outcome: Mapping[str, Any]) -> list[dict[str, str]]:
     """name, mac and sandbox of each interface; "" where a key is missing or no text."""
-    return [{key: text(item.get(key)) for key in ("name", "mac", "sandbox")} for item in objects(outcome.get("interfaces"))]
+    return [
+        {key: text(item.get(key)) for key in ("name", "mac", "sandbox")}
+        for item in objects(outcome.get("interfaces"))
+    ]
 
 
 def addresses(outcome: Mapping[str, Any]) -> list[str]:
     """The addresses of a result document of any version."""
     old = [text(item.get("ip")) for item in objects([outcome.get(key) for key in ("ip4", "ip6")])]
-    return [found for found in [*old, *(text(item.get("address")) for item in objects(outcome.get("ips")))] if found]
+    return [
+        found
+        for found in [*old, *(text(item.get("address")) for item in objects(outcome.get("ips")))]
+        if found
+    ]
 
 
 def dns(outcome: Mapping[str, Any]) -> dict[str, list[str]]:
     """What it asks of resolv.conf: nameservers, domain (one at most), search, options."""
     asked = outcome.get("dns")
     asked = asked if isinstance(asked, dict) else {}
-    return {key: texts([asked.get(key)] if key == "domain" else asked.get(key)) for key in ("nameservers", "domain", "search", "options")}
+    return {
+        key: texts([asked.get(key)] if key == "domain" else asked.get(key))
+        for key in ("nameservers", "domain", "search", "options")
+    }
 
 
 def resolv_conf(outcomes: Iterable[Mapping[str, Any]]) -> str:

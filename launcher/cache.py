@@ -18,7 +18,9 @@ from launcher import answers
 from launcher.failures import PRIVILEGE, Failure
 
 KIND = "cniCacheV1"
-LARGEST = 1 << 24  # bytes that are read of a file; the most that one attachment can ask for is a fraction of it
+LARGEST = (
+    1 << 24
+)  # bytes that are read of a file; the most that one attachment can ask for is a fraction of it
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class Cache:
         if not (network and request.container_id and request.ifname):
             found = f"found {network!r}, {request.container_id!r} and {request.ifname!r}"
             raise Failure(f"a cached attachment needs network, container ID and interface name; {found}")
-        paths = [os.path.join(folder, f"{network}-{request.container_id}-{request.ifname}") for folder in self.folders]
+        paths = [
+            os.path.join(folder, f"{network}-{request.container_id}-{request.ifname}")
+            for folder in self.folders
+        ]
         return next((path for path in paths if os.path.lexists(path)), paths[0])
 
     def write(self, network: str, request: Request, config: bytes, outcome: Mapping[str, Any]) -> None:
@@ -159,7 +164,9 @@ def paths_in(folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        hint = PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --cache-dir"
+        hint = (
+            PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --cache-dir"
+        )
         raise Failure(f"cannot read the result cache {folder}: {error.strerror}", hint=hint) from None
 
 
@@ -189,7 +196,9 @@ def decode(data: bytes, written: float, path: str) -> Cached:
     """One cache file. Raises Failure when it is of another kind or names no attachment, CNIError when it is no JSON."""
     values = json.parse_object(data, f"the result cache {path}")
     if values.get("kind") != KIND:
-        raise Failure(f"the result cache {path} is of the wrong kind: want {KIND}, found {values.get('kind')!r}")
+        raise Failure(
+            f"the result cache {path} is of the wrong kind: want {KIND}, found {values.get('kind')!r}"
+        )
     network, container_id, ifname = (values.get(key) for key in ("networkName", "containerId", "ifName"))
     if not all(isinstance(name, str) and name for name in (network, container_id, ifname)):
         raise Failure(f"the result cache {path} is damaged: it names no network, container or interface")
@@ -211,5 +220,8 @@ def namespace_path(values: Mapping[str, Any], outcome: Mapping[str, Any]) -> str
     """
     inside = answers.interfaces(outcome)
     inside.sort(key=lambda item: item["name"] != values.get("ifName"))
-    paths = [answers.text(values.get("netns")), *(item["sandbox"] for item in inside if item["sandbox"].startswith("/"))]
+    paths = [
+        answers.text(values.get("netns")),
+        *(item["sandbox"] for item in inside if item["sandbox"].startswith("/")),
+    ]
     return next((path for path in paths if path and "\0" not in path), "")

@@ -34,7 +34,9 @@ class Findings:
         """Part those who are gone, and the *forced* container IDs, from all others."""
         everybody, self.spared = self.spared, []
         for each in everybody:
-            (self.doomed if each.verdict.state == GONE or each.container_id in forced else self.spared).append(each)
+            (
+                self.doomed if each.verdict.state == GONE or each.container_id in forced else self.spared
+            ).append(each)
 
     def strangers(self, state: str) -> list[Attachment]:
         """The spared ones of which no cache knows."""
@@ -55,30 +57,50 @@ def gc(session: Session, options: argparse.Namespace) -> int:
     refuse_younger(everybody)
     forced = {identifiers.meant(text, [each.container_id for each in everybody]) for text in options.force}
     unknown = sorted(forced - {each.container_id for each in everybody})
-    failures += [Failure(f"--force {name}: nothing is attached under that container ID", hint="`cniwire ls` shows what is") for name in unknown]
+    failures += [
+        Failure(
+            f"--force {name}: nothing is attached under that container ID", hint="`cniwire ls` shows what is"
+        )
+        for name in unknown
+    ]
     told: list[CNIError] = []
     for findings in found:
         findings.doom(forced)
         tell(session, findings, options.dry_run)
         left = collect(session, findings, failures) if not options.dry_run else []
-        told += show(session, [undecided(session, findings.network, each) for each in findings.strangers(UNKNOWN)] + left)
+        told += show(
+            session,
+            [undecided(session, findings.network, each) for each in findings.strangers(UNKNOWN)] + left,
+        )
     occupied = life.occupied()
     abandoned = [name for name in netns.names() if life.is_abandoned(name, occupied)]
     if options.dry_run and not abandoned and not any(findings.doomed for findings in found):
         session.terminal.note("nothing to remove")
     for name in abandoned:
-        session.terminal.note(f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended")
+        session.terminal.note(
+            f"{'would remove' if options.dry_run else 'removing'} namespace {escape(name)}: its process has ended"
+        )
         if not options.dry_run:
             netns.remove(name)
-    return finish_with(session, failures, {"dryRun": options.dry_run, "networks": [report(each) for each in found], "namespaces": abandoned}, told)
+    return finish_with(
+        session,
+        failures,
+        {"dryRun": options.dry_run, "networks": [report(each) for each in found], "namespaces": abandoned},
+        told,
+    )
 
 
 def look(session: Session, network: Network) -> list[Attachment]:
     """Judge every attachment of a network, after what is about to change by itself."""
-    return settled(lambda: life.survey(network, session.cache.attachments()), lambda found: any(each.verdict.passing for each in found))
+    return settled(
+        lambda: life.survey(network, session.cache.attachments()),
+        lambda found: any(each.verdict.passing for each in found),
+    )
 
 
-def settled(see: Callable[[], list[Attachment]], is_passing: Callable[[list[Attachment]], bool]) -> list[Attachment]:
+def settled(
+    see: Callable[[], list[Attachment]], is_passing: Callable[[list[Attachment]], bool]
+) -> list[Attachment]:
     """What is seen, once it does not change by itself any more, or patience ends."""
     begin = time.monotonic()
     while True:
@@ -104,16 +126,24 @@ def tell(session: Session, findings: Findings, dry_run: bool) -> None:
         held = f" ({each.trace.things})" if each.trace.things and not each.cached else ""
         session.terminal.note(f"{word} {who(session, each)} from {name}: {escape(reason + held)}")
     for each in findings.strangers(LIVES):
-        session.terminal.note(f"{who(session, each)} on {name} lives, though no cache here knows of it: {escape(each.verdict.reason)}")
+        session.terminal.note(
+            f"{who(session, each)} on {name} lives, though no cache here knows of it: {escape(each.verdict.reason)}"
+        )
     for each in findings.spared:
         if each.cached and each.verdict.state == UNKNOWN:
-            session.terminal.note(f"{who(session, each)} on {name} counts as alive: {escape(each.verdict.reason)}")
+            session.terminal.note(
+                f"{who(session, each)} on {name} counts as alive: {escape(each.verdict.reason)}"
+            )
 
 
 def show(session: Session, found: list[CNIError]) -> list[CNIError]:
     """Show what is not as it should be."""
     for one in found:
-        session.terminal.wrong(escape(one.msg), [f"[dim]{escape(one.details)}[/]"] if one.details else [], getattr(one, "hint", ""))
+        session.terminal.wrong(
+            escape(one.msg),
+            [f"[dim]{escape(one.details)}[/]"] if one.details else [],
+            getattr(one, "hint", ""),
+        )
     return found
 
 
@@ -133,7 +163,11 @@ def undecided(session: Session, network: Network, attachment: Attachment) -> CNI
     """What may be anybody's: it stays, and somebody has to look."""
     name = name_of(session, attachment)
     hint = f"gone? `cniwire gc {network.name} --force {attachment.container_id}`; another runtime's? name its cache with --read-cache"
-    return Failure(f"cannot tell whether {name} on {network.name} lives, so it stays: {attachment.trace.things}", attachment.verdict.reason, hint)
+    return Failure(
+        f"cannot tell whether {name} on {network.name} lives, so it stays: {attachment.trace.things}",
+        attachment.verdict.reason,
+        hint,
+    )
 
 
 def collect(session: Session, findings: Findings, failures: list[CNIError]) -> list[CNIError]:
@@ -147,10 +181,15 @@ def collect(session: Session, findings: Findings, failures: list[CNIError]) -> l
         failures += getattr(error, "failures", [error])
     report_warnings(session)
     before = {each.key for each in findings.doomed}
-    left = settled(lambda: [each for each in life.survey(network, session.cache.attachments()) if each.key in before], linger)
+    left = settled(
+        lambda: [each for each in life.survey(network, session.cache.attachments()) if each.key in before],
+        linger,
+    )
     if not left and not findings.strangers(UNKNOWN):
         alive = f"{len(findings.spared)} live attachment{'' if len(findings.spared) == 1 else 's'}"
-        session.terminal.done(f"[bold]{escape(network.name)}[/] holds {alive} and nothing else", watch.seconds)
+        session.terminal.done(
+            f"[bold]{escape(network.name)}[/] holds {alive} and nothing else", watch.seconds
+        )
     return [remains(session, network, each) for each in left]
 
 
@@ -164,7 +203,11 @@ def remains(session: Session, network: Network, attachment: Attachment) -> CNIEr
     name = name_of(session, attachment)
     what = attachment.trace.things or "its cached result"
     paths = " and ".join(found.path for found in attachment.trace.reservations)
-    hint = f"remove {paths}" if paths and not attachment.container_id else "the plugins have not removed it; look at their calls with --verbose"
+    hint = (
+        f"remove {paths}"
+        if paths and not attachment.container_id
+        else "the plugins have not removed it; look at their calls with --verbose"
+    )
     return Failure(f"{what} of {name} on {network.name} is still there", hint=hint)
 
 
@@ -175,9 +218,17 @@ def report(findings: Findings) -> dict[str, object]:
         "network": findings.network.name,
         "valid": named(findings.spared),
         "stale": named(each for each in findings.doomed if each.cached),
-        "orphans": [f"{each.trace.things} of {'/'.join(filter(None, (each.container_id, each.ifname))) or 'nobody'}" for each in lost],
+        "orphans": [
+            f"{each.trace.things} of {'/'.join(filter(None, (each.container_id, each.ifname))) or 'nobody'}"
+            for each in lost
+        ],
         "unclaimed": [
-            {**named([each])[0], "state": each.verdict.state, "reason": each.verdict.reason, "holds": each.trace.things}
+            {
+                **named([each])[0],
+                "state": each.verdict.state,
+                "reason": each.verdict.reason,
+                "holds": each.trace.things,
+            }
             for each in findings.strangers(LIVES) + findings.strangers(UNKNOWN)
         ],
     }

@@ -75,8 +75,14 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 
 _NETWORK: Argument = (("network",), {"metavar": "NETWORK", "help": NETWORK})
 _TARGET: Argument = (("target",), {"metavar": "TARGET", "help": TARGET})
-_NAMES: Argument = (("names",), {"metavar": "NAME", "nargs": "+", "help": "name of a namespace in /run/netns"})
-_ID: Argument = (("--id",), {"metavar": "ID", "default": "", "help": "container ID (default: made from the target)"})
+_NAMES: Argument = (
+    ("names",),
+    {"metavar": "NAME", "nargs": "+", "help": "name of a namespace in /run/netns"},
+)
+_ID: Argument = (
+    ("--id",),
+    {"metavar": "ID", "default": "", "help": "container ID (default: made from the target)"},
+)
 _IFNAME: Argument = (
     ("--ifname",),
     {"metavar": "NAME", "default": "", "help": "interface in the namespace (default: the first free ethN)"},
@@ -93,7 +99,13 @@ _PUBLISH: Argument = (
 )
 _ARG: Argument = (
     ("--arg",),
-    {"metavar": "KEY=VALUE", "type": pair, "action": "append", "default": [], "help": "a pair for CNI_ARGS, may be repeated"},
+    {
+        "metavar": "KEY=VALUE",
+        "type": pair,
+        "action": "append",
+        "default": [],
+        "help": "a pair for CNI_ARGS, may be repeated",
+    },
 )
 _CAPABILITY: Argument = (
     ("--capability",),
@@ -106,19 +118,46 @@ _CAPABILITY: Argument = (
 )
 _IP: Argument = (
     ("--ip",),
-    {"metavar": "ADDRESS", "type": container_address, "action": "append", "default": [], "help": "address for the container, one of each family"},
+    {
+        "metavar": "ADDRESS",
+        "type": container_address,
+        "action": "append",
+        "default": [],
+        "help": "address for the container, one of each family",
+    },
 )
-_MAC: Argument = (("--mac",), {"metavar": "MAC", "type": mac, "default": None, "help": "MAC for the container's interface"})
+_MAC: Argument = (
+    ("--mac",),
+    {"metavar": "MAC", "type": mac, "default": None, "help": "MAC for the container's interface"},
+)
 _WISHES = [_IFNAME, _PUBLISH, _IP, _MAC, _ARG, _CAPABILITY]
 _SILENT: dict[str, Any] = {"action": "store_true", "help": argparse.SUPPRESS}
-_LIKE_DOCKER: list[Argument] = [(("-i", "--interactive"), _SILENT), (("-t", "--tty"), _SILENT), (("-d", "--detach"), _SILENT)]
+_LIKE_DOCKER: list[Argument] = [
+    (("-i", "--interactive"), _SILENT),
+    (("-t", "--tty"), _SILENT),
+    (("-d", "--detach"), _SILENT),
+]
 _COMMAND: Argument = (("command",), {"metavar": "-- COMMAND", "nargs": "*", "default": [], "help": COMMAND})
-_REST: Argument = (("command",), {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"})
-_NETWORKS: Argument = (("networks",), {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"})
-_WHICH: Argument = (("networks",), {**_NETWORKS[1], "metavar": "NAME", "help": "networks or containers (default: all)"})
+_REST: Argument = (
+    ("command",),
+    {"metavar": "COMMAND", "nargs": argparse.REMAINDER, "help": "command to run; default: a shell"},
+)
+_NETWORKS: Argument = (
+    ("networks",),
+    {"metavar": "NETWORK", "nargs": "*", "default": [], "help": "names or files (default: all)"},
+)
+_WHICH: Argument = (
+    ("networks",),
+    {**_NETWORKS[1], "metavar": "NAME", "help": "networks or containers (default: all)"},
+)
 _TAKEN: Argument = (
     ("--force",),
-    {"metavar": "ID", "action": "append", "default": [], "help": "remove this container's attachments even if it may live, may be repeated"},
+    {
+        "metavar": "ID",
+        "action": "append",
+        "default": [],
+        "help": "remove this container's attachments even if it may live, may be repeated",
+    },
 )
 
 COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
@@ -126,18 +165,28 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         "run a command in a new container, and remove the container when it ends",
         [
             _NETWORK,
-            (("--name",), {"metavar": "NAME", "default": "", "help": "name of the namespace and container ID"}),
+            (
+                ("--name",),
+                {"metavar": "NAME", "default": "", "help": "name of the namespace and container ID"},
+            ),
             *_WISHES,
             *_LIKE_DOCKER,
             (("--rm",), _SILENT),
             _COMMAND,
         ],
-        ["cniwire run demo -- ip address", "cniwire run demo -p 8080:80 -p 5353:53/udp -- python3 -m http.server 80"],
+        [
+            "cniwire run demo -- ip address",
+            "cniwire run demo -p 8080:80 -p 5353:53/udp -- python3 -m http.server 80",
+        ],
     ),
     "up": (
         "make containers that stay, and wire each",
         [_NETWORK, _NAMES, *_WISHES],
-        ["cniwire up demo web db", "cniwire up demo,backend web -p 127.0.0.1:8080:80", "ip netns exec web ip address"],
+        [
+            "cniwire up demo web db",
+            "cniwire up demo,backend web -p 127.0.0.1:8080:80",
+            "ip netns exec web ip address",
+        ],
     ),
     "down": (
         "unwire and remove containers",
@@ -155,7 +204,16 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "attach": (
         "wire what somebody else made: a process, a namespace of Docker, LXC, `ip netns`",
-        [_NETWORK, _TARGET, _ID, *_WISHES, (("--again",), {"action": "store_true", "help": "one interface more on a network where it is already"})],
+        [
+            _NETWORK,
+            _TARGET,
+            _ID,
+            *_WISHES,
+            (
+                ("--again",),
+                {"action": "store_true", "help": "one interface more on a network where it is already"},
+            ),
+        ],
         [
             "cniwire attach demo 4711",
             "cniwire attach demo $(docker inspect -f '{{.State.Pid}}' box) --ifname cni0",
@@ -170,23 +228,50 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     "check": (
         "compare what is wired with what was made",
         [
-            (("names",), {"metavar": "NAME", "nargs": "*", "default": [], "help": "container IDs (default: all)"}),
-            (("--network",), {"metavar": "NETWORK", "default": "", "help": "only attachments on this network"}),
+            (
+                ("names",),
+                {"metavar": "NAME", "nargs": "*", "default": [], "help": "container IDs (default: all)"},
+            ),
+            (
+                ("--network",),
+                {"metavar": "NETWORK", "default": "", "help": "only attachments on this network"},
+            ),
         ],
         ["cniwire check", "cniwire check web --network demo"],
     ),
     "gc": (
         "remove what no living container owns any more",
-        [_NETWORKS, (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"}), _TAKEN],
+        [
+            _NETWORKS,
+            (("--dry-run",), {"action": "store_true", "help": "only say what would be removed"}),
+            _TAKEN,
+        ],
         ["cniwire gc --dry-run", "cniwire gc demo", "cniwire gc demo --force 4f2a8c"],
     ),
-    "status": ("say whether networks could wire a container now", [_NETWORKS], ["cniwire status", "cniwire status ./my.conflist"]),
+    "status": (
+        "say whether networks could wire a container now",
+        [_NETWORKS],
+        ["cniwire status", "cniwire status ./my.conflist"],
+    ),
     "ls": ("list and draw what is wired", [_WHICH], ["cniwire ls", "cniwire ls demo --json"]),
-    "ps": ("list what is wired", [_WHICH, (("-a", "--all"), _SILENT)], ["cniwire ps", "cniwire ps demo --wide"]),
+    "ps": (
+        "list what is wired",
+        [_WHICH, (("-a", "--all"), _SILENT)],
+        ["cniwire ps", "cniwire ps demo --wide"],
+    ),
     "network": (
         "list networks, show the configuration of one, or write a new one",
         [
-            (("verb",), {"metavar": "ls|show|create", "choices": ["ls", "show", "create"], "nargs": "?", "default": "ls", "help": "default: ls"}),
+            (
+                ("verb",),
+                {
+                    "metavar": "ls|show|create",
+                    "choices": ["ls", "show", "create"],
+                    "nargs": "?",
+                    "default": "ls",
+                    "help": "default: ls",
+                },
+            ),
             (("name",), {"metavar": "NETWORK", "nargs": "?", "default": "", "help": "name of the network"}),
             (
                 ("--subnet",),
@@ -197,9 +282,19 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
                     "help": "create: of an address family, may be repeated (default: one of each that is free)",
                 },
             ),
-            (("--internal",), {"action": "store_true", "help": "create: containers reach each other and this host, and nothing else"}),
+            (
+                ("--internal",),
+                {
+                    "action": "store_true",
+                    "help": "create: containers reach each other and this host, and nothing else",
+                },
+            ),
         ],
-        ["cniwire network ls", "cniwire network create backend --internal", "cniwire network show demo > /etc/cni/net.d/50-demo.conflist"],
+        [
+            "cniwire network ls",
+            "cniwire network create backend --internal",
+            "cniwire network show demo > /etc/cni/net.d/50-demo.conflist",
+        ],
     ),
     "lab": (
         "run a shell or a command in a private fake host: no root needed, nothing touched",
@@ -218,7 +313,10 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
                 },
             )
         ],
-        ["source <(cniwire completion bash)", "cniwire completion fish > ~/.config/fish/completions/cniwire.fish"],
+        [
+            "source <(cniwire completion bash)",
+            "cniwire completion fish > ~/.config/fish/completions/cniwire.fish",
+        ],
     ),
     "help": (
         "show this page, or the one of a command",
@@ -229,8 +327,16 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
 
 # The commands as the overview shows them, each with what comes nearest to it in Docker.
 GROUPS = {
-    "containers": {"run": "docker run --rm", "up": "docker run -d", "exec": "docker exec", "down": "docker rm -f"},
-    "containers that are there already": {"attach": "docker network connect", "detach": "docker network disconnect"},
+    "containers": {
+        "run": "docker run --rm",
+        "up": "docker run -d",
+        "exec": "docker exec",
+        "down": "docker rm -f",
+    },
+    "containers that are there already": {
+        "attach": "docker network connect",
+        "detach": "docker network disconnect",
+    },
     "networks": {"network": "docker network", "status": ""},
     "look": {"ls": "", "ps": "docker ps", "check": ""},
     "keep in order": {"gc": "docker system prune"},

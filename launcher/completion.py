@@ -18,7 +18,14 @@ from launcher.failures import ConfigFailure, Failure
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NETWORKS, CONTAINERS, COMMAND, FOLDER, NOTHING = "networks", "containers", "command", "folder", ""
 # What stands where, by the name that the parser gives it; choices tell themselves.
-KINDS = {"network": NETWORKS, "networks": NETWORKS, "name": NETWORKS, "target": CONTAINERS, "names": CONTAINERS, "command": COMMAND}
+KINDS = {
+    "network": NETWORKS,
+    "networks": NETWORKS,
+    "name": NETWORKS,
+    "target": CONTAINERS,
+    "names": CONTAINERS,
+    "command": COMMAND,
+}
 FOLDERS = ("conf_dir", "plugin_dir", "cache_dir", "read_cache")
 NEW_NAMES = ("up",)  # whose names are of containers that are not there yet
 
@@ -52,7 +59,9 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The completion script for *shell*."""
     from launcher import completion_fish, completion_scripts  # what only a script needs
 
-    return {"bash": completion_scripts.bash, "zsh": completion_scripts.zsh, "fish": completion_fish.fish}[shell](commands(parser))
+    return {"bash": completion_scripts.bash, "zsh": completion_scripts.zsh, "fish": completion_fish.fish}[
+        shell
+    ](commands(parser))
 
 
 def commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str, list[argparse.Action]]]:
@@ -69,7 +78,10 @@ def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def flags(actions: list[argparse.Action]) -> list[str]:
     """All option strings, long ones first."""
-    return sorted((flag for action in actions for flag in action.option_strings), key=lambda flag: (len(flag) == 2, flag))
+    return sorted(
+        (flag for action in actions for flag in action.option_strings),
+        key=lambda flag: (len(flag) == 2, flag),
+    )
 
 
 def valued(actions: Iterable[argparse.Action]) -> dict[str, str]:

@@ -43,15 +43,24 @@ function __cniwire_networks
 end
 complete -c cniwire -f""",
         *[f"complete -c cniwire {option}" for option in common],
-        *[f"complete -c cniwire -n '__cniwire_at \"\" 0' -a {name} -d {_fish_quoted(text)}" for name, (text, _) in table.items()],
+        *[
+            f"complete -c cniwire -n '__cniwire_at \"\" 0' -a {name} -d {_fish_quoted(text)}"
+            for name, (text, _) in table.items()
+        ],
     ]
     for name, (_, actions) in table.items():
         own = [option for option in _fish_options(actions) if option not in common]
         lines += [f"complete -c cniwire -n '__fish_seen_subcommand_from {name}' {option}" for option in own]
     for where, slot in places(table):
         name, _, position = where.partition(":")
-        numbers = " ".join(map(str, range(_first(table, name), 10))) + (" behind" if slot.kind == COMMAND else "") if position == "*" else position
-        lines += [f"complete -c cniwire -n '__cniwire_at {name} {numbers}' {offer}" for offer in _fish_offers(slot)]
+        numbers = (
+            " ".join(map(str, range(_first(table, name), 10))) + (" behind" if slot.kind == COMMAND else "")
+            if position == "*"
+            else position
+        )
+        lines += [
+            f"complete -c cniwire -n '__cniwire_at {name} {numbers}' {offer}" for offer in _fish_offers(slot)
+        ]
     return "\n".join(lines)
 
 
@@ -59,9 +68,15 @@ def _fish_options(actions: list[argparse.Action]) -> list[str]:
     """What fish is told of each option: spelling, what its value may be, help."""
     told = []
     for action in [action for action in actions if action.option_strings]:
-        spelled = " ".join(f"-{'s' if len(flag) == 2 else 'l'} {flag.lstrip('-')}" for flag in action.option_strings)
+        spelled = " ".join(
+            f"-{'s' if len(flag) == 2 else 'l'} {flag.lstrip('-')}" for flag in action.option_strings
+        )
         kind = valued([action]).get(action.option_strings[0])
-        value = {FOLDER: " -x -a '(__fish_complete_directories)'", NETWORKS: " -x -a '(cniwire completion networks 2>/dev/null)'", None: ""}
+        value = {
+            FOLDER: " -x -a '(__fish_complete_directories)'",
+            NETWORKS: " -x -a '(cniwire completion networks 2>/dev/null)'",
+            None: "",
+        }
         told.append(f"{spelled}{value.get(kind, ' -x')} -d {_fish_quoted(action.help or '')}")
     return told
 

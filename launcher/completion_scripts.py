@@ -5,12 +5,18 @@ import argparse
 from launcher.completion import COMMAND, CONTAINERS, FOLDER, NETWORKS, Slot, flags, slots, valued
 
 Table = dict[str, tuple[str, list[argparse.Action]]]
-ASKED = ("--conf-dir", "--cache-dir", "--read-cache")  # the options that say where networks and containers are looked for
+ASKED = (
+    "--conf-dir",
+    "--cache-dir",
+    "--read-cache",
+)  # the options that say where networks and containers are looked for
 
 
 def bash(table: Table) -> str:
     """A function and its registration; everything behind `--` is completed as a command line of its own."""
-    options = "\n".join(f'        {name}) words="{" ".join(flags(actions))}" ;;' for name, (_, actions) in table.items())
+    options = "\n".join(
+        f'        {name}) words="{" ".join(flags(actions))}" ;;' for name, (_, actions) in table.items()
+    )
     cases = "\n".join(f"    {where}) {_bash_offer(slot)} ;;" for where, slot in places(table))
     kinds = by_kind(table)
     return f"""\
@@ -67,7 +73,9 @@ complete -F _cniwire cniwire"""
 def zsh(table: Table) -> str:
     """The same for zsh, with the commands described."""
     described = "\n".join(f"        {_quoted(name + ':' + text)}" for name, (text, _) in table.items())
-    options = "\n".join(f"        {name}) compadd -- {' '.join(flags(actions))} ;;" for name, (_, actions) in table.items())
+    options = "\n".join(
+        f"        {name}) compadd -- {' '.join(flags(actions))} ;;" for name, (_, actions) in table.items()
+    )
     cases = "\n".join(f"    {where}) {_zsh_offer(slot)} ;;" for where, slot in places(table))
     kinds = by_kind(table)
     return f"""\
@@ -124,7 +132,18 @@ else
 fi"""
 
 
-GLOBAL = ("--help", "--version", "--conf-dir", "--plugin-dir", "--cache-dir", "--read-cache", "--timeout", "--wide", "--json", "--verbose")
+GLOBAL = (
+    "--help",
+    "--version",
+    "--conf-dir",
+    "--plugin-dir",
+    "--cache-dir",
+    "--read-cache",
+    "--timeout",
+    "--wide",
+    "--json",
+    "--verbose",
+)
 
 
 def all_actions(table: Table) -> list[argparse.Action]:

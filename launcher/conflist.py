@@ -17,7 +17,9 @@ from launcher.usage import closest
 from launcher.values import choose_version, flag, network_name, whole
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
-IN_ANY_CASE = {key.lower(): key for key in ("type", "name", "cniVersion", "capabilities", "ipam")}  # keys of a plugin that the launcher reads
+IN_ANY_CASE = {
+    key.lower(): key for key in ("type", "name", "cniVersion", "capabilities", "ipam")
+}  # keys of a plugin that the launcher reads
 LISTS, SINGLES = (".conflist",), (".conf", ".json")
 
 
@@ -89,7 +91,8 @@ def load(conf_dir: str, name: str, strict: bool = True) -> Network:
         return built_in()
     if not names:
         raise MissingDirectory(
-            f"no network configuration in {conf_dir}", hint=advice(name, "put one there, or choose another directory with --conf-dir")
+            f"no network configuration in {conf_dir}",
+            hint=advice(name, "put one there, or choose another directory with --conf-dir"),
         )
     close = closest(name, [*names, str(DEMO["name"])])
     otherwise = f"did you mean {close}?" if close else "--conf-dir chooses another directory"
@@ -106,7 +109,11 @@ def advice(name: str, otherwise: str) -> str:
     """What to do about a network that is not there: an example of that name, if we have one, can be used as it is."""
     examples = config_files(EXAMPLES, LISTS + SINGLES) if os.path.isdir(EXAMPLES) else []
     example = next((path for path in examples if load_file(path).name == name), None)
-    return f"{os.path.relpath(example)} is an example of that name: use the file instead" if example else otherwise
+    return (
+        f"{os.path.relpath(example)} is an example of that name: use the file instead"
+        if example
+        else otherwise
+    )
 
 
 def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
@@ -122,10 +129,16 @@ def config_files(directory: str, endings: tuple[str, ...]) -> list[str]:
     """Paths of the files of *directory* with one of *endings*, sorted; folders, FIFOs and devices do not count. Raises MissingDirectory."""
     try:
         with os.scandir(directory) as entries:
-            return sorted(entry.path for entry in entries if entry.name.endswith(endings) and (entry.is_file() or _is_lost(entry.path)))
+            return sorted(
+                entry.path
+                for entry in entries
+                if entry.name.endswith(endings) and (entry.is_file() or _is_lost(entry.path))
+            )
     except OSError as error:
         hint = "make it, or choose another directory with --conf-dir"
-        raise MissingDirectory(f"cannot read the configuration directory {directory}: {error.strerror}", hint=hint) from None
+        raise MissingDirectory(
+            f"cannot read the configuration directory {directory}: {error.strerror}", hint=hint
+        ) from None
 
 
 def _is_lost(path: str) -> bool:
@@ -159,13 +172,28 @@ def parse_list(data: bytes, source: str = "") -> Network:
     if "plugins" not in raw and inlined_only:
         raise ConfigFailure("loadOnlyInlinedPlugins is true, and there is no key plugins")
     if "plugins" in raw and (not isinstance(raw["plugins"], list) or not raw["plugins"]):
-        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {json.render(raw['plugins'])[:60]}")
-    inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))]
+        raise ConfigFailure(
+            f"plugins: want a list of at least one plugin, found {json.render(raw['plugins'])[:60]}"
+        )
+    inlined = [
+        checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))
+    ]
     added = [] if inlined_only or not source else folder_plugins(os.path.join(os.path.dirname(source), name))
     if not inlined + added:
-        raise ConfigFailure("no plugins: neither a key plugins nor a folder with .conf files", hint=f"the folder is named {name}, beside the file")
+        raise ConfigFailure(
+            "no plugins: neither a key plugins nor a folder with .conf files",
+            hint=f"the folder is named {name}, beside the file",
+        )
     effective = {**raw, "plugins": inlined + added, **({"loadOnlyInlinedPlugins": True} if added else {})}
-    return Network(name, choose_version(raw), tuple(inlined + added), effective, flag(raw, "disableCheck"), flag(raw, "disableGC"), source)
+    return Network(
+        name,
+        choose_version(raw),
+        tuple(inlined + added),
+        effective,
+        flag(raw, "disableCheck"),
+        flag(raw, "disableGC"),
+        source,
+    )
 
 
 def folder_plugins(folder: str) -> list[dict[str, Any]]:
@@ -186,7 +214,9 @@ def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
     """*plugin* if it is an object with a type. Raises ConfigFailure."""
     if not isinstance(plugin, dict):
         raise ConfigFailure(f"{what}: want an object, found {json.render(plugin)[:60]}")
-    found: dict[str, Any] = {IN_ANY_CASE.get(str(key).lower(), str(key)): value for key, value in plugin.items()}
+    found: dict[str, Any] = {
+        IN_ANY_CASE.get(str(key).lower(), str(key)): value for key, value in plugin.items()
+    }
     if not isinstance(found.get("type"), str) or not found["type"]:
         hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in found else ""
         raise ConfigFailure(f"{what}: missing type: want the name of a plugin executable", hint=hint)

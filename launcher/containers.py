@@ -46,14 +46,18 @@ def run(session: Session, options: argparse.Namespace) -> int:
 def namespace(session: Session, name: str) -> Iterator[Target]:
     """A named namespace for the length of the block; whatever is attached to it then is taken off. Raises Failure."""
     forget_gone(session, name)
-    before = [each.path for each in session.cache.attachments(name)]  # of a bearer of the name who lives elsewhere
+    before = [
+        each.path for each in session.cache.attachments(name)
+    ]  # of a bearer of the name who lives elsewhere
     place = Target(name, netns.create(name))
     try:
         yield place
     finally:
         with signals.held():
             session.terminal.settle()
-            failures = disconnect(session, [each for each in session.cache.attachments(name) if each.path not in before])
+            failures = disconnect(
+                session, [each for each in session.cache.attachments(name) if each.path not in before]
+            )
             netns.remove(name)
         if failures:
             raise Several(failures)
@@ -73,7 +77,9 @@ def up(session: Session, options: argparse.Namespace) -> int:
     """Make named namespaces that stay, and wire each; if one fails, those before it go as well."""
     chosen, wanted = networks(session, options.network), wishes(options)
     if len(options.names) > 1 and (wanted.addresses or wanted.mac):
-        raise UsageFailure("--ip and --mac are for a single container", hint="make the containers one after the other")
+        raise UsageFailure(
+            "--ip and --mac are for a single container", hint="make the containers one after the other"
+        )
     twice = sorted({name for name in options.names if options.names.count(name) > 1})
     if twice:
         raise UsageFailure(f"{', '.join(twice)}: named twice, and there is one namespace of a name")
@@ -109,9 +115,13 @@ def down(session: Session, options: argparse.Namespace) -> int:
         refused = disconnect(session, attached)
         failures += refused
         if refused and not options.force:
-            session.terminal.warn(f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)")
+            session.terminal.warn(
+                f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)"
+            )
         elif not netns.remove(place.container_id) and not attached:
-            failures.append(Failure(f"no namespace and no attachment is called {text!r}", hint=session.like(text)))
+            failures.append(
+                Failure(f"no namespace and no attachment is called {text!r}", hint=session.like(text))
+            )
         else:
             session.terminal.done(f"[bold]{escape(shown)}[/] is down")
     if options.all and not names:
@@ -121,7 +131,11 @@ def down(session: Session, options: argparse.Namespace) -> int:
 
 def everything(session: Session) -> list[str]:
     """The containers that `cniwire up` made: those that bear the name of their namespace. Whatever else is in the cache is another runtime's."""
-    own = [each.request.container_id for each in session.cache.attachments() if each.request.netns == netns.path_of(each.request.container_id)]
+    own = [
+        each.request.container_id
+        for each in session.cache.attachments()
+        if each.request.netns == netns.path_of(each.request.container_id)
+    ]
     return list(dict.fromkeys(own))
 
 
@@ -130,7 +144,9 @@ def attach(session: Session, options: argparse.Namespace) -> int:
     chosen = networks(session, options.network)
     place = target.resolve(options.target, options.id, session.cache.attachments)
     _, known = session.place(options.target)
-    refuse_again(session, [each for each in known if each.network in [network.name for network in chosen]], options)
+    refuse_again(
+        session, [each for each in known if each.network in [network.name for network in chosen]], options
+    )
     taken = [] if options.ifname else interface_names(place.netns)
     wanted = wishes(options)
     with contextlib.suppress(OSError):  # whoever made it may have had a reason, and no network needs it
@@ -146,7 +162,10 @@ def refuse_again(session: Session, known: list[Cached], options: argparse.Namesp
     if alive:
         request, network = alive[0].request, alive[0].network
         hint = f"--again adds another interface; `cniwire detach {network} {session.short(request.container_id)}` takes it off"
-        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network} already", hint=hint)
+        raise Failure(
+            f"{session.short(request.container_id)}/{request.ifname} is attached to {network} already",
+            hint=hint,
+        )
 
 
 def detach(session: Session, options: argparse.Namespace) -> int:
@@ -155,10 +174,15 @@ def detach(session: Session, options: argparse.Namespace) -> int:
     failures: list[CNIError] = []
     for network in networks(session, options.network, warned=False) if options.network != "all" else [None]:
         known = [
-            cached for cached in attached if (network is None or cached.network == network.name) and options.ifname in ("", cached.request.ifname)
+            cached
+            for cached in attached
+            if (network is None or cached.network == network.name)
+            and options.ifname in ("", cached.request.ifname)
         ]
         if not known:
-            known, missing = unknown_to_us(session, network, Request(place.container_id, options.ifname or "eth0", place.netns), options)
+            known, missing = unknown_to_us(
+                session, network, Request(place.container_id, options.ifname or "eth0", place.netns), options
+            )
             failures += missing
         failures += disconnect(session, known)
     return finish(session, failures, {"detached": place.container_id})
@@ -168,19 +192,38 @@ def unknown_to_us(
     session: Session, network: Network | None, request: Request, options: argparse.Namespace
 ) -> tuple[list[Cached], list[CNIError]]:
     """What detach can do where no cache knows: a DEL if the namespace is there, or --id says whose it was; else it is a failure."""
-    ours = [each.request.ifname for each in session.cache.attachments(request.container_id) if network is None or each.network == network.name]
+    ours = [
+        each.request.ifname
+        for each in session.cache.attachments(request.container_id)
+        if network is None or each.network == network.name
+    ]
     name, where = session.short(request.container_id), f" to {network.name}" if network else ""
-    is_there = request.netns and not ours and (not options.ifname or request.ifname in interface_names(request.netns))
+    is_there = (
+        request.netns
+        and not ours
+        and (not options.ifname or request.ifname in interface_names(request.netns))
+    )
     if network and (options.id or is_there):
-        session.terminal.note(f"no cache knows of {escape(name)}/{escape(request.ifname)} on {escape(network.name)}: DEL all the same")
+        session.terminal.note(
+            f"no cache knows of {escape(name)}/{escape(request.ifname)} on {escape(network.name)}: DEL all the same"
+        )
         return [Cached(network.name, request, b"", {})], []
     hint = f"it has {', '.join(ours)}" if ours else session.like(options.target)
-    return [], [Failure(f"{name}{f'/{options.ifname}' if options.ifname else ''} is not attached{where}", hint=hint)]
+    return [], [
+        Failure(f"{name}{f'/{options.ifname}' if options.ifname else ''} is not attached{where}", hint=hint)
+    ]
 
 
 def wishes(options: argparse.Namespace) -> Wishes:
     """What the command line asks for."""
-    return Wishes(options.ifname, tuple(options.publish), tuple(options.arg), options.capability, tuple(options.ip), options.mac or "")
+    return Wishes(
+        options.ifname,
+        tuple(options.publish),
+        tuple(options.arg),
+        options.capability,
+        tuple(options.ip),
+        options.mac or "",
+    )
 
 
 def finish(session: Session, failures: list[CNIError], outcome: object) -> int:

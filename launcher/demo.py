@@ -40,24 +40,37 @@ def main() -> int:
     except Failed as failure:
         out.print(f"[bold red]✘ {escape(str(failure))}[/]")
         return 1
-    out.print(f"\n[bold green]All of it worked.[/] {time.monotonic() - begin:.1f} seconds; what was here dies with this command.")
+    out.print(
+        f"\n[bold green]All of it worked.[/] {time.monotonic() - begin:.1f} seconds; what was here dies with this command."
+    )
     return 0
 
 
 def demo() -> None:
     """The story, from top to bottom. Raises Failed."""
-    out.print("[bold]A private fake host[/]: network, processes, /run and /var/lib/cni are its own, the machine is not touched.")
+    out.print(
+        "[bold]A private fake host[/]: network, processes, /run and /var/lib/cni are its own, the machine is not touched."
+    )
     before = inventory(netns.DIRECTORY, CNI_DIR)
 
     chapter("Wire two containers; of web, publish a port over TCP and UDP")
-    published = [option for protocol in ("tcp", "udp") for option in ("--publish", f"{PORT}:{CONTAINER_PORT}/{protocol}")]
+    published = [
+        option
+        for protocol in ("tcp", "udp")
+        for option in ("--publish", f"{PORT}:{CONTAINER_PORT}/{protocol}")
+    ]
     command("up", NETWORK, "web", *published)
     command("up", NETWORK, "db")
     web, db = netns.path_of("web"), netns.path_of("db")
     wired = inventory(netns.DIRECTORY, CNI_DIR)
 
     chapter("Ping across the bridge, IPv4 and IPv6")
-    for title, space, addresses in (("db → web", db, WEB), ("web → db", web, DB), ("web → host", web, GATEWAY), ("host → web", HERE, WEB)):
+    for title, space, addresses in (
+        ("db → web", db, WEB),
+        ("web → db", web, DB),
+        ("web → host", web, GATEWAY),
+        ("host → web", HERE, WEB),
+    ):
         for address in addresses:
             echo(f"ICMP  {title:<11} {address}", ping(space, address, timeout_s=5))
 
@@ -93,7 +106,9 @@ def chapter(title: str) -> None:
 
 def command(*arguments: str) -> None:
     """Run `cniwire` as a person would type it. Raises Failed."""
-    shown = [os.path.relpath(argument, ROOT) if argument.startswith(ROOT) else argument for argument in arguments]
+    shown = [
+        os.path.relpath(argument, ROOT) if argument.startswith(ROOT) else argument for argument in arguments
+    ]
     out.print(f"[dim]$[/] [bold cyan]cniwire {' '.join(shown)}[/]")
     sys.stdout.flush()
     code = cniwire(list(arguments))
@@ -120,7 +135,9 @@ def answer(protocol: str, title: str, space: str, address: str) -> None:
     if reply.server != "web":
         raise Failed(f"{what}: {reply.server} answered")
     seconds = time.monotonic() - begin
-    out.print(f"[green]✔[/] {escape(f'{what:<34}')} web sees {reply.caller:<12} [dim]{seconds * 1000:.1f} ms[/]")
+    out.print(
+        f"[green]✔[/] {escape(f'{what:<34}')} web sees {reply.caller:<12} [dim]{seconds * 1000:.1f} ms[/]"
+    )
 
 
 def prove(before: Inventory, wired: Inventory, after: Inventory) -> None:
@@ -130,7 +147,11 @@ def prove(before: Inventory, wired: Inventory, after: Inventory) -> None:
         grid.add_column(title, justify="left" if title in ("", "shared, stays") else "right")
     for kind in before:
         left = sorted(after[kind] - before[kind])
-        grid.add_row(kind, *(str(len(found[kind])) for found in (before, wired, after)), f"[dim]{escape(summary(kind, left))}[/]")
+        grid.add_row(
+            kind,
+            *(str(len(found[kind])) for found in (before, wired, after)),
+            f"[dim]{escape(summary(kind, left))}[/]",
+        )
     out.print(grid)
     owned = [line for kind in before for line in after[kind] - before[kind] if not shared(kind, line)]
     missing = [line for kind in before for line in before[kind] - after[kind]]
@@ -148,7 +169,11 @@ def shared(kind: str, line: str) -> bool:
 
 def summary(kind: str, left: list[str]) -> str:
     """A few words about what is left of one kind."""
-    return "of table cniwire" if kind.startswith("nft") and left else ", ".join(line.removesuffix(f" on {BRIDGE}") for line in left)
+    return (
+        "of table cniwire"
+        if kind.startswith("nft") and left
+        else ", ".join(line.removesuffix(f" on {BRIDGE}") for line in left)
+    )
 
 
 if __name__ == "__main__":

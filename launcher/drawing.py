@@ -42,7 +42,10 @@ def abridged(session: Session, picture: Mapping[str, Any]) -> dict[str, Any]:
     """The picture with every container ID as short as it may be."""
     networks = []
     for network in picture["networks"]:
-        attachments = [{**item, "containerID": session.short(item["containerID"])} for item in network.get("attachments", [])]
+        attachments = [
+            {**item, "containerID": session.short(item["containerID"])}
+            for item in network.get("attachments", [])
+        ]
         networks.append({**network, **({"attachments": attachments} if attachments else {})})
     return {**picture, "networks": networks}
 
@@ -52,7 +55,9 @@ def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
     picture = printable(picture)
     networks = picture["networks"]
     if not networks:
-        empty = Text(f"nothing is wired, and no network is configured in {conf_dir}; `cniwire up demo web` works all the same")
+        empty = Text(
+            f"nothing is wired, and no network is configured in {conf_dir}; `cniwire up demo web` works all the same"
+        )
         return Group(empty, *unwired(picture))
     parts: list[RenderableType] = []
     if any(network.get("attachments") for network in networks):
@@ -75,24 +80,42 @@ class Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for padding in ((0, 1), (0, 1, 0, 0)):
             self.grid.padding = padding
-            if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
+            if (
+                Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum
+                <= options.max_width
+            ):
                 yield self.grid
                 yield from () if self.cards else ("",)
                 return
-        columns = [(str(column.header).lower(), [cell for cell in column.cells if isinstance(cell, Text)]) for column in self.grid.columns]
+        columns = [
+            (str(column.header).lower(), [cell for cell in column.cells if isinstance(cell, Text)])
+            for column in self.grid.columns
+        ]
         for row in range(self.grid.row_count if self.cards else 0):
             yield columns[0][1][row]
             for title, cells in columns[1:]:
                 if cells[row].plain != "-":
-                    yield Padding(Text.assemble((f"{title} ", "dim"), Text("  ").join(cells[row].split())), (0, 0, 0, 2))
+                    yield Padding(
+                        Text.assemble((f"{title} ", "dim"), Text("  ").join(cells[row].split())), (0, 0, 0, 2)
+                    )
 
 
 def table(networks: list[Mapping[str, Any]]) -> Table:
     """One row per attachment; a column for pods where there are any."""
-    rows = [(network["name"], item) for network in printable(networks) for item in network.get("attachments", [])]
+    rows = [
+        (network["name"], item) for network in printable(networks) for item in network.get("attachments", [])
+    ]
     has_pods = any("pod" in item for _, item in rows)
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("CONTAINER", *(["POD"] if has_pods else []), "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
+    for title in (
+        "CONTAINER",
+        *(["POD"] if has_pods else []),
+        "IFNAME",
+        "NETWORK",
+        "ADDRESSES",
+        "PUBLISHED",
+        "STATE",
+    ):
         grid.add_column(title, overflow="fold", no_wrap=title != "STATE")
     for name, item in rows:
         grid.add_row(
@@ -119,8 +142,15 @@ def state(item: Mapping[str, Any]) -> Text:
 
 def tree(network: Mapping[str, Any]) -> Tree:
     """network -> bridge -> port -> container/ifname -> addresses."""
-    about = " → ".join(network.get("plugins", [])) or ("unreadable" if "error" in network else "not configured any more")
-    root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {network.get('source') or network.get('origin', '')}", "dim")))
+    about = " → ".join(network.get("plugins", [])) or (
+        "unreadable" if "error" in network else "not configured any more"
+    )
+    root = Tree(
+        Text.assemble(
+            (network["name"], "bold"),
+            (f"  {about}  {network.get('source') or network.get('origin', '')}", "dim"),
+        )
+    )
     if "error" in network:
         root.add(Text(network["error"], style="red"))
         return root

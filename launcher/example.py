@@ -42,6 +42,10 @@ def subnets_of(plugins: Sequence[Any]) -> list[str]:
     for ipam in [plugin.get("ipam") for plugin in plugins if isinstance(plugin, dict)]:
         if isinstance(ipam, dict):
             sets = ipam.get("ranges")
-            members = [each for one in sets if isinstance(one, list) for each in one] if isinstance(sets, list) else []
+            members = (
+                [each for one in sets if isinstance(one, list) for each in one]
+                if isinstance(sets, list)
+                else []
+            )
             found += [each.get("subnet") for each in [ipam, *members] if isinstance(each, dict)]
     return [subnet for subnet in found if isinstance(subnet, str)]

@@ -32,9 +32,14 @@ def misspelt(network: Network) -> list[str]:
     found = []
     for plugin in network.plugins:
         ipam = plugin.get("ipam")
-        for kind, keys in ((plugin["type"], plugin), (answers.text(ipam.get("type")) if isinstance(ipam, dict) else "", ipam)):
+        for kind, keys in (
+            (plugin["type"], plugin),
+            (answers.text(ipam.get("type")) if isinstance(ipam, dict) else "", ipam),
+        ):
             for key, near in unknown(kind, keys) if isinstance(keys, Mapping) else ():
-                found.append(f"network {network.name}, plugin {kind}: nobody knows the key {key}, so it does nothing; did you mean {near}?")
+                found.append(
+                    f"network {network.name}, plugin {kind}: nobody knows the key {key}, so it does nothing; did you mean {near}?"
+                )
     return found
 
 
@@ -55,11 +60,19 @@ def of_files(chosen: Iterable[Network], conf_dir: str, unreadable: bool) -> list
         return []
     found = []
     for network in chosen:
-        first, *others = [os.path.abspath(path) for path, each in everything if isinstance(each, Network) and each.name == network.name] or [""]
+        first, *others = [
+            os.path.abspath(path)
+            for path, each in everything
+            if isinstance(each, Network) and each.name == network.name
+        ] or [""]
         if others and first == network.source:
             files = ", ".join(map(os.path.basename, others))
-            found.append(f"network {network.name} is in several files: {os.path.basename(first)} counts, and not {files}")
-    return found + [f"{each.msg}; passed over" for _, each in everything if unreadable and isinstance(each, ConfigFailure)]
+            found.append(
+                f"network {network.name} is in several files: {os.path.basename(first)} counts, and not {files}"
+            )
+    return found + [
+        f"{each.msg}; passed over" for _, each in everything if unreadable and isinstance(each, ConfigFailure)
+    ]
 
 
 def of_ports(request: Request) -> list[str]:
@@ -73,5 +86,7 @@ def of_ports(request: Request) -> list[str]:
             if not ports.unserved(mapping) and not host_ports.is_free(protocol, port, host_ip)
         ]
         if taken:
-            found.append(f"a process of this host has {', '.join(taken[:5])}: what comes for {ports.shown(mapping)} goes to the container instead")
+            found.append(
+                f"a process of this host has {', '.join(taken[:5])}: what comes for {ports.shown(mapping)} goes to the container instead"
+            )
     return found

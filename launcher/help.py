@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from launcher.commands import COMMANDS, GROUPS
 from launcher.failures import EXIT_CODES
 
-WIDEST, NARROW = 100, 50  # columns: lines are not longer than the one; below the other, the right column goes below the left
+WIDEST, NARROW = (
+    100,
+    50,
+)  # columns: lines are not longer than the one; below the other, the right column goes below the left
 INTRODUCTION = """\
 The networking of containers without a container engine: cniwire calls CNI plugins, as Kubernetes and Podman do, and they give a network namespace \
 its interface, addresses, routes and published ports.
@@ -54,40 +57,83 @@ def _overview(parser: argparse.ArgumentParser) -> list[str]:
         parts += [*_wrapped(paragraph), ""]
     parts += [_title("examples"), *_rows(EXAMPLES, 38), ""]
     for title, commands in GROUPS.items():
-        rows = [(name, COMMANDS[name][0] + (f" ({docker})" if docker else "")) for name, docker in commands.items()]
+        rows = [
+            (name, COMMANDS[name][0] + (f" ({docker})" if docker else ""))
+            for name, docker in commands.items()
+        ]
         parts += [_title(title), *_rows(rows, 12), ""]
-    parts += [_title("options"), *_rows(_options(arguments(parser)), 24), "", *_wrapped("They stand before or behind the command."), ""]
-    return [*parts, *_exit_codes(), "", *_wrapped("`cniwire help COMMAND` shows the options and examples of a command.")]
+    parts += [
+        _title("options"),
+        *_rows(_options(arguments(parser)), 24),
+        "",
+        *_wrapped("They stand before or behind the command."),
+        "",
+    ]
+    return [
+        *parts,
+        *_exit_codes(),
+        "",
+        *_wrapped("`cniwire help COMMAND` shows the options and examples of a command."),
+    ]
 
 
 def _exit_codes() -> list[str]:
     title, *lines = EXIT_CODES.splitlines()
     rows = [tuple(line.split(maxsplit=1)) for line in lines[:-1]]
-    return [_title(title.rstrip(":")), *_rows([(code, text) for code, text in rows], 8), *_wrapped("  " + lines[-1].strip())]
+    return [
+        _title(title.rstrip(":")),
+        *_rows([(code, text) for code, text in rows], 8),
+        *_wrapped("  " + lines[-1].strip()),
+    ]
 
 
 def _command(command: str, parser: argparse.ArgumentParser) -> list[str]:
     text, taken, examples = COMMANDS[command]
     own = arguments(parser)[: len(taken) + 1]  # with --help; the global ones come behind
     positional = [action for action in own if not action.option_strings]
-    words = " ".join(["cniwire", command, *(["[OPTION ...]"] if len(positional) < len(own) else []), *map(_spelled, positional)])
+    words = " ".join(
+        [
+            "cniwire",
+            command,
+            *(["[OPTION ...]"] if len(positional) < len(own) else []),
+            *map(_spelled, positional),
+        ]
+    )
     parts = [*_wrapped(text[0].upper() + text[1:] + "."), "", _title("usage"), *_rows([(words, "")]), ""]
     if positional:
-        parts += [_title("arguments"), *_rows([(str(action.metavar or action.dest), _help(action)) for action in positional], 24), ""]
-    parts += [_title("options"), *_rows(_options(own), 24), "", *_wrapped("The options of `cniwire --help` may stand here as well."), ""]
+        parts += [
+            _title("arguments"),
+            *_rows([(str(action.metavar or action.dest), _help(action)) for action in positional], 24),
+            "",
+        ]
+    parts += [
+        _title("options"),
+        *_rows(_options(own), 24),
+        "",
+        *_wrapped("The options of `cniwire --help` may stand here as well."),
+        "",
+    ]
     return [*parts, _title("examples"), *_rows([(example, "") for example in examples])]
 
 
 def _spelled(action: argparse.Action) -> str:
     """`NAME ...`, `[NETWORK ...]`, `[-- COMMAND ...]`."""
     name = str(action.metavar or "|".join(map(str, action.choices or [action.dest])))
-    return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]", argparse.REMAINDER: f"[{name} ...]"}.get(str(action.nargs or ""), name)
+    return {
+        "+": f"{name} ...",
+        "*": f"[{name} ...]",
+        "?": f"[{name}]",
+        argparse.REMAINDER: f"[{name} ...]",
+    }.get(str(action.nargs or ""), name)
 
 
 def _options(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
     """Spelling and help of each option."""
     shown = [action for action in actions if action.option_strings and action.help != argparse.SUPPRESS]
-    return [(", ".join(action.option_strings) + (f" {action.metavar}" if action.metavar else ""), _help(action)) for action in shown]
+    return [
+        (", ".join(action.option_strings) + (f" {action.metavar}" if action.metavar else ""), _help(action))
+        for action in shown
+    ]
 
 
 def _help(action: argparse.Action) -> str:
@@ -120,7 +166,9 @@ def _columns() -> int:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _width(), break_on_hyphens=False, subsequent_indent="  " if text.startswith(" ") else "")
+    return textwrap.wrap(
+        text, _width(), break_on_hyphens=False, subsequent_indent="  " if text.startswith(" ") else ""
+    )
 
 
 def _rows(rows: Iterable[tuple[str, str]], column: int = 0) -> list[str]:
@@ -135,5 +183,7 @@ def _rows(rows: Iterable[tuple[str, str]], column: int = 0) -> list[str]:
             lines += textwrap.wrap(head, width, subsequent_indent="    ", break_on_hyphens=False)
             head = indent
         if right:
-            lines += textwrap.wrap(right, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
+            lines += textwrap.wrap(
+                right, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False
+            )
     return lines

@@ -14,10 +14,15 @@ from launcher.failures import Failure
 RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 USUAL = (32768, 60999)
 TRIES = 200
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}  # sctp is not in every kernel, and nobody is asked
+KINDS = {
+    "tcp": socket.SOCK_STREAM,
+    "udp": socket.SOCK_DGRAM,
+}  # sctp is not in every kernel, and nobody is asked
 
 
-def chosen(request: Request, attachments: Callable[[], list[Cached]], refused: Sequence[Request] = ()) -> Request:
+def chosen(
+    request: Request, attachments: Callable[[], list[Cached]], refused: Sequence[Request] = ()
+) -> Request:
     """*request* with a host port for each mapping that has none; the same request where all have one. Raises Failure.
 
     What no process listens on and no other attachment publishes, as far as the cache knows. *refused*: what was chosen before in vain,
@@ -26,8 +31,18 @@ def chosen(request: Request, attachments: Callable[[], list[Cached]], refused: S
     mappings = answers.mappings(request.capability_args)
     if all(mapping.get("hostPort") for mapping in mappings):
         return request
-    published = {place for cached in attachments() for mapping in answers.mappings(cached.request.capability_args) for place in places(mapping)}
-    published |= {place for each in (request, *refused) for mapping in answers.mappings(each.capability_args) for place in places(mapping)}
+    published = {
+        place
+        for cached in attachments()
+        for mapping in answers.mappings(cached.request.capability_args)
+        for place in places(mapping)
+    }
+    published |= {
+        place
+        for each in (request, *refused)
+        for mapping in answers.mappings(each.capability_args)
+        for place in places(mapping)
+    }
     found = []
     for mapping in mappings:
         full = mapping if mapping.get("hostPort") else {**mapping, "hostPort": free(mapping, published)}
@@ -41,7 +56,9 @@ def places(mapping: Mapping[str, Any]) -> list[tuple[str, int]]:
     first, count = mapping.get("hostPort"), mapping.get("range") or 1
     if not isinstance(first, int) or not isinstance(count, int) or not 0 < first <= 65535:
         return []
-    return [(str(mapping.get("protocol") or "tcp"), first + number) for number in range(min(count, 65536 - first))]
+    return [
+        (str(mapping.get("protocol") or "tcp"), first + number) for number in range(min(count, 65536 - first))
+    ]
 
 
 def free(mapping: Mapping[str, Any], published: set[tuple[str, int]]) -> int:
@@ -51,9 +68,14 @@ def free(mapping: Mapping[str, Any], published: set[tuple[str, int]]) -> int:
     for _ in range(TRIES if highest - lowest + 1 >= count else 0):
         first = random.randint(lowest, highest - count + 1)
         wanted = places({**mapping, "hostPort": first})
-        if not published & set(wanted) and all(is_free(protocol, port, mapping.get("hostIP") or "") for protocol, port in wanted):
+        if not published & set(wanted) and all(
+            is_free(protocol, port, mapping.get("hostIP") or "") for protocol, port in wanted
+        ):
             return first
-    raise Failure(f"no {count} free host port(s) for {mapping['containerPort']}/{mapping['protocol']}", hint="name one: -p HOSTPORT:CONTAINERPORT")
+    raise Failure(
+        f"no {count} free host port(s) for {mapping['containerPort']}/{mapping['protocol']}",
+        hint="name one: -p HOSTPORT:CONTAINERPORT",
+    )
 
 
 def client_ports() -> tuple[int, int]:

@@ -36,8 +36,12 @@ def meant(text: str, container_ids: Iterable[str]) -> str:
         return text
     begun = sorted(each for each in known if LONG.fullmatch(each) and each.startswith(text))
     if len(begun) > 1:
-        several = ", ".join(shortened(begun)[each] for each in begun[:5]) + (", ..." if len(begun) > 5 else "")
-        raise UsageFailure(f"{len(begun)} containers have an ID that begins with {text}", several, "type more of it")
+        several = ", ".join(shortened(begun)[each] for each in begun[:5]) + (
+            ", ..." if len(begun) > 5 else ""
+        )
+        raise UsageFailure(
+            f"{len(begun)} containers have an ID that begins with {text}", several, "type more of it"
+        )
     return begun[0] if begun else text
 
 

@@ -47,7 +47,9 @@ def spawn(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, Any
     """Fork *command* into a namespace; it dies with us. *outcomes*: results, which say what resolv.conf shall be. Returns its pid."""
     child = os.fork()
     if child == 0:
-        netns.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        netns.libc.prctl(
+            PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)
+        )
         code = NOT_RUN
         try:
             code = become(path, command, outcomes)
@@ -68,7 +70,14 @@ def become(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, An
         os.execvpe(command[0], list(command), outer_environ())
     except OSError as error:
         # a folder on PATH that may not be searched says "permission denied" about every name
-        places = [command[0]] if "/" in command[0] else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
+        places = (
+            [command[0]]
+            if "/" in command[0]
+            else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
+        )
         missing = not any(map(os.path.exists, places))
-        print(f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}", file=sys.stderr)
+        print(
+            f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}",
+            file=sys.stderr,
+        )
         return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

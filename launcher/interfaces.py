@@ -32,7 +32,10 @@ def interfaces(path: str = "") -> dict[str, dict[str, Any]]:
 def dump(reader: Socket) -> dict[str, dict[str, Any]]:
     """Links and addresses through one netlink socket, which is closed. Raises OSError, ValueError."""
     try:
-        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (route.list_links(), route.list_addresses(0))]
+        links, addresses = [
+            [payload for _, payload in reader.ask(question)]
+            for question in (route.list_links(), route.list_addresses(0))
+        ]
     finally:
         reader.close()
     by_index = {link["index"]: link for link in map(interface, links)}

@@ -14,7 +14,12 @@ Inventory = dict[str, set[str]]
 NETLINK_NETFILTER, SUBSYSTEM = 12, 10 << 8
 GET_CHAIN, GET_RULE, GET_SET, GET_ELEMENTS = 4, 7, 10, 13  # enum nf_tables_msg_types
 REQUEST, DUMP, ERROR, DONE = 1, 0x300, 2, 3
-TABLE, NAME, ELEMENTS, COMMENT = 1, 2, 3, 6  # attributes: of a set and of an element list, and userdata of an element
+TABLE, NAME, ELEMENTS, COMMENT = (
+    1,
+    2,
+    3,
+    6,
+)  # attributes: of a set and of an element list, and userdata of an element
 CHAIN_NAME = 3
 FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}
 LOCAL_TABLE = 255
@@ -25,7 +30,11 @@ def inventory(netns_dir: str, cni_dir: str) -> Inventory:
 
     netns_dir: where named namespaces are. cni_dir: holds `networks` (reservations) and `results` (the runtime's cache).
     """
-    found = {"namespaces": files(netns_dir), "reservations": reservations(f"{cni_dir}/networks"), "cached results": files(f"{cni_dir}/results")}
+    found = {
+        "namespaces": files(netns_dir),
+        "reservations": reservations(f"{cni_dir}/networks"),
+        "cached results": files(f"{cni_dir}/results"),
+    }
     return found | dict(routing()) | dict(rules())
 
 
@@ -36,7 +45,11 @@ def files(folder: str) -> set[str]:
 
 def reservations(folder: str) -> set[str]:
     """The files that hold an address; not the lock, the index and the note of the last address."""
-    return {path for path in files(folder) if not os.path.basename(path).startswith((".", "lock", "last_reserved_ip."))}
+    return {
+        path
+        for path in files(folder)
+        if not os.path.basename(path).startswith((".", "lock", "last_reserved_ip."))
+    }
 
 
 def routing() -> Iterator[tuple[str, set[str]]]:
@@ -46,20 +59,44 @@ def routing() -> Iterator[tuple[str, set[str]]]:
     with IPRoute() as ip:
         links = {link["index"]: link.get("ifname") for link in ip.get_links()}
         yield "links", set(links.values()) - {"lo"}
-        addresses = [it for it in ip.get_addr() if it["scope"] < 253]  # neither of the link nor of the host alone
-        yield "addresses", {f"{it.get('address')}/{it['prefixlen']} on {links[it['index']]}" for it in addresses}
-        routes = [it for it in ip.get_routes() if it.get("table") != LOCAL_TABLE and not (it.get("dst") or "").startswith(("fe80:", "ff00:"))]
-        yield "routes", {f"{it.get('dst') or 'default'}/{it['dst_len']} on {links.get(it.get('oif'))}" for it in routes}
+        addresses = [
+            it for it in ip.get_addr() if it["scope"] < 253
+        ]  # neither of the link nor of the host alone
+        yield (
+            "addresses",
+            {f"{it.get('address')}/{it['prefixlen']} on {links[it['index']]}" for it in addresses},
+        )
+        routes = [
+            it
+            for it in ip.get_routes()
+            if it.get("table") != LOCAL_TABLE and not (it.get("dst") or "").startswith(("fe80:", "ff00:"))
+        ]
+        yield (
+            "routes",
+            {f"{it.get('dst') or 'default'}/{it['dst_len']} on {links.get(it.get('oif'))}" for it in routes},
+        )
 
 
 def rules() -> Iterator[tuple[str, set[str]]]:
     """nft chains and rules, and the elements of maps and sets, each with its comment."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
-        chains = {f"{family} {text(found[TABLE])} {text(found[CHAIN_NAME])}" for family, found in dump(handle, GET_CHAIN)}
+        chains = {
+            f"{family} {text(found[TABLE])} {text(found[CHAIN_NAME])}"
+            for family, found in dump(handle, GET_CHAIN)
+        }
         yield "nft chains", chains
-        listed = [f"{family} {text(found[TABLE])} {text(found[NAME])} {number}" for number, (family, found) in enumerate(dump(handle, GET_RULE))]
+        listed = [
+            f"{family} {text(found[TABLE])} {text(found[NAME])} {number}"
+            for number, (family, found) in enumerate(dump(handle, GET_RULE))
+        ]
         yield "nft rules", set(listed)
-        yield "nft elements", {f"{family} {table} {name} {key.hex()} {comment}" for family, table, name, key, comment in elements(handle)}
+        yield (
+            "nft elements",
+            {
+                f"{family} {table} {name} {key.hex()} {comment}"
+                for family, table, name, key, comment in elements(handle)
+            },
+        )
 
 
 def elements(handle: socket.socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
@@ -81,7 +118,9 @@ def comments(table: str) -> Iterator[str]:
         yield from (comment for *_, comment in elements(handle, table) if comment)
 
 
-def dump(handle: socket.socket, kind: int, family: str = "", body: bytes = b"") -> Iterator[tuple[str, dict[int, Any]]]:
+def dump(
+    handle: socket.socket, kind: int, family: str = "", body: bytes = b""
+) -> Iterator[tuple[str, dict[int, Any]]]:
     """Yield family and attributes of every object that the kernel lists for one request. Raises OSError."""
     number = next((key for key, name in FAMILIES.items() if name == family), 0)
     payload = struct.pack("=BBH", number, 0, 0) + body

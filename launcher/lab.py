@@ -16,15 +16,38 @@ from collections.abc import Sequence
 
 from launcher.environment import outer_environ
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x10000000, 0x20000000, 0x40000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 2, 4, 8, 0x1000, 0x4000, 1 << 18, 1 << 20
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000,
+    0x4000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = (
+    2,
+    4,
+    8,
+    0x1000,
+    0x4000,
+    1 << 18,
+    1 << 20,
+)
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PR_SET_PDEATHSIG = 1
 
-PRIVATE_DIRECTORIES = {"/run": "755", "/var/lib/cni": "755", "/etc/cni": "755", "/dev/shm": "1777"}  # and their modes
+PRIVATE_DIRECTORIES = {
+    "/run": "755",
+    "/var/lib/cni": "755",
+    "/etc/cni": "755",
+    "/dev/shm": "1777",
+}  # and their modes
 MARK = "CNIWIRE_LAB"  # environment variable: "1" inside a lab
 REFUSALS = (  # errors, and the settings that cause them
-    ((errno.EPERM, errno.EACCES), "kernel.apparmor_restrict_unprivileged_userns", "1"),  # Ubuntu since 24.04: namespaces, but no rights in them
+    (
+        (errno.EPERM, errno.EACCES),
+        "kernel.apparmor_restrict_unprivileged_userns",
+        "1",
+    ),  # Ubuntu since 24.04: namespaces, but no rights in them
     ((errno.EPERM, errno.EACCES), "kernel.unprivileged_userns_clone", "0"),  # Debian's kernels until 11
     *[((errno.ENOSPC,), f"user.max_{kind}_namespaces", "0") for kind in ("user", "net", "mnt", "uts", "pid")],
 )
@@ -143,7 +166,11 @@ def furnish() -> None:
     socket.sethostname(HOSTNAME)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
-        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+        fcntl.ioctl(
+            handle,
+            SIOCSIFFLAGS,
+            struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP),
+        )
     os.environ[MARK] = "1"
 
 
@@ -153,7 +180,12 @@ def private(directory: str, mode: str) -> None:
         parent, layer = os.path.dirname(directory), "/run/overlay" + directory
         os.makedirs(f"{layer}/upper")
         os.makedirs(f"{layer}/work")
-        mount("overlay", parent, "overlay", data=f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work,userxattr")
+        mount(
+            "overlay",
+            parent,
+            "overlay",
+            data=f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work,userxattr",
+        )
         os.mkdir(directory)
     mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
 
@@ -184,7 +216,15 @@ def wait_for(child: int) -> int:
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """mount(2). Raises OSError that names *target*."""
-    call(libc.mount, source.encode(), target.encode(), kind.encode() or None, flags, data.encode() or None, about=target)
+    call(
+        libc.mount,
+        source.encode(),
+        target.encode(),
+        kind.encode() or None,
+        flags,
+        data.encode() or None,
+        about=target,
+    )
 
 
 def call(function: "ctypes._NamedFuncPointer", *arguments: object, about: str = "") -> None:

@@ -75,7 +75,10 @@ class Host:
 def survey(network: Network, cached: Iterable[Cached]) -> list[Attachment]:
     """Every attachment on *network*, judged. *cached*: all that the caches hold. Raises OSError."""
     everything, host_links = list(cached), links()
-    found = [Attachment(trace.container_id, trace.ifname, None, trace) for trace in traces(network, host_links.values(), elements()).values()]
+    found = [
+        Attachment(trace.container_id, trace.ifname, None, trace)
+        for trace in traces(network, host_links.values(), elements()).values()
+    ]
     by_owner = {owner_text(network.name, each.container_id, each.ifname): each for each in found}
     for item in everything:
         if item.network == network.name:
@@ -86,7 +89,11 @@ def survey(network: Network, cached: Iterable[Cached]) -> list[Attachment]:
         attachment.verdict = judge(attachment, network, host)
     for attachment in by_owner.values():
         if not attachment.ifname:  # a reservation of an old release is of the container as a whole
-            alive = [each.verdict for each in by_owner.values() if each.container_id == attachment.container_id and each.verdict.state != GONE]
+            alive = [
+                each.verdict
+                for each in by_owner.values()
+                if each.container_id == attachment.container_id and each.verdict.state != GONE
+            ]
             attachment.verdict = next(iter(alive), attachment.verdict)
     return list(by_owner.values())
 
@@ -96,22 +103,38 @@ def judge(attachment: Attachment, network: Network, host: Host) -> Verdict:
     reason = ended(attachment, host)
     if reason:
         return Verdict(GONE, reason)
-    alive, dead = next(signs_of_life(attachment, host), ""), next(signs_of_death(attachment, network, host), "")
+    alive, dead = (
+        next(signs_of_life(attachment, host), ""),
+        next(signs_of_death(attachment, network, host), ""),
+    )
     if alive:
         return Verdict(LIVES, alive, passing=bool(dead))
     if dead:
-        return Verdict(GONE, dead, passing=any(found.age < YOUNG and not found.mark for found in attachment.trace.reservations))
+        return Verdict(
+            GONE,
+            dead,
+            passing=any(found.age < YOUNG and not found.mark for found in attachment.trace.reservations),
+        )
     return Verdict(UNKNOWN, "nothing tells whether its namespace is still there")
 
 
 def ended(attachment: Attachment, host: Host) -> str:
     """Why nothing more can live in a namespace that `cniwire run` made for itself: its process has ended, and no other is in there."""
-    return "" if attachment.is_older_than_pids or not is_abandoned(attachment.container_id, host.occupied) else "its process has ended"
+    return (
+        ""
+        if attachment.is_older_than_pids or not is_abandoned(attachment.container_id, host.occupied)
+        else "its process has ended"
+    )
 
 
 def is_abandoned(name: str, occupied: frozenset[tuple[int, int]] | None) -> bool:
     """Whether a namespace is one that `cniwire run` made for itself, the process has ended, and no other is in there."""
-    if not OUR_RUN.fullmatch(name) or target.is_older_than_pids(name) or not target.owner_gone(name) or occupied is None:
+    if (
+        not OUR_RUN.fullmatch(name)
+        or target.is_older_than_pids(name)
+        or not target.owner_gone(name)
+        or occupied is None
+    ):
         return False
     place = netns.identity(netns.path_of(name))
     return place is not None and place not in occupied
@@ -159,7 +182,9 @@ def denies(comment: str, host_links: Mapping[str, Link]) -> bool:
     name, _, place = f" {rest}".partition(" netns:")
     name = name.strip() or (host_ifname(owner) if not rest else "")
     link = host_links.get(name)
-    if name not in ("", NEVER_GONE) and (link is None or (name in host_ifnames(owner) and link.alias not in ("", owner))):
+    if name not in ("", NEVER_GONE) and (
+        link is None or (name in host_ifnames(owner) and link.alias not in ("", owner))
+    ):
         return True
     device, inode, path = [*place.split(":", 2), "", ""][:3]
     try:
@@ -186,7 +211,9 @@ def gone(cached: Cached) -> str:
 
 def host_ends(cached: Cached) -> list[str]:
     """The interfaces outside of the container that its result names."""
-    return [item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]]
+    return [
+        item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]
+    ]
 
 
 def is_end(link: Link | None) -> bool:

@@ -85,7 +85,12 @@ def execute(options: argparse.Namespace) -> int:
     return inside.execute(options)
 
 
-ALONE = {"help": show_help, "version": show_version, "completion": show_completion, "exec": execute}  # what needs no session
+ALONE = {
+    "help": show_help,
+    "version": show_version,
+    "completion": show_completion,
+    "exec": execute,
+}  # what needs no session
 
 
 def complete_streams() -> None:
@@ -127,7 +132,13 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         return networks.network
     from launcher import containers  # these alone
 
-    commands = {"run": containers.run, "up": containers.up, "down": containers.down, "attach": containers.attach, "detach": containers.detach}
+    commands = {
+        "run": containers.run,
+        "up": containers.up,
+        "down": containers.down,
+        "attach": containers.attach,
+        "detach": containers.detach,
+    }
     return commands[action]
 
 
@@ -139,7 +150,12 @@ def session(options: argparse.Namespace) -> "Session":
     from launcher.wiring import Session
 
     terminal = Terminal(options.json, options.verbose, findings=options.action in FINDERS)
-    runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
+    runtime = Runtime(
+        plugin_dirs(options.plugin_dir),
+        Cache(options.cache_dir, *options.read_cache),
+        options.timeout,
+        terminal,
+    )
     return Session(options.conf_dir, runtime, terminal, options.wide)
 
 
@@ -161,7 +177,9 @@ def perform(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         return FAILED
     except OSError as error:
-        made.terminal.failure(Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else ""))
+        made.terminal.failure(
+            Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else "")
+        )
         return FAILED
     finally:
         made.terminal.settle()
@@ -174,7 +192,11 @@ def plugin_dirs(chosen: Sequence[str] | None) -> list[str]:
         return [os.path.abspath(directory) for directory in listed if directory]
     executable = os.path.dirname(os.path.realpath("/proc/self/exe"))  # the bundle's folder
     checkout = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bin")
-    own = [path for path in (executable, checkout) if all(os.path.isfile(os.path.join(path, name)) for name in COMPANIONS)]
+    own = [
+        path
+        for path in (executable, checkout)
+        if all(os.path.isfile(os.path.join(path, name)) for name in COMPANIONS)
+    ]
     return own + [path for path in SYSTEM_DIRS if os.path.isdir(path) and path not in own]
 
 

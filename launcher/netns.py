@@ -81,7 +81,11 @@ def _loopback_up() -> None:
     """Bring the loopback of the namespace in which we are up. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
-        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+        fcntl.ioctl(
+            handle,
+            SIOCSIFFLAGS,
+            struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP),
+        )
 
 
 def raise_loopback(path: str) -> None:
@@ -176,7 +180,9 @@ def enter(path: str, resolv_conf: str = "") -> None:
     with contextlib.suppress(OSError):  # a user namespace that may not: /sys then shows the old one
         mount("sysfs", "/sys", 0, "sysfs")
     folder, name = os.path.split(path)
-    own = os.path.join("/etc/netns", name) if os.path.realpath(folder) == os.path.realpath(DIRECTORY) else ""  # /proc/PID/ns/net has no name
+    own = (
+        os.path.join("/etc/netns", name) if os.path.realpath(folder) == os.path.realpath(DIRECTORY) else ""
+    )  # /proc/PID/ns/net has no name
     if resolv_conf and not (own and os.path.exists(f"{own}/resolv.conf")):
         import tempfile  # only where a network asks for it
 

@@ -31,7 +31,9 @@ def network(session: Session, options: argparse.Namespace) -> int:
     """Do one of the three."""
     if options.verb == "ls":
         if options.name:
-            raise UsageFailure("network ls takes no name", hint=f"`cniwire network show {options.name}` shows one")
+            raise UsageFailure(
+                "network ls takes no name", hint=f"`cniwire network show {options.name}` shows one"
+            )
         return ls(session)
     if not options.name:
         raise UsageFailure(f"network {options.verb}: the name of the network is missing")
@@ -52,11 +54,15 @@ def ls(session: Session) -> int:
         }
         for each in networks
     ]
-    session.terminal.result({"networks": rows, "unreadable": [{"file": path, "error": failure.msg} for path, failure in failures]})
+    session.terminal.result(
+        {"networks": rows, "unreadable": [{"file": path, "error": failure.msg} for path, failure in failures]}
+    )
     if not session.terminal.as_json:
         session.terminal.show(Fitting(table(rows, session.conf_dir), cards=True))
         for _, failure in failures:
-            session.terminal.wrong(escape(failure.msg), [escape(line) for line in failure.details.splitlines()], failure.hint)
+            session.terminal.wrong(
+                escape(failure.msg), [escape(line) for line in failure.details.splitlines()], failure.hint
+            )
     return 0
 
 
@@ -88,7 +94,12 @@ def table(rows: list[dict[str, Any]], conf_dir: str) -> Table:
     for title in ("NETWORK", "PLUGINS", "SUBNETS", "ATTACHED", "FROM"):
         grid.add_column(title, overflow="fold", justify="right" if title == "ATTACHED" else "left")
     for row in printable(rows):
-        texts = ["\n".join(row["plugins"]), "\n".join(row["subnets"]) or "-", str(row["attachments"]), where(row["source"], conf_dir)]
+        texts = [
+            "\n".join(row["plugins"]),
+            "\n".join(row["subnets"]) or "-",
+            str(row["attachments"]),
+            where(row["source"], conf_dir),
+        ]
         grid.add_row(Text(row["name"], style="bold"), *map(Text, texts))
     return grid
 
@@ -102,18 +113,30 @@ def show(session: Session, name: str) -> int:
 def create(session: Session, options: argparse.Namespace) -> int:
     """Write a configuration of the usual kind, with a subnet that nobody has."""
     if not NAME.fullmatch(options.name) or options.name == "all" or len(options.name) > 200:
-        raise UsageFailure(f"network name: want letters, digits, dots, dashes and underscores, and not `all`, found {options.name!r}")
+        raise UsageFailure(
+            f"network name: want letters, digits, dots, dashes and underscores, and not `all`, found {options.name!r}"
+        )
     networks, _ = known(session)
     for each in networks:
         if each.name == options.name and each.source:
-            raise Failure(f"network {each.name} exists already, in {each.source}", hint=f"`cniwire network show {each.name}` shows it")
+            raise Failure(
+                f"network {each.name} exists already, in {each.source}",
+                hint=f"`cniwire network show {each.name}` shows it",
+            )
     if options.name == example.DEMO["name"] and not options.subnet and not options.internal:
         written = example.DEMO
     else:
-        written = example.document(options.name, bridge_name(options.name, networks), chosen_subnets(options.subnet, networks), options.internal)
+        written = example.document(
+            options.name,
+            bridge_name(options.name, networks),
+            chosen_subnets(options.subnet, networks),
+            options.internal,
+        )
     path = write(session.conf_dir, written)
     subnets = "  ".join(example.subnets_of(written["plugins"]))
-    session.terminal.done(f"network [bold]{escape(options.name)}[/] is in {escape(path)}: [cyan]{escape(subnets)}[/]")
+    session.terminal.done(
+        f"network [bold]{escape(options.name)}[/] is in {escape(path)}: [cyan]{escape(subnets)}[/]"
+    )
     session.terminal.result({"network": written, "file": path})
     return 0
 
@@ -124,7 +147,10 @@ def chosen_subnets(wanted: list[str], networks: list[Network]) -> tuple[str, ...
     for subnet in map(parse, wanted):
         for other in taken:
             if subnet.version == other.version and other.prefixlen and subnet.overlaps(other):
-                raise Failure(f"--subnet {subnet}: overlaps {other}, which another network or a route of this host has", hint="choose another one")
+                raise Failure(
+                    f"--subnet {subnet}: overlaps {other}, which another network or a route of this host has",
+                    hint="choose another one",
+                )
     found = tuple(wanted) or example.free_subnets([each for each in taken if each.prefixlen])
     if not found:
         raise Failure("no subnet of 10.78.0.0/24 to 10.255.0.0/24 is free", hint="choose one with --subnet")
@@ -136,7 +162,9 @@ def parse(text: str) -> Subnet:
     try:
         subnet = ipaddress.ip_network(text)
     except ValueError as error:
-        raise UsageFailure(f"--subnet: {error}", hint="for example --subnet 10.99.0.0/24 --subnet fd00:99::/64") from None
+        raise UsageFailure(
+            f"--subnet: {error}", hint="for example --subnet 10.99.0.0/24 --subnet fd00:99::/64"
+        ) from None
     if subnet.max_prefixlen - subnet.prefixlen < 2:
         raise UsageFailure(f"--subnet {text}: want at least four addresses")
     return subnet
@@ -173,7 +201,9 @@ def lines(path: str) -> list[str]:
 
 def bridge_name(name: str, networks: list[Network]) -> str:
     """A name for the bridge that no interface and no network has: the network's with a 0, else one hashed from it."""
-    taken = {plugin.get("bridge") for each in networks for plugin in each.plugins} | {link for _, link in socket.if_nameindex()}
+    taken = {plugin.get("bridge") for each in networks for plugin in each.plugins} | {
+        link for _, link in socket.if_nameindex()
+    }
     plain = f"{name}0"
     if len(plain) <= IFNAME_LENGTH and plain not in taken:
         return plain
@@ -196,7 +226,9 @@ def write(conf_dir: str, written: dict[str, Any]) -> str:
             os.link(file.name, path)
     except OSError as error:
         if os.path.lexists(path):
-            raise Failure(f"{path} exists already", hint="it holds a network of another name, or is damaged: look at it") from None
+            raise Failure(
+                f"{path} exists already", hint="it holds a network of another name, or is damaged: look at it"
+            ) from None
         hint = PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --conf-dir"
         raise Failure(f"cannot write {path}: {error.strerror}", hint=hint) from None
     return path

@@ -81,13 +81,31 @@ def _global_options(parser: Any, again: bool = False) -> None:
         parser.add_argument(*flags, default=argparse.SUPPRESS if again else default, **settings)
 
     conf_dir = os.environ.get("NETCONFPATH") or CONF_DIR
-    option("--conf-dir", metavar="DIR", default=conf_dir, help=f"network configurations (default: $NETCONFPATH or {CONF_DIR})")
+    option(
+        "--conf-dir",
+        metavar="DIR",
+        default=conf_dir,
+        help=f"network configurations (default: $NETCONFPATH or {CONF_DIR})",
+    )
     where = "plugin executables, may be repeated (default: $CNI_PATH, or those that came with cniwire and /opt/cni/bin)"
     option("--plugin-dir", metavar="DIR", action="append", help=where)
-    option("--cache-dir", metavar="DIR", default=CACHE_DIR, help=f"holds the result cache (default: {CACHE_DIR})")
+    option(
+        "--cache-dir", metavar="DIR", default=CACHE_DIR, help=f"holds the result cache (default: {CACHE_DIR})"
+    )
     also = "another runtime's, read as well: Multus keeps its own in /var/lib/cni/multus; may be repeated"
     option("--read-cache", metavar="DIR", action="append", default=[], help=also)
-    option("--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT, help=f"for one verb over all plugins (default: {TIMEOUT:g})")
+    option(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=TIMEOUT,
+        help=f"for one verb over all plugins (default: {TIMEOUT:g})",
+    )
     option("--wide", action="store_true", default=False, help="show long container IDs whole")
     option("--json", action="store_true", default=False, help="print one JSON document for programs")
-    option("--verbose", action="store_true", default=False, help="show every call of a plugin: variables, input, output, time")
+    option(
+        "--verbose",
+        action="store_true",
+        default=False,
+        help="show every call of a plugin: variables, input, output, time",
+    )

@@ -8,7 +8,11 @@ from typing import Any
 
 def plain(text: str) -> str:
     r"""*text* with what cannot be printed escaped: `\x1b`, `\n`, `\u202e`; bytes that were no UTF-8 as `\xff`."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else _written(each) for each in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(each if each.isprintable() else _written(each) for each in text)
+    )
 
 
 def _written(character: str) -> str:
@@ -31,7 +35,9 @@ def printable(value: Any) -> Any:
 
 def portable(value: Any) -> Any:
     """Plain values for JSON, which escapes by itself all but what no Unicode text can hold: bytes that were no UTF-8."""
-    return _each(value, lambda text: "".join(_written(each) if "\ud800" <= each <= "\udfff" else each for each in text))
+    return _each(
+        value, lambda text: "".join(_written(each) if "\ud800" <= each <= "\udfff" else each for each in text)
+    )
 
 
 def _each(value: Any, change: Any) -> Any:

@@ -70,7 +70,9 @@ def find(plugin_type: str, plugin_dirs: Sequence[str]) -> str:
         if os.path.isfile(path):
             return path
     hint = "name its directory with --plugin-dir or CNI_PATH"
-    raise PluginMissing(f"plugin {plugin_type!r} not found", f"searched {', '.join(plugin_dirs) or 'no directory'}", hint)
+    raise PluginMissing(
+        f"plugin {plugin_type!r} not found", f"searched {', '.join(plugin_dirs) or 'no directory'}", hint
+    )
 
 
 def call(
@@ -93,12 +95,19 @@ def call(
     start = time.monotonic()
     code, stdout, stderr = _run(path, environ, stdin, deadline)
     if observer:
-        observer.called(Call(verb, plugin_type, path, environ, stdin, code, stdout, stderr, time.monotonic() - start))
+        observer.called(
+            Call(verb, plugin_type, path, environ, stdin, code, stdout, stderr, time.monotonic() - start)
+        )
     if code is None:
         raise TimedOut(f"plugin {plugin_type} did not answer within {deadline.seconds:g} s ({verb})")
     if code != 0:
         error = error_of(code, stdout, stderr)
-        raise PluginFailed(plugin_type, verb, error, f"the executable is {path}" if error.code == INCOMPATIBLE_VERSION else "")
+        raise PluginFailed(
+            plugin_type,
+            verb,
+            error,
+            f"the executable is {path}" if error.code == INCOMPATIBLE_VERSION else "",
+        )
     return stdout, stderr
 
 
@@ -110,13 +119,17 @@ def error_of(code: int, stdout: bytes, stderr: bytes) -> CNIError:
         return CNIError(INTERNAL, said or f"no error message, {ending}")
     try:
         values = json.parse_object(stdout, "its error")
-        return CNIError(int(values.get("code", INTERNAL)), str(values.get("msg", "")), str(values.get("details", "")))
+        return CNIError(
+            int(values.get("code", INTERNAL)), str(values.get("msg", "")), str(values.get("details", ""))
+        )
     except (CNIError, TypeError, ValueError, OverflowError) as error:
         shown = stdout.decode(errors="replace").strip()
         return CNIError(INTERNAL, f"it printed no valid error: {shown[:500]!r}", str(error))
 
 
-def _run(path: str, environ: Mapping[str, str], stdin: bytes, deadline: Deadline) -> tuple[int | None, bytes, bytes]:
+def _run(
+    path: str, environ: Mapping[str, str], stdin: bytes, deadline: Deadline
+) -> tuple[int | None, bytes, bytes]:
     """Exit code (None when the deadline passed), stdout and stderr of one process."""
     process = _start(path, environ, deadline)
     try:
@@ -134,7 +147,9 @@ def _start(path: str, environ: Mapping[str, str], deadline: Deadline) -> "subpro
     pipe = subprocess.PIPE
     for tries_left in reversed(range(BUSY_TRIES)):
         try:
-            return subprocess.Popen([path], stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ), start_new_session=True)
+            return subprocess.Popen(
+                [path], stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ), start_new_session=True
+            )
         except OSError as error:
             if error.errno != errno.ETXTBSY or not tries_left or deadline.left < BUSY_PAUSE:
                 raise Failure(f"cannot execute plugin {path}: {error.strerror}") from None

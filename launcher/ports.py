@@ -38,7 +38,10 @@ def span(text: str, part: str) -> tuple[int, int]:
     """First port and number of ports of "80" or "80-89". Raises UsageFailure."""
     low, dash, high = part.partition("-")
     numbers = [low, high] if dash else [low]
-    if not all(number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535 for number in numbers):
+    if not all(
+        number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535
+        for number in numbers
+    ):
         raise wrong(text, f"ports from 1 to 65535 instead of {part!r}")
     first, last = int(numbers[0]), int(numbers[-1])
     if last < first:
@@ -56,7 +59,10 @@ def address(text: str, part: str) -> str:
 
 def wrong(text: str, want: str) -> UsageFailure:
     """The failure for a mapping that cannot be read."""
-    return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
+    return UsageFailure(
+        f"-p {text}: want {want}",
+        hint="for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89",
+    )
 
 
 def unserved(mapping: Mapping[str, Any]) -> str:
@@ -72,7 +78,10 @@ def shown(mapping: Mapping[str, Any]) -> str:
     """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`. It may come from another runtime, and hold anything."""
     first, last, count = (mapping.get(key) for key in ("hostPort", "containerPort", "range"))
     further = count - 1 if isinstance(count, int) and 1 < count <= 65535 else 0
-    host, container = (f"{port}-{port + further}" if further and isinstance(port, int) else str(port or 0)[:20] for port in (first, last))
+    host, container = (
+        f"{port}-{port + further}" if further and isinstance(port, int) else str(port or 0)[:20]
+        for port in (first, last)
+    )
     host_ip = str(mapping.get("hostIP") or "")
     prefix = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" if host_ip else ""
     return f"{prefix}{host}→{container}/{mapping.get('protocol') or 'tcp'}"

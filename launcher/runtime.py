@@ -18,8 +18,19 @@ from launcher.failures import Failure, PluginFailed, Several, TimedOut, Unsuppor
 from launcher.plugin import Deadline, Observer, call, find
 from launcher.values import NAME
 
-DELEGATING = ("bridge", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "tap", "vlan")  # types known to execute ipam.type
-UNICODE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+DELEGATING = (
+    "bridge",
+    "dummy",
+    "host-device",
+    "ipvlan",
+    "macvlan",
+    "ptp",
+    "tap",
+    "vlan",
+)  # types known to execute ipam.type
+UNICODE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 @dataclass
@@ -57,12 +68,17 @@ class Runtime:
         """
         valid_request(request)
         if not at_least(network.version, "0.4.0"):
-            raise Unsupported(f"network {network.name}: cniVersion {network.version or '0.1.0'} has no CHECK, it came with 0.4.0")
+            raise Unsupported(
+                f"network {network.name}: cniVersion {network.version or '0.1.0'} has no CHECK, it came with 0.4.0"
+            )
         if network.disable_check:
             return False
         cached = self.cache.result(network.name, network.version, request)
         if cached is None:
-            raise Failure(f"nothing is known of {request.container_id}/{request.ifname} on network {network.name}", "no cached result")
+            raise Failure(
+                f"nothing is known of {request.container_id}/{request.ifname} on network {network.name}",
+                "no cached result",
+            )
         deadline = Deadline(self.timeout)
         for plugin in network.plugins:
             self._call("CHECK", network, plugin, deadline, request, cached)
@@ -86,13 +102,19 @@ class Runtime:
                 self._call("DEL", network, plugin, deadline, request, cached)
             except CNIError as error:
                 failures.append(error)
-                deadline = Deadline(self.timeout) if isinstance(error, TimedOut) else deadline  # who hangs takes nobody's turn
+                deadline = (
+                    Deadline(self.timeout) if isinstance(error, TimedOut) else deadline
+                )  # who hangs takes nobody's turn
         if failures:
             raise several(failures)
         self.cache.remove(network.name, request)
 
     def gc(
-        self, network: Network, valid: Iterable[tuple[str, str]], netns_gone: Iterable[tuple[str, str]] = (), lost: Iterable[Request] = ()
+        self,
+        network: Network,
+        valid: Iterable[tuple[str, str]],
+        netns_gone: Iterable[tuple[str, str]] = (),
+        lost: Iterable[Request] = (),
     ) -> bool:
         """GC: DEL for every cached attachment that is not in *valid*, and for the *lost* ones, then GC to each plugin from 1.1.0.
 
@@ -103,15 +125,28 @@ class Runtime:
         if network.disable_gc:
             return False
         valid, gone, failures = sorted(set(valid)), set(netns_gone), list[CNIError]()
-        stale = [cached for cached in self.cache.attachments() if cached.network == network.name and cached.key not in valid]
-        for request in [*(replace(cached.request, netns="") if cached.key in gone else cached.request for cached in stale), *lost]:
+        stale = [
+            cached
+            for cached in self.cache.attachments()
+            if cached.network == network.name and cached.key not in valid
+        ]
+        for request in [
+            *(
+                replace(cached.request, netns="") if cached.key in gone else cached.request
+                for cached in stale
+            ),
+            *lost,
+        ]:
             try:
                 self.delete(network, request)
             except CNIError as error:
                 failures.append(error)
         if at_least(network.version, "1.1.0"):
             listed = [{"containerID": container_id, "ifname": ifname} for container_id, ifname in valid]
-            extra = {"cni.dev/valid-attachments": listed, "cni.dev/attachments": listed}  # the latter: a former name
+            extra = {
+                "cni.dev/valid-attachments": listed,
+                "cni.dev/attachments": listed,
+            }  # the latter: a former name
             deadline = Deadline(self.timeout)
             for plugin in network.plugins:
                 try:
@@ -146,8 +181,12 @@ class Runtime:
                 continue
             if network.version and network.version not in supported:
                 text = f"plugin {plugin_type} does not support cniVersion {network.version}"
-                hint = f'change "cniVersion", or use another plugin than {find(plugin_type, self.plugin_dirs)}'
-                failures.append(Failure(text, f"it supports {', '.join(supported)}", hint, INCOMPATIBLE_VERSION))
+                hint = (
+                    f'change "cniVersion", or use another plugin than {find(plugin_type, self.plugin_dirs)}'
+                )
+                failures.append(
+                    Failure(text, f"it supports {', '.join(supported)}", hint, INCOMPATIBLE_VERSION)
+                )
         if failures:
             raise Several(failures)
         return sorted(network.capabilities)
@@ -157,7 +196,9 @@ class Runtime:
         variables = {"CNI_PATH": ":".join(self.plugin_dirs)}
         try:
             path = find(plugin_type, self.plugin_dirs)
-            stdout, _ = call(path, "VERSION", variables, {"cniVersion": NEWEST}, Deadline(self.timeout), self.observer)
+            stdout, _ = call(
+                path, "VERSION", variables, {"cniVersion": NEWEST}, Deadline(self.timeout), self.observer
+            )
         except PluginFailed as error:
             if "unknown CNI_COMMAND: VERSION" in error.msg:
                 return ["0.1.0"]
@@ -182,7 +223,9 @@ class Runtime:
         variables = {"CNI_PATH": ":".join(self.plugin_dirs), **(cni_variables(request) if request else {})}
         stdout, stderr = call(path, verb, variables, config, deadline, self.observer)
         if stderr.strip():
-            self.warnings.append(f"{plugin['type']} {verb}: {stderr.decode(errors='surrogateescape').strip()}")
+            self.warnings.append(
+                f"{plugin['type']} {verb}: {stderr.decode(errors='surrogateescape').strip()}"
+            )
         return stdout
 
 
@@ -193,7 +236,12 @@ def executables(plugin: Mapping[str, Any]) -> list[str]:
     return [plugin["type"], delegate] if isinstance(delegate, str) and delegate else [plugin["type"]]
 
 
-def derived(network: Network, plugin: Mapping[str, Any], request: Request | None = None, outcome: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def derived(
+    network: Network,
+    plugin: Mapping[str, Any],
+    request: Request | None = None,
+    outcome: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """What one plugin gets on stdin: name, version, prevResult, and runtimeConfig for the capabilities that it declares."""
     values: dict[str, Any] = {"name": network.name, "cniVersion": network.version}
     if outcome is not None:
@@ -218,11 +266,15 @@ def cni_variables(request: Request) -> dict[str, str]:
 def valid_request(request: Request) -> None:
     """Refuse a container ID or interface name that no plugin would take, before anything is executed. Raises UsageFailure."""
     if not NAME.fullmatch(request.container_id):
-        raise UsageFailure(f"container ID: want letters, digits, dots, dashes and underscores, found {request.container_id!r}")
+        raise UsageFailure(
+            f"container ID: want letters, digits, dots, dashes and underscores, found {request.container_id!r}"
+        )
     name = request.ifname
     forbidden = [char for char in name if char in "/:" + UNICODE_SPACE or "\ud800" <= char <= "\udfff"]
     if not 0 < len(os.fsencode(name)) <= 15 or name in (".", "..") or forbidden:
-        raise UsageFailure(f"interface name: want 1 to 15 bytes of UTF-8 without slash, colon or space, found {name!r}")
+        raise UsageFailure(
+            f"interface name: want 1 to 15 bytes of UTF-8 without slash, colon or space, found {name!r}"
+        )
 
 
 def decode_versions(stdout: bytes) -> list[str]:

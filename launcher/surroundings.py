@@ -10,7 +10,9 @@ from functools import cache
 from launcher.failures import Failure
 
 INITIAL_PIDS = 0xEFFFFFFC  # inode of the machine's first pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h)
-OF_THE_MACHINE = "/proc/sys/net/core/netdev_max_backlog"  # a sysctl that the machine's own network namespace alone has
+OF_THE_MACHINE = (
+    "/proc/sys/net/core/netdev_max_backlog"  # a sysctl that the machine's own network namespace alone has
+)
 MACHINE, HZ = "/proc/stat", 100  # ticks of /proc/PID/stat in a second (USER_HZ)
 HINT = "run it where the containers' runtime runs, from outside: `nsenter --target PID --mount --pid cniwire ...`, PID being the runtime's"
 

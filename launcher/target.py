@@ -38,7 +38,10 @@ def resolve(text: str, container_id: str = "", known: Callable[[], list[Cached]]
     if found is None:
         raise Failure(*_missing(text, target.netns))
     if found == netns.identity("/proc/thread-self/ns/net"):
-        raise Failure(f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one")
+        raise Failure(
+            f"{text} is in this very network namespace",
+            hint="a container needs a namespace of its own: `cniwire up` makes one",
+        )
     return Target(container_id, target.netns) if container_id else target
 
 
@@ -57,7 +60,9 @@ def _derive(text: str, known: Callable[[], list[Cached]]) -> Target:
         begun = begins(text, known)
         if begun and start_time(int(text)) is not None:
             hint = f"write /proc/{text}/ns/net, or more of the ID"
-            raise UsageFailure(f"{text} is a process, and the beginning of the container ID {begun}", hint=hint)
+            raise UsageFailure(
+                f"{text} is a process, and the beginning of the container ID {begun}", hint=hint
+            )
         if begun:
             return _named(text, known)
         return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
@@ -79,7 +84,11 @@ def notice(text: str, known: Callable[[], list[Cached]]) -> str:
     """What else *text* may mean where it is taken as the name of a namespace, "" when nothing."""
     if "/" in text or not text or not os.path.lexists(netns.path_of(text)):
         return ""
-    others = [f"process {text} is /proc/{text}/ns/net"] if is_pid(text) and start_time(int(text)) is not None else []
+    others = (
+        [f"process {text} is /proc/{text}/ns/net"]
+        if is_pid(text) and start_time(int(text)) is not None
+        else []
+    )
     with contextlib.suppress(UsageFailure):
         begun = begins(text, known)
         others += [f"container {begun} needs more of its ID"] if begun else []
@@ -114,7 +123,11 @@ def _missing(text: str, path: str) -> tuple[str, str, str]:
         return f"no process {text}, or its namespace may not be opened", "", PRIVILEGE if os.geteuid() else ""
     if "/" in text:
         return f"{text} is no network namespace", "", "want a file as in /run/netns, or /proc/PID/ns/net"
-    return f"no namespace {text!r}", f"{path} is none", f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is"
+    return (
+        f"no namespace {text!r}",
+        f"{path} is none",
+        f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is",
+    )
 
 
 def start_time(pid: int) -> int | None:
@@ -180,7 +193,9 @@ def here() -> tuple[bytes, bytes]:
     """This machine and this boot, as they would be noted now; empty where they cannot be told."""
     try:
         with open("/etc/machine-id", "rb") as machine, open("/proc/sys/kernel/random/boot_id", "rb") as boot:
-            return digest(machine.read(64).strip())[:4], bytes.fromhex(boot.read(64).replace(b"-", b"").decode())[:4]
+            return digest(machine.read(64).strip())[:4], bytes.fromhex(
+                boot.read(64).replace(b"-", b"").decode()
+            )[:4]
     except (OSError, ValueError):
         return b"", b""
 

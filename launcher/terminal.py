@@ -38,7 +38,9 @@ class Terminal:
     def calling(self, verb: str, plugin_type: str, environ: Mapping[str, str]) -> None:
         """Say which plugin works, as long as it does."""
         container_id = environ.get("CNI_CONTAINERID", "")
-        shown = container_id[: identifiers.SHORT] if identifiers.LONG.fullmatch(container_id) else container_id
+        shown = (
+            container_id[: identifiers.SHORT] if identifiers.LONG.fullmatch(container_id) else container_id
+        )
         who = "/".join(filter(None, (shown, environ.get("CNI_IFNAME"))))
         if self.err.is_terminal and not self.as_json:
             self._status = self.err.status(Text(plain(f"{verb} {plugin_type} {who}")))
@@ -50,9 +52,15 @@ class Terminal:
         if not self.verbose:
             return
         ending = "no answer" if call.code is None else f"exit {call.code}"
-        variables = " ".join(f"{key}={value}" for key, value in sorted(call.environ.items()) if key.startswith("CNI_"))
+        variables = " ".join(
+            f"{key}={value}" for key, value in sorted(call.environ.items()) if key.startswith("CNI_")
+        )
         parts = [("stdin", call.stdin), ("stdout", call.stdout), ("stderr", call.stderr)]
-        texts = [f"  {name}: {text.decode(errors='surrogateescape').strip()}" for name, text in parts if text.strip()]
+        texts = [
+            f"  {name}: {text.decode(errors='surrogateescape').strip()}"
+            for name, text in parts
+            if text.strip()
+        ]
         told = "\n".join(map(escape, "\n".join([f"  {variables}", *texts]).split("\n")))
         title = f"[bold]{call.verb}[/] {escape(call.path)}  [dim]{call.seconds * 1000:.1f} ms, {ending}[/]"
         self.err.print(title, f"[dim]{told}[/]", sep="\n", soft_wrap=True)
@@ -142,13 +150,19 @@ def console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
         return Console(stderr=stderr, highlight=False, emoji=False, _environ=_sane_environ())
-    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS, _environ=_sane_environ())
+    return Console(
+        stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS, _environ=_sane_environ()
+    )
 
 
 def _sane_environ() -> dict[str, str]:
     """The environment without a COLUMNS or LINES that is no size of a terminal."""
     sizes = {key: value for key in ("COLUMNS", "LINES") if (value := os.environ.get(key)) is not None}
-    wrong = [key for key, value in sizes.items() if not (value.isascii() and value.isdigit() and len(value) <= 4 and int(value))]
+    wrong = [
+        key
+        for key, value in sizes.items()
+        if not (value.isascii() and value.isdigit() and len(value) <= 4 and int(value))
+    ]
     return {key: value for key, value in os.environ.items() if key not in wrong}
 
 

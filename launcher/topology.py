@@ -21,7 +21,9 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     Raises ConfigFailure when a named network cannot be read.
     """
     cached, references = session.cache.attachments(), list(references)
-    configured, chosen = asked_for(session, references, cached) if references else (every_network(session), cached)
+    configured, chosen = (
+        asked_for(session, references, cached) if references else (every_network(session), cached)
+    )
     for item in chosen:
         if item.network not in configured:
             configured[item.network] = remembered_network(session, item)
@@ -40,7 +42,9 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     return {"networks": list(configured.values()), "unwired": [] if references else unwired}
 
 
-def asked_for(session: Session, references: Iterable[str], cached: list[Cached]) -> tuple[dict[str, dict[str, Any]], list[Cached]]:
+def asked_for(
+    session: Session, references: Iterable[str], cached: list[Cached]
+) -> tuple[dict[str, dict[str, Any]], list[Cached]]:
     """The networks that are meant, and the attachments on them; or those of a container, where no network has the name. Raises ConfigFailure."""
     found: dict[str, dict[str, Any]] = {}
     chosen: list[Cached] = []
@@ -83,7 +87,12 @@ def remembered_network(session: Session, cached: Cached) -> dict[str, Any]:
 def configured_network(network: Network) -> dict[str, Any]:
     """What a configuration tells of its network."""
     plugins = [plugin["type"] for plugin in network.plugins]
-    values = {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
+    values = {
+        "name": network.name,
+        "source": network.source,
+        "cniVersion": network.version or "0.1.0",
+        "plugins": plugins,
+    }
     origin = "" if network.source else "built in" if network == conflist.built_in() else "from elsewhere"
     return {**values, **({"origin": origin} if origin else {})}
 
@@ -93,7 +102,9 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
     request = cached.request
     link = inside.get(request.ifname)
     reason = target.gone(cached)
-    outside = [item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]]
+    outside = [
+        item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]
+    ]
     bridge = next((name for name in outside if host.get(name, {}).get("kind") == "bridge"), "")
     port = next((name for name in outside if host.get(name, {}).get("kind") == "veth"), "")
     expected = [name for name in outside if name not in host]
@@ -121,7 +132,8 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
         "port": port,
         "bridge": bridge,
         "portMappings": [
-            {**mapping, **({"notServed": why} if (why := ports.unserved(mapping)) else {})} for mapping in answers.mappings(request.capability_args)
+            {**mapping, **({"notServed": why} if (why := ports.unserved(mapping)) else {})}
+            for mapping in answers.mappings(request.capability_args)
         ],
     }
     return {key: value for key, value in values.items() if value or key == "addresses"}
@@ -131,4 +143,9 @@ def link_state(link: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a person wants to know of a bridge."""
     if link is None:
         return {"state": "missing", "addresses": []}
-    return {"state": "up" if link["up"] else "down", "mtu": link["mtu"], "mac": link["mac"], "addresses": link["addresses"]}
+    return {
+        "state": "up" if link["up"] else "down",
+        "mtu": link["mtu"],
+        "mac": link["mac"],
+        "addresses": link["addresses"],
+    }

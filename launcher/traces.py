@@ -60,7 +60,9 @@ class Trace:
     def things(self) -> str:
         """In a person's words: `interface veth1, address 10.0.0.2, 3 nft elements`."""
         many = f"{len(self.comments)} nft element{'s' * (len(self.comments) > 1)}"
-        named = [f"interface {name}" for name in self.links] + [f"address {found.address}" for found in self.reservations]
+        named = [f"interface {name}" for name in self.links] + [
+            f"address {found.address}" for found in self.reservations
+        ]
         return ", ".join(named + [many] * bool(self.comments))
 
 
@@ -117,7 +119,10 @@ def reservations(network: str, plugin: Mapping[str, Any]) -> Iterator[tuple[tupl
             text, age = contents(path)
             owner = OWNER.fullmatch(text)
             if owner or not text.strip("\0"):
-                yield (owner[1], owner[2] or "") if owner else ("", ""), Reservation(address, path, mark_of(path), age)
+                yield (
+                    (owner[1], owner[2] or "") if owner else ("", ""),
+                    Reservation(address, path, mark_of(path), age),
+                )
 
 
 def directory(network: str, plugin: Mapping[str, Any]) -> str:
@@ -143,7 +148,9 @@ def contents(path: str) -> tuple[str, float]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(None, "no regular file")
-        return file.read(CONTENT_LIMIT).decode(errors="surrogateescape").strip(), time.time() - status.st_mtime
+        return file.read(CONTENT_LIMIT).decode(
+            errors="surrogateescape"
+        ).strip(), time.time() - status.st_mtime
 
 
 def mark_of(path: str) -> bytes:

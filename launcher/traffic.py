@@ -16,7 +16,10 @@ from typing import NamedTuple, Self
 from launcher.netns import inside
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-ECHO = {socket.AF_INET: (socket.IPPROTO_ICMP, 8, 0), socket.AF_INET6: (socket.IPPROTO_ICMPV6, 128, 129)}  # request, reply
+ECHO = {
+    socket.AF_INET: (socket.IPPROTO_ICMP, 8, 0),
+    socket.AF_INET6: (socket.IPPROTO_ICMPV6, 128, 129),
+}  # request, reply
 DATAGRAM = 2048  # bytes
 INTERVAL = 0.1  # seconds between two echo requests
 HERE = "/proc/thread-self/ns/net"  # of the caller itself
@@ -66,7 +69,9 @@ class Server:
 
     def close(self) -> None:
         """Stop answering."""
-        with suppress(OSError):  # a datagram socket has no peer to say goodbye to, yet this is what wakes the thread
+        with suppress(
+            OSError
+        ):  # a datagram socket has no peer to say goodbye to, yet this is what wakes the thread
             self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join(timeout=1)
         self.socket.close()
@@ -78,7 +83,15 @@ class Server:
         self.close()
 
 
-def ask(netns: str, address: str, port: int, protocol: str = "tcp", *, source: tuple[str, int] | None = None, timeout_s: float = 2) -> Reply:
+def ask(
+    netns: str,
+    address: str,
+    port: int,
+    protocol: str = "tcp",
+    *,
+    source: tuple[str, int] | None = None,
+    timeout_s: float = 2,
+) -> Reply:
     """Ask the Server at *address* and *port* from inside *netns*, bound to *source*. Raises OSError, TimeoutError among them."""
     with inside(netns):
         client = socket.socket(family_of(address), KINDS[protocol])
@@ -119,7 +132,11 @@ def answered(raw: socket.socket, expected: int, identifier: int, address: str, u
     while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
         packet, sender = raw.recvfrom(65536)
         body = packet[(packet[0] & 15) * 4 :] if raw.family == socket.AF_INET else packet
-        if body[0] == expected and struct.unpack_from("!H", body, 4)[0] == identifier and sender[0] == address:
+        if (
+            body[0] == expected
+            and struct.unpack_from("!H", body, 4)[0] == identifier
+            and sender[0] == address
+        ):
             return True
     return False
 

@@ -17,12 +17,18 @@ from launcher.wiring import Session, network_of, report_warnings
 def check(session: Session, options: argparse.Namespace) -> int:
     """CHECK attachments: all in the cache, or those of some containers or of one network."""
     known = {text: session.place(text)[1] for text in options.names}
-    named = [cached for attached in known.values() for cached in attached] if options.names else session.cache.attachments()
+    named = (
+        [cached for attached in known.values() for cached in attached]
+        if options.names
+        else session.cache.attachments()
+    )
     chosen = [cached for cached in named if options.network in ("", cached.network)]
     if options.network and not any(cached.network == options.network for cached in chosen):
         conflist.resolve(options.network, session.conf_dir)  # whether there is one of that name at all
     missing = [text for text, attached in known.items() if not any(cached in chosen for cached in attached)]
-    failures: list[CNIError] = [Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)]
+    failures: list[CNIError] = [
+        Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)
+    ]
     rows: list[dict[str, Any]] = []
     told: list[CNIError] = []
     for cached in chosen:
@@ -38,11 +44,19 @@ def check(session: Session, options: argparse.Namespace) -> int:
         left_out = unserved(session, cached)
         rows[-1] |= {"notServed": left_out} if left_out else {}
         if error:
-            told.append(Failure(f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}", error.details, code=error.code))
+            told.append(
+                Failure(
+                    f"{cached.request.container_id}/{cached.request.ifname}: {error.msg}",
+                    error.details,
+                    code=error.code,
+                )
+            )
             rows[-1]["error"] = described(error)
             show_difference(session, cached, error)
     if not chosen and not missing:
-        session.terminal.note(f"nothing is attached to {escape(options.network)}" if options.network else "nothing is attached")
+        session.terminal.note(
+            f"nothing is attached to {escape(options.network)}" if options.network else "nothing is attached"
+        )
     return finish_with(session, failures, {"attachments": rows}, told)
 
 
@@ -58,9 +72,13 @@ def show_difference(session: Session, cached: Cached, error: CNIError) -> None:
 def unserved(session: Session, cached: Cached) -> list[dict[str, str]]:
     """Tell of published ports that portmap leaves out, which is no difference, and why; returns them."""
     wanted = answers.mappings(cached.request.capability_args)
-    found = [{"mapping": ports.shown(each), "reason": why} for each in wanted if (why := ports.unserved(each))]
+    found = [
+        {"mapping": ports.shown(each), "reason": why} for each in wanted if (why := ports.unserved(each))
+    ]
     for each in found:
-        session.terminal.skipped(f"{session.who(cached.request)}: {escape(each['mapping'])} is not served: {escape(each['reason'])}")
+        session.terminal.skipped(
+            f"{session.who(cached.request)}: {escape(each['mapping'])} is not served: {escape(each['reason'])}"
+        )
     return found
 
 
@@ -74,9 +92,13 @@ def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
     watch = Stopwatch()
     try:
         if session.runtime.check(network_of(session, cached), cached.request):
-            session.terminal.done(f"{session.who(cached.request)} on {escape(cached.network)} is as it was made", watch.seconds)
+            session.terminal.done(
+                f"{session.who(cached.request)} on {escape(cached.network)} is as it was made", watch.seconds
+            )
             return "ok", None
-        session.terminal.skipped(f"{session.who(cached.request)}: network {escape(cached.network)} has disableCheck")
+        session.terminal.skipped(
+            f"{session.who(cached.request)}: network {escape(cached.network)} has disableCheck"
+        )
     except Unsupported as unsupported:
         session.terminal.skipped(f"{session.who(cached.request)}: {escape(unsupported.msg)}")
     except CNIError as error:
@@ -86,7 +108,9 @@ def check_one(session: Session, cached: Cached) -> tuple[str, CNIError | None]:
     return "skipped", None
 
 
-def finish_with(session: Session, failures: list[CNIError], outcome: dict[str, Any], told: Sequence[CNIError] = ()) -> int:
+def finish_with(
+    session: Session, failures: list[CNIError], outcome: dict[str, Any], told: Sequence[CNIError] = ()
+) -> int:
     """Show *failures*; those in *told*, which are what the command was asked to find, have been shown. With --json the outcome tells of both."""
     everything = [*failures, *told]
     if session.terminal.as_json:
@@ -103,7 +127,11 @@ def status(session: Session, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for reference, network in listed(session, options.networks):
         watch = Stopwatch()
-        warnings = foresight.of_networks([network], session.conf_dir, bool(options.networks)) if isinstance(network, Network) else []
+        warnings = (
+            foresight.of_networks([network], session.conf_dir, bool(options.networks))
+            if isinstance(network, Network)
+            else []
+        )
         for text in warnings:
             session.terminal.warn(text)
         try:
@@ -112,9 +140,22 @@ def status(session: Session, options: argparse.Namespace) -> int:
             session.runtime.validate(network)
             asked = session.runtime.status(network)
             plugins = " → ".join(plugin["type"] for plugin in network.plugins)
-            what = "is ready" if asked else f"has its plugins; cniVersion {network.version or '0.1.0'} has no STATUS"
-            session.terminal.done(f"[bold]{escape(network.name)}[/] {what}  [dim]{escape(plugins)}[/]", watch.seconds)
-            rows.append({"network": network.name, "ready": True, "asked": asked, **({"warnings": warnings} if warnings else {})})
+            what = (
+                "is ready"
+                if asked
+                else f"has its plugins; cniVersion {network.version or '0.1.0'} has no STATUS"
+            )
+            session.terminal.done(
+                f"[bold]{escape(network.name)}[/] {what}  [dim]{escape(plugins)}[/]", watch.seconds
+            )
+            rows.append(
+                {
+                    "network": network.name,
+                    "ready": True,
+                    "asked": asked,
+                    **({"warnings": warnings} if warnings else {}),
+                }
+            )
         except CNIError as error:
             told.append(error)
             rows.append({"network": reference, "ready": False, "error": described(error)})
@@ -130,7 +171,10 @@ def listed(session: Session, references: Iterable[str]) -> list[tuple[str, Netwo
     if not references:
         found = list(conflist.load_all(session.conf_dir))
         if not found:
-            raise MissingDirectory(f"no network configuration in {session.conf_dir}", hint="choose another directory with --conf-dir")
+            raise MissingDirectory(
+                f"no network configuration in {session.conf_dir}",
+                hint="choose another directory with --conf-dir",
+            )
         return [(network.name if isinstance(network, Network) else path, network) for path, network in found]
     pairs: list[tuple[str, Network | ConfigFailure]] = []
     for reference in references:

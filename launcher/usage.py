@@ -28,9 +28,20 @@ OTHER_FLAGS = {
     ("-v", "--volume", "--mount"): "a container here sees this machine's files, so nothing need be mounted",
     ("-e", "--env", "--env-file"): "the command has your environment; `-- env KEY=VALUE COMMAND` adds to it",
     ("-w", "--workdir"): "the command starts in this directory; `-- env -C DIRECTORY COMMAND` in another",
-    ("-u", "--user"): "the command runs as you; `-- setpriv --reuid USER --clear-groups COMMAND` as somebody else",
+    (
+        "-u",
+        "--user",
+    ): "the command runs as you; `-- setpriv --reuid USER --clear-groups COMMAND` as somebody else",
     ("--net", "--network"): "the network comes first: `cniwire {0} NETWORK`",
-    ("--hostname", "--entrypoint", "--restart", "--privileged", "-P", "--publish-all", "--link"): "Docker's; a container here is a network namespace",
+    (
+        "--hostname",
+        "--entrypoint",
+        "--restart",
+        "--privileged",
+        "-P",
+        "--publish-all",
+        "--link",
+    ): "Docker's; a container here is a network namespace",
 }
 REQUIRED = re.compile(r"the following arguments are required: (.*)")
 CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
@@ -46,7 +57,11 @@ def refuse(command: str, text: str, hint: str = "") -> NoReturn:
 
 def complaint(command: str, message: str) -> tuple[str, str, str]:
     """Command, text and hint for what argparse complains of."""
-    required, choice, argument = REQUIRED.fullmatch(message), CHOICE.fullmatch(message), ARGUMENT.fullmatch(message)
+    required, choice, argument = (
+        REQUIRED.fullmatch(message),
+        CHOICE.fullmatch(message),
+        ARGUMENT.fullmatch(message),
+    )
     if required:
         missing = required[1].split(", ")
         return command, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", ""
@@ -65,7 +80,9 @@ def nearest_command(word: str) -> str:
     return f"did you mean `cniwire {meant}`?" if meant else "`cniwire --help` shows the commands"
 
 
-def misunderstood(options: argparse.Namespace, words: Sequence[str], rest: Sequence[str], has_dashes: bool) -> tuple[str, str] | tuple[()]:
+def misunderstood(
+    options: argparse.Namespace, words: Sequence[str], rest: Sequence[str], has_dashes: bool
+) -> tuple[str, str] | tuple[()]:
     """Text and hint where *words* were not all understood: *rest* was not, or a command stands where options do. () where all is well.
 
     words: the command line before any `--`. has_dashes: whether there is one.
@@ -83,7 +100,9 @@ def misunderstood(options: argparse.Namespace, words: Sequence[str], rest: Seque
     return f"{rest[0]!r} is one word too many", ""
 
 
-def _unmarked_command(options: argparse.Namespace, words: Sequence[str], rest: Sequence[str]) -> tuple[str, str] | tuple[()]:
+def _unmarked_command(
+    options: argparse.Namespace, words: Sequence[str], rest: Sequence[str]
+) -> tuple[str, str] | tuple[()]:
     """`run demo ls -la`: whose option is -la? A command of several words stands behind `--`."""
     command = list(options.command)
     if command and (not rest or command[0] in words[: words.index(rest[0])]):
@@ -96,13 +115,20 @@ def _unmarked_command(options: argparse.Namespace, words: Sequence[str], rest: S
         return ()
     import shlex  # only where it is wrong
 
-    return "a command stands behind `--`", f"cniwire {shlex.join(words[:begin])} -- {shlex.join(words[begin:])}"
+    return (
+        "a command stands behind `--`",
+        f"cniwire {shlex.join(words[:begin])} -- {shlex.join(words[begin:])}",
+    )
 
 
 def unknown_option(command: str, word: str) -> tuple[str, str]:
     """Text and hint for an option that there is not."""
     flag = word.partition("=")[0]
-    known = [option for flags, _ in COMMANDS[command][1] for option in flags if option.startswith("--")] if command else []
+    known = (
+        [option for flags, _ in COMMANDS[command][1] for option in flags if option.startswith("--")]
+        if command
+        else []
+    )
     for flags, explained in OTHER_FLAGS.items():
         if flag in flags and command in ("run", "exec", "up", "attach", ""):
             return f"there is no option {flag}", explained.format(command or "run")
@@ -117,4 +143,15 @@ def closest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
     return next(iter(get_close_matches(word, sorted(known), 1, alike)), "")
 
 
-GLOBAL = ("--conf-dir", "--plugin-dir", "--cache-dir", "--read-cache", "--timeout", "--wide", "--json", "--verbose", "--version", "--help")
+GLOBAL = (
+    "--conf-dir",
+    "--plugin-dir",
+    "--cache-dir",
+    "--read-cache",
+    "--timeout",
+    "--wide",
+    "--json",
+    "--verbose",
+    "--version",
+    "--help",
+)

@@ -32,7 +32,9 @@ def network_name(raw: Mapping[str, Any]) -> str:
     """The name of a configuration. Raises ConfigFailure."""
     name = raw.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {json.render(name)}")
+        raise ConfigFailure(
+            f"name: want letters, digits, dots, dashes and underscores, found {json.render(name)}"
+        )
     return name
 
 

@@ -56,7 +56,11 @@ class Session:
         said = notice(text, self.cache.attachments)
         if said:
             self.terminal.warn(said)
-        return found, [each for each in self.cache.attachments() if belongs(each, found.container_id, text) or (here and here == identity(each))]
+        return found, [
+            each
+            for each in self.cache.attachments()
+            if belongs(each, found.container_id, text) or (here and here == identity(each))
+        ]
 
     def like(self, text: str) -> str:
         """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
@@ -76,7 +80,9 @@ class Session:
     def who(self, request: Request) -> str:
         """`container/ifname` as markup, with the pod of Kubernetes that it is."""
         pod = identifiers.pod(request)
-        return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
+        return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (
+            f" [dim]({escape(pod)})[/]" if pod else ""
+        )
 
 
 def belongs(cached: Cached, container_id: str, text: str) -> bool:
@@ -92,7 +98,9 @@ def identity(cached: Cached) -> tuple[int, int] | None:
 
 def networks(session: Session, references: str, warned: bool = True) -> list[Network]:
     """The networks of a comma-separated list of names and files; with what is to be said about them, if somebody is *warned*. Raises Failure."""
-    chosen = [conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference]
+    chosen = [
+        conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference
+    ]
     if not chosen:
         raise UsageFailure(f"network: want a name or a file, found {references!r}")
     for text in foresight.of_networks(chosen, session.conf_dir) if warned else ():
@@ -132,7 +140,9 @@ def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: 
     return attached
 
 
-def add(session: Session, network: Network, request: Request, begun: list[tuple[Network, Request]]) -> tuple[Request, dict[str, Any]]:
+def add(
+    session: Session, network: Network, request: Request, begun: list[tuple[Network, Request]]
+) -> tuple[Request, dict[str, Any]]:
     """ADD, and the request as it was in the end: a host port that is left to us is chosen again if somebody was faster.
 
     *begun* is added to before anything is done.
@@ -160,7 +170,10 @@ def refuse_second(session: Session, network: Network, request: Request) -> None:
         session.runtime.delete(network, replace(known.request, netns=reachable(known)))
     elif known:
         hint = f"`cniwire detach {network.name} {session.short(request.container_id)}` takes it off"
-        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network.name} already", hint=hint)
+        raise Failure(
+            f"{session.short(request.container_id)}/{request.ifname} is attached to {network.name} already",
+            hint=hint,
+        )
 
 
 def is_gone(cached: Cached) -> bool:
@@ -178,7 +191,9 @@ def quietly_delete(session: Session, network: Network, request: Request) -> None
         session.runtime.delete(network, request)
     except CNIError as error:
         for one in getattr(error, "failures", [error]):
-            session.terminal.warn(f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {one}")
+            session.terminal.warn(
+                f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {one}"
+            )
 
 
 def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError]:
@@ -189,7 +204,9 @@ def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError
         request = replace(cached.request, netns=reachable(cached))
         try:
             session.runtime.delete(network_of(session, cached), request)
-            session.terminal.done(f"{session.who(cached.request)} is off {escape(cached.network)}", watch.seconds)
+            session.terminal.done(
+                f"{session.who(cached.request)} is off {escape(cached.network)}", watch.seconds
+            )
         except CNIError as error:
             failures.append(error)
         report_warnings(session)
@@ -218,7 +235,9 @@ def summary(cached: Cached, who: str) -> str:
     found = "  ".join(answers.addresses(cached.result)) or "no address"
     wanted = answers.mappings(cached.request.capability_args)
     mappings = "  ".join(ports.shown(mapping) for mapping in wanted if not ports.unserved(mapping))
-    return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (f"  published [magenta]{escape(mappings)}[/]" if mappings else "")
+    return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (
+        f"  published [magenta]{escape(mappings)}[/]" if mappings else ""
+    )
 
 
 def document(cached: Cached) -> dict[str, Any]:
@@ -244,4 +263,7 @@ def interface_names(path: str) -> list[str]:
         with netns.inside(path):
             return [name for _, name in socket.if_nameindex()]
     except OSError as error:
-        raise Failure(f"cannot look into {path}: {error.strerror}", hint=PRIVILEGE if isinstance(error, PermissionError) else "") from None
+        raise Failure(
+            f"cannot look into {path}: {error.strerror}",
+            hint=PRIVILEGE if isinstance(error, PermissionError) else "",
+        ) from None

@@ -31,7 +31,9 @@ os.write(2, b"%d %d" % (status, usage.ru_maxrss))
 
 def version(executable: Path, **options: object) -> str:
     """The newest version that *executable* speaks, called with no environment at all."""
-    done = subprocess.run([executable], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run(
+        [executable], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True, **options
+    )  # type: ignore[call-overload]
     return str(json.loads(done.stdout)["cniVersion"])
 
 
@@ -48,7 +50,9 @@ def test_a_link_may_have_a_name_of_its_own(bundle: Path, tmp_path: Path) -> None
     (tmp_path / "cniwire-portmap").symlink_to(bundle / "portmap")
     (tmp_path / "further").mkdir()
     (tmp_path / "further" / "ports").symlink_to("../cniwire-portmap")
-    done = subprocess.run([tmp_path / "further" / "ports"], env={}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [tmp_path / "further" / "ports"], env={}, capture_output=True, text=True, check=True
+    )
     assert done.stderr.startswith("CNI portmap plugin")
 
 
@@ -60,9 +64,17 @@ def test_a_copy_with_links_resolved_works(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_no_variable_for_pythons_gets_in(bundle: Path) -> None:
-    variables = {"PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "PYTHONVERBOSE": "1", "PYTHONINSPECT": "1", "LC_ALL": "tr_TR.UTF-8"}
+    variables = {
+        "PYTHONHOME": "/nowhere",
+        "PYTHONPATH": "/nowhere",
+        "PYTHONVERBOSE": "1",
+        "PYTHONINSPECT": "1",
+        "LC_ALL": "tr_TR.UTF-8",
+    }
     for name in PLUGIN_NAMES:
-        done = subprocess.run([bundle / name], env={**variables, "CNI_COMMAND": "VERSION"}, capture_output=True, check=True)
+        done = subprocess.run(
+            [bundle / name], env={**variables, "CNI_COMMAND": "VERSION"}, capture_output=True, check=True
+        )
         assert (json.loads(done.stdout)["cniVersion"], done.stderr) == ("1.1.0", b"")
 
 
@@ -73,15 +85,24 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
     charset = charset.replace("eucJP", "EUC-JP")
     if not Path(f"/usr/share/i18n/charmaps/{charset}.gz").exists():
         pytest.skip("there are no sources of locales here (package locales)")
-    subprocess.run(["localedef", "-i", language, "-f", charset, tmp_path / locale], check=False, capture_output=True)  # it warns
+    subprocess.run(
+        ["localedef", "-i", language, "-f", charset, tmp_path / locale], check=False, capture_output=True
+    )  # it warns
     environ = {"LC_ALL": locale, "LOCPATH": str(tmp_path)}
-    done = subprocess.run([bundle / "cniwire", "status", "--conf-dir", ROOT / "conf"], env=environ, capture_output=True)
+    done = subprocess.run(
+        [bundle / "cniwire", "status", "--conf-dir", ROOT / "conf"], env=environ, capture_output=True
+    )
     assert (done.returncode, "✔" in (done.stdout + done.stderr).decode()) == (0, True)
 
 
 @pytest.mark.parametrize("left", [None, 0, 100, 4096, 0.5, 0.99])
-@pytest.mark.parametrize(("file", "advice"), [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")])
-def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "advice"),
+    [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")],
+)
+def test_a_damaged_bundle_says_so(
+    bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str
+) -> None:
     """A copy that lacks a file, or was cut short; left: bytes of it, or a part. One JSON error all the same."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
@@ -95,8 +116,13 @@ def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, file: str, left:
     assert (done.returncode, error["code"], advice in error["msg"]) == (1, 999, True)
 
 
-@pytest.mark.parametrize(("name", "plugin"), [("cnv-bridge", "bridge"), ("buildkit-cni-host-local", "host-local"), ("my-portmap", "portmap")])
-def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(bundle: Path, tmp_path: Path, name: str, plugin: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "plugin"),
+    [("cnv-bridge", "bridge"), ("buildkit-cni-host-local", "host-local"), ("my-portmap", "portmap")],
+)
+def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(
+    bundle: Path, tmp_path: Path, name: str, plugin: str
+) -> None:
     """OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge: copies beside lib, wherever they were copied from."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
@@ -112,15 +138,23 @@ def test_a_copy_whose_name_tells_nothing_says_how_to_call_it(bundle: Path, tmp_p
     shutil.copytree(bundle, copy, symlinks=True)
     shutil.copy(copy / "bridge", copy / name)
     done = subprocess.run([copy / name], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
-    assert (done.returncode, done.stderr, "bridge, host-local, portmap" in json.loads(done.stdout)["msg"]) == (1, b"", True)
+    assert (
+        done.returncode,
+        done.stderr,
+        "bridge, host-local, portmap" in json.loads(done.stdout)["msg"],
+    ) == (1, b"", True)
 
 
 @pytest.mark.parametrize("folder", ["usual", 'odd "folder\\\n'])
-def test_an_executable_without_its_folder_says_what_is_missing(bundle: Path, tmp_path: Path, folder: str) -> None:
+def test_an_executable_without_its_folder_says_what_is_missing(
+    bundle: Path, tmp_path: Path, folder: str
+) -> None:
     """What an installer does that knows single files only: cp bridge host-local portmap /host/opt/cni/bin."""
     (tmp_path / folder).mkdir()
     shutil.copy(bundle / "portmap", tmp_path / folder)
-    done = subprocess.run([tmp_path / folder / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    done = subprocess.run(
+        [tmp_path / folder / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True
+    )
     error = json.loads(done.stdout)
     assert (done.returncode, done.stderr, error["code"]) == (1, b"", 999)
     assert "lib/cniwire.boot is missing" in error["msg"]
@@ -130,7 +164,9 @@ def test_an_executable_without_its_folder_says_what_is_missing(bundle: Path, tmp
 def test_what_the_caller_calls_us_does_not_matter(bundle: Path, zeroth: str) -> None:
     """argv[0] is the caller's to choose; the kernel knows what it executes."""
     # With a working directory subprocess forks. Since 3.13 it would else call posix_spawn, as which Python lets nobody have an empty name.
-    done = subprocess.run([zeroth], executable=bundle / "portmap", env={}, cwd="/", capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [zeroth], executable=bundle / "portmap", env={}, cwd="/", capture_output=True, text=True, check=True
+    )
     assert done.stderr.startswith("CNI portmap plugin v")
 
 
@@ -141,14 +177,23 @@ def test_the_interpreter_started_as_usual_gives_the_same_answers(bundle: Path, t
     (copy / "bridge").unlink()
     link(copy / "bridge", "-DSTOPS_EARLY=0")
     options = ["--quiet", "-p", "no:cacheprovider", f"--plugins={copy}", f"--basetemp={tmp_path}/golden"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_bad_json_is_told_by_the_standard_library(bundle: Path) -> None:
     """Its json package is beyond where the interpreter stops: the rest of its start is done now."""
-    attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
-    done = subprocess.run([bundle / "bridge"], env={"CNI_COMMAND": "ADD", **attachment}, input=b"{,}", capture_output=True)
+    attachment = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": "/nowhere",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(bundle),
+    }
+    done = subprocess.run(
+        [bundle / "bridge"], env={"CNI_COMMAND": "ADD", **attachment}, input=b"{,}", capture_output=True
+    )
     assert (done.returncode, json.loads(done.stdout)["code"], done.stderr) == (1, 6, b"")
     assert "line 1 column 2" in json.loads(done.stdout)["msg"]
 
@@ -163,7 +208,16 @@ def test_bridge_runs_no_other_program(bundle: Path, host: Host, tmp_path: Path) 
 def test_a_plugin_reads_nothing_outside_the_bundle(bundle: Path, host: Host, tmp_path: Path) -> None:
     """But the C library's own, the kernel's, and what its configuration names, with the directories above, which it syncs."""
     trace = tmp_path / "trace"
-    add(host, bundle, "strace", "--follow-forks", "--trace=open,openat", "--signal=none", "--successful-only", f"--output={trace}")
+    add(
+        host,
+        bundle,
+        "strace",
+        "--follow-forks",
+        "--trace=open,openat",
+        "--signal=none",
+        "--successful-only",
+        f"--output={trace}",
+    )
     opened = set(re.findall(r'open(?:at\(AT_FDCWD, |\()"([^"]+)"', trace.read_text()))
     foreign = {path for path in opened if not OUTSIDE.fullmatch(path)} - set(map(str, tmp_path.parents))
     assert {path for path in foreign if not path.startswith((f"{bundle}/", str(tmp_path)))} == set()
@@ -182,7 +236,13 @@ def test_somebody_elses_plugin_sees_nothing_of_the_bundle(bundle: Path, host: Ho
     folder = host.ipam(f"env > $0.env; echo '{answer}'")
     config = {"cniVersion": "1.1.0", "name": "net", **bridge(), "ipam": {"type": "fake"}}
     for before in (None, "/somewhere/lib"):
-        host.call("ADD", config, host.container(f"c{before is None:d}"), CNI_PATH=str(folder), LD_LIBRARY_PATH=before)
+        host.call(
+            "ADD",
+            config,
+            host.container(f"c{before is None:d}"),
+            CNI_PATH=str(folder),
+            LD_LIBRARY_PATH=before,
+        )
         seen = dict(line.split("=", 1) for line in (folder / "fake.env").read_text().splitlines())
         theirs = {key: value for key, value in seen.items() if key.startswith(("_PYI", "LD_"))}
         assert theirs == ({"LD_LIBRARY_PATH": before} if before else {})
@@ -192,7 +252,12 @@ def add(host: Host, bundle: Path, *wrapper: str) -> subprocess.CompletedProcess[
     """ADD of a masquerading bridge, with *wrapper* in front of the executable."""
     config = {"cniVersion": "1.1.0", "name": "net", **bridge(host.data, "10.1.0.0/24", ipMasq=True)}
     container = host.container()
-    attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
+    attachment = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(bundle),
+    }
     command = [*wrapper, str(bundle / "bridge")]
     environ = {"PATH": os.environ["PATH"], "CNI_COMMAND": "ADD", **attachment}
     done = subprocess.run(command, env=environ, input=json.dumps(config), capture_output=True, text=True)

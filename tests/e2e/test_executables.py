@@ -15,7 +15,15 @@ INTERPRETER = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 def banner(executable: Path | str, cwd: Path | None = None) -> str:
-    return subprocess.run([executable], cwd=cwd, env=INTERPRETER, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stderr
+    return subprocess.run(
+        [executable],
+        cwd=cwd,
+        env=INTERPRETER,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
 
 
 @pytest.mark.parametrize("name", PLUGIN_NAMES)
@@ -47,7 +55,12 @@ def test_a_copy_of_a_script_of_the_checkout_says_what_it_needs(tmp_path: Path) -
     (tmp_path / "bridge").write_bytes((ROOT / "bin" / "bridge").read_bytes())
     (tmp_path / "bridge").chmod(0o755)
     done = subprocess.run([tmp_path / "bridge"], env=INTERPRETER, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, "make a link" in done.stderr, "Traceback" in done.stderr) == (1, "", True, False)
+    assert (done.returncode, done.stdout, "make a link" in done.stderr, "Traceback" in done.stderr) == (
+        1,
+        "",
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("name", PLUGIN_NAMES)

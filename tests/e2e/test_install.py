@@ -33,19 +33,27 @@ class Node:
 
     def install(self, bundle: Path, succeeds: bool = True) -> str:
         """What it says."""
-        return self._run(str(bundle), "--prefix", str(self.prefix), "--bindir", str(self.bindir), succeeds=succeeds)
+        return self._run(
+            str(bundle), "--prefix", str(self.prefix), "--bindir", str(self.bindir), succeeds=succeeds
+        )
 
     def uninstall(self, succeeds: bool = True) -> str:
         return self._run("--prefix", str(self.prefix), "--bindir", str(self.bindir), succeeds=succeeds)
 
     @staticmethod
     def _run(*arguments: str, succeeds: bool) -> str:
-        done = subprocess.run([sys.executable, "-m", "bundle.install", *arguments], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "bundle.install", *arguments], cwd=ROOT, capture_output=True, text=True
+        )
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def versions(self) -> set[str]:
-        return {path.name for path in self.lib.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0].isdigit()}
+        return {
+            path.name
+            for path in self.lib.iterdir()
+            if path.is_dir() and not path.is_symlink() and path.name[0].isdigit()
+        }
 
     def tree(self) -> dict[str, tuple[int, str]]:
         """All that is there: modes and contents."""
@@ -71,7 +79,9 @@ def changed(bundle: Path, folder: Path) -> Path:
 
 def version(executable: Path) -> str:
     """The newest version that *executable* speaks, called with no environment at all."""
-    done = subprocess.run([executable], env={"CNI_COMMAND": "VERSION"}, cwd="/", capture_output=True, check=True)
+    done = subprocess.run(
+        [executable], env={"CNI_COMMAND": "VERSION"}, cwd="/", capture_output=True, check=True
+    )
     return str(json.loads(done.stdout)["cniVersion"])
 
 
@@ -88,8 +98,14 @@ def test_installed_links_work_from_anywhere(bundle: Path, node: Node) -> None:
     done = subprocess.run([node.prefix / "bin" / "cniwire", "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.startswith("cniwire wires network namespaces")) == (0, True)
     share = node.prefix / "share"
-    assert (share / "cniwire/conf/10-bridge.conflist").read_text() == (ROOT / "conf/10-bridge.conflist").read_text()
-    scripts = ("bash-completion/completions/cniwire", "zsh/site-functions/_cniwire", "fish/vendor_completions.d/cniwire.fish")
+    assert (share / "cniwire/conf/10-bridge.conflist").read_text() == (
+        ROOT / "conf/10-bridge.conflist"
+    ).read_text()
+    scripts = (
+        "bash-completion/completions/cniwire",
+        "zsh/site-functions/_cniwire",
+        "fish/vendor_completions.d/cniwire.fish",
+    )
     assert ["cniwire" in (share / path).read_text() for path in scripts] == [True] * 3
 
 
@@ -129,7 +145,9 @@ def calling(*calls: Callable[[], object]) -> Iterator[list[str]]:
             thread.join()
 
 
-def test_calls_made_while_suites_are_installed_succeed(bundle: Path, node: Node, host: Host, tmp_path: Path) -> None:
+def test_calls_made_while_suites_are_installed_succeed(
+    bundle: Path, node: Node, host: Host, tmp_path: Path
+) -> None:
     """VERSION of each plugin, and ADD and DEL of a container, all the while; older versions go, the one before stays."""
     node.install(bundle)
     others = [changed(bundle, tmp_path / name) for name in ("one", "two")]
@@ -155,7 +173,9 @@ def test_a_version_from_which_something_runs_stays(bundle: Path, node: Node, tmp
     (first,) = node.versions()
     reader, writer = os.pipe()
     environ = {"CNI_COMMAND": "GC", "CNI_PATH": str(node.bindir)}
-    process = subprocess.Popen([node.bindir / "portmap"], env=environ, stdin=reader, stdout=subprocess.DEVNULL)  # it waits for its configuration
+    process = subprocess.Popen(
+        [node.bindir / "portmap"], env=environ, stdin=reader, stdout=subprocess.DEVNULL
+    )  # it waits for its configuration
     try:
         for name in ("one", "two", "three"):
             node.install(changed(bundle, tmp_path / name))
@@ -181,7 +201,9 @@ def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
     (node.prefix / "bin").mkdir(parents=True)
     (node.prefix / "bin" / "cniwire").symlink_to("nowhere")
     before = node.tree()
-    with calling(lambda: subprocess.run([node.bindir / "bridge"], env={}, capture_output=True, check=True)) as failures:
+    with calling(
+        lambda: subprocess.run([node.bindir / "bridge"], env={}, capture_output=True, check=True)
+    ) as failures:
         said = node.install(bundle)
         assert said.count("was there before") == 3
         assert "was there before" not in node.install(bundle)
@@ -201,7 +223,9 @@ def test_what_somebody_put_over_ours_is_left_alone(bundle: Path, node: Node) -> 
     assert {path.name: path.read_text() for path in node.bindir.iterdir()} == {"bridge": "new"}
 
 
-def test_a_suite_installed_before_there_were_versions_is_replaced(bundle: Path, node: Node, tmp_path: Path) -> None:
+def test_a_suite_installed_before_there_were_versions_is_replaced(
+    bundle: Path, node: Node, tmp_path: Path
+) -> None:
     """`lib/cniwire` was the bundle itself, and the links in BINDIR led there."""
     shutil.copytree(bundle, node.lib, symlinks=True)
     shutil.rmtree(node.lib / "share")
@@ -211,7 +235,12 @@ def test_a_suite_installed_before_there_were_versions_is_replaced(bundle: Path, 
     assert node.install(bundle).count("was there before") == 0
     assert (node.lib / "bridge").exists()  # a call may have started there just now
     node.install(changed(bundle, tmp_path / "next"))
-    assert {path.name for path in node.lib.iterdir()} == {"current", "lock", "installed.json", *node.versions()}
+    assert {path.name for path in node.lib.iterdir()} == {
+        "current",
+        "lock",
+        "installed.json",
+        *node.versions(),
+    }
     assert {version(node.bindir / name) for name in PLUGINS} == {"1.1.0"}
 
 
@@ -228,7 +257,9 @@ BREAKS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_bundle_that_does_not_answer_is_refused(bundle: Path, node: Node, tmp_path: Path, name: str) -> None:
+def test_a_bundle_that_does_not_answer_is_refused(
+    bundle: Path, node: Node, tmp_path: Path, name: str
+) -> None:
     """One line, and all is as before: an empty machine stays empty, an installed suite goes on."""
     broken = changed(bundle, tmp_path / "broken")
     BREAKS[name](broken)
@@ -261,11 +292,22 @@ def test_the_same_bundle_twice_is_one_version(bundle: Path, node: Node) -> None:
     assert {path.stat().st_uid for path in paths} == {os.geteuid()}
 
 
-def test_an_installation_killed_at_any_moment_leaves_a_suite_that_answers(bundle: Path, node: Node, tmp_path: Path) -> None:
+def test_an_installation_killed_at_any_moment_leaves_a_suite_that_answers(
+    bundle: Path, node: Node, tmp_path: Path
+) -> None:
     """The old one or the new one; and the next installation clears up."""
     node.install(bundle)
     other = changed(bundle, tmp_path / "other")
-    command = [sys.executable, "-m", "bundle.install", str(other), "--prefix", str(node.prefix), "--bindir", str(node.bindir)]
+    command = [
+        sys.executable,
+        "-m",
+        "bundle.install",
+        str(other),
+        "--prefix",
+        str(node.prefix),
+        "--bindir",
+        str(node.bindir),
+    ]
     for step in range(12):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         time.sleep(0.08 * step)
@@ -295,7 +337,9 @@ def test_two_installations_at_once_are_one_and_a_refusal(bundle: Path, node: Nod
         ("{node}/usr", "{node}/folder", "is a folder, and should be a link"),
     ],
 )
-def test_places_that_cannot_be_are_refused(bundle: Path, node: Node, prefix: str, bindir: str, says: str) -> None:
+def test_places_that_cannot_be_are_refused(
+    bundle: Path, node: Node, prefix: str, bindir: str, says: str
+) -> None:
     (node.folder / "file").write_text("")
     (node.folder / "folder" / "bridge").mkdir(parents=True)
     before = node.tree()
@@ -314,7 +358,11 @@ def test_a_disk_that_is_full_keeps_the_old_suite(bundle: Path, node: Node) -> No
         before = node.tree()
         subprocess.run(["fallocate", "-l", "20M", small / "ballast"], check=True)
         said = node.install(bundle, succeeds=False)
-        assert (said.count("\n"), "No space left on device" in said, "nothing was installed" in said) == (1, True, True)
+        assert (said.count("\n"), "No space left on device" in said, "nothing was installed" in said) == (
+            1,
+            True,
+            True,
+        )
         (small / "ballast").unlink()
         assert node.tree() == before
     finally:

@@ -37,7 +37,9 @@ def works(host: Host, container: Any, peer: Any) -> None:
         assert (address, ping(space, address, timeout_s=4) is not None) == (address, True)
 
 
-@pytest.mark.parametrize("suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join)
+@pytest.mark.parametrize(
+    "suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join
+)
 def test_a_chain_of_both_suites(host: Host, suites: tuple[str, str, str]) -> None:
     """H-61: any mix of bridge, host-local and portmap wires a container, passes CHECK of ours, and leaves nothing."""
     net = chain(host, *(host.plugins if suite == "ours" else GO for suite in suites))
@@ -87,7 +89,11 @@ def test_our_check_is_content_with_what_go_made_as_long_as_it_stands(host: Host)
     container.run("ip route add default via 10.1.0.1")
     ours.check(container, portMappings=PORTS)
     for tool in ("iptables", "ip6tables"):
-        chains = [line.split()[1] for line in host.run(f"{tool} -t nat -S").splitlines() if line.startswith("-N CNI-")]
+        chains = [
+            line.split()[1]
+            for line in host.run(f"{tool} -t nat -S").splitlines()
+            if line.startswith("-N CNI-")
+        ]
         host.run("; ".join(f"{tool} -t nat -F {chain}" for chain in chains))
     with pytest.raises(PluginError, match="not published"):
         ours.check(container, portMappings=PORTS)
@@ -130,7 +136,12 @@ def test_both_suites_share_one_directory_of_reservations(host: Host) -> None:
 
 def reserve(host: Host, folder: Path, command: str, container_id: str) -> Any:
     """Call host-local of one suite; return its result."""
-    config = {"cniVersion": VERSION, "name": "net", "type": "host-local", "ipam": bridge(host.data, *SUBNETS)["ipam"]}
+    config = {
+        "cniVersion": VERSION,
+        "name": "net",
+        "type": "host-local",
+        "ipam": bridge(host.data, *SUBNETS)["ipam"],
+    }
     answer = host.call(command, config, container_id, folder=folder, CNI_NETNS="/run/netns/none")
     assert answer.exit_code == 0, answer
     return answer.output

@@ -41,7 +41,10 @@ def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
     script = "ip -brief link; ip netns add x; ip netns; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
     done = run("sh", "-c", script, user=user)
     link = "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> "
-    assert (done.stdout.splitlines(), done.stderr) == ([link, "x", "/etc/cni:", "", "/var/lib/cni:", "lab", "0", "2 1"], "")
+    assert (done.stdout.splitlines(), done.stderr) == (
+        [link, "x", "/etc/cni:", "", "/var/lib/cni:", "lab", "0", "2 1"],
+        "",
+    )
 
 
 def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
@@ -55,7 +58,16 @@ def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
 
 def listings() -> dict[str, list[str]]:
     """Return what is in the directories that a lab makes private, those that exist, and the links."""
-    watched = ("/run", "/run/netns", "/var/lib", "/var/lib/cni", "/etc", "/etc/cni", "/dev/shm", "/sys/class/net")
+    watched = (
+        "/run",
+        "/run/netns",
+        "/var/lib",
+        "/var/lib/cni",
+        "/etc",
+        "/etc/cni",
+        "/dev/shm",
+        "/sys/class/net",
+    )
     return {path: sorted(os.listdir(path)) for path in watched if os.path.isdir(path)}
 
 
@@ -100,24 +112,46 @@ def is_still(file: Path) -> bool:
 
 def test_a_lab_works_inside_a_lab() -> None:
     """Nested, as the tests themselves are: the inner one starts empty."""
-    done = run("sh", "-c", f'ip netns add outer; PYTHONPATH={ROOT} exec "$@"', "sh", *LAB, "--", "ls", "/run/netns")
+    done = run(
+        "sh", "-c", f'ip netns add outer; PYTHONPATH={ROOT} exec "$@"', "sh", *LAB, "--", "ls", "/run/netns"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-LACKING = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]  # so that a user namespace is needed
+LACKING = [
+    "setpriv",
+    "--bounding-set=-sys_admin",
+    "--inh-caps=-sys_admin",
+]  # so that a user namespace is needed
 
 
 @pytest.mark.parametrize(
     ("setting", "wrapper", "says"),
     [
-        ("max_user_namespaces", LACKING, "No space left on device, because user.max_user_namespaces is 0 here: set another value"),
-        ("max_net_namespaces", [], "No space left on device, because user.max_net_namespaces is 0 here: set another value"),
-        ("max_pid_namespaces", LACKING, "No space left on device, because user.max_pid_namespaces is 0 here: set another value"),
+        (
+            "max_user_namespaces",
+            LACKING,
+            "No space left on device, because user.max_user_namespaces is 0 here: set another value",
+        ),
+        (
+            "max_net_namespaces",
+            [],
+            "No space left on device, because user.max_net_namespaces is 0 here: set another value",
+        ),
+        (
+            "max_pid_namespaces",
+            LACKING,
+            "No space left on device, because user.max_pid_namespaces is 0 here: set another value",
+        ),
     ],
 )
-def test_a_lab_that_cannot_be_says_which_setting_forbids_it(setting: str, wrapper: list[str], says: str) -> None:
+def test_a_lab_that_cannot_be_says_which_setting_forbids_it(
+    setting: str, wrapper: list[str], says: str
+) -> None:
     """In a user namespace of its own, which has limits of its own."""
     script = f'echo 0 > /proc/sys/user/{setting}; exec "$@"'
     line = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", *wrapper, *LAB, "--", "true"]
-    done = subprocess.run(line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30
+    )
     assert (done.returncode, done.stderr) == (125, f"cniwire lab: cannot create namespaces: {says}\n")

@@ -38,13 +38,22 @@ def cniwire(request: pytest.FixtureRequest, host: Host) -> Iterator[Cniwire]:
     backend = {"backend": "nftables"} if ours else {}
     masquerade = {"ipMasqBackend": "nftables"} if ours else {}
     portmap = {"type": "portmap", **backend, "capabilities": {"portMappings": True}}
-    made.network("demo", bridge(host, "br0", "10.9.0.0/24", "fd00:9::/64", ipMasq=True, **masquerade), portmap, version="1.1.0" if ours else "1.0.0")
+    made.network(
+        "demo",
+        bridge(host, "br0", "10.9.0.0/24", "fd00:9::/64", ipMasq=True, **masquerade),
+        portmap,
+        version="1.1.0" if ours else "1.0.0",
+    )
     yield made
     made.close()
 
 
 def bridge(host: Host, name: str, *subnets: str, **keys: Any) -> dict[str, Any]:
-    ipam = {"type": "host-local", "dataDir": str(host.data), "ranges": [[{"subnet": subnet}] for subnet in subnets]}
+    ipam = {
+        "type": "host-local",
+        "dataDir": str(host.data),
+        "ranges": [[{"subnet": subnet}] for subnet in subnets],
+    }
     return {"type": "bridge", "bridge": name, "isDefaultGateway": True, "ipam": ipam, **keys}
 
 
@@ -55,7 +64,9 @@ def foreign(cniwire: Cniwire) -> bool:
 
 def stable(cniwire: Cniwire) -> frozenset[str]:
     """The host's state without what IPv6 does by itself, and the launcher's."""
-    lines = {f"cache {name}" for name in cniwire.cached} | {f"netns {name}" for name in named_namespaces(cniwire.mark)}
+    lines = {f"cache {name}" for name in cniwire.cached} | {
+        f"netns {name}" for name in named_namespaces(cniwire.mark)
+    }
     return cniwire.host.state() | lines
 
 
@@ -70,7 +81,9 @@ def waiting(process: "subprocess.Popen[str]") -> "subprocess.Popen[str]":
 @contextlib.contextmanager
 def process_in_a_namespace() -> "Iterator[subprocess.Popen[str]]":
     """A process with a network namespace of its own, as Docker, LXC or `unshare` make it; it ends with the block."""
-    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield waiting(process)
         finally:
@@ -83,7 +96,9 @@ def test_run_wires_the_command_and_leaves_nothing(cniwire: Cniwire) -> None:
     addresses = [item["local"] for item in json.loads(shown)[0]["addr_info"] if item["scope"] == "global"]
     assert addresses == ["10.9.0.2", "fd00:9::2"]
     before = stable(cniwire)
-    assert cniwire("run", "demo", "--", "cat", "/sys/class/net/eth0/operstate") == "up\n", "/sys shows the namespace"
+    assert cniwire("run", "demo", "--", "cat", "/sys/class/net/eth0/operstate") == "up\n", (
+        "/sys shows the namespace"
+    )
     assert stable(cniwire) == before
 
 
@@ -101,7 +116,9 @@ def test_run_publishes_ports_until_it_is_told_to_stop(cniwire: Cniwire) -> None:
     outside.run("ip route add default via 192.0.2.1")
     name = cniwire.name("web")
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        with cniwire.popen("run", "demo", "--name", name, "-p", "8080:80", "--", "python3", "-c", SERVER) as process:
+        with cniwire.popen(
+            "run", "demo", "--name", name, "-p", "8080:80", "--", "python3", "-c", SERVER
+        ) as process:
             waiting(process)
             assert ask(outside, "192.0.2.1", 8080).server == "web"
             process.send_signal(number)
@@ -117,7 +134,9 @@ def test_a_run_that_was_killed_is_cleaned_up_by_gc(cniwire: Cniwire) -> None:
     cniwire("run", "demo", "-p", "8080:80", "--", "true")
     cniwire("gc")
     before = cniwire.host.state()
-    with cniwire.popen("run", "demo", "-p", "8080:80", "--", "sh", "-c", "echo ready; exec sleep 60") as process:
+    with cniwire.popen(
+        "run", "demo", "-p", "8080:80", "--", "sh", "-c", "echo ready; exec sleep 60"
+    ) as process:
         waiting(process)
         process.kill()
         process.communicate(timeout=30)
@@ -197,13 +216,19 @@ def test_attach_wires_what_somebody_else_made(cniwire: Cniwire, kind: str) -> No
         cniwire.host.run(f"ip netns add {name}")
         container = cniwire.host.container("c1")
         subject = {"pid": str(process.pid), "path": str(container.path), "name": name}[kind]
-        enter = {"pid": f"nsenter --target {process.pid} --net", "path": f"nsenter --net={container.path}", "name": f"ip netns exec {name}"}[kind]
+        enter = {
+            "pid": f"nsenter --target {process.pid} --net",
+            "path": f"nsenter --net={container.path}",
+            "name": f"ip netns exec {name}",
+        }[kind]
         # the Go bridge names its chains after network and container alone, so a second interface makes DEL of the first fail
         for ifname in ("eth0",) if foreign(cniwire) else ("eth0", "eth1"):
             again = ["--again"] if ifname == "eth1" else []
             (made,) = cniwire.json("attach", "demo", subject, *again)["attachments"]
             assert made["ifname"] == ifname
-            assert made["result"]["ips"][0]["address"] in cniwire.host.run(f"{enter} ip address show dev {ifname}")
+            assert made["result"]["ips"][0]["address"] in cniwire.host.run(
+                f"{enter} ip address show dev {ifname}"
+            )
         cniwire("attach", "demo", subject, "--ifname", "eth0", status=1)
         if not foreign(cniwire):
             cniwire("detach", "demo", subject, "--ifname", "eth1")
@@ -249,7 +274,10 @@ def test_two_networks_give_two_interfaces(cniwire: Cniwire) -> None:
     cniwire.network("second", second, version=version)
     web = cniwire.name("web")
     attached = cniwire.json("up", "second,demo", web, "-p", "8080:80")["attachments"]
-    assert [(item["network"], item["ifname"], "portMappings" in item) for item in attached] == [("second", "eth0", False), ("demo", "eth1", True)]
+    assert [(item["network"], item["ifname"], "portMappings" in item) for item in attached] == [
+        ("second", "eth0", False),
+        ("demo", "eth1", True),
+    ]
     assert "8080→80/tcp" in cniwire("ls", "demo")
     cniwire("down", web)
     assert cniwire.cached == []
@@ -259,9 +287,14 @@ def test_status_knows_a_ready_network_and_one_without_plugin(cniwire: Cniwire) -
     assert cniwire.json("status")["networks"][0]["ready"] is True
     cniwire.network("broken", {"type": "nobody"})
     report = cniwire.json("status", status=4)
-    assert [(row["network"], row["ready"]) for row in report["networks"]] == [("broken", False), ("demo", True)]
+    assert [(row["network"], row["ready"]) for row in report["networks"]] == [
+        ("broken", False),
+        ("demo", True),
+    ]
     with cniwire.popen("status", "broken") as process:
-        assert "name its directory with --plugin-dir" in process.communicate(timeout=60)[0], "a finding: on stdout"
+        assert "name its directory with --plugin-dir" in process.communicate(timeout=60)[0], (
+            "a finding: on stdout"
+        )
 
 
 def test_ls_shows_damage(cniwire: Cniwire) -> None:
@@ -271,8 +304,13 @@ def test_ls_shows_damage(cniwire: Cniwire) -> None:
     ports = {item["containerID"]: item["port"] for item in cniwire.json("ls")["networks"][0]["attachments"]}
     cniwire.host.run(f"ip link delete {ports[web]}")
     cniwire.host.run(f"ip netns delete {db}")
-    cniwire.host.run(f"while ip link show {ports[db]} >/dev/null 2>&1; do sleep 0.02; done")  # the kernel ends a namespace by and by
-    states = {item["containerID"]: item["state"] for item in cniwire.json("ls", "demo")["networks"][0]["attachments"]}
+    cniwire.host.run(
+        f"while ip link show {ports[db]} >/dev/null 2>&1; do sleep 0.02; done"
+    )  # the kernel ends a namespace by and by
+    states = {
+        item["containerID"]: item["state"]
+        for item in cniwire.json("ls", "demo")["networks"][0]["attachments"]
+    }
     assert states == {web: "interface is missing", db: "gone"}
     cniwire("down", web, db)
 
@@ -287,7 +325,9 @@ def test_verbose_shows_the_calls(cniwire: Cniwire) -> None:
 
 
 def test_the_environment_of_the_command_is_ours(cniwire: Cniwire) -> None:
-    with cniwire.popen("run", "demo", "--", "env", env={**os.environ, "PYTHONPATH": str(Path.cwd()), "MARK": "here"}) as process:
+    with cniwire.popen(
+        "run", "demo", "--", "env", env={**os.environ, "PYTHONPATH": str(Path.cwd()), "MARK": "here"}
+    ) as process:
         stdout, _ = process.communicate(timeout=60)
     assert "MARK=here" in stdout
     assert "_PYI_" not in stdout
@@ -296,13 +336,19 @@ def test_the_environment_of_the_command_is_ours(cniwire: Cniwire) -> None:
 
 @pytest.mark.parametrize("command", [["run", "demo", "--"], ["exec", "NAME"], ["lab", "--"]])
 @pytest.mark.parametrize("before", ["", "/own"])
-def test_no_program_gets_what_a_bundles_start_put_into_the_environment(cniwire: Cniwire, command: list[str], before: str) -> None:
+def test_no_program_gets_what_a_bundles_start_put_into_the_environment(
+    cniwire: Cniwire, command: list[str], before: str
+) -> None:
     """Its libraries are for it alone; what LD_LIBRARY_PATH was before is back."""
     if foreign(cniwire):
         pytest.skip("it is the launcher that is tried here")
     web = cniwire.name("web")
     cniwire("up", "demo", web)
-    started = {"_PYI_ARCHIVE_FILE": "/bundle/cniwire", "_PYI_PARENT_PROCESS_LEVEL": "1", "LD_LIBRARY_PATH": "/bundle/lib"}
+    started = {
+        "_PYI_ARCHIVE_FILE": "/bundle/cniwire",
+        "_PYI_PARENT_PROCESS_LEVEL": "1",
+        "LD_LIBRARY_PATH": "/bundle/lib",
+    }
     environ = {**cniwire.environ(), **started, **({"LD_LIBRARY_PATH_ORIG": before} if before else {})}
     if len(cniwire.start) == 1:  # a bundle does all that itself
         environ = {**cniwire.environ(), **({"LD_LIBRARY_PATH": before} if before else {})}

@@ -52,7 +52,9 @@ def everything(cniwire: Cniwire, *arguments: str) -> str:
         else:
             shown += "".join(outputs)
     screen = cniwire.at_terminal(100, *arguments)
-    text = re.sub(r"\x1b\[(\d{1,2};?)*[mK]|\x1b\[\?25[hl]|\x1b\[\d*[A-J]|[\r\n]", "", screen.stdout + screen.stderr)
+    text = re.sub(
+        r"\x1b\[(\d{1,2};?)*[mK]|\x1b\[\?25[hl]|\x1b\[\d*[A-J]|[\r\n]", "", screen.stdout + screen.stderr
+    )
     assert text.isprintable(), repr(text)
     return shown
 
@@ -77,8 +79,17 @@ def test_names_of_caches_are_shown(cniwire: Cniwire, key: str) -> None:
 
 def test_what_caches_say_of_results_is_shown(cniwire: Cniwire) -> None:
     mappings = [{"hostPort": 8080, "containerPort": 80, "protocol": EVIL, "hostIP": EVIL}]
-    result = {"cniVersion": "1.0.0", "ips": [{"address": EVIL}], "interfaces": [{"name": EVIL}, {"name": "eth0", "sandbox": EVIL}]}
-    keep(cniwire, capabilityArgs={"portMappings": mappings}, cniArgs=[["K8S_POD_NAME", EVIL], ["K8S_POD_NAMESPACE", EVIL]], result=result)
+    result = {
+        "cniVersion": "1.0.0",
+        "ips": [{"address": EVIL}],
+        "interfaces": [{"name": EVIL}, {"name": "eth0", "sandbox": EVIL}],
+    }
+    keep(
+        cniwire,
+        capabilityArgs={"portMappings": mappings},
+        cniArgs=[["K8S_POD_NAME", EVIL], ["K8S_POD_NAMESPACE", EVIL]],
+        result=result,
+    )
     for command in (["ls"], ["check"], ["gc", "--dry-run"], ["down", "c1"]):
         everything(cniwire, *command)
 
@@ -88,7 +99,11 @@ def test_names_of_the_kernel_are_shown(cniwire: Cniwire) -> None:
     host = os.fsencode("/run/netns/") + BAD
     cniwire.host.run("ip link add name v1 type veth peer name v2")
     os.mkdir("/run/netns") if not os.path.isdir("/run/netns") else None
-    for words in ([b"link", b"set", b"v1", b"name", BAD], [b"link", b"set", b"v2", b"alias", b"net/" + BAD + b"/eth0"], [b"netns", b"add", BAD]):
+    for words in (
+        [b"link", b"set", b"v1", b"name", BAD],
+        [b"link", b"set", b"v2", b"alias", b"net/" + BAD + b"/eth0"],
+        [b"netns", b"add", BAD],
+    ):
         with cniwire.host.entered():
             assert os.spawnvp(os.P_WAIT, "ip", [b"ip", *words]) == 0
     try:
@@ -104,7 +119,14 @@ def test_names_of_the_kernel_are_shown(cniwire: Cniwire) -> None:
 def test_names_of_files_are_shown(cniwire: Cniwire) -> None:
     """Of networks that cannot be read."""
     (Path(os.fsdecode(os.fsencode(cniwire.conf) + b"/" + BAD + b".conflist"))).write_text("{")
-    for command in (["ls"], ["status"], ["gc"], ["network", "ls"], ["up", "nowhere", "web"], ["up", f"./{EVIL}.conflist", "web"]):
+    for command in (
+        ["ls"],
+        ["status"],
+        ["gc"],
+        ["network", "ls"],
+        ["up", "nowhere", "web"],
+        ["up", f"./{EVIL}.conflist", "web"],
+    ):
         text = everything(cniwire, *command)
         assert SHOWN in text, command
 
@@ -113,13 +135,20 @@ def test_answers_of_plugins_are_shown(cniwire: Cniwire, fakes: FakePlugins) -> N
     """Error, details, stderr, rubbish instead of an answer, a result's values."""
     web = cniwire.name("web")
     refusal = {"code": 100, "msg": f"{EVIL}\n✔ all is well", "details": f"{EVIL}\n✔ all is well\r{BIDI}"}
-    for answer in ({"json": refusal, "exit": 1}, {"stdout": EVIL, "exit": 1}, {"stderr": f"{EVIL}\nmore\r", "exit": 1}, {"stdout": EVIL}):
+    for answer in (
+        {"json": refusal, "exit": 1},
+        {"stdout": EVIL, "exit": 1},
+        {"stderr": f"{EVIL}\nmore\r", "exit": 1},
+        {"stdout": EVIL},
+    ):
         fakes.make("main", ADD=answer, STATUS=answer)
         for command in (["up", "net", web], ["status"]):
             text = everything(cniwire, *command)
             assert "\n✔ all" not in text
             assert SHOWN in text or answer == {"stdout": EVIL}
-    fakes.make("main", ADD={"json": {"cniVersion": "1.1.0"}, "stderr": EVIL}, CHECK={"json": refusal, "exit": 1})
+    fakes.make(
+        "main", ADD={"json": {"cniVersion": "1.1.0"}, "stderr": EVIL}, CHECK={"json": refusal, "exit": 1}
+    )
     assert SHOWN in everything(cniwire, "--verbose", "run", "net", "--", "true")
     cniwire("up", "net", web)
     assert SHOWN in everything(cniwire, "check")
@@ -127,7 +156,11 @@ def test_answers_of_plugins_are_shown(cniwire: Cniwire, fakes: FakePlugins) -> N
 
 def test_data_is_no_markup_and_no_emoji(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """fd00:cd:bee::2 holds `:cd:`, which is a picture to Rich; and a bracket belongs to its address."""
-    result = {"cniVersion": "1.1.0", "ips": [{"address": "fd00:cd:bee::2/64"}], "interfaces": [{"name": "eth0", "sandbox": "x"}]}
+    result = {
+        "cniVersion": "1.1.0",
+        "ips": [{"address": "fd00:cd:bee::2/64"}],
+        "interfaces": [{"name": "eth0", "sandbox": "x"}],
+    }
     fakes.make("main", ADD={"json": result})
     web = cniwire.name("web")
     with cniwire.popen("up", "net", web, "-p", "[fd00::1]:8080:80") as process:

@@ -15,7 +15,11 @@ from tests.harness.fake_plugin import FakePlugins
 from tests.harness.host import Host
 
 REFUSED = {"json": {"cniVersion": "1.1.0", "code": 107, "msg": "no room", "details": "disk full"}, "exit": 1}
-RESULT = {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "x"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}]}
+RESULT = {
+    "cniVersion": "1.1.0",
+    "interfaces": [{"name": "eth0", "sandbox": "x"}],
+    "ips": [{"address": "10.0.0.2/24", "interface": 0}],
+}
 
 
 @pytest.fixture
@@ -42,8 +46,12 @@ def begun(fakes: FakePlugins, call: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_during_add_undoes_what_was_begun(cniwire: Cniwire, fakes: FakePlugins, number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_during_add_undoes_what_was_begun(
+    cniwire: Cniwire, fakes: FakePlugins, number: int, code: int
+) -> None:
     """The plugin is ended, every plugin gets its DEL, the namespace goes."""
     fakes.make("last", ADD={"json": RESULT, "sleep": 60})
     name = cniwire.name("web")
@@ -76,7 +84,9 @@ def test_a_failed_add_is_deleted_in_reverse(cniwire: Cniwire, fakes: FakePlugins
     """R-5: DEL is the cleanup after a failed ADD, also for plugins that never ran."""
     fakes.make("first", ADD=REFUSED)
     name = cniwire.name("web")
-    message = cniwire(*[name if word == "NAME" else word for word in command], status=125 if command[0] == "run" else 1)
+    message = cniwire(
+        *[name if word == "NAME" else word for word in command], status=125 if command[0] == "run" else 1
+    )
     assert message.splitlines()[-2:] == ["✘ plugin first failed (ADD): no room", "  disk full"]
     assert fakes.order == ["ADD first", "DEL last", "DEL first"]
     assert (cniwire.cached, named_namespaces(cniwire.mark)) == ([], [])
@@ -116,10 +126,15 @@ def test_a_missing_plugin_says_where_it_was_looked_for(cniwire: Cniwire, fakes: 
     """R-13: exit code 4."""
     (fakes.folder / "last").unlink()
     message = cniwire("up", "net", cniwire.name("web"), status=4)
-    assert f"✘ plugin 'last' not found\n  searched {fakes.folder}\n  → name its directory with --plugin-dir or CNI_PATH" in message
+    assert (
+        f"✘ plugin 'last' not found\n  searched {fakes.folder}\n  → name its directory with --plugin-dir or CNI_PATH"
+        in message
+    )
 
 
-def test_ports_that_nobody_would_get_are_refused_before_anything_is_made(cniwire: Cniwire, fakes: FakePlugins) -> None:
+def test_ports_that_nobody_would_get_are_refused_before_anything_is_made(
+    cniwire: Cniwire, fakes: FakePlugins
+) -> None:
     """R-1 seen from the person who asks: exit code 3."""
     message = cniwire("up", "net", cniwire.name("web"), "-p", "8080:80", status=3)
     assert "network net: no plugin declares the capability portMappings" in message
@@ -129,12 +144,31 @@ def test_ports_that_nobody_would_get_are_refused_before_anything_is_made(cniwire
 
 def test_arguments_reach_plugins_and_cache(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """CNI_ARGS and capabilities, on ADD and again on DEL."""
-    cniwire.network("net", {"type": "first", "capabilities": {"mac": True, "portMappings": True}}, version="1.1.0")
+    cniwire.network(
+        "net", {"type": "first", "capabilities": {"mac": True, "portMappings": True}}, version="1.1.0"
+    )
     web = cniwire.name("web")
-    cniwire("up", "net", web, "--arg", "IgnoreUnknown=1", "--arg", "K=V", "--capability", '{"mac": "02:00:00:00:00:01"}', "-p", "1-2:3-4/udp")
+    cniwire(
+        "up",
+        "net",
+        web,
+        "--arg",
+        "IgnoreUnknown=1",
+        "--arg",
+        "K=V",
+        "--capability",
+        '{"mac": "02:00:00:00:00:01"}',
+        "-p",
+        "1-2:3-4/udp",
+    )
     cniwire("down", web)
-    expected = {"mac": "02:00:00:00:00:01", "portMappings": [{"hostPort": 1, "containerPort": 3, "protocol": "udp", "range": 2}]}
-    assert [(call.environ["CNI_ARGS"], call.config["runtimeConfig"]) for call in fakes.calls] == [("IgnoreUnknown=1;K=V", expected)] * 2
+    expected = {
+        "mac": "02:00:00:00:00:01",
+        "portMappings": [{"hostPort": 1, "containerPort": 3, "protocol": "udp", "range": 2}],
+    }
+    assert [(call.environ["CNI_ARGS"], call.config["runtimeConfig"]) for call in fakes.calls] == [
+        ("IgnoreUnknown=1;K=V", expected)
+    ] * 2
 
 
 def test_down_keeps_the_namespace_for_another_try(cniwire: Cniwire, fakes: FakePlugins) -> None:
@@ -166,7 +200,9 @@ def test_attaching_twice_is_refused(cniwire: Cniwire, fakes: FakePlugins) -> Non
     web = cniwire.name("web")
     cniwire("up", "net", web)
     fakes.forget()
-    assert f"{web}/eth0 is attached to net already" in cniwire("attach", "net", web, "--ifname", "eth0", status=1)
+    assert f"{web}/eth0 is attached to net already" in cniwire(
+        "attach", "net", web, "--ifname", "eth0", status=1
+    )
     assert fakes.calls == []
 
 
@@ -180,9 +216,13 @@ def test_attaching_twice_is_refused(cniwire: Cniwire, fakes: FakePlugins) -> Non
         ("OWN", "is in this very network namespace"),
     ],
 )
-def test_attach_refuses_what_is_no_other_namespace(cniwire: Cniwire, fakes: FakePlugins, subject: str, complaint: str) -> None:
+def test_attach_refuses_what_is_no_other_namespace(
+    cniwire: Cniwire, fakes: FakePlugins, subject: str, complaint: str
+) -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        assert complaint in cniwire("attach", "net", str(process.pid) if subject == "OWN" else subject, status=1)
+        assert complaint in cniwire(
+            "attach", "net", str(process.pid) if subject == "OWN" else subject, status=1
+        )
         process.kill()
     assert fakes.calls == []
 
@@ -195,7 +235,10 @@ def test_check_and_status_skip_what_the_version_lacks(cniwire: Cniwire, fakes: F
     cniwire("up", "old,lax", web)
     fakes.forget()
     report = cniwire.json("check")
-    assert [(row["network"], row["check"]) for row in report["attachments"]] == [("lax", "skipped"), ("old", "skipped")]
+    assert [(row["network"], row["check"]) for row in report["attachments"]] == [
+        ("lax", "skipped"),
+        ("old", "skipped"),
+    ]
     assert fakes.calls == []
     report = cniwire.json("status", "old")
     assert report == {"networks": [{"network": "old", "ready": True, "asked": False}]}
@@ -216,7 +259,9 @@ def test_gc_tells_plugins_who_lives(cniwire: Cniwire, fakes: FakePlugins) -> Non
     cniwire.host.run(f"ip netns delete {gone}")
     cache = json.loads((cniwire.cache / "results" / f"net-{web}-eth0").read_text())
     cache.pop("netns")
-    (cniwire.cache / "results" / "net-foreign-eth0").write_text(json.dumps({**cache, "containerId": "foreign"}))
+    (cniwire.cache / "results" / "net-foreign-eth0").write_text(
+        json.dumps({**cache, "containerId": "foreign"})
+    )
     fakes.forget()
     cniwire("gc", "--dry-run")
     assert fakes.calls == []
@@ -239,7 +284,12 @@ def test_gc_reaches_networks_that_are_not_configured_any_more(cniwire: Cniwire, 
 
 def test_dns_of_the_result_is_what_the_command_sees(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """run, and exec; the host's own file stays as it is."""
-    dns = {"nameservers": ["10.0.0.53"], "domain": "example.org", "search": ["a", "b"], "options": ["ndots:2"]}
+    dns = {
+        "nameservers": ["10.0.0.53"],
+        "domain": "example.org",
+        "search": ["a", "b"],
+        "options": ["ndots:2"],
+    }
     fakes.make("last", ADD={"json": {**RESULT, "dns": dns}})
     text = "nameserver 10.0.0.53\ndomain example.org\nsearch a b\noptions ndots:2\n"
     before = Path("/etc/resolv.conf").read_text()

@@ -14,14 +14,20 @@ from tests.harness.host import Host
 LONG = "3f2a1b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708"
 TWIN = "3f2a1b4c5d6eff8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708"  # as Docker would show it, the same
 POD = ("--arg", "K8S_POD_NAMESPACE=default", "--arg", "K8S_POD_NAME=web-0", "--arg", "IgnoreUnknown=1")
-PORTS = [option for first in (8000, 8100, 8200) for option in ("-p", f"192.0.2.1:{first}-{first + 9}:{first}-{first + 9}/udp")]
+PORTS = [
+    option
+    for first in (8000, 8100, 8200)
+    for option in ("-p", f"192.0.2.1:{first}-{first + 9}:{first}-{first + 9}/udp")
+]
 
 
 @pytest.fixture
 def cniwire(host: Host) -> Iterator[Cniwire]:
     made = Cniwire(host, host.plugins)
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-    made.network("demo", bridge(host.data, "10.9.0.0/24", "fd00:9::/64", ipMasq=True), portmap, version="1.1.0")
+    made.network(
+        "demo", bridge(host.data, "10.9.0.0/24", "fd00:9::/64", ipMasq=True), portmap, version="1.1.0"
+    )
     yield made
     made.close()
 
@@ -48,10 +54,22 @@ def test_output_to_a_pipe_is_neither_cut_nor_wrapped(cniwire: Cniwire, columns: 
     cniwire("up", "demo", name, *PORTS)
     _, stdout, _ = split(cniwire, "ls", COLUMNS=columns)
     lines = stdout.splitlines()
-    assert lines[1].split() == [name, "eth0", "demo", "10.9.0.2/24", "192.0.2.1:8000-8009→8000-8009/udp", "up"]
-    assert [line.split() for line in lines[2:4]] == [["fd00:9::2/64", "192.0.2.1:8100-8109→8100-8109/udp"], ["192.0.2.1:8200-8209→8200-8209/udp"]]
+    assert lines[1].split() == [
+        name,
+        "eth0",
+        "demo",
+        "10.9.0.2/24",
+        "192.0.2.1:8000-8009→8000-8009/udp",
+        "up",
+    ]
+    assert [line.split() for line in lines[2:4]] == [
+        ["fd00:9::2/64", "192.0.2.1:8100-8109→8100-8109/udp"],
+        ["192.0.2.1:8200-8209→8200-8209/udp"],
+    ]
     (drawn,) = [line for line in lines if "── " + name in line]
-    assert [address in drawn for address in ("10.9.0.2/24", "fd00:9::2/64", "192.0.2.1:8200-8209→8200-8209/udp")] == [True] * 3
+    assert [
+        address in drawn for address in ("10.9.0.2/24", "fd00:9::2/64", "192.0.2.1:8200-8209→8200-8209/udp")
+    ] == [True] * 3
     assert [line for line in lines if line != line.rstrip()] == []
     cniwire("down", name)
 
@@ -121,7 +139,9 @@ def test_check_tells_each_cause_on_a_line_of_its_own(cniwire: Cniwire) -> None:
     ]
     _, stdout, _ = split(cniwire, "check", web, "--verbose")
     assert "  eth0 is gone: want Veth(" in stdout
-    assert "    eth0 has no address 10.9.0.2/24: want Address(eth0, cidr 10.9.0.2/24), found nothing" in stdout
+    assert (
+        "    eth0 has no address 10.9.0.2/24: want Address(eth0, cidr 10.9.0.2/24), found nothing" in stdout
+    )
     cniwire.host.run("nft delete element inet cniwire hostports4 '{ tcp . 8080 }'")
     cniwire("down", web, db)
 
@@ -143,11 +163,23 @@ def test_long_ids_are_shown_as_short_as_they_may_be(cniwire: Cniwire) -> None:
     attach(cniwire, TWIN)
     attach(cniwire, "0123456789abcdef")  # not long: somebody may have chosen it
     shown = cniwire("ls")
-    assert {line.split()[0] for line in shown.splitlines() if " eth0 " in line} == {LONG[:13], TWIN[:13], "0123456789abcdef"}
+    assert {line.split()[0] for line in shown.splitlines() if " eth0 " in line} == {
+        LONG[:13],
+        TWIN[:13],
+        "0123456789abcdef",
+    }
     assert LONG not in shown
     wide = cniwire("ls", "--wide")
-    assert {line.split()[0] for line in wide.splitlines() if " eth0 " in line} == {LONG, TWIN, "0123456789abcdef"}
-    assert {item["containerID"] for item in cniwire.json("ls")["networks"][0]["attachments"]} == {LONG, TWIN, "0123456789abcdef"}
+    assert {line.split()[0] for line in wide.splitlines() if " eth0 " in line} == {
+        LONG,
+        TWIN,
+        "0123456789abcdef",
+    }
+    assert {item["containerID"] for item in cniwire.json("ls")["networks"][0]["attachments"]} == {
+        LONG,
+        TWIN,
+        "0123456789abcdef",
+    }
     assert LONG not in cniwire("check")
     assert f"{LONG}/eth0 on demo" in cniwire("--wide", "check")
 
@@ -175,20 +207,34 @@ def test_the_beginning_of_a_long_id_is_enough(cniwire: Cniwire) -> None:
 def test_pods_are_shown_where_there_are_any(cniwire: Cniwire) -> None:
     """From CNI_ARGS in the cache; a name that Kubernetes would not allow is none."""
     attach(cniwire, LONG, *POD)
-    attach(cniwire, TWIN, "--arg", "K8S_POD_NAMESPACE=x", "--arg", "K8S_POD_NAME=Evil[red]\x1b[2J", "--arg", "IgnoreUnknown=1")
+    attach(
+        cniwire,
+        TWIN,
+        "--arg",
+        "K8S_POD_NAMESPACE=x",
+        "--arg",
+        "K8S_POD_NAME=Evil[red]\x1b[2J",
+        "--arg",
+        "IgnoreUnknown=1",
+    )
     header, first, *_ = cniwire("ls").splitlines()
     assert header.split() == ["CONTAINER", "POD", "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"]
     assert first.split()[:3] == [LONG[:13], "default/web-0", "eth0"]
     assert f"{LONG[:13]}/eth0  (default/web-0)  10.9.0.2/24" in cniwire("ls")
     assert f"✔ {LONG[:13]}/eth0 (default/web-0) on demo is as it was made" in cniwire("check")
-    assert {item.get("pod", "") for item in cniwire.json("ls")["networks"][0]["attachments"]} == {"default/web-0", ""}
+    assert {item.get("pod", "") for item in cniwire.json("ls")["networks"][0]["attachments"]} == {
+        "default/web-0",
+        "",
+    }
     assert "Evil" not in cniwire("ls") + cniwire("check")
 
 
 def test_a_taken_port_is_written_as_it_was_typed(cniwire: Cniwire) -> None:
     web, db = cniwire.name("web"), cniwire.name("db")
     cniwire("up", "demo", web, "-p", "8080:80")
-    assert f"host port 8080/tcp is already taken by demo/{web}/eth0" in cniwire("up", "demo", db, "-p", "8080:80", status=1)
+    assert f"host port 8080/tcp is already taken by demo/{web}/eth0" in cniwire(
+        "up", "demo", db, "-p", "8080:80", status=1
+    )
     cniwire("down", web)
 
 
@@ -213,22 +259,42 @@ def test_a_table_that_just_fits_breaks_no_word(cniwire: Cniwire) -> None:
     name = attach(cniwire, TWIN, "-p", "8080:80")
     cniwire.host.run(f"ip netns exec {name} ip link delete eth0")
     seen = cniwire.at_terminal(80, "ls")
-    assert seen.lines[0].split() == ["CONTAINER", "POD", "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"]
-    assert [word in " ".join(seen.lines[:6]).split() for word in ("default/web-0", "10.9.0.2/24", "8080→80/tcp")] == [True] * 3
+    assert seen.lines[0].split() == [
+        "CONTAINER",
+        "POD",
+        "IFNAME",
+        "NETWORK",
+        "ADDRESSES",
+        "PUBLISHED",
+        "STATE",
+    ]
+    assert [
+        word in " ".join(seen.lines[:6]).split() for word in ("default/web-0", "10.9.0.2/24", "8080→80/tcp")
+    ] == [True] * 3
     assert cniwire.at_terminal(60, "ls").lines[0].split()[0] == "demo", "the drawing alone"
     narrow = cniwire.at_terminal(60, "ps").lines
-    assert narrow[:5] == [LONG[:13], "  pod default/web-0", "  ifname eth0", "  network demo", "  addresses 10.9.0.2/24  fd00:9::2/64"]
+    assert narrow[:5] == [
+        LONG[:13],
+        "  pod default/web-0",
+        "  ifname eth0",
+        "  network demo",
+        "  addresses 10.9.0.2/24  fd00:9::2/64",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [("ls",), ("ls", "demo")])
-def test_a_network_without_a_file_is_drawn_as_it_was_attached(cniwire: Cniwire, arguments: tuple[str, ...]) -> None:
+def test_a_network_without_a_file_is_drawn_as_it_was_attached(
+    cniwire: Cniwire, arguments: tuple[str, ...]
+) -> None:
     """The one that is built in, and one from a file that stands elsewhere."""
     web = cniwire.name("web")
     (cniwire.conf / "demo.conflist").unlink()
     cniwire("up", "demo", web)
     assert "demo  bridge → portmap  built in" in cniwire(*arguments)
     cniwire("down", web)
-    cniwire.network("other", bridge(cniwire.host.data, "10.8.0.0/24")).rename(cniwire.host.folder / "other.conflist")
+    cniwire.network("other", bridge(cniwire.host.data, "10.8.0.0/24")).rename(
+        cniwire.host.folder / "other.conflist"
+    )
     cniwire("up", str(cniwire.host.folder / "other.conflist"), web)
     assert "other  bridge  from elsewhere" in cniwire("ls")
     cniwire("down", web)
@@ -257,7 +323,9 @@ ODD += [{key: value} for key in ("COLUMNS", "LINES") for value in ("²", "9" * 5
 
 @pytest.mark.parametrize("environ", ODD, ids=lambda environ: str(environ)[:30])
 @pytest.mark.parametrize("command", [("ls",), ("down", "nobody")])
-def test_odd_terminals_and_locales_are_served(cniwire: Cniwire, environ: dict[str, str], command: tuple[str, ...]) -> None:
+def test_odd_terminals_and_locales_are_served(
+    cniwire: Cniwire, environ: dict[str, str], command: tuple[str, ...]
+) -> None:
     """A terminal that can do nothing, one whose size is nonsense, a locale without our signs: no traceback, and the right exit code."""
     seen = cniwire.at_terminal(80, *command, bare=False, **environ)
     assert ("Traceback" in seen.stdout + seen.stderr, seen.code) == (False, int("nobody" in command)), seen
@@ -265,7 +333,17 @@ def test_odd_terminals_and_locales_are_served(cniwire: Cniwire, environ: dict[st
     assert ("Traceback" in stdout + stderr, code) == (False, int("nobody" in command)), stderr
 
 
-READ = ["ls", "check", "network", "network show demo", "--json ls", "--help", "help run", "completion bash", "--version"]
+READ = [
+    "ls",
+    "check",
+    "network",
+    "network show demo",
+    "--json ls",
+    "--help",
+    "help run",
+    "completion bash",
+    "--version",
+]
 
 
 @pytest.mark.parametrize("command", READ)
@@ -275,4 +353,8 @@ def test_a_reader_that_goes_away_is_no_fault_of_ours(cniwire: Cniwire, command: 
     assert cniwire.host.run(f"bash -c '{line} | true' 2>&1") == ""
     assert "full" not in cniwire.host.run(f"bash -c '{line} 2>/dev/null | head -1'")
     said = cniwire.host.run(f"bash -c '{line} >/dev/full' 2>&1 || true")
-    assert ("Traceback" in said, "Exception" in said, "No space left on device" in said) == (False, False, True)
+    assert ("Traceback" in said, "Exception" in said, "No space left on device" in said) == (
+        False,
+        False,
+        True,
+    )

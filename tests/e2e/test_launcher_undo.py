@@ -39,7 +39,12 @@ def ours(host: Host) -> list[dict[str, Any]]:
 
 def owned(cniwire: Cniwire, name: str) -> list[str]:
     """What is there of a container: host state, reservations, cache, namespaces."""
-    return [line for line in map(str, cniwire.host.state()) if name in line] + reserved(cniwire) + cniwire.cached + named_namespaces(cniwire.mark)
+    return (
+        [line for line in map(str, cniwire.host.state()) if name in line]
+        + reserved(cniwire)
+        + cniwire.cached
+        + named_namespaces(cniwire.mark)
+    )
 
 
 def reserved(cniwire: Cniwire) -> list[str]:
@@ -47,7 +52,9 @@ def reserved(cniwire: Cniwire) -> list[str]:
     return sorted(path.name for path in (cniwire.host.data / "fcnet").glob("192.168.1.*"))
 
 
-def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(cniwire: Cniwire, fakes: FakePlugins) -> None:
+def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(
+    cniwire: Cniwire, fakes: FakePlugins
+) -> None:
     """Case 05: the last plugin refuses both; the address, the ports and the masquerade of those before it are free again."""
     fakes.make("last", ADD=REFUSED, DEL=REFUSED)
     web = cniwire.name("web")
@@ -60,8 +67,12 @@ def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(cniwire: Cniwir
     cniwire("down", web)
 
 
-@pytest.mark.parametrize("command", [["up", "fcnet", "NAME"], ["run", "fcnet", "--name", "NAME", "--", "true"]])
-def test_a_missing_executable_is_found_before_the_first_add(cniwire: Cniwire, fakes: FakePlugins, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["up", "fcnet", "NAME"], ["run", "fcnet", "--name", "NAME", "--", "true"]]
+)
+def test_a_missing_executable_is_found_before_the_first_add(
+    cniwire: Cniwire, fakes: FakePlugins, command: list[str]
+) -> None:
     """Case 05, and exit code 4 (run: 125). The IPAM plugin counts, too."""
     cniwire.network("other", {"type": "bridge", "bridge": "br1", "ipam": {"type": "dhcp9"}}, version="1.0.0")
     (fakes.folder / "last").unlink()
@@ -106,7 +117,9 @@ def test_down_and_detach_go_on_over_errors_and_tell_all_of_them(cniwire: Cniwire
     assert cniwire.cached == []
 
 
-def test_a_plugin_that_is_gone_by_the_time_of_its_del_stops_nobody(cniwire: Cniwire, fakes: FakePlugins) -> None:
+def test_a_plugin_that_is_gone_by_the_time_of_its_del_stops_nobody(
+    cniwire: Cniwire, fakes: FakePlugins
+) -> None:
     web = cniwire.name("web")
     cniwire("up", "fcnet", web, "-p", "8080:80")
     (fakes.folder / "last").unlink()

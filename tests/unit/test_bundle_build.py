@@ -37,11 +37,15 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_that_fails_leaves_what_was_there(folders: tuple[Path, Path], step: str, before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_leaves_what_was_there(
+    folders: tuple[Path, Path], step: str, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scratch, target = folders
     if not before:
         shutil.rmtree(target)
-    monkeypatch.setattr(build, step, refuse if step == "ask" else (lambda _: False) if step == "is_small" else lambda _: 1 / 0)
+    monkeypatch.setattr(
+        build, step, refuse if step == "ask" else (lambda _: False) if step == "is_small" else lambda _: 1 / 0
+    )
     try:
         assert build.main(scratch, target) == 1
     except ZeroDivisionError:
@@ -53,7 +57,14 @@ def test_a_build_that_succeeds_replaces_all_of_it(folders: tuple[Path, Path]) ->
     scratch, target = folders
     (target / "lib" / "old").write_text("")
     assert build.main(scratch, target) == 0
-    assert tree(target) == {"cniwire": "build", "archive": "lib", "link": "bridge", "for_people": "cniwire", "is_small": "cniwire", "ask": "cniwire"}
+    assert tree(target) == {
+        "cniwire": "build",
+        "archive": "lib",
+        "link": "bridge",
+        "for_people": "cniwire",
+        "is_small": "cniwire",
+        "ask": "cniwire",
+    }
     assert not scratch.exists()
 
 
@@ -76,11 +87,15 @@ def test_make_does_not_take_a_failed_bundle_for_a_built_one(tmp_path: Path, dies
     (tmp_path / "dist" / "cniwire" / "old").write_text("")
 
     def tool(**does: str) -> None:
-        (tools / "python").write_text(FAKE_PYTHON.format(**{"collect": COLLECTED, "build": SUCCESS, "python": sys.executable, **does}))
+        (tools / "python").write_text(
+            FAKE_PYTHON.format(**{"collect": COLLECTED, "build": SUCCESS, "python": sys.executable, **does})
+        )
         (tools / "python").chmod(0o755)
 
     def make() -> int:
-        return subprocess.run(["make", "-o", ".venv/ready", "bundle"], cwd=tmp_path, capture_output=True).returncode
+        return subprocess.run(
+            ["make", "-o", ".venv/ready", "bundle"], cwd=tmp_path, capture_output=True
+        ).returncode
 
     tool(**{dies: "exit 1"})
     assert [make(), make()] == [2, 2]

@@ -23,7 +23,13 @@ RESULT = {
     "interfaces": [{"name": "eth0", "sandbox": "/n"}],
     "x": 1,
 }
-REQUEST = Request("c1", "eth0", "/run/netns/c1", (("K8S_POD", "p"),), {"portMappings": [{"hostPort": 80, "containerPort": 80}]})
+REQUEST = Request(
+    "c1",
+    "eth0",
+    "/run/netns/c1",
+    (("K8S_POD", "p"),),
+    {"portMappings": [{"hostPort": 80, "containerPort": 80}]},
+)
 
 
 def test_an_attachment_is_kept_in_the_form_that_libcni_reads(tmp_path: Path) -> None:
@@ -78,8 +84,12 @@ def test_a_file_of_another_kind_is_an_error(tmp_path: Path) -> None:
     assert cache.attachments() == []
 
 
-@pytest.mark.parametrize(("network", "container_id", "ifname"), [("", "c1", "eth0"), ("net", "", "eth0"), ("net", "c1", "")])
-def test_a_cache_file_needs_network_container_and_interface(tmp_path: Path, network: str, container_id: str, ifname: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "container_id", "ifname"), [("", "c1", "eth0"), ("net", "", "eth0"), ("net", "c1", "")]
+)
+def test_a_cache_file_needs_network_container_and_interface(
+    tmp_path: Path, network: str, container_id: str, ifname: str
+) -> None:
     """R-18."""
     with pytest.raises(Failure, match="needs network, container ID and interface name"):
         Cache(str(tmp_path)).read(network, Request(container_id, ifname))
@@ -133,7 +143,10 @@ def test_a_damaged_file_is_no_attachment(tmp_path: Path, content: Any) -> None:
 def test_a_result_alone_as_old_runtimes_kept_it_is_understood(tmp_path: Path) -> None:
     """R-18: the older kind holds the bare result."""
     put(tmp_path, {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/24"}})
-    assert Cache(str(tmp_path)).result("net", "0.2.0", REQUEST) == {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/24"}}
+    assert Cache(str(tmp_path)).result("net", "0.2.0", REQUEST) == {
+        "cniVersion": "0.2.0",
+        "ip4": {"ip": "10.0.0.2/24"},
+    }
 
 
 def test_a_result_of_the_same_version_is_passed_on_whole(tmp_path: Path) -> None:
@@ -146,8 +159,17 @@ def test_a_result_of_the_same_version_is_passed_on_whole(tmp_path: Path) -> None
 def test_a_result_of_another_version_is_converted(tmp_path: Path) -> None:
     """R-11: cached version differs."""
     cache = Cache(str(tmp_path))
-    cache.write("net", REQUEST, CONFIG, {"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1"}]})
-    converted = {"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.0.0.2/24", "gateway": "10.0.0.1"}], "dns": {}}
+    cache.write(
+        "net",
+        REQUEST,
+        CONFIG,
+        {"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1"}]},
+    )
+    converted = {
+        "cniVersion": "0.4.0",
+        "ips": [{"version": "4", "address": "10.0.0.2/24", "gateway": "10.0.0.1"}],
+        "dns": {},
+    }
     assert cache.result("net", "0.4.0", REQUEST) == converted
     oldest = {"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.2/24", "gateway": "10.0.0.1"}, "dns": {}}
     assert cache.result("net", "0.2.0", REQUEST) == oldest
@@ -181,14 +203,24 @@ DIGITS = b"9" * 5000
     ("result", "path"),
     [
         ({"interfaces": [{"name": "veth1"}, {"name": "eth0", "sandbox": "/run/netns/c1"}]}, "/run/netns/c1"),
-        ({"interfaces": [{"name": "lo", "sandbox": "/n/lo"}, {"name": "eth0", "sandbox": "/run/netns/c1"}]}, "/run/netns/c1"),
+        (
+            {
+                "interfaces": [
+                    {"name": "lo", "sandbox": "/n/lo"},
+                    {"name": "eth0", "sandbox": "/run/netns/c1"},
+                ]
+            },
+            "/run/netns/c1",
+        ),
         ({"interfaces": [{"name": "net1", "sandbox": "/run/netns/c1"}]}, "/run/netns/c1"),
         ({"interfaces": [{"name": "eth0", "sandbox": "relative"}, 3, None, {"sandbox": []}]}, ""),
         ({"interfaces": {"name": "eth0"}}, ""),
         ({}, ""),
     ],
 )
-def test_a_file_without_the_key_netns_tells_the_path_in_its_result(tmp_path: Path, result: Any, path: str) -> None:
+def test_a_file_without_the_key_netns_tells_the_path_in_its_result(
+    tmp_path: Path, result: Any, path: str
+) -> None:
     """As Podman's libcni, and every one before 1.2, writes it."""
     put(tmp_path, {**NAMES, "result": result})
     (found,) = Cache(str(tmp_path)).attachments()
@@ -248,16 +280,21 @@ def test_what_is_no_file_is_passed_over_at_once(tmp_path: Path, kind: str) -> No
         b'"netns": 3',
         b'"netns": ["/run/netns/c1"]',
         b'"capabilityArgs": {"portMappings": 3}',
-        b'"capabilityArgs": {"portMappings": [3, null, {}, {"hostPort": %b, "containerPort": "x", "range": %b}]}' % (DIGITS, DIGITS),
+        b'"capabilityArgs": {"portMappings": [3, null, {}, {"hostPort": %b, "containerPort": "x", "range": %b}]}'
+        % (DIGITS, DIGITS),
         b'"capabilityArgs": {"portMappings": [{"hostPort": 1e999, "range": -1, "hostIP": {"a": 1}, "protocol": []}]}',
-        b'"result": {"cniVersion": "1.0.0", "interfaces": [{"name": %b, "sandbox": %b}, []], "ips": [%b]}' % (DIGITS, DIGITS, DIGITS),
+        b'"result": {"cniVersion": "1.0.0", "interfaces": [{"name": %b, "sandbox": %b}, []], "ips": [%b]}'
+        % (DIGITS, DIGITS, DIGITS),
         b'"result": {"ips": [{"address": 3}, {}, null], "ip4": 3, "ip6": {"ip": []}, "dns": {"nameservers": 3, "domain": [], "search": [1]}}',
         b'"result": {"dns": []}',
     ],
 )
 def test_a_file_that_names_an_attachment_is_one_whatever_else_it_says(tmp_path: Path, odd: bytes) -> None:
     """Who lives is told by the names; what is shown of the rest is what can be read."""
-    put(tmp_path, b'{"kind": "cniCacheV1", "containerId": "c1", "ifName": "eth0", "networkName": "net", %b}' % odd)
+    put(
+        tmp_path,
+        b'{"kind": "cniCacheV1", "containerId": "c1", "ifName": "eth0", "networkName": "net", %b}' % odd,
+    )
     (found,) = Cache(str(tmp_path)).attachments()
     assert found.key == ("c1", "eth0")
     assert found.request.netns == ""

@@ -9,7 +9,17 @@ import pytest
 
 from core.cni import json as document
 from core.errors import CNIError
-from launcher.conflist import Network, inject, load, load_all, load_file, parse_list, parse_plugin, resolve, upconvert
+from launcher.conflist import (
+    Network,
+    inject,
+    load,
+    load_all,
+    load_file,
+    parse_list,
+    parse_plugin,
+    resolve,
+    upconvert,
+)
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 
 PLUGIN = {"type": "bridge", "bridge": "br0"}
@@ -29,7 +39,9 @@ def test_a_list_is_loaded_whole(tmp_path: Path) -> None:
     """R-19: by name from a .conflist."""
     document = {"name": "net", "cniVersion": "0.4.0", "plugins": [PLUGIN, {"type": "portmap"}]}
     path = write(tmp_path / "10-net.conflist", document)
-    assert load(str(tmp_path), "net") == Network("net", "0.4.0", (PLUGIN, {"type": "portmap"}), document, source=str(path))
+    assert load(str(tmp_path), "net") == Network(
+        "net", "0.4.0", (PLUGIN, {"type": "portmap"}), document, source=str(path)
+    )
 
 
 def test_the_first_file_by_name_wins(tmp_path: Path) -> None:
@@ -58,7 +70,9 @@ def test_a_list_is_preferred_over_a_single_configuration_of_the_same_name(tmp_pa
 
 def test_a_missing_directory_an_empty_one_and_no_match_are_told_apart(tmp_path: Path) -> None:
     """R-19: distinct errors, each with what to do."""
-    with pytest.raises(MissingDirectory, match="cannot read the configuration directory .*/nowhere: No such file"):
+    with pytest.raises(
+        MissingDirectory, match="cannot read the configuration directory .*/nowhere: No such file"
+    ):
         load(str(tmp_path / "nowhere"), "net")
     with pytest.raises(MissingDirectory, match="no network configuration in"):
         load(str(tmp_path), "net")
@@ -67,12 +81,16 @@ def test_a_missing_directory_an_empty_one_and_no_match_are_told_apart(tmp_path: 
         load(str(tmp_path), "net")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"net"', "", '{"name": "net", "plugins": [{"type": "a"}]} trailing'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '"net"', "", '{"name": "net", "plugins": [{"type": "a"}]} trailing']
+)
 def test_a_malformed_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     """R-19: also when another file would match."""
     write(tmp_path / "10-bad.conflist", text)
     write(tmp_path / "20.conflist", {"name": "net", "plugins": [PLUGIN]})
-    with pytest.raises(MalformedConfig, match="10-bad.conflist: cannot decode the network configuration list"):
+    with pytest.raises(
+        MalformedConfig, match="10-bad.conflist: cannot decode the network configuration list"
+    ):
         load(str(tmp_path), "net")
 
 
@@ -103,7 +121,9 @@ def test_a_reference_is_a_file_or_a_name(tmp_path: Path) -> None:
         resolve(str(tmp_path / "no.conflist"), str(tmp_path))
 
 
-@pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ("true", True), ("False", False), ("TRUE", True)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(True, True), (False, False), ("true", True), ("False", False), ("TRUE", True)]
+)
 def test_flags_are_booleans_or_their_names(value: Any, expected: bool) -> None:
     """R-20: disableCheck and disableGC."""
     network = parse_list(listed(disableCheck=value, disableGC=value))
@@ -136,7 +156,9 @@ def test_the_folder_of_a_network_adds_its_plugins_behind_the_inlined_ones(tmp_pa
     """R-21: default false, merge with the subfolder."""
     network = load_file(str(folder(tmp_path, plugins=[PLUGIN])))
     assert network.plugins == (PLUGIN, {"type": "a"}, {"type": "b"})
-    assert parse_list(json.dumps(network.document).encode()).plugins == network.plugins, "what is cached is complete"
+    assert parse_list(json.dumps(network.document).encode()).plugins == network.plugins, (
+        "what is cached is complete"
+    )
 
 
 def test_a_list_without_plugins_lives_from_its_folder(tmp_path: Path) -> None:
@@ -146,7 +168,9 @@ def test_a_list_without_plugins_lives_from_its_folder(tmp_path: Path) -> None:
 
 def test_the_folder_is_ignored_when_only_inlined_plugins_count(tmp_path: Path) -> None:
     """R-21: loadOnlyInlinedPlugins true."""
-    assert load_file(str(folder(tmp_path, plugins=[PLUGIN], loadOnlyInlinedPlugins=True))).plugins == (PLUGIN,)
+    assert load_file(str(folder(tmp_path, plugins=[PLUGIN], loadOnlyInlinedPlugins=True))).plugins == (
+        PLUGIN,
+    )
 
 
 def test_only_inlined_plugins_and_none_of_them_is_an_error(tmp_path: Path) -> None:
@@ -207,7 +231,11 @@ def test_a_name_that_no_plugin_would_take_is_refused(name: Any) -> None:
 def test_inject_sets_and_overwrites_in_a_copy() -> None:
     """R-23: existing keys are overwritten."""
     plugin = {"type": "bridge", "name": "old"}
-    assert inject(plugin, {"name": "new", "cniVersion": ""}) == {"type": "bridge", "name": "new", "cniVersion": ""}
+    assert inject(plugin, {"name": "new", "cniVersion": ""}) == {
+        "type": "bridge",
+        "name": "new",
+        "cniVersion": "",
+    }
     assert plugin == {"type": "bridge", "name": "old"}
 
 
@@ -241,7 +269,13 @@ def test_the_highest_version_that_we_know_is_chosen(keys: dict[str, Any], expect
 
 @pytest.mark.parametrize(
     "keys",
-    [{"cniVersion": 1}, {"cniVersions": "1.0.0"}, {"cniVersions": [1]}, {"cniVersions": ["1.x"]}, {"cniVersions": ["1.0.0.0"]}],
+    [
+        {"cniVersion": 1},
+        {"cniVersions": "1.0.0"},
+        {"cniVersions": [1]},
+        {"cniVersions": ["1.x"]},
+        {"cniVersions": ["1.0.0.0"]},
+    ],
 )
 def test_an_invalid_version_is_refused(keys: dict[str, Any]) -> None:
     """R-24."""
@@ -273,13 +307,17 @@ def test_an_example_of_the_wanted_name_is_pointed_out(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(MissingDirectory) as caught:
             load(str(directory), "guests")
-        assert caught.value.hint.endswith("conf/50-guests.conflist is an example of that name: use the file instead")
+        assert caught.value.hint.endswith(
+            "conf/50-guests.conflist is an example of that name: use the file instead"
+        )
 
 
 def test_demo_is_built_in_and_is_the_example(tmp_path: Path) -> None:
     """Where there is no directory, an empty one, and other files; a file of that name comes first."""
     example = load_file(str(Path(__file__).resolve().parents[2] / "conf" / "10-bridge.conflist"))
-    assert load(str(tmp_path / "nowhere"), "demo") == load(str(tmp_path), "demo") == replace(example, source="")
+    assert (
+        load(str(tmp_path / "nowhere"), "demo") == load(str(tmp_path), "demo") == replace(example, source="")
+    )
     write(tmp_path / "10.conflist", {"name": "other", "plugins": [PLUGIN]})
     assert load(str(tmp_path), "demo").plugins == example.plugins
     write(tmp_path / "20.conflist", {"name": "demo", "plugins": [PLUGIN]})
@@ -290,14 +328,19 @@ def test_whole_numbers_lose_their_fraction_as_libcni_writes_them() -> None:
     """Case 23: `"mtu": 1400.0` works with every runtime. What is no whole number, or too large for one, stays."""
     given = b'{"name": "n", "plugins": [{"type": "bridge", "mtu": 1400.0, "x": [1e3, {"y": -2.0}, 1.5, 1e21, 1e999, true], "ipam": {"a": 0.0}}]}'
     (plugin,) = parse_list(given).plugins
-    assert document.render(plugin) == '{"type":"bridge","mtu":1400,"x":[1000,{"y":-2},1.5,1e+21,1e999,true],"ipam":{"a":0}}'
+    assert (
+        document.render(plugin)
+        == '{"type":"bridge","mtu":1400,"x":[1000,{"y":-2},1.5,1e+21,1e999,true],"ipam":{"a":0}}'
+    )
     deep = b"[" * 5000 + b"2.0" + b"]" * 5000
     assert parse_list(b'{"name": "n", "plugins": [{"type": "t", "x": %b}]}' % deep).plugins[0]["x"]
 
 
 def test_keys_of_a_plugin_are_taken_in_any_case() -> None:
     """Case 23, as libcni and the plugins decode them; of several the last counts."""
-    (plugin,) = parse_list(b'{"name": "n", "plugins": [{"Type": "bridge", "IPAM": {"Type": "host-local"}, "CAPABILITIES": {"mac": true}}]}').plugins
+    (plugin,) = parse_list(
+        b'{"name": "n", "plugins": [{"Type": "bridge", "IPAM": {"Type": "host-local"}, "CAPABILITIES": {"mac": true}}]}'
+    ).plugins
     assert plugin == {"type": "bridge", "ipam": {"Type": "host-local"}, "capabilities": {"mac": True}}
     (plugin,) = parse_list(b'{"name": "n", "plugins": [{"type": "a", "Type": "b"}]}').plugins
     assert plugin == {"type": "b"}

@@ -11,7 +11,15 @@ import pytest
 from core.errors import CNIError
 from launcher.cache import Cache, Request
 from launcher.conflist import Network, parse_list
-from launcher.failures import Failure, PluginFailed, PluginMissing, Several, TimedOut, Unsupported, UsageFailure
+from launcher.failures import (
+    Failure,
+    PluginFailed,
+    PluginMissing,
+    Several,
+    TimedOut,
+    Unsupported,
+    UsageFailure,
+)
 from launcher.runtime import Runtime, decode_versions, derived
 from tests.harness.fake_plugin import VERSIONS, FakePlugins
 
@@ -36,7 +44,12 @@ def runtime(fakes: FakePlugins, tmp_path: Path) -> Runtime:
 
 
 def network(version: str = "1.1.0", **keys: Any) -> Network:
-    document = {"name": "net", "cniVersion": version, "plugins": [{"type": "first", "key": 1}, {"type": "last"}], **keys}
+    document = {
+        "name": "net",
+        "cniVersion": version,
+        "plugins": [{"type": "first", "key": 1}, {"type": "last"}],
+        **keys,
+    }
     return parse_list(json.dumps(document).encode())
 
 
@@ -64,15 +77,23 @@ def test_add_chains_results_and_caches_the_last(runtime: Runtime, fakes: FakePlu
     assert first.environ == last.environ == expected
     cached = runtime.cache.read("net", REQUEST)
     assert cached
-    assert (cached.request, cached.result, json.loads(cached.config)) == (REQUEST, LAST, dict(network().document))
+    assert (cached.request, cached.result, json.loads(cached.config)) == (
+        REQUEST,
+        LAST,
+        dict(network().document),
+    )
 
 
-def test_add_replaces_cni_variables_that_it_inherited(runtime: Runtime, fakes: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_add_replaces_cni_variables_that_it_inherited(
+    runtime: Runtime, fakes: FakePlugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """S-91: the command of a call overrides an inherited one."""
     monkeypatch.setenv("CNI_COMMAND", "DEL")
     monkeypatch.setenv("CNI_IFNAME", "wrong")
     runtime.add(network(), REQUEST)
-    assert {(call.environ["CNI_COMMAND"], call.environ["CNI_IFNAME"]) for call in fakes.calls} == {("ADD", "eth0")}
+    assert {(call.environ["CNI_COMMAND"], call.environ["CNI_IFNAME"]) for call in fakes.calls} == {
+        ("ADD", "eth0")
+    }
 
 
 def test_add_fails_when_the_cache_cannot_be_written(runtime: Runtime, tmp_path: Path) -> None:
@@ -94,7 +115,16 @@ def test_add_error_names_the_plugin_and_leaves_no_cache_file(runtime: Runtime, f
 
 
 @pytest.mark.parametrize(
-    "stdout", ["", "rubbish", "[]", "3", '{"cniVersion": "9.0.0"}', '{"ips": [{"address": "x"}]}', '{"cniVersion":"1.1.0"} more']
+    "stdout",
+    [
+        "",
+        "rubbish",
+        "[]",
+        "3",
+        '{"cniVersion": "9.0.0"}',
+        '{"ips": [{"address": "x"}]}',
+        '{"cniVersion":"1.1.0"} more',
+    ],
 )
 def test_add_refuses_a_result_that_is_none(runtime: Runtime, fakes: FakePlugins, stdout: str) -> None:
     """R-5, S-62: rubbish on stdout with exit code 0."""
@@ -116,7 +146,9 @@ def test_add_refuses_a_result_that_is_none(runtime: Runtime, fakes: FakePlugins,
         ),
     ],
 )
-def test_add_takes_a_result_in_any_version(runtime: Runtime, fakes: FakePlugins, printed: Any, expected: Any) -> None:
+def test_add_takes_a_result_in_any_version(
+    runtime: Runtime, fakes: FakePlugins, printed: Any, expected: Any
+) -> None:
     """S-104, S-106: without version it has the configuration's; null is an empty one; another version is converted."""
     fakes.make("first", ADD={"json": printed})
     runtime.add(network(), REQUEST)
@@ -152,14 +184,19 @@ def test_names_at_the_limit_are_accepted(runtime: Runtime) -> None:
     runtime.add(network(), Request("0a_b.c-D", "fifteen-bytes-x", "/n"))
 
 
-def test_a_missing_plugin_is_an_error_that_says_where_it_was_looked_for(runtime: Runtime, fakes: FakePlugins) -> None:
+def test_a_missing_plugin_is_an_error_that_says_where_it_was_looked_for(
+    runtime: Runtime, fakes: FakePlugins
+) -> None:
     """R-13, S-98: every verb."""
     (fakes.folder / "first").unlink()
     for verb in (runtime.add, runtime.check, runtime.delete):
         runtime.cache.write("net", REQUEST, b"{}", LAST)
         with pytest.raises(PluginMissing) as caught:
             verb(network(), REQUEST)
-        assert str(caught.value) == f"plugin 'first' not found; searched {runtime.plugin_dirs[0]}, {runtime.plugin_dirs[1]}"
+        assert (
+            str(caught.value)
+            == f"plugin 'first' not found; searched {runtime.plugin_dirs[0]}, {runtime.plugin_dirs[1]}"
+        )
         assert caught.value.hint == "name its directory with --plugin-dir or CNI_PATH"
 
 
@@ -168,16 +205,22 @@ def test_a_missing_plugin_is_an_error_that_says_where_it_was_looked_for(runtime:
 
 def test_runtime_config_carries_only_declared_capabilities() -> None:
     """R-1: declared and given; declared false does not count; none declared leaves the key out."""
-    request = Request("c1", "eth0", "/n", (), {"portMappings": [{"hostPort": 1}], "mac": "02::", "ips": ["10.0.0.1"]})
+    request = Request(
+        "c1", "eth0", "/n", (), {"portMappings": [{"hostPort": 1}], "mac": "02::", "ips": ["10.0.0.1"]}
+    )
 
     def config(**declared: bool) -> dict[str, Any]:
         return derived(network(), {"type": "x", "capabilities": declared}, request)
 
-    assert config(portMappings=True, mac=False, bandwidth=True)["runtimeConfig"] == {"portMappings": [{"hostPort": 1}]}
+    assert config(portMappings=True, mac=False, bandwidth=True)["runtimeConfig"] == {
+        "portMappings": [{"hostPort": 1}]
+    }
     assert "runtimeConfig" not in config(bandwidth=True)
     assert "runtimeConfig" not in config(mac=False)
     assert "runtimeConfig" not in derived(network(), {"type": "x"}, request)
-    assert "runtimeConfig" not in derived(network(), {"type": "x", "capabilities": {"mac": True}}, Request("c1", "eth0"))
+    assert "runtimeConfig" not in derived(
+        network(), {"type": "x", "capabilities": {"mac": True}}, Request("c1", "eth0")
+    )
 
 
 def test_runtime_config_reaches_the_plugin_that_declares_it(runtime: Runtime, fakes: FakePlugins) -> None:
@@ -187,7 +230,9 @@ def test_runtime_config_reaches_the_plugin_that_declares_it(runtime: Runtime, fa
     for verb in (runtime.add, runtime.check, runtime.delete):
         verb(wired, request)
     assert [call.config.get("runtimeConfig") for call in fakes.calls if call.plugin == "first"] == [None] * 3
-    assert [call.config["runtimeConfig"] for call in fakes.calls if call.plugin == "last"] == [{"mac": "02:00:00:00:00:01"}] * 3
+    assert [call.config["runtimeConfig"] for call in fakes.calls if call.plugin == "last"] == [
+        {"mac": "02:00:00:00:00:01"}
+    ] * 3
 
 
 # CHECK
@@ -261,7 +306,9 @@ def test_a_cached_result_of_another_version_is_converted(runtime: Runtime, fakes
     assert [call.config["prevResult"] for call in fakes.calls] == [converted] * 4
 
 
-def test_a_cached_result_that_cannot_be_converted_is_an_error_on_check_and_no_matter_on_del(runtime: Runtime, fakes: FakePlugins) -> None:
+def test_a_cached_result_that_cannot_be_converted_is_an_error_on_check_and_no_matter_on_del(
+    runtime: Runtime, fakes: FakePlugins
+) -> None:
     """R-11."""
     spoil(runtime, json.dumps({"kind": "cniCacheV1", "result": {"cniVersion": "9.9.9", "ips": []}}))
     with pytest.raises(CNIError, match="unknown version '9.9.9'"):
@@ -273,20 +320,30 @@ def test_a_cached_result_that_cannot_be_converted_is_an_error_on_check_and_no_ma
 # DEL
 
 
-def test_del_runs_in_reverse_with_the_cached_result_and_forgets_it(runtime: Runtime, fakes: FakePlugins) -> None:
+def test_del_runs_in_reverse_with_the_cached_result_and_forgets_it(
+    runtime: Runtime, fakes: FakePlugins
+) -> None:
     """R-12: and a second DEL is fine, without prevResult."""
     runtime.add(network(), REQUEST)
     fakes.forget()
     runtime.delete(network(), REQUEST)
-    assert [(call.command, call.plugin, call.config.get("prevResult")) for call in fakes.calls] == [("DEL", "last", LAST), ("DEL", "first", LAST)]
+    assert [(call.command, call.plugin, call.config.get("prevResult")) for call in fakes.calls] == [
+        ("DEL", "last", LAST),
+        ("DEL", "first", LAST),
+    ]
     assert results(runtime) == []
     fakes.forget()
     runtime.delete(network(), REQUEST)
-    assert [(call.plugin, call.config.get("prevResult")) for call in fakes.calls] == [("last", None), ("first", None)]
+    assert [(call.plugin, call.config.get("prevResult")) for call in fakes.calls] == [
+        ("last", None),
+        ("first", None),
+    ]
 
 
 @pytest.mark.parametrize(("version", "carried"), [("0.3.1", False), ("0.4.0", True), ("1.1.0", True)])
-def test_del_carries_a_result_from_0_4_0_on(runtime: Runtime, fakes: FakePlugins, version: str, carried: bool) -> None:
+def test_del_carries_a_result_from_0_4_0_on(
+    runtime: Runtime, fakes: FakePlugins, version: str, carried: bool
+) -> None:
     """R-12."""
     fakes.make("last", ADD={"json": {"cniVersion": version}})
     runtime.add(network(version), REQUEST)
@@ -307,7 +364,10 @@ def test_del_goes_on_after_a_failure_and_keeps_the_cache(runtime: Runtime, fakes
     fakes.make("first", DEL=REFUSED)
     with pytest.raises(Several) as caught:
         runtime.delete(network(), REQUEST)
-    assert [failure.msg for failure in caught.value.failures] == ["plugin last failed (DEL): no room", "plugin first failed (DEL): no room"]
+    assert [failure.msg for failure in caught.value.failures] == [
+        "plugin last failed (DEL): no room",
+        "plugin first failed (DEL): no room",
+    ]
 
 
 def test_a_plugin_that_hangs_in_del_takes_nobodys_turn(runtime: Runtime, fakes: FakePlugins) -> None:
@@ -325,7 +385,10 @@ def test_a_plugin_that_hangs_in_del_takes_nobodys_turn(runtime: Runtime, fakes: 
 
 def test_validate_finds_plugins_versions_and_capabilities(runtime: Runtime) -> None:
     """R-2, R-14: the version may be omitted."""
-    plugins = [{"type": "first", "capabilities": {"mac": True, "x": False}}, {"type": "last", "capabilities": {"ips": True, "mac": True}}]
+    plugins = [
+        {"type": "first", "capabilities": {"mac": True, "x": False}},
+        {"type": "last", "capabilities": {"ips": True, "mac": True}},
+    ]
     assert runtime.validate(network(plugins=plugins)) == ["ips", "mac"]
     assert runtime.validate(network("")) == []
 
@@ -342,12 +405,18 @@ def test_validate_tells_all_that_is_wrong(runtime: Runtime, fakes: FakePlugins) 
     assert f"{fakes.folder}/last" in unsupported.hint, "an incompatible version is some executable's"
 
 
-def test_validate_looks_for_the_ipam_plugin_of_those_that_execute_it(runtime: Runtime, fakes: FakePlugins) -> None:
+def test_validate_looks_for_the_ipam_plugin_of_those_that_execute_it(
+    runtime: Runtime, fakes: FakePlugins
+) -> None:
     """Others may mean something else by the key."""
     fakes.make("bridge")
     with pytest.raises(Several, match="plugin 'nobody' not found"):
         runtime.validate(network(plugins=[{"type": "bridge", "ipam": {"type": "nobody"}}]))
-    for plugin in ({"type": "bridge", "ipam": {"type": ""}}, {"type": "bridge", "ipam": {"type": 3}}, {"type": "first", "ipam": {"type": "nobody"}}):
+    for plugin in (
+        {"type": "bridge", "ipam": {"type": ""}},
+        {"type": "bridge", "ipam": {"type": 3}},
+        {"type": "first", "ipam": {"type": "nobody"}},
+    ):
         assert runtime.validate(network(plugins=[plugin])) == []
 
 
@@ -381,9 +450,19 @@ def test_version_of_a_plugin_from_before_it_existed_is_0_1_0(runtime: Runtime, f
 
 def test_version_replies_are_decoded() -> None:
     """S-84: good, without a list at 0.2.0, and the bad ones."""
-    assert decode_versions(b'{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0", "0.4.0"]}') == ["0.4.0", "1.0.0"]
+    assert decode_versions(b'{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0", "0.4.0"]}') == [
+        "0.4.0",
+        "1.0.0",
+    ]
     assert decode_versions(b'{"cniVersion": "0.2.0"}') == ["0.1.0", "0.2.0"]
-    bad = (b"", b"{", b"{}", b'{"supportedVersions": ["1.0.0"]}', b'{"cniVersion": "1.0.0"}', b'{"cniVersion": "1.0.0", "supportedVersions": [1]}')
+    bad = (
+        b"",
+        b"{",
+        b"{}",
+        b'{"supportedVersions": ["1.0.0"]}',
+        b'{"cniVersion": "1.0.0"}',
+        b'{"cniVersion": "1.0.0", "supportedVersions": [1]}',
+    )
     for reply in bad:
         with pytest.raises(CNIError):
             decode_versions(reply)
@@ -394,7 +473,11 @@ def test_version_replies_are_decoded() -> None:
 
 def test_gc_deletes_stale_attachments_and_then_asks_the_plugins(runtime: Runtime, fakes: FakePlugins) -> None:
     """R-15: DEL with what ADD was given, then GC with both key names; other networks are left alone."""
-    dead, gone, elsewhere = Request("dead", "eth0", "/n/dead", (("A", "1"),)), Request("gone", "eth0", "/n/gone"), Request("other", "eth0", "/n")
+    dead, gone, elsewhere = (
+        Request("dead", "eth0", "/n/dead", (("A", "1"),)),
+        Request("gone", "eth0", "/n/gone"),
+        Request("other", "eth0", "/n"),
+    )
     for request in (REQUEST, dead, gone):
         runtime.add(network(), request)
     runtime.cache.write("another", elsewhere, b"{}", LAST)
@@ -404,7 +487,12 @@ def test_gc_deletes_stale_attachments_and_then_asks_the_plugins(runtime: Runtime
     assert [call.environ.get("CNI_NETNS") for call in fakes.calls] == ["/n/dead"] * 2 + [""] * 2 + [None] * 2
     assert fakes.calls[0].environ["CNI_ARGS"] == "A=1"
     listed = [{"containerID": "c1", "ifname": "eth0"}]
-    expected = {"name": "net", "cniVersion": "1.1.0", "cni.dev/valid-attachments": listed, "cni.dev/attachments": listed}
+    expected = {
+        "name": "net",
+        "cniVersion": "1.1.0",
+        "cni.dev/valid-attachments": listed,
+        "cni.dev/attachments": listed,
+    }
     assert fakes.calls[4].config == {"type": "first", "key": 1, **expected}
     assert fakes.calls[5].config == {"type": "last", **expected}
     assert results(runtime) == ["another-other-eth0", "net-c1-eth0"]
@@ -437,7 +525,10 @@ def test_gc_goes_on_after_errors_and_reports_all(runtime: Runtime, fakes: FakePl
     fakes.forget()
     with pytest.raises(Several) as caught:
         runtime.gc(network(), [])
-    assert [failure.msg for failure in caught.value.failures] == ["plugin first failed (DEL): no room", "plugin first failed (GC): no room"]
+    assert [failure.msg for failure in caught.value.failures] == [
+        "plugin first failed (DEL): no room",
+        "plugin first failed (GC): no room",
+    ]
     assert fakes.order == ["DEL last", "DEL first", "GC first", "GC last"]
 
 
@@ -464,7 +555,9 @@ def test_status_is_not_asked_below_1_1_0(runtime: Runtime, fakes: FakePlugins) -
 
 
 @pytest.mark.parametrize("verb", ["ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION"])
-def test_a_plugin_that_hangs_is_ended_at_the_deadline(runtime: Runtime, fakes: FakePlugins, verb: str) -> None:
+def test_a_plugin_that_hangs_is_ended_at_the_deadline(
+    runtime: Runtime, fakes: FakePlugins, verb: str
+) -> None:
     """R-17: for every verb."""
     runtime.cache.write("net", REQUEST, b"{}", LAST)
     fakes.make("first", **{verb: {"sleep": 30}})
@@ -478,7 +571,9 @@ def test_a_plugin_that_hangs_is_ended_at_the_deadline(runtime: Runtime, fakes: F
         "VERSION": lambda: runtime.versions("first"),
     }
     start = time.monotonic()
-    with pytest.raises((TimedOut, Several), match=f"plugin first did not answer within 0.3 s .{verb}.") as caught:
+    with pytest.raises(
+        (TimedOut, Several), match=f"plugin first did not answer within 0.3 s .{verb}."
+    ) as caught:
         actions[verb]()
     assert time.monotonic() - start < 5
     assert caught.value.status == 124
@@ -497,7 +592,9 @@ def test_the_deadline_is_for_the_whole_list(runtime: Runtime, fakes: FakePlugins
     assert results(runtime) == []
 
 
-def test_what_a_successful_plugin_says_on_stderr_is_kept_as_a_warning(runtime: Runtime, fakes: FakePlugins) -> None:
+def test_what_a_successful_plugin_says_on_stderr_is_kept_as_a_warning(
+    runtime: Runtime, fakes: FakePlugins
+) -> None:
     """S-99: stderr is forwarded on success."""
     fakes.make("first", ADD={"json": FIRST, "stderr": "mind the gap\n"})
     runtime.add(network(), REQUEST)

@@ -93,7 +93,15 @@ def test_identity_tells_network_namespaces_from_anything_else(tmp_path: Path) ->
     assert netns.identity(OWN) == (status.st_dev, status.st_ino)
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "fifo")
-    for path in ("/proc/self/ns/mnt", "/dev/null", str(tmp_path), str(tmp_path / "file"), str(tmp_path / "fifo"), "/nowhere", ""):
+    for path in (
+        "/proc/self/ns/mnt",
+        "/dev/null",
+        str(tmp_path),
+        str(tmp_path / "file"),
+        str(tmp_path / "fifo"),
+        "/nowhere",
+        "",
+    ):
         assert netns.identity(path) is None
 
 

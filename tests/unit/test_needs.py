@@ -21,7 +21,12 @@ def asked(folder: Path, *targets: str, apt: str, python: str = "") -> tuple[int,
         (folder / name).chmod(0o755)
     for name in ("cat", "sh", "grep", "sed", "sort", "tail", "head"):
         (folder / name).symlink_to(f"/bin/{name}" if os.path.exists(f"/bin/{name}") else f"/usr/bin/{name}")
-    done = subprocess.run([NEEDS, *targets], env={"PATH": str(folder), "PYTHON": f"{folder}/python3"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [NEEDS, *targets],
+        env={"PATH": str(folder), "PYTHON": f"{folder}/python3"},
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == ""
     return done.returncode, done.stderr.replace(f"{folder}/", "")
 
@@ -34,7 +39,9 @@ def test_a_machine_without_python_is_told_what_its_distribution_has(tmp_path: Pa
 def test_make_test_asks_for_all_it_needs_at_once(tmp_path: Path) -> None:
     code, text = asked(tmp_path, "run", "bundle", "test", apt="bookworm")
     assert (code, text.count("\n")) == (1, 1)
-    assert text.startswith("make test needs system packages that are not here: apt-get install python3 python3.11-venv binutils libpython3.11 gcc")
+    assert text.startswith(
+        "make test needs system packages that are not here: apt-get install python3 python3.11-venv binutils libpython3.11 gcc"
+    )
     assert {"zlib1g-dev", "libexpat1-dev", "libpython3.11-dev"} <= {*text.split()}
 
 
@@ -42,9 +49,15 @@ def test_make_test_asks_for_all_it_needs_at_once(tmp_path: Path) -> None:
     ("apt", "version", "says"),
     [
         ("jammy", "3.10", "apt-get install python3.11 python3.11-venv"),
-        ("bullseye", "3.9", "none is in apt's lists; Debian 12 has one as python3, Ubuntu 22.04 as python3.11 with python3.11-venv"),
+        (
+            "bullseye",
+            "3.9",
+            "none is in apt's lists; Debian 12 has one as python3, Ubuntu 22.04 as python3.11 with python3.11-venv",
+        ),
     ],
 )
-def test_a_python_that_is_too_old_is_told_with_its_version_and_what_is_newer(tmp_path: Path, apt: str, version: str, says: str) -> None:
+def test_a_python_that_is_too_old_is_told_with_its_version_and_what_is_newer(
+    tmp_path: Path, apt: str, version: str, says: str
+) -> None:
     wanted = f"cniwire needs Python 3.11 or newer, and python3 is {version}: {says}\n"
     assert asked(tmp_path, "run", "bundle", "test", apt=apt, python=version) == (1, wanted)
