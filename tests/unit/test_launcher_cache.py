@@ -11,8 +11,9 @@ import pytest
 
 from core.errors import CNIError
 from launcher.answers import resolv_conf
-from launcher.cache import Cache, Cached, Request
+from launcher.cache import Cache, Cached
 from launcher.failures import Failure
+from launcher.request import Request
 from launcher.topology import attachment
 from launcher.wiring import document, summary
 

@@ -11,7 +11,6 @@ from core.cni import json as document
 from core.errors import CNIError
 from launcher.conflist import (
     Network,
-    inject,
     load,
     load_all,
     load_file,
@@ -20,6 +19,7 @@ from launcher.conflist import (
     resolve,
     upconvert,
 )
+from launcher.derivation import inject
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 
 PLUGIN = {"type": "bridge", "bridge": "br0"}

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from launcher import host_ports
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.failures import Failure
 from launcher.host_ports import chosen
+from launcher.request import Request
 
 
 def wanted(*mappings: dict[str, Any]) -> Request:

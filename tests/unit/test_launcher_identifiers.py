@@ -3,10 +3,10 @@
 import pytest
 
 from core.errors import CHECK_FAILED, INTERNAL, CNIError
-from launcher.cache import Request
 from launcher.failures import UsageFailure
 from launcher.findings import differences, lines
 from launcher.identifiers import meant, pod, shortened
+from launcher.request import Request
 
 LONG, TWIN = "3f2a1b4c5d6e7f80" * 4, "3f2a1b4c5d6eff80" * 4
 

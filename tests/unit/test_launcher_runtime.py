@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from core.errors import CNIError
-from launcher.cache import Cache, Request
+from launcher.cache import Cache
 from launcher.conflist import Network, parse_list
+from launcher.derivation import derived
 from launcher.failures import (
     Failure,
     PluginFailed,
@@ -20,7 +21,8 @@ from launcher.failures import (
     Unsupported,
     UsageFailure,
 )
-from launcher.runtime import Runtime, decode_versions, derived
+from launcher.request import Request
+from launcher.runtime import Runtime, decode_versions
 from tests.harness.fake_plugin import VERSIONS, FakePlugins
 
 REQUEST = Request("c1", "eth0", "/run/netns/c1", (("A", "1"), ("B", "2")))

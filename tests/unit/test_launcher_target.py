@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from launcher import netns, target
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.failures import Failure, UsageFailure
+from launcher.request import Request
 from launcher.target import Target
 
 OWN = "/proc/self/ns/net"

@@ -10,9 +10,10 @@ import pytest
 
 from core.attachment import digest, host_ifname, owner_text
 from launcher import life, netns, surroundings, target
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.conflist import Network, parse_list
 from launcher.life import GONE, LIVES, UNKNOWN, Attachment, Host, Verdict, judge
+from launcher.request import Request
 from launcher.traces import Link, Reservation, Trace, traces
 
 OWN = "/proc/self/ns/net"

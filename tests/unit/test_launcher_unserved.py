@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from launcher import ports
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.drawing import draw
+from launcher.request import Request
 from launcher.topology import attachment
 from launcher.wiring import summary
 

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from core.errors import CNIError
 from launcher.answers import addresses, resolv_conf
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.conflist import Network, parse_list
 from launcher.drawing import draw
 from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
+from launcher.request import Request
 from launcher.target import Target
 from launcher.terminal import Terminal
 from launcher.wiring import document, summary
