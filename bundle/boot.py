@@ -1,8 +1,8 @@
 """What the interpreter runs first in a bundled plugin.
 
-The plugins' own modules stand marshalled in one file; each is run when the first of its names is asked for, without
-importlib's search, locks and specs, and without the import statement, which asks every module for a path that it does not have.
-For whatever else is imported, the interpreter's start is completed first.
+The plugins' own modules stand marshalled in one file; each is run when the first of its names is asked for,
+without importlib's search, locks and specs, and without the import statement, which asks every module
+for a path that it does not have. For whatever else is imported, the interpreter's start is completed first.
 """
 
 import posix
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # From interpreter.c: our name as the caller wrote it and the path that was executed, the bundle's folder of contents, whether the
-    # interpreter stands after its core phase, and its own functions.
+    # From interpreter.c: our name as the caller wrote it and the path that was executed, the bundle's folder
+    # of contents, whether the interpreter stands after its core phase, and its own functions.
     CALLED: tuple[str, str]
     CONTENTS: str
     EARLY: bool
     interpreter: Any
-    # From build.py, sizes and offsets in the file of modules: of each module; and of what each plugin usually loads, its entry script as "".
+    # From build.py, sizes and offsets in the file of modules: of each module; and of what each plugin usually
+    # loads, its entry script as "".
     PLACES: dict[str, tuple[int, int]]
     PLUGINS: dict[str, tuple[int, int]]
-    # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
+    # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies
+    # in the contents.
     LENT: dict[str, str]
     # From build.py: whether each module is read by a system call of its own, for a tracer.
     APART: bool
@@ -101,7 +103,10 @@ def lend(name: str, origin: str) -> None:
 
 
 def plugin() -> str:
-    """Which of ours is called. A link may have any name; a copy has to end in the name of what it was copied from (cnv-bridge)."""
+    """Which of ours is called.
+
+    A link may have any name; a copy has to end in the name of what it was copied from (cnv-bridge).
+    """
     for path in CALLED:
         found = linked(path)
         if found:

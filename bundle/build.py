@@ -75,7 +75,10 @@ class Lean(ast.NodeTransformer):
         return (node.orelse or ast.Pass()) if is_for_readers else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.stmt]:
-        """Our own modules are at hand: boot.py has them all. One of a package is run when it is used, one whose names are wanted now."""
+        """Our own modules are at hand: boot.py has them all.
+
+        One of a package is run when it is used, one whose names are wanted now.
+        """
         if node.module == "__future__":
             return ast.Pass()
         if node.module in PACKAGES and all(f"{node.module}.{each.name}" in MODULES for each in node.names):
@@ -164,12 +167,16 @@ def lacked(library: Path) -> list[str]:
 
 
 def link(target: Path, *further: str) -> None:
-    """Compile interpreter.c against the static library of this Python, with *further* options. Raises CalledProcessError."""
+    """Compile interpreter.c against the static library of this Python, with *further* options.
+
+    Raises CalledProcessError.
+    """
     of = sysconfig.get_config_var
     library = Path(of("LIBPL"), of("LIBRARY"))
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
     told = f"-DLACKED={' '.join(f'LACKING({name})' for name in lacked(library))}"
-    # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
+    # At a fixed address nothing has to be relocated at the start, which costs a shared libpython
+    # a millisecond or two.
     options = [
         "-O2",
         "-Wall",
@@ -195,7 +202,10 @@ def size(paths: Iterable[Path]) -> int:
 
 
 def for_people(folder: Path) -> None:
-    """Example configurations, and completion scripts as the launcher writes them. Raises CalledProcessError."""
+    """Example configurations, and completion scripts as the launcher writes them.
+
+    Raises CalledProcessError.
+    """
     shutil.copytree(ROOT / "conf", folder / "share" / "conf")
     scripts = folder / "share" / "completion"
     scripts.mkdir()

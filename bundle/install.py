@@ -46,7 +46,10 @@ PATIENCE_S = 2  # for calls that were under way when the links went
 
 
 class Place:
-    """Where things go. Paths are as they will be; `real` puts DESTDIR, where packagers collect their files, before them."""
+    """Where things go.
+
+    Paths are as they will be; `real` puts DESTDIR, where packagers collect their files, before them.
+    """
 
     def __init__(self, destdir: str, prefix: str, bindir: str):
         for name, path in (("PREFIX", prefix), ("BINDIR", bindir)):

@@ -71,7 +71,10 @@ def ask(folder: Path) -> None:
 
 
 def deposit(bundle: Path, lib: Path) -> str:
-    """Copy *bundle* into a folder of its own in *lib*; its name. An equal one that is there already and whole is taken instead. Raises Refused."""
+    """Copy *bundle* into a folder of its own in *lib*; its name.
+
+    An equal one that is there already and whole is taken instead. Raises Refused.
+    """
     fresh = lib / FRESH
     discard(fresh)  # of one that was interrupted
     try:
@@ -113,7 +116,10 @@ def target_of(path: Path) -> str:
 
 
 def running(folders: Iterable[Path]) -> set[Path]:
-    """Those of *folders* from which a process runs. One that may not be looked at counts for all if it has a name of ours."""
+    """Those of *folders* from which a process runs.
+
+    One that may not be looked at counts for all if it has a name of ours.
+    """
     files = {}
     for folder in folders:
         for path in (folder / name for name in EXECUTABLES if (folder / name).exists()):
@@ -140,7 +146,10 @@ def running(folders: Iterable[Path]) -> set[Path]:
 
 
 def sweep(lib: Path, keep: Iterable[str]) -> list[str]:
-    """Remove all versions but those to *keep*; returns those that stay because something runs from them. "" is what had no version yet."""
+    """Remove all versions but those to *keep*; returns those that stay because something runs from them.
+
+    "" is what had no version yet.
+    """
     versions = {
         path.name: [path]
         for path in lib.iterdir()

@@ -113,11 +113,7 @@ NETWORKS = argument(
     "networks", metavar="NETWORK", nargs="*", default=[], help="names or files (default: all)"
 )
 COMMAND = argument(
-    "command",
-    metavar="-- COMMAND",
-    nargs="*",
-    default=[],
-    help="command to run, behind --; default: a shell",
+    "command", metavar="-- COMMAND", nargs="*", default=[], help="command to run, behind --; default: a shell"
 )
 REST = argument(
     "command", metavar="COMMAND", nargs=argparse.REMAINDER, help="command to run; default: a shell"

@@ -33,12 +33,7 @@ class Request:
     def variables(self) -> dict[str, str]:
         """The CNI_ variables that name the attachment."""
         args = ";".join(f"{key}={value}" for key, value in self.args)
-        return {
-            CONTAINERID: self.container_id,
-            NETNS: self.netns,
-            IFNAME: self.ifname,
-            "CNI_ARGS": args,
-        }
+        return {CONTAINERID: self.container_id, NETNS: self.netns, IFNAME: self.ifname, "CNI_ARGS": args}
 
     def validate(self) -> None:
         """Refuse a container ID or interface name that no plugin takes, before one is executed.

@@ -20,7 +20,8 @@ PLUGIN_NAMES = ("bridge", "host-local", "portmap")
 LIBC = r"(usr/)?lib(64)?/(\S+/)?lib[cm]\.so\.6|etc/(ld\.so\.cache|localtime)"
 KERNEL = r"(proc|sys|run)/.*|dev/null|etc/machine-id"  # machine-id: a bridge's MAC is made of it
 OUTSIDE = re.compile(f"/({LIBC}|{KERNEL})")
-# A parent smaller than any plugin, because a child's peak is never below its parent's size when it was started.
+# A parent smaller than any plugin, because a child's peak is never below its parent's size when it
+# was started.
 WEIGHED = """
 import os, sys
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
@@ -103,7 +104,10 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
 def test_a_damaged_bundle_says_so(
     bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str
 ) -> None:
-    """A copy that lacks a file, or was cut short; left: bytes of it, or a part. One JSON error all the same."""
+    """A copy that lacks a file, or was cut short; left: bytes of it, or a part.
+
+    One JSON error all the same.
+    """
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     if left is None:
@@ -123,7 +127,7 @@ def test_a_damaged_bundle_says_so(
 def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(
     bundle: Path, tmp_path: Path, name: str, plugin: str
 ) -> None:
-    """OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge: copies beside lib, wherever they were copied from."""
+    """A copy of the bundle's executable beside lib: OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     shutil.copy(copy / "bridge", copy / name)
@@ -163,7 +167,8 @@ def test_an_executable_without_its_folder_says_what_is_missing(
 @pytest.mark.parametrize("zeroth", ["", "x" * 5000, "/nowhere/at/all", "bytes-\udcff", "lib", "../.."])
 def test_what_the_caller_calls_us_does_not_matter(bundle: Path, zeroth: str) -> None:
     """argv[0] is the caller's to choose; the kernel knows what it executes."""
-    # With a working directory subprocess forks. Since 3.13 it would else call posix_spawn, as which Python lets nobody have an empty name.
+    # With a working directory subprocess forks. Since 3.13 it would else call posix_spawn, as which Python
+    # lets nobody have an empty name.
     done = subprocess.run(
         [zeroth], executable=bundle / "portmap", env={}, cwd="/", capture_output=True, text=True, check=True
     )
@@ -171,7 +176,7 @@ def test_what_the_caller_calls_us_does_not_matter(bundle: Path, zeroth: str) -> 
 
 
 def test_the_interpreter_started_as_usual_gives_the_same_answers(bundle: Path, tmp_path: Path) -> None:
-    """As it is where it does not stop after its core phase, which is with every Python but 3.11: all golden cases."""
+    """All golden cases pass with an interpreter that is started completely, as with any Python but 3.11."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     (copy / "bridge").unlink()
@@ -206,7 +211,9 @@ def test_bridge_runs_no_other_program(bundle: Path, host: Host, tmp_path: Path) 
 
 
 def test_a_plugin_reads_nothing_outside_the_bundle(bundle: Path, host: Host, tmp_path: Path) -> None:
-    """But the C library's own, the kernel's, and what its configuration names, with the directories above, which it syncs."""
+    """An ADD opens no other file than its own, the C library's, the kernel's, and those that its
+    configuration names, with the directories above, which it syncs.
+    """
     trace = tmp_path / "trace"
     add(
         host,

@@ -1,4 +1,4 @@
-"""The executables, whichever way they are called: by links, from anywhere, with somebody else's modules around."""
+"""The executables, however they are called: by links, from any folder, with foreign modules around."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def test_a_link_from_anywhere_leads_home(plugins: Path, tmp_path: Path, name: st
 
 @pytest.mark.parametrize("place", ["x", "bin/x"])
 def test_nobody_elses_modules_are_imported(plugins: Path, tmp_path: Path, place: str) -> None:
-    """A folder `core` beside, above or in the working directory is not ours, whatever the path by which we were called."""
+    """A folder `core` beside, above or in the working directory is not imported, however we are called."""
     for folder in (tmp_path, tmp_path / place, (tmp_path / place).parent):
         (folder / "core").mkdir(parents=True, exist_ok=True)
         (folder / "core" / "__init__.py").write_text("raise SystemExit('taken over')")
@@ -65,7 +65,10 @@ def test_a_copy_of_a_script_of_the_checkout_says_what_it_needs(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", PLUGIN_NAMES)
 def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
-    """Nomad takes the first word that is a semantic version; nerdctl takes all that stands behind the plugin's name."""
+    """Nomad takes the first word that is a semantic version.
+
+    Nerdctl takes all that stands behind the plugin's name.
+    """
     said = banner(plugins / name)
     words = [word for word in said.split() if re.match(r"v?\d+\.\d+\.\d+", word)]
     assert words[0] == f"v{REFERENCE}+cniwire.{SUITE}"

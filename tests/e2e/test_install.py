@@ -1,4 +1,4 @@
-"""`make install` and `make uninstall`: under running calls, over somebody else's files, refused, interrupted, and taken back."""
+"""`make install` and `make uninstall`: under running calls, over foreign files, refused, interrupted, undone."""
 
 import fcntl
 import json
@@ -122,7 +122,10 @@ def test_install_obeys_destdir(bundle: Path, tmp_path: Path) -> None:
 
 @contextmanager
 def calling(*calls: Callable[[], object]) -> Iterator[list[str]]:
-    """Each call over and over, each in a thread of its own; the list that is given holds how often each succeeded, or what it raised."""
+    """Each call over and over, each in a thread of its own.
+
+    The list that is given holds how often each succeeded, or what it raised.
+    """
     stop, told = threading.Event(), [""] * len(calls)
 
     def again(index: int) -> None:
@@ -148,7 +151,10 @@ def calling(*calls: Callable[[], object]) -> Iterator[list[str]]:
 def test_calls_made_while_suites_are_installed_succeed(
     bundle: Path, node: Node, host: Host, tmp_path: Path
 ) -> None:
-    """VERSION of each plugin, and ADD and DEL of a container, all the while; older versions go, the one before stays."""
+    """VERSION of each plugin, and ADD and DEL of a container, all the while.
+
+    Older versions go, the one before stays.
+    """
     node.install(bundle)
     others = [changed(bundle, tmp_path / name) for name in ("one", "two")]
     container = host.container()
@@ -192,7 +198,10 @@ def test_a_version_from_which_something_runs_stays(bundle: Path, node: Node, tmp
 
 
 def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
-    """Somebody else's plugins, files or links, with modes and owners; and calls meanwhile find one of the two."""
+    """Somebody else's plugins, files or links, with modes and owners.
+
+    And calls meanwhile find one of the two.
+    """
     node.bindir.mkdir(parents=True)
     shutil.copy("/bin/true", node.bindir / "bridge")
     (node.bindir / "bridge").chmod(0o751)
@@ -214,7 +223,7 @@ def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
 
 
 def test_what_somebody_put_over_ours_is_left_alone(bundle: Path, node: Node) -> None:
-    """Another suite was installed after us: its files are not ours to remove, and what we once replaced is older than they are."""
+    """Another suite was installed after ours: its files stay, and older ones are not brought back over them."""
     node.bindir.mkdir(parents=True)
     (node.bindir / "bridge").write_text("old")
     node.install(bundle)

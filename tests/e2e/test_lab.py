@@ -27,7 +27,10 @@ def run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(params=["root", "nobody"])
 def user(request: pytest.FixtureRequest) -> str:
-    """root, and a user without any rights; in an unprivileged lab there is root alone, and nobody else can be had."""
+    """root, and a user without any rights.
+
+    In an unprivileged lab there is root alone, and nobody else can be had.
+    """
     name: str = request.param
     if name != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root, so user namespaces are in use already")
@@ -37,7 +40,7 @@ def user(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
-    """Loopback is up, the CNI directories are empty, `ip netns` works, the command's own process is the second and it is root."""
+    """Loopback is up, the CNI directories are empty, `ip netns` works, the command is process 2 and root."""
     script = "ip -brief link; ip netns add x; ip netns; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
     done = run("sh", "-c", script, user=user)
     link = "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> "
@@ -48,7 +51,7 @@ def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
 
 
 def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
-    """What is made in /run/netns, /var/lib/cni, /etc/cni and the network is not there outside, not even the directories."""
+    """What is made in /run/netns, /var/lib/cni, /etc/cni and the network does not exist outside."""
     before = listings()
     script = "ip netns add leak && touch /run/leak /var/lib/cni/leak /etc/cni/leak /dev/shm/leak && ip link add leak type bridge"
     done = run("sh", "-c", script, user=user)
@@ -86,7 +89,7 @@ def test_the_exit_code_is_the_commands(command: tuple[str, ...], code: int) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_lab_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
-    """A signal to the lab ends its command and what the command left in the background, in sessions of their own as well."""
+    """A signal to the lab ends its command and all background processes, also those in own sessions."""
     beat = tmp_path / "beat"
     script = f"setsid sh -c 'while :; do echo >> {beat}; sleep 0.02; done' & sleep 60"
     process = subprocess.Popen([*LAB, "--", "sh", "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -80,7 +80,10 @@ def waiting(process: "subprocess.Popen[str]") -> "subprocess.Popen[str]":
 
 @contextlib.contextmanager
 def process_in_a_namespace() -> "Iterator[subprocess.Popen[str]]":
-    """A process with a network namespace of its own, as Docker, LXC or `unshare` make it; it ends with the block."""
+    """A process with a network namespace of its own, as Docker, LXC or `unshare` make it.
+
+    It ends with the block.
+    """
     with subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -111,7 +114,10 @@ def test_run_returns_the_exit_code_of_the_command(cniwire: Cniwire) -> None:
 
 
 def test_run_publishes_ports_until_it_is_told_to_stop(cniwire: Cniwire) -> None:
-    """Real TCP through the published port; SIGTERM to the launcher ends the command and tears down: 128 + 15."""
+    """Real TCP through the published port.
+
+    SIGTERM to the launcher ends the command and tears down: 128 + 15.
+    """
     outside = cniwire.host.outside()
     outside.run("ip route add default via 192.0.2.1")
     name = cniwire.name("web")
@@ -208,7 +214,10 @@ def test_up_again_after_a_reboot(cniwire: Cniwire) -> None:
 
 @pytest.mark.parametrize("kind", ["pid", "path", "name"])
 def test_attach_wires_what_somebody_else_made(cniwire: Cniwire, kind: str) -> None:
-    """A process of `unshare` (as of Docker or LXC), a path, a name of `ip netns`; a second attach takes the next free name."""
+    """A process of `unshare` (as of Docker or LXC), a path, a name of `ip netns`.
+
+    A second attach takes the next free name.
+    """
     cniwire("run", "demo", "--", "true")
     before = stable(cniwire)
     name = cniwire.name("box")
@@ -221,7 +230,8 @@ def test_attach_wires_what_somebody_else_made(cniwire: Cniwire, kind: str) -> No
             "path": f"nsenter --net={container.path}",
             "name": f"ip netns exec {name}",
         }[kind]
-        # the Go bridge names its chains after network and container alone, so a second interface makes DEL of the first fail
+        # the Go bridge names its chains after network and container alone, so a second interface makes DEL
+        # of the first fail
         for ifname in ("eth0",) if foreign(cniwire) else ("eth0", "eth1"):
             again = ["--again"] if ifname == "eth1" else []
             (made,) = cniwire.json("attach", "demo", subject, *again)["attachments"]

@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish: what each shell itself offers for a line, with networks and containers that there are."""
+"""Completion in bash, zsh and fish: what each shell offers for a line, with existing networks and containers."""
 
 import os
 import shutil

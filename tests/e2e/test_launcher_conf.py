@@ -74,7 +74,10 @@ def test_every_example_is_in_this_test_and_in_its_readme() -> None:
 
 @pytest.mark.parametrize("name", sorted(ADDRESSES))
 def test_an_example_is_wired_checked_and_taken_down(cniwire: Cniwire, name: str) -> None:
-    """ADD twice, CHECK, STATUS, GC with both alive, ls, DEL; the host's state is then as after the first container."""
+    """ADD twice, CHECK, STATUS, GC with both alive, ls, DEL.
+
+    The host's state is then as after the first container.
+    """
     network = load_file(str(cniwire.conf / name)).name
     cniwire("run", network, "--", "true")
     for file in cniwire.host.data.rglob("last_reserved_ip.*"):
@@ -98,7 +101,7 @@ def test_an_example_is_wired_checked_and_taken_down(cniwire: Cniwire, name: str)
 
 
 def test_demo_containers_talk_and_their_ports_answer(cniwire: Cniwire) -> None:
-    """10-bridge: both families, TCP and UDP, a range, from the host, from outside, from a neighbour and from itself."""
+    """10-bridge: both families, TCP and UDP, a range, asked from host, outside, neighbour and itself."""
     outside = cniwire.host.outside()
     web, _ = up(cniwire, "demo", "-p", "8080:80", "-p", "5353:53/udp", "-p", "8000-8009:9000-9009")
     other, _ = up(cniwire, "demo")
@@ -201,7 +204,7 @@ def test_inside_ports_answer_only_callers_that_meet_the_condition(cniwire: Cniwi
 
 
 def test_the_launcher_runs_in_a_lab_without_root() -> None:
-    """conf/10-bridge by path, as conf/README.md says, by an unprivileged user (whom an unprivileged lab need not be asked for)."""
+    """conf/10-bridge by path, as conf/README.md says, by an unprivileged user."""
     start = [interpreter(), "-m", "launcher"]
     line = [
         *start,

@@ -1,4 +1,4 @@
-"""What comes from outside does nothing to a terminal: names from kernel, caches, files and plugins' answers are shown, never obeyed."""
+"""Names from kernel, caches, files and plugins' answers are shown, and do nothing to the terminal."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def cniwire(host: Host, fakes: FakePlugins) -> Iterator[Cniwire]:
 
 
 def everything(cniwire: Cniwire, *arguments: str) -> str:
-    """What is printed to pipes, as text and as JSON, and at terminals: strictly UTF-8, without anything but lines and printable characters.
+    """What is printed to pipes, as text and as JSON, and at terminals: lines of printable UTF-8 alone.
 
     Returns the text.
     """

@@ -253,7 +253,10 @@ def test_status_not_ready_is_an_error_with_the_plugins_code(cniwire: Cniwire, fa
 
 
 def test_gc_tells_plugins_who_lives(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-15: valid attachments from cache and living namespaces, of other runtimes too; what nobody can judge counts as alive."""
+    """R-15: valid attachments from cache and living namespaces, of other runtimes too.
+
+    What nobody can judge counts as alive.
+    """
     web, gone = cniwire.name("web"), cniwire.name("gone")
     cniwire("up", "net", web, gone)
     cniwire.host.run(f"ip netns delete {gone}")

@@ -1,4 +1,4 @@
-"""The first minutes with `cniwire`: help, a network without a file, one of one's own, and what is typed wrongly."""
+"""The first minutes with `cniwire`: help, the built-in network, a new one, and what is typed wrongly."""
 
 import json
 import os
@@ -97,10 +97,7 @@ def test_network_lists_what_there_is(cniwire: Cniwire) -> None:
     assert lines[3].split() == ["demo", "bridge", "10.77.0.0/24", "0", "built", "in"]
     assert [
         line[:1] + line.rpartition("/")[2].partition(":")[0] for line in lines if line.startswith("✘")
-    ] == [
-        "✘20-torn.conflist",
-        "✘50-lost.conflist",
-    ]
+    ] == ["✘20-torn.conflist", "✘50-lost.conflist"]
     listed = cniwire.json("network")
     assert [row["name"] for row in listed["networks"]] == ["net", "demo"]
     assert [Path(row["file"]).name for row in listed["unreadable"]] == [

@@ -76,7 +76,10 @@ def long_numbers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("long_numbers")
 def test_hostile_files_stop_nobody(cniwire: Cniwire) -> None:
-    """FIFO, folder, no JSON, missing keys, numbers of 5,000 digits, names with newlines: the good one is shown, and the document stays JSON."""
+    """FIFO, folder, no JSON, missing keys, numbers of 5,000 digits, names with newlines.
+
+    The good file is shown, and the document stays JSON.
+    """
     web = cniwire.name("web")
     cniwire("up", "demo", web)
     results, digits = cniwire.cache / "results", "7" * 5000

@@ -1,4 +1,4 @@
-"""`cniwire gc`: it cuts nobody who lives, whoever knows of him, takes what is provably gone, in every version, and says what it did."""
+"""`cniwire gc`: it keeps what lives, removes what is provably gone, in every version, and says what it did."""
 
 import os
 import subprocess
@@ -39,7 +39,10 @@ def cniwire(host: Host, version: str) -> Iterator[Cniwire]:
 
 
 def by_hand(cniwire: Cniwire, version: str, container_id: str = "c1") -> Any:
-    """ADD a container to demo as another runtime would, which keeps its results elsewhere; returns the container."""
+    """ADD a container to demo as another runtime would, which keeps its results elsewhere.
+
+    Returns the container.
+    """
     container = cniwire.host.container(container_id)
     network = cniwire.host.network(*plugins_of(cniwire.host), name="demo", version=version)
     network.add(container, portMappings=PORTS)
@@ -194,7 +197,10 @@ def test_in_a_namespace_where_pids_or_paths_mean_something_else_it_does_nothing(
 
 
 def test_what_was_reserved_by_nobody_we_know_goes_in_every_version(cniwire: Cniwire) -> None:
-    """Case 06: files of the Go plugin, of old releases, of a killed ADD; what is said to be removed is removed."""
+    """Case 06: files of the Go plugin, of old releases, of a killed ADD.
+
+    What is said to be removed is removed.
+    """
     folder = cniwire.host.data / "demo"
     folder.mkdir(parents=True)
     (folder / "10.9.0.7").write_text("gone\r\neth0")
@@ -207,7 +213,7 @@ def test_what_was_reserved_by_nobody_we_know_goes_in_every_version(cniwire: Cniw
 
 
 def test_what_cannot_be_told_is_named_and_stays_and_is_no_success(cniwire: Cniwire, version: str) -> None:
-    """A port of the bridge that may be its: a container of the Go suite, whose runtime keeps its results elsewhere."""
+    """A bridge port without owner may be its own: a container of the Go suite, with results elsewhere."""
     host = cniwire.host
     if not (DISTRIBUTION / "bridge").exists():
         pytest.skip("the distribution's plugins are not installed")

@@ -1,4 +1,7 @@
-"""A container is named alike wherever one is named: by name, pid, path, or ID; and what a name means is told where it may be doubted."""
+"""A container is named alike wherever one is named: by name, pid, path, or ID.
+
+And what a name means is told where it may be doubted.
+"""
 
 import json
 import os
@@ -151,7 +154,10 @@ def test_a_dry_run_says_when_there_is_nothing(cniwire: Cniwire) -> None:
 def test_what_may_mean_several_things_is_told_or_asked(
     cniwire: Cniwire, process: "subprocess.Popen[str]"
 ) -> None:
-    """A name of a namespace wins, and that is said; a pid that begins a container ID has to be written out."""
+    """A name of a namespace wins, and that is said.
+
+    A pid that begins a container ID has to be written out.
+    """
     pid = str(process.pid)
     long = pid + "0" * (64 - len(pid))
     container = cniwire.host.container("c1")

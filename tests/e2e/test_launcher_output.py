@@ -76,7 +76,10 @@ def test_output_to_a_pipe_is_neither_cut_nor_wrapped(cniwire: Cniwire, columns: 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 200, 0])
 def test_a_terminal_shows_everything_within_its_width(cniwire: Cniwire, columns: int) -> None:
-    """20 columns, and a terminal that does not tell; words are broken only where they are longer than the line."""
+    """20 columns, and a terminal that does not tell.
+
+    Words are broken only where they are longer than the line.
+    """
     name = cniwire.name("web")
     made = cniwire.at_terminal(columns, "up", "demo", name, *PORTS)
     seen = cniwire.at_terminal(columns, "ls")
@@ -326,7 +329,7 @@ ODD += [{key: value} for key in ("COLUMNS", "LINES") for value in ("²", "9" * 5
 def test_odd_terminals_and_locales_are_served(
     cniwire: Cniwire, environ: dict[str, str], command: tuple[str, ...]
 ) -> None:
-    """A terminal that can do nothing, one whose size is nonsense, a locale without our signs: no traceback, and the right exit code."""
+    """No traceback and the right exit code at a dumb terminal, one of absurd size, in a locale without ✔."""
     seen = cniwire.at_terminal(80, *command, bare=False, **environ)
     assert ("Traceback" in seen.stdout + seen.stderr, seen.code) == (False, int("nobody" in command)), seen
     code, stdout, stderr = split(cniwire, *command, **environ)

@@ -1,4 +1,4 @@
-"""What the commands that are typed most often load, and that the kernel is read right without the library that reads it slowly."""
+"""What frequent commands import, and that our own reader of the kernel agrees with pyroute2."""
 
 import os
 import re
@@ -91,7 +91,10 @@ def oracle(reader: IPRoute) -> dict[str, dict[str, object]]:
 
 
 def test_interfaces_are_read_as_another_library_reads_them(cniwire: Cniwire) -> None:
-    """Bridges, veths, peers elsewhere, aliases, addresses with a peer, both families, down and up; many of them."""
+    """Bridges, veths, peers elsewhere, aliases, addresses with a peer, both families, down and up.
+
+    Many of them.
+    """
     web = cniwire.name("web")
     cniwire("up", "net", web)
     host: Namespace = cniwire.host

@@ -63,7 +63,10 @@ def test_check_of_a_network_that_is_none_is_no_success(cniwire: Cniwire) -> None
 
 
 def test_a_key_that_no_plugin_knows_is_named_with_its_neighbour(cniwire: Cniwire) -> None:
-    """By status, up and run; the plugins go on ignoring it. What looks like no key of ours is somebody's note."""
+    """By status, up and run; the plugins go on ignoring it.
+
+    What looks like no key of ours is somebody's note.
+    """
     plugins = plugins_of(cniwire.host, isGatway=True, Documentation="x", ISDEFAULTGATEWAY=True)
     plugins[0]["ipam"]["datadirr"] = "/x"
     plugins[1]["snatt"] = True

@@ -1,4 +1,7 @@
-"""A failed ADD of a list leaves nothing, whatever a plugin says; and what can be known before is known before."""
+"""A failed ADD of a list leaves nothing, whatever a plugin says.
+
+And what can be known before is known before.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +58,10 @@ def reserved(cniwire: Cniwire) -> list[str]:
 def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(
     cniwire: Cniwire, fakes: FakePlugins
 ) -> None:
-    """Case 05: the last plugin refuses both; the address, the ports and the masquerade of those before it are free again."""
+    """Case 05: the last plugin refuses both.
+
+    The address, the ports and the masquerade of those before it are free again.
+    """
     fakes.make("last", ADD=REFUSED, DEL=REFUSED)
     web = cniwire.name("web")
     message = cniwire("up", "fcnet", web, "-p", "8080:80", status=1)

@@ -59,7 +59,10 @@ def test_each_container_gets_ports_of_its_own(cniwire: Cniwire) -> None:
 
 
 def test_a_port_that_another_runtime_has_is_not_insisted_on(cniwire: Cniwire) -> None:
-    """Its attachments are not in our cache: the plugin refuses, and another port is taken. What the tries made is undone."""
+    """Its attachments are not in our cache: the plugin refuses, and another port is taken.
+
+    What the tries made is undone.
+    """
     cniwire.host.run("echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range")
     other = cniwire.host.network(
         bridge(cniwire.host.data, "10.8.0.0/24", bridge="br8"), PORTMAP, name="other"

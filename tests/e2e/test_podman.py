@@ -1,7 +1,8 @@
 """A real runtime: the distribution's Podman, unmodified, runs containers on our plugins.
 
-Podman's own files are told to stay below the test's folder, so tests may run beside each other; crun wants any tmpfs where cgroups
-would be. A container of an unprivileged lab cannot mount a devpts with the usual group 5, so it borrows /dev/pts everywhere.
+Podman's own files are told to stay below the test's folder, so tests may run beside each other; crun wants
+any tmpfs where cgroups would be. A container of an unprivileged lab cannot mount a devpts with the usual
+group 5, so it borrows /dev/pts everywhere.
 """
 
 import json
@@ -146,7 +147,7 @@ def chain(data: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(params=["tested", "distribution"])
 def podman(request: pytest.FixtureRequest, host: Host) -> Iterator[Podman]:
-    """Podman on the executables under test, and on the distribution's: that is how we know that the recipe is right."""
+    """Podman on the executables under test, and on the distribution's, which proves that the recipe is right."""
     folder = host.plugins if request.param == "tested" else DISTRIBUTION
     if not (folder / "bridge").exists():
         pytest.skip(f"there is no {folder}/bridge")
@@ -161,7 +162,10 @@ def podman(request: pytest.FixtureRequest, host: Host) -> Iterator[Podman]:
 
 
 def test_podman_runs_containers_that_talk_and_leave_nothing(podman: Podman, host: Host) -> None:
-    """A port answers, gateway, neighbour and outside are reached; `rm -f` leaves no link, element, namespace or reservation."""
+    """A port answers, gateway, neighbour and outside are reached.
+
+    `rm -f` leaves no link, element, namespace or reservation.
+    """
     outside = host.outside()
     podman.run(
         "first", "--publish", "8081:80", command="sleep 60"

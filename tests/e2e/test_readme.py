@@ -1,4 +1,7 @@
-"""README's section "By hand", line by line as it stands there; `sudo` and `cniwire` are found on PATH, as they are where cniwire is installed."""
+"""README's section "By hand", line by line as it stands there.
+
+`sudo` and `cniwire` are found on PATH, as they are where cniwire is installed.
+"""
 
 import os
 import re

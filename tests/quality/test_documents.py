@@ -1,4 +1,4 @@
-"""What the repository's texts say of it is so: commands exist, documents exist, and nobody's machine shines through."""
+"""The repository's texts name commands and documents that exist, and no path of anybody's machine."""
 
 import re
 import subprocess
@@ -13,7 +13,10 @@ MADE = {".venv", ".git", "build", "dist", "bench-results", "cniwire.egg-info", "
 
 
 def tracked() -> list[Path]:
-    """Every text file that git knows, or will know once it is added; in a checkout without git all but what make made."""
+    """Every text file that git knows, or will know once it is added.
+
+    In a checkout without git all but what make made.
+    """
     try:
         listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
         names = listed.stdout.splitlines() if listed.returncode == 0 else None

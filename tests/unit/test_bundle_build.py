@@ -1,4 +1,7 @@
-"""A build that dies half way, at each of its steps, leaves the bundle that was there, or none; and does not count as built."""
+"""A build that dies half way, at each of its steps, leaves the bundle that was there, or none.
+
+And does not count as built.
+"""
 
 import shutil
 import subprocess
@@ -25,7 +28,10 @@ def tree(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A scratch folder as PyInstaller leaves it, and a bundle of before; each step writes a file of its name."""
+    """A scratch folder as PyInstaller leaves it, and a bundle of before.
+
+    Each step writes a file of its name.
+    """
     scratch, target = tmp_path / "build" / "cniwire", tmp_path / "dist" / "cniwire"
     for folder in (scratch, target):
         (folder / "lib").mkdir(parents=True)
@@ -75,7 +81,10 @@ SUCCESS = "mkdir -p dist && rm -rf dist/cniwire && mv build/bundle/cniwire dist/
 
 @pytest.mark.parametrize("dies", ["collect", "build"])
 def test_make_does_not_take_a_failed_bundle_for_a_built_one(tmp_path: Path, dies: str) -> None:
-    """`make bundle` after a failed one fails again, and succeeds once its cause is gone; the old bundle is there all the while."""
+    """`make bundle` after a failed one fails again, and succeeds once its cause is gone.
+
+    The old bundle is there all the while.
+    """
     for name in ("Makefile", "bundle.spec", "tests/quality/import_budget.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -229,7 +229,10 @@ def test_a_file_without_the_key_netns_tells_the_path_in_its_result(
 
 
 def test_caches_of_other_runtimes_are_read_as_well(tmp_path: Path) -> None:
-    """Multus keeps its own in /var/lib/cni/multus. An attachment that is in both counts once; what is forgotten is gone from there."""
+    """Multus keeps its own in /var/lib/cni/multus.
+
+    An attachment that is in both counts once; what is forgotten is gone from there.
+    """
     multus = Cache(str(tmp_path / "multus"))
     multus.write("net", REQUEST, CONFIG, RESULT)
     multus.write("second", REQUEST, CONFIG, RESULT)

@@ -9,16 +9,7 @@ import pytest
 
 from core.cni import json as document
 from core.errors import CNIError
-from launcher.conflist import (
-    Network,
-    load,
-    load_all,
-    load_file,
-    parse_list,
-    parse_plugin,
-    resolve,
-    upconvert,
-)
+from launcher.conflist import Network, load, load_all, load_file, parse_list, parse_plugin, resolve, upconvert
 from launcher.derivation import inject
 from launcher.failures import ConfigFailure, MalformedConfig, MissingDirectory, UnknownNetwork
 
@@ -325,7 +316,10 @@ def test_demo_is_built_in_and_is_the_example(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_lose_their_fraction_as_libcni_writes_them() -> None:
-    """Case 23: `"mtu": 1400.0` works with every runtime. What is no whole number, or too large for one, stays."""
+    """Case 23: `"mtu": 1400.0` works with every runtime.
+
+    What is no whole number, or too large for one, stays.
+    """
     given = b'{"name": "n", "plugins": [{"type": "bridge", "mtu": 1400.0, "x": [1e3, {"y": -2.0}, 1.5, 1e21, 1e999, true], "ipam": {"a": 0.0}}]}'
     (plugin,) = parse_list(given).plugins
     assert (
@@ -354,6 +348,9 @@ def load_single(data: bytes) -> tuple[str, str]:
 
 
 def test_of_a_key_that_stands_twice_the_last_counts() -> None:
-    """Case 23: as in the map into which libcni decodes; the Go plugins, called by hand, would merge the two."""
+    """Case 23: as in the map into which libcni decodes.
+
+    The Go plugins, called by hand, would merge the two.
+    """
     twice = b'{"name": "n", "plugins": [{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}, "ipam": {"dataDir": "/x"}}]}'
     assert parse_list(twice).plugins[0]["ipam"] == {"dataDir": "/x"}

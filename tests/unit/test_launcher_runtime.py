@@ -151,7 +151,10 @@ def test_add_refuses_a_result_that_is_none(runtime: Runtime, fakes: FakePlugins,
 def test_add_takes_a_result_in_any_version(
     runtime: Runtime, fakes: FakePlugins, printed: Any, expected: Any
 ) -> None:
-    """S-104, S-106: without version it has the configuration's; null is an empty one; another version is converted."""
+    """S-104, S-106: without version it has the configuration's; null is an empty one.
+
+    Another version is converted.
+    """
     fakes.make("first", ADD={"json": printed})
     runtime.add(network(), REQUEST)
     assert fakes.calls[1].config["prevResult"] == expected
@@ -355,7 +358,10 @@ def test_del_carries_a_result_from_0_4_0_on(
 
 
 def test_del_goes_on_after_a_failure_and_keeps_the_cache(runtime: Runtime, fakes: FakePlugins) -> None:
-    """So that what can be freed is free, and the rest can be tried again. libcni stops there (R-12), which leaves addresses behind."""
+    """What can be freed is free then, and the rest can be tried again.
+
+    libcni stops there (R-12), which leaves addresses behind.
+    """
     runtime.add(network(), REQUEST)
     fakes.make("last", DEL=REFUSED)
     fakes.forget()

@@ -47,7 +47,10 @@ def later(number: int, seconds: float = 0.3) -> threading.Timer:
 
 
 def python(code: str) -> int:
-    """The pid of a Python child that has begun to run *code*, and ignores no signal that the tests' caller may ignore (nohup)."""
+    """The pid of a Python child that has begun to run *code*.
+
+    Signals that the tests' caller ignores, as under nohup, have their default action in it.
+    """
     program = (
         f"import signal, time; signal.signal(1, signal.SIG_DFL); {code}; print(1, flush=True); time.sleep(60)"
     )

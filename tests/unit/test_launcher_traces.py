@@ -28,7 +28,10 @@ def port(name: str, alias: str = "", master: str = "cni0", *, apart: bool = True
 
 
 def test_everything_that_carries_an_owner_is_found_by_owner(tmp_path: Path) -> None:
-    """Interfaces by their alias, elements by their comment, addresses by their file; those of other networks are not ours."""
+    """Interfaces by their alias, elements by their comment, addresses by their file.
+
+    Those of other networks are not ours.
+    """
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "10.0.0.2").write_text("web\r\neth0")
     links = [
@@ -175,7 +178,7 @@ def test_death_is_proven_by_path_boot_witness_or_bridge() -> None:
 
 
 def test_witnesses_in_nft_deny_a_life_when_one_of_them_is_gone(tmp_path: Path) -> None:
-    """As the plugins judge: an interface that is missing or another's, a path that was in that very folder."""
+    """As the plugins judge: an interface that is missing or another's, a path gone from its folder."""
     folder, veth = os.stat(tmp_path), host_ifname("demo/c1/eth0")
     here = f"netns:{folder.st_dev}:{folder.st_ino}:{tmp_path}/c1"
     links = {"lxc1": port("lxc1"), veth: port(veth, "demo/c1/eth0")}
@@ -196,7 +199,7 @@ def test_witnesses_in_nft_deny_a_life_when_one_of_them_is_gone(tmp_path: Path) -
 
 
 def test_nothing_else_proves_anything() -> None:
-    """Another machine's note, a folder that is not here, a bridge with a port that may be its, an old cache."""
+    """Another machine's mark, a folder that is not here, a bridge port without owner, an old cache."""
     nothing = (UNKNOWN, "nothing tells whether its namespace is still there")
     assert verdict(reserved()) == nothing
     assert verdict(reserved(mark("/nowhere", machine=b"copy"))) == nothing
