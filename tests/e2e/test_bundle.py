@@ -211,20 +211,13 @@ def test_bridge_runs_no_other_program(bundle: Path, host: Host, tmp_path: Path) 
 
 
 def test_a_plugin_reads_nothing_outside_the_bundle(bundle: Path, host: Host, tmp_path: Path) -> None:
-    """An ADD opens no other file than its own, the C library's, the kernel's, and those that its
-    configuration names, with the directories above, which it syncs.
+    """But files of the C library, of the kernel, and those that its configuration names.
+
+    Directories above the latter are synced.
     """
     trace = tmp_path / "trace"
-    add(
-        host,
-        bundle,
-        "strace",
-        "--follow-forks",
-        "--trace=open,openat",
-        "--signal=none",
-        "--successful-only",
-        f"--output={trace}",
-    )
+    options = ("--follow-forks", "--trace=open,openat", "--signal=none", "--successful-only")
+    add(host, bundle, "strace", *options, f"--output={trace}")
     opened = set(re.findall(r'open(?:at\(AT_FDCWD, |\()"([^"]+)"', trace.read_text()))
     foreign = {path for path in opened if not OUTSIDE.fullmatch(path)} - set(map(str, tmp_path.parents))
     assert {path for path in foreign if not path.startswith((f"{bundle}/", str(tmp_path)))} == set()

@@ -67,7 +67,7 @@ def test_a_copy_of_a_script_of_the_checkout_says_what_it_needs(tmp_path: Path) -
 def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
     """Nomad takes the first word that is a semantic version.
 
-    Nerdctl takes all that stands behind the plugin's name.
+    nerdctl takes all that stands behind the plugin's name.
     """
     said = banner(plugins / name)
     words = [word for word in said.split() if re.match(r"v?\d+\.\d+\.\d+", word)]

@@ -198,10 +198,7 @@ def test_a_version_from_which_something_runs_stays(bundle: Path, node: Node, tmp
 
 
 def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
-    """Somebody else's plugins, files or links, with modes and owners.
-
-    And calls meanwhile find one of the two.
-    """
+    """Another suite's plugins, files or links, with modes and owners; a call finds one of the two suites."""
     node.bindir.mkdir(parents=True)
     shutil.copy("/bin/true", node.bindir / "bridge")
     (node.bindir / "bridge").chmod(0o751)

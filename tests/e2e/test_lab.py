@@ -27,10 +27,7 @@ def run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(params=["root", "nobody"])
 def user(request: pytest.FixtureRequest) -> str:
-    """root, and a user without any rights.
-
-    In an unprivileged lab there is root alone, and nobody else can be had.
-    """
+    """root, and a user without any rights; an unprivileged lab knows no user but root."""
     name: str = request.param
     if name != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root, so user namespaces are in use already")
@@ -41,7 +38,8 @@ def user(request: pytest.FixtureRequest) -> str:
 
 def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
     """Loopback is up, the CNI directories are empty, `ip netns` works, the command is process 2 and root."""
-    script = "ip -brief link; ip netns add x; ip netns; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
+    network = "ip -brief link; ip netns add x; ip netns"
+    script = f"{network}; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
     done = run("sh", "-c", script, user=user)
     link = "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> "
     assert (done.stdout.splitlines(), done.stderr) == (
@@ -53,7 +51,8 @@ def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
 def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
     """What is made in /run/netns, /var/lib/cni, /etc/cni and the network does not exist outside."""
     before = listings()
-    script = "ip netns add leak && touch /run/leak /var/lib/cni/leak /etc/cni/leak /dev/shm/leak && ip link add leak type bridge"
+    files = "touch /run/leak /var/lib/cni/leak /etc/cni/leak /dev/shm/leak"
+    script = f"ip netns add leak && {files} && ip link add leak type bridge"
     done = run("sh", "-c", script, user=user)
     assert (done.returncode, done.stderr) == (0, "")
     assert listings() == before

@@ -26,8 +26,13 @@ compadd() {
     for word in "$@"; do [[ $word == ${PREFIX}* ]] && print -r -- "$IPREFIX$word"; done
 }
 compset() { [[ $PREFIX == *,* ]] && IPREFIX=${PREFIX%,*}, && PREFIX=${PREFIX##*,} }
-_files() { if [[ $1 == -g ]]; then for name in *(N); do [[ $name == ${~2} && $name == ${PREFIX}* ]] && print -r -- $name; done
-           else for name in ${PREFIX}*(N/); do print -r -- $name; done; fi }
+_files() {
+    if [[ $1 == -g ]]; then
+        for name in *(N); do [[ $name == ${~2} && $name == ${PREFIX}* ]] && print -r -- $name; done
+    else
+        for name in ${PREFIX}*(N/); do print -r -- $name; done
+    fi
+}
 _describe() { for line in "${(@P)2}"; do compadd -- ${line%%:*}; done }
 _command_names() { compadd -- ${(k)commands} }
 _normal() { compadd -- ${(k)commands} }

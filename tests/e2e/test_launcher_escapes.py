@@ -42,7 +42,8 @@ def everything(cniwire: Cniwire, *arguments: str) -> str:
     shown = ""
     for options in ((), ("--json",)):
         with cniwire.popen(*options, *arguments, text=False) as process:
-            outputs: list[str] = [output.decode() for output in process.communicate(timeout=60)]  # type: ignore[attr-defined]
+            told: Any = process.communicate(timeout=60)
+        outputs = [output.decode() for output in told]
         for output in outputs:
             assert output.replace("\n", "").isprintable(), output
         if options == ("--json",) and outputs[0]:

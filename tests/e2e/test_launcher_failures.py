@@ -127,8 +127,8 @@ def test_a_missing_plugin_says_where_it_was_looked_for(cniwire: Cniwire, fakes: 
     (fakes.folder / "last").unlink()
     message = cniwire("up", "net", cniwire.name("web"), status=4)
     assert (
-        f"✘ plugin 'last' not found\n  searched {fakes.folder}\n  → name its directory with --plugin-dir or CNI_PATH"
-        in message
+        f"✘ plugin 'last' not found\n  searched {fakes.folder}\n"
+        "  → name its directory with --plugin-dir or CNI_PATH" in message
     )
 
 

@@ -88,7 +88,8 @@ def test_hostile_files_stop_nobody(cniwire: Cniwire) -> None:
     (results / "text").write_text("no JSON")
     (results / "keys").write_text('{"kind": "cniCacheV1", "networkName": "demo"}')
     names = '"kind": "cniCacheV1", "networkName": "demo", "ifName": "eth0"'
-    mappings = f'{{"portMappings": [{{"hostPort": {digits}, "containerPort": 1e999, "range": {digits}}}, {digits}, null]}}'
+    mapping = f'{{"hostPort": {digits}, "containerPort": 1e999, "range": {digits}}}'
+    mappings = f'{{"portMappings": [{mapping}, {digits}, null]}}'
     (results / "digits").write_text(
         f'{{{names}, "containerId": "digits", "capabilityArgs": {mappings}, "result": {{"ips": [{digits}]}}}}'
     )

@@ -170,14 +170,10 @@ def test_what_may_mean_several_things_is_told_or_asked(
         with cniwire.popen("attach", "net", pid) as attached:
             _, stderr = attached.communicate(timeout=60)
         assert attached.returncode == 0
-        assert (
-            f"! {pid} is taken as the namespace of that name; process {pid} is /proc/{pid}/ns/net, container {long} needs more of its ID"
-            in stderr
-        )
-        assert (
-            json.loads((cniwire.cache / "results" / f"net-{pid}-eth0").read_text())["netns"]
-            == f"/run/netns/{pid}"
-        )
+        others = f"process {pid} is /proc/{pid}/ns/net, container {long} needs more of its ID"
+        assert f"! {pid} is taken as the namespace of that name; {others}" in stderr
+        cached = json.loads((cniwire.cache / "results" / f"net-{pid}-eth0").read_text())
+        assert cached["netns"] == f"/run/netns/{pid}"
         cniwire("detach", "net", pid)
         cniwire("detach", "net", long)
     finally:

@@ -91,19 +91,19 @@ def oracle(reader: IPRoute) -> dict[str, dict[str, object]]:
 
 
 def test_interfaces_are_read_as_another_library_reads_them(cniwire: Cniwire) -> None:
-    """Bridges, veths, peers elsewhere, aliases, addresses with a peer, both families, down and up.
-
-    Many of them.
-    """
+    """Many bridges and veths, peers elsewhere, aliases, addresses with a peer, both families, down and up."""
     web = cniwire.name("web")
     cniwire("up", "net", web)
     host: Namespace = cniwire.host
-    host.run(
-        "ip link add one0 type veth peer name one1 && ip link set one0 up && ip link set one0 alias 'a b [c]'"
-    )
-    host.run(
-        "ip address add 192.0.2.7 peer 192.0.2.8/32 dev one0 && ip address add 2001:db8::7/64 dev one0 nodad && ip link add down0 type bridge"
-    )
+    for line in (
+        "link add one0 type veth peer name one1",
+        "link set one0 up",
+        "link set one0 alias 'a b [c]'",
+        "address add 192.0.2.7 peer 192.0.2.8/32 dev one0",
+        "address add 2001:db8::7/64 dev one0 nodad",
+        "link add down0 type bridge",
+    ):
+        host.run(f"ip {line}")
     many = "\\n".join(f"address add 198.51.100.{n % 250 + 1}/{n % 8 + 25} dev down0" for n in range(300))
     host.run(f"printf '{many}' | ip -force -batch - 2>/dev/null || true")
     with host.entered():

@@ -74,7 +74,10 @@ def test_a_build_that_succeeds_replaces_all_of_it(folders: tuple[Path, Path]) ->
     assert not scratch.exists()
 
 
-FAKE_PYTHON = '#!/bin/sh\ncase "$*" in *PyInstaller*) {collect} ;; *bundle.build*) {build} ;; *) exec {python} "$@" ;; esac\n'
+FAKE_PYTHON = """\
+#!/bin/sh
+case "$*" in *PyInstaller*) {collect} ;; *bundle.build*) {build} ;; *) exec {python} "$@" ;; esac
+"""
 COLLECTED = "mkdir -p build/bundle/cniwire/lib && touch build/bundle/cniwire/cniwire"
 SUCCESS = "mkdir -p dist && rm -rf dist/cniwire && mv build/bundle/cniwire dist/"
 

@@ -7,7 +7,8 @@ import pytest
 
 from launcher import lab
 
-APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
+APPARMOR, DEBIAN = "kernel.apparmor_restrict_unprivileged_userns", "kernel.unprivileged_userns_clone"
+MAX_USER = "user.max_user_namespaces"
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,10 @@ APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
             f"Operation not permitted, because {APPARMOR} is 1 here: set another value, or use sudo",
         ),
         (
-            *(errno.EPERM, {APPARMOR: "0", "kernel.unprivileged_userns_clone": "0"}, 1000),
-            "Operation not permitted, because kernel.unprivileged_userns_clone is 0 here: set another value, or use sudo",
+            errno.EPERM,
+            {APPARMOR: "0", DEBIAN: "0"},
+            1000,
+            f"Operation not permitted, because {DEBIAN} is 0 here: set another value, or use sudo",
         ),
         (
             errno.EPERM,
@@ -37,8 +40,10 @@ APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
         ),
         (errno.EPERM, {}, 0, "Operation not permitted: this container or sandbox does not allow it"),
         (
-            *(errno.ENOSPC, {"user.max_user_namespaces": "0"}, 1000),
-            "No space left on device, because user.max_user_namespaces is 0 here: set another value, or use sudo",
+            errno.ENOSPC,
+            {MAX_USER: "0"},
+            1000,
+            f"No space left on device, because {MAX_USER} is 0 here: set another value, or use sudo",
         ),
         (
             errno.ENOSPC,

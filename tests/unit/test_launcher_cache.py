@@ -278,19 +278,27 @@ def test_what_is_no_file_is_passed_over_at_once(tmp_path: Path, kind: str) -> No
                 ask()
 
 
+ODD_MAPPINGS = (
+    b"3",
+    b'[3, null, {}, {"hostPort": %b, "containerPort": "x", "range": %b}]' % (DIGITS, DIGITS),
+    b'[{"hostPort": 1e999, "range": -1, "hostIP": {"a": 1}, "protocol": []}]',
+)
+ODD_RESULTS = (
+    b'"cniVersion": "1.0.0", "interfaces": [{"name": %b, "sandbox": %b}, []]' % (DIGITS, DIGITS),
+    b'"cniVersion": "1.0.0", "ips": [%b]' % DIGITS,
+    b'"ips": [{"address": 3}, {}, null], "ip4": 3, "ip6": {"ip": []}',
+    b'"dns": {"nameservers": 3, "domain": [], "search": [1]}',
+    b'"dns": []',
+)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
         b'"netns": 3',
         b'"netns": ["/run/netns/c1"]',
-        b'"capabilityArgs": {"portMappings": 3}',
-        b'"capabilityArgs": {"portMappings": [3, null, {}, {"hostPort": %b, "containerPort": "x", "range": %b}]}'
-        % (DIGITS, DIGITS),
-        b'"capabilityArgs": {"portMappings": [{"hostPort": 1e999, "range": -1, "hostIP": {"a": 1}, "protocol": []}]}',
-        b'"result": {"cniVersion": "1.0.0", "interfaces": [{"name": %b, "sandbox": %b}, []], "ips": [%b]}'
-        % (DIGITS, DIGITS, DIGITS),
-        b'"result": {"ips": [{"address": 3}, {}, null], "ip4": 3, "ip6": {"ip": []}, "dns": {"nameservers": 3, "domain": [], "search": [1]}}',
-        b'"result": {"dns": []}',
+        *[b'"capabilityArgs": {"portMappings": %b}' % each for each in ODD_MAPPINGS],
+        *[b'"result": {%b}' % each for each in ODD_RESULTS],
     ],
 )
 def test_a_file_that_names_an_attachment_is_one_whatever_else_it_says(tmp_path: Path, odd: bytes) -> None:

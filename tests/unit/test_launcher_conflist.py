@@ -320,7 +320,8 @@ def test_whole_numbers_lose_their_fraction_as_libcni_writes_them() -> None:
 
     What is no whole number, or too large for one, stays.
     """
-    given = b'{"name": "n", "plugins": [{"type": "bridge", "mtu": 1400.0, "x": [1e3, {"y": -2.0}, 1.5, 1e21, 1e999, true], "ipam": {"a": 0.0}}]}'
+    values = b'"mtu": 1400.0, "x": [1e3, {"y": -2.0}, 1.5, 1e21, 1e999, true], "ipam": {"a": 0.0}'
+    given = b'{"name": "n", "plugins": [{"type": "bridge", %b}]}' % values
     (plugin,) = parse_list(given).plugins
     assert (
         document.render(plugin)
@@ -332,9 +333,8 @@ def test_whole_numbers_lose_their_fraction_as_libcni_writes_them() -> None:
 
 def test_keys_of_a_plugin_are_taken_in_any_case() -> None:
     """Case 23, as libcni and the plugins decode them; of several the last counts."""
-    (plugin,) = parse_list(
-        b'{"name": "n", "plugins": [{"Type": "bridge", "IPAM": {"Type": "host-local"}, "CAPABILITIES": {"mac": true}}]}'
-    ).plugins
+    given = b'{"Type": "bridge", "IPAM": {"Type": "host-local"}, "CAPABILITIES": {"mac": true}}'
+    (plugin,) = parse_list(b'{"name": "n", "plugins": [%b]}' % given).plugins
     assert plugin == {"type": "bridge", "ipam": {"Type": "host-local"}, "capabilities": {"mac": True}}
     (plugin,) = parse_list(b'{"name": "n", "plugins": [{"type": "a", "Type": "b"}]}').plugins
     assert plugin == {"type": "b"}
@@ -352,5 +352,6 @@ def test_of_a_key_that_stands_twice_the_last_counts() -> None:
 
     The Go plugins, called by hand, would merge the two.
     """
-    twice = b'{"name": "n", "plugins": [{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}, "ipam": {"dataDir": "/x"}}]}'
-    assert parse_list(twice).plugins[0]["ipam"] == {"dataDir": "/x"}
+    twice = b'"ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}, "ipam": {"dataDir": "/x"}'
+    data = b'{"name": "n", "plugins": [{"type": "bridge", %b}]}' % twice
+    assert parse_list(data).plugins[0]["ipam"] == {"dataDir": "/x"}

@@ -137,7 +137,8 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("run demo -la", "there is no option -la"),
         (
             "run -d demo",
-            "there is no option -d\n  → run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays",
+            "there is no option -d\n"
+            "  → run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays",
         ),
         ("run -itd demo sh", "there is no option -d"),
         ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
@@ -260,6 +261,9 @@ def test_lab_is_handed_over_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_loads_neither_rich_nor_pyroute2() -> None:
-    code = "import sys, atexit; atexit.register(lambda: print({'rich', 'pyroute2'} & set(sys.modules))); import launcher.main as it; it.main(['--help'])"
+    code = (
+        "import sys, atexit; atexit.register(lambda: print({'rich', 'pyroute2'} & set(sys.modules))); "
+        "import launcher.main as it; it.main(['--help'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.splitlines()[-1] == "set()"

@@ -112,7 +112,7 @@ def test_call_retries_an_executable_that_is_being_written(
     """S-103: "text file busy" passes."""
     path = script(tmp_path, "echo '{}'")
     monkeypatch.setattr("launcher.plugin.BUSY_PAUSE", 0.05)
-    writer = open(path, "r+b")  # noqa: SIM115 - closed by the timer, as the program that replaces the file would
+    writer = open(path, "r+b")  # noqa: SIM115 - the timer closes it, as an installation would
     threading.Timer(0.12, writer.close).start()
     assert call(path, "ADD", {}, {}, Deadline(10))[0] == b"{}\n"
     assert writer.closed
@@ -135,10 +135,8 @@ def alive(pid: int) -> bool:
 
 def test_call_ends_the_whole_process_group_at_the_deadline(tmp_path: Path) -> None:
     """R-17: children of the plugin too, even if they ignore SIGTERM."""
-    path = script(
-        tmp_path,
-        f"trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > {tmp_path}/pid; sleep 60; sleep 60' & wait; sleep 60",
-    )
+    child = f"sh -c 'trap \"\" TERM; echo $$ > {tmp_path}/pid; sleep 60; sleep 60'"
+    path = script(tmp_path, f"trap '' TERM; {child} & wait; sleep 60")
     start = time.monotonic()
     with pytest.raises(TimedOut, match=r"plugin plug did not answer within 0.5 s \(DEL\)"):
         call(path, "DEL", {}, {}, Deadline(0.5))

@@ -252,9 +252,9 @@ def test_a_topology_is_drawn() -> None:
 
 def test_nothing_at_all_is_said_so() -> None:
     text = shown(draw({"networks": [], "unwired": []}, "/etc/cni/net.d"))
-    assert (
-        text
-        == "nothing is wired, and no network is configured in /etc/cni/net.d; `cniwire up demo web` works all the same"
+    assert text == (
+        "nothing is wired, and no network is configured in /etc/cni/net.d; "
+        "`cniwire up demo web` works all the same"
     )
 
 
