@@ -127,7 +127,7 @@ def test_a_damaged_bundle_says_so(
 def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(
     bundle: Path, tmp_path: Path, name: str, plugin: str
 ) -> None:
-    """A copy of the bundle's executable beside lib: OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge."""
+    """A copy of the executable beside lib: OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     shutil.copy(copy / "bridge", copy / name)

@@ -26,7 +26,7 @@ def chain(host: Host) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_chain_works_in_every_version(host: Host, version: str) -> None:
-    """S-51 S-55 S-63: the result in that version's shape, traffic, CHECK where there is one, clean after DEL."""
+    """S-51 S-55 S-63: the result in that version's shape, traffic, CHECK if there is one, a clean DEL."""
     net = host.network(*chain(host), version=version)
     container = host.container()
     net.add(host.container("c0"), portMappings=[mapping(1, 1, "tcp"), mapping(1, 1, "udp")])

@@ -26,7 +26,7 @@ def demo(plugins: Path, user: str | None = None) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_the_demo_does_all_that_it_says(plugins: Path, user: str) -> None:
-    """Wires two containers, pings and asks over both families and protocols, checks, draws, leaves nothing."""
+    """It wires two containers, sends packets of both families and protocols, checks, draws, cleans up."""
     if user != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root themselves, so the other run is this one")
     if subprocess.run(

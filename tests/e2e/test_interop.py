@@ -28,7 +28,7 @@ def chain(host: Host, switch: Path, ipam: Path, portmap: Path) -> Network:
 
 
 def works(host: Host, container: Any, peer: Any) -> None:
-    """Assert that the published port of *container* answers host and neighbour, and that it reaches the outside."""
+    """Assert that a published port of *container* answers host and neighbour, and that it gets outside."""
     for protocol in ("tcp", "udp"):
         with Server(container, 80, protocol):
             for space, address in ((host, "127.0.0.1"), (host, "192.0.2.1"), (peer, "192.0.2.1")):

@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish: what each shell offers for a line, with existing networks and containers."""
+"""Completion in bash, zsh and fish: what each shell offers for a line, networks and containers included."""
 
 import os
 import shutil

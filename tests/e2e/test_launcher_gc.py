@@ -1,4 +1,4 @@
-"""`cniwire gc`: it keeps what lives, removes what is provably gone, in every version, and says what it did."""
+"""`cniwire gc` keeps what lives, removes what is provably gone, in every version, and says so."""
 
 import os
 import subprocess

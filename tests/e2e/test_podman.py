@@ -147,7 +147,7 @@ def chain(data: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(params=["tested", "distribution"])
 def podman(request: pytest.FixtureRequest, host: Host) -> Iterator[Podman]:
-    """Podman on the executables under test, and on the distribution's, which proves that the recipe is right."""
+    """Podman on the executables under test, and on the distribution's, which proves the recipe."""
     folder = host.plugins if request.param == "tested" else DISTRIBUTION
     if not (folder / "bridge").exists():
         pytest.skip(f"there is no {folder}/bridge")

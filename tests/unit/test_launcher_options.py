@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from launcher import main as command
+from launcher.arguments import GLOBAL
 from launcher.commands import COMMANDS
-from launcher.options import parse
+from launcher.options import parse, parser
+
+STAYS = "run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -137,8 +140,7 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("run demo -la", "there is no option -la"),
         (
             "run -d demo",
-            "there is no option -d\n"
-            "  → run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays",
+            f"there is no option -d\n  → {STAYS}",
         ),
         ("run -itd demo sh", "there is no option -d"),
         ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
@@ -267,3 +269,9 @@ def test_help_loads_neither_rich_nor_pyroute2() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_the_list_of_global_options_is_that_of_the_parser() -> None:
+    """Completion and the search for misspelt options use the list."""
+    flags = {flag for action in parser()._actions for flag in action.option_strings}
+    assert set(GLOBAL) == {flag for flag in flags if flag.startswith("--")}

@@ -12,6 +12,7 @@ APT = {  # of a distribution, what `apt-cache depends python3` and `apt-cache pk
     "jammy": ("  Depends: python3.10", "python3.10\\npython3.11\\npython3.11-venv"),
     "bullseye": ("  Depends: python3.9", "python3.9"),
 }
+ELSEWHERE = "Debian 12 has one as python3, Ubuntu 22.04 as python3.11 with python3.11-venv"
 
 
 def asked(folder: Path, *targets: str, apt: str, python: str = "") -> tuple[int, str]:
@@ -52,12 +53,7 @@ def test_make_test_asks_for_all_it_needs_at_once(tmp_path: Path) -> None:
     ("apt", "version", "says"),
     [
         ("jammy", "3.10", "apt-get install python3.11 python3.11-venv"),
-        (
-            "bullseye",
-            "3.9",
-            "none is in apt's lists; Debian 12 has one as python3, "
-            "Ubuntu 22.04 as python3.11 with python3.11-venv",
-        ),
+        ("bullseye", "3.9", f"none is in apt's lists; {ELSEWHERE}"),
     ],
 )
 def test_a_python_that_is_too_old_is_told_with_its_version_and_what_is_newer(

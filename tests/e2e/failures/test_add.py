@@ -1,49 +1,15 @@
-"""What `cniwire` does when plugins fail, hang or are missing, and when it is interrupted."""
+"""Commands that wire, with plugins that fail, hang or are missing, and interrupted by signals."""
 
-import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.failures.answers import REFUSED, RESULT, begun
 from tests.harness.cniwire import Cniwire, named_namespaces
 from tests.harness.fake_plugin import FakePlugins
-from tests.harness.host import Host
-
-REFUSED = {"json": {"cniVersion": "1.1.0", "code": 107, "msg": "no room", "details": "disk full"}, "exit": 1}
-RESULT = {
-    "cniVersion": "1.1.0",
-    "interfaces": [{"name": "eth0", "sandbox": "x"}],
-    "ips": [{"address": "10.0.0.2/24", "interface": 0}],
-}
-
-
-@pytest.fixture
-def fakes(tmp_path: Path) -> FakePlugins:
-    made = FakePlugins(tmp_path / "fakes")
-    made.make("first", ADD={"json": RESULT})
-    made.make("last", ADD={"json": RESULT})
-    return made
-
-
-@pytest.fixture
-def cniwire(host: Host, fakes: FakePlugins) -> Iterator[Cniwire]:
-    made = Cniwire(host, fakes.folder)
-    made.network("net", {"type": "first"}, {"type": "last"}, version="1.1.0")
-    yield made
-    made.close()
-
-
-def begun(fakes: FakePlugins, call: str) -> None:
-    """Wait until a plugin was called."""
-    deadline = time.monotonic() + 20
-    while call not in fakes.order:
-        assert time.monotonic() < deadline, f"no {call} in {fakes.order}"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -171,30 +137,6 @@ def test_arguments_reach_plugins_and_cache(cniwire: Cniwire, fakes: FakePlugins)
     ] * 2
 
 
-def test_down_keeps_the_namespace_for_another_try(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-12: and --force does not."""
-    web = cniwire.name("web")
-    cniwire("up", "net", web)
-    fakes.make("last", DEL=REFUSED)
-    assert "plugin last failed (DEL): no room" in cniwire("down", web, status=1)
-    assert (cniwire.cached, named_namespaces(cniwire.mark)) == ([f"net-{web}-eth0"], [web])
-    cniwire("down", "--force", web, status=1)
-    assert named_namespaces(cniwire.mark) == []
-    fakes.make("last")
-    cniwire("down", web)
-    assert cniwire.cached == []
-
-
-def test_down_uses_the_configuration_of_the_add(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """The file may have changed or gone since."""
-    web = cniwire.name("web")
-    cniwire("up", "net", web)
-    (cniwire.conf / "net.conflist").unlink()
-    fakes.forget()
-    cniwire("down", web)
-    assert fakes.order == ["DEL last", "DEL first"]
-
-
 def test_attaching_twice_is_refused(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """Spec: a runtime must not ADD twice without DEL between."""
     web = cniwire.name("web")
@@ -227,64 +169,6 @@ def test_attach_refuses_what_is_no_other_namespace(
     assert fakes.calls == []
 
 
-def test_check_and_status_skip_what_the_version_lacks(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-7, R-8, R-16: neither an error nor a call."""
-    cniwire.network("old", {"type": "first"}, version="0.3.1")
-    cniwire.network("lax", {"type": "last"}, version="1.0.0", disableCheck=True)
-    web = cniwire.name("web")
-    cniwire("up", "old,lax", web)
-    fakes.forget()
-    report = cniwire.json("check")
-    assert [(row["network"], row["check"]) for row in report["attachments"]] == [
-        ("lax", "skipped"),
-        ("old", "skipped"),
-    ]
-    assert fakes.calls == []
-    report = cniwire.json("status", "old")
-    assert report == {"networks": [{"network": "old", "ready": True, "asked": False}]}
-
-
-def test_status_not_ready_is_an_error_with_the_plugins_code(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-16."""
-    fakes.make("first", STATUS={"json": {"code": 50, "msg": "no address left"}, "exit": 1})
-    report = cniwire.json("status", "net", status=1)
-    assert report["networks"][0]["error"]["code"] == 50
-    assert report["networks"][0]["error"]["msg"] == "plugin first failed (STATUS): no address left"
-
-
-def test_gc_tells_plugins_who_lives(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-15: valid attachments from cache and living namespaces, of other runtimes too.
-
-    What nobody can judge counts as alive.
-    """
-    web, gone = cniwire.name("web"), cniwire.name("gone")
-    cniwire("up", "net", web, gone)
-    cniwire.host.run(f"ip netns delete {gone}")
-    cache = json.loads((cniwire.cache / "results" / f"net-{web}-eth0").read_text())
-    cache.pop("netns")
-    (cniwire.cache / "results" / "net-foreign-eth0").write_text(
-        json.dumps({**cache, "containerId": "foreign"})
-    )
-    fakes.forget()
-    cniwire("gc", "--dry-run")
-    assert fakes.calls == []
-    cniwire("gc")
-    assert fakes.order == ["DEL last", "DEL first", "GC first", "GC last"]
-    assert {call.environ["CNI_CONTAINERID"] for call in fakes.calls[:2]} == {gone}
-    listed = [{"containerID": "foreign", "ifname": "eth0"}, {"containerID": web, "ifname": "eth0"}]
-    assert fakes.calls[2].config["cni.dev/valid-attachments"] == listed
-
-
-def test_gc_reaches_networks_that_are_not_configured_any_more(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """R-15: with the configuration in the cache."""
-    gone = cniwire.name("gone")
-    cniwire("up", "net", gone)
-    cniwire.host.run(f"ip netns delete {gone}")
-    (cniwire.conf / "net.conflist").unlink()
-    cniwire("gc")
-    assert cniwire.cached == []
-
-
 def test_dns_of_the_result_is_what_the_command_sees(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """run, and exec; the host's own file stays as it is."""
     dns = {
@@ -308,12 +192,3 @@ def test_what_plugins_say_on_stderr_is_shown(cniwire: Cniwire, fakes: FakePlugin
     with cniwire.popen("up", "net", cniwire.name("web")) as process:
         _, stderr = process.communicate(timeout=30)
     assert "! first ADD: mind the gap" in stderr
-
-
-def test_a_broken_file_stops_only_what_needs_it(cniwire: Cniwire) -> None:
-    """R-19: ls shows it in its place."""
-    (cniwire.conf / "zz.conflist").write_text("{")
-    pictures: list[dict[str, Any]] = cniwire.json("ls")["networks"]
-    assert [picture["name"] for picture in pictures] == ["net", str(cniwire.conf / "zz.conflist")]
-    assert "cannot decode" in pictures[1]["error"]
-    assert "zz.conflist: cannot decode" in cniwire("up", "other", cniwire.name("web"), status=3)
