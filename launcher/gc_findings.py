@@ -32,7 +32,7 @@ class Findings:
 
 
 def tell(session: Session, findings: Findings, dry_run: bool) -> None:
-    """Say which attachments are removed, and which stay although no cache knows or proves them."""
+    """Say what is removed, what lives without being cached, and what is cached and may live."""
     name, word = escape(findings.network.name), "would remove" if dry_run else "removing"
     for each in findings.doomed:
         reason = each.verdict.reason if each.verdict.state == GONE else "--force"

@@ -9,7 +9,7 @@ from functools import cache
 
 from launcher.failures import Failure
 
-INITIAL_PIDS = 0xEFFFFFFC  # inode of the machine's first pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h)
+PROC_PID_INIT_INO = 0xEFFFFFFC  # inode of the first pid namespace of the machine (linux/proc_ns.h)
 OF_THE_MACHINE = "/proc/sys/net/core/netdev_max_backlog"  # only in the machine's first network namespace
 STARTTIME = 19  # position in /proc/PID/stat behind the name, which may hold anything (proc(5), field 22)
 HZ = 100  # ticks of /proc/PID/stat in a second (USER_HZ)
@@ -46,7 +46,7 @@ def foreign() -> str:
 
 def has_all_pids() -> bool:
     """Whether this is the machine's first pid namespace, in which every process has a number."""
-    return os.stat("/proc/self/ns/pid").st_ino == INITIAL_PIDS
+    return os.stat("/proc/self/ns/pid").st_ino == PROC_PID_INIT_INO
 
 
 @cache

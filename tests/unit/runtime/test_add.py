@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from launcher.derivation import derived
-from launcher.failures import (
-    Failure,
-    PluginFailed,
-    PluginMissing,
-    UsageFailure,
-)
+from launcher.failures import Failure, PluginFailed, PluginMissing, UsageFailure
 from launcher.request import Request
 from launcher.runtime import Runtime
 from tests.harness.fake_plugin import FakePlugins

@@ -5,12 +5,7 @@ import json
 import pytest
 
 from core.errors import CNIError
-from launcher.failures import (
-    Failure,
-    PluginFailed,
-    Several,
-    Unsupported,
-)
+from launcher.failures import Failure, PluginFailed, Several, Unsupported
 from launcher.runtime import Runtime
 from tests.harness.fake_plugin import FakePlugins
 from tests.unit.runtime.fake_list import LAST, REFUSED, REQUEST, network, results, spoil

@@ -5,10 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from launcher.failures import (
-    Several,
-    TimedOut,
-)
+from launcher.failures import Several, TimedOut
 from launcher.runtime import Runtime
 from tests.harness.fake_plugin import FakePlugins
 from tests.unit.runtime.fake_list import FIRST, LAST, REQUEST, network, results

@@ -2,10 +2,7 @@
 
 import pytest
 
-from launcher.failures import (
-    PluginFailed,
-    Several,
-)
+from launcher.failures import PluginFailed, Several
 from launcher.request import Request
 from launcher.runtime import Runtime
 from tests.harness.fake_plugin import FakePlugins

@@ -3,12 +3,7 @@
 import pytest
 
 from core.errors import CNIError
-from launcher.failures import (
-    Failure,
-    PluginFailed,
-    PluginMissing,
-    Several,
-)
+from launcher.failures import Failure, PluginFailed, PluginMissing, Several
 from launcher.runtime import Runtime, decode_versions
 from tests.harness.fake_plugin import VERSIONS, FakePlugins
 from tests.unit.runtime.fake_list import REFUSED, network
