@@ -64,7 +64,12 @@ def who(session: Session, attachment: Attachment) -> str:
 
 def name_of(session: Session, attachment: Attachment) -> str:
     """`container/ifname`; the container alone where a file of an old release tells no ifname; "nobody"."""
-    return "/".join(filter(None, (session.short(attachment.container_id), attachment.ifname))) or "nobody"
+    return joined(session.short(attachment.container_id), attachment.ifname)
+
+
+def joined(container_id: str, ifname: str) -> str:
+    """`container/ifname`, without what is unknown."""
+    return "/".join(filter(None, (container_id, ifname))) or "nobody"
 
 
 def undecided(session: Session, network: Network, attachment: Attachment) -> CNIError:
@@ -94,18 +99,14 @@ def report(findings: Findings) -> dict[str, object]:
     No cache knows of the orphans, which are removed, and of the unclaimed, which stay.
     """
     lost = [each for each in findings.doomed if not each.cached]
+    orphans = [f"{each.trace.things} of {joined(each.container_id, each.ifname)}" for each in lost]
     return {
         "network": findings.network.name,
         "valid": named(findings.spared),
         "stale": named(each for each in findings.doomed if each.cached),
-        "orphans": [f"{each.trace.things} of {owner(each)}" for each in lost],
+        "orphans": orphans,
         "unclaimed": [unclaimed(each) for each in findings.strangers(LIVES) + findings.strangers(UNKNOWN)],
     }
-
-
-def owner(attachment: Attachment) -> str:
-    """As name_of, with the container ID at full length."""
-    return "/".join(filter(None, (attachment.container_id, attachment.ifname))) or "nobody"
 
 
 def unclaimed(attachment: Attachment) -> dict[str, str]:
