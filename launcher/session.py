@@ -66,10 +66,6 @@ class Session:
             return container_id
         return identifiers.shortened([*self.known(), container_id])[container_id]
 
-    def abridged(self, text: str) -> str:
-        """*text* with every long container ID in it as short as it may be."""
-        return identifiers.LONG.sub(lambda found: self.short(found[0]), text)
-
     def who(self, request: Request) -> str:
         """`container/ifname` as markup, with the pod of Kubernetes that it is."""
         pod = identifiers.pod(request)
