@@ -108,7 +108,7 @@ def test_an_example_of_the_wanted_name_is_pointed_out(tmp_path: Path) -> None:
 
 def test_demo_is_built_in_and_is_the_example(tmp_path: Path) -> None:
     """Where there is no directory, an empty one, and other files; a file of that name comes first."""
-    example = load_file(str(Path(__file__).resolve().parents[2] / "conf" / "10-bridge.conflist"))
+    example = load_file(str(Path(__file__).resolve().parents[3] / "conf" / "10-bridge.conflist"))
     assert (
         load(str(tmp_path / "nowhere"), "demo") == load(str(tmp_path), "demo") == replace(example, source="")
     )
