@@ -18,11 +18,7 @@ from core.errors import CNIError
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-VALUES = st.recursive(
-    SCALARS,
-    lambda below: st.lists(below, max_size=4) | st.dictionaries(TEXTS, below, max_size=4),
-    max_leaves=20,
-)
+VALUES = st.recursive(SCALARS, lambda below: st.lists(below, max_size=4) | st.dictionaries(TEXTS, below, max_size=4), max_leaves=20)
 
 
 def identical(one: Any, other: Any) -> bool:
@@ -37,15 +33,11 @@ def identical(one: Any, other: Any) -> bool:
 
 
 @given(VALUES, st.sampled_from([None, 0, 1, 4]), st.booleans())
-def test_parse_and_render_agree_with_the_json_package(
-    value: Any, indent: int | None, ascii_only: bool
-) -> None:
+def test_parse_and_render_agree_with_the_json_package(value: Any, indent: int | None, ascii_only: bool) -> None:
     """S-46, S-62."""
     assert identical(json.loads(render(value, indent)), value)
     assert identical(parse(json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode(), "x"), value)
-    assert render(value, indent) == json.dumps(
-        value, indent=indent, separators=(",", ":" if indent is None else ": ")
-    )
+    assert render(value, indent) == json.dumps(value, indent=indent, separators=(",", ":" if indent is None else ": "))
 
 
 @given(st.text(alphabet='{}[]",:0123456789.eE+-ntrufalse \t\r\n\\ux\0é\ud800', max_size=30))
@@ -82,17 +74,11 @@ def test_no_bytes_raise_anything_but_a_decoding_failure(data: bytes) -> None:
     [
         (b"", "cannot decode x: it is empty"),
         (b" \t\r\n", "cannot decode x: it is empty"),
-        (
-            b"{",
-            "cannot decode x: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-        ),
+        (b"{", "cannot decode x: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (b"{} {}", "cannot decode x: Extra data: line 1 column 4 (char 3)"),
         (b"nul", "cannot decode x: Expecting value: line 1 column 1 (char 0)"),
         (b'"a\nb"', "cannot decode x: Invalid control character at: line 1 column 3 (char 2)"),
-        (
-            b"\xef\xbb\xbf{}",
-            "cannot decode x: Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)",
-        ),
+        (b"\xef\xbb\xbf{}", "cannot decode x: Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)"),
         (b"NaN", "cannot decode x: NaN is not JSON"),
         (b"-Infinity", "cannot decode x: -Infinity is not JSON"),
         (b"\x0b{}", "cannot decode x: Expecting value: line 1 column 1 (char 0)"),
@@ -135,16 +121,10 @@ def test_parse_object_wants_an_object(data: bytes) -> None:
     """S-42."""
     with pytest.raises(CNIError) as caught:
         parse_object(data, "x")
-    assert (caught.value.code, caught.value.msg) == (
-        6,
-        f"cannot decode x: want a JSON object, found {data.decode()}",
-    )
+    assert (caught.value.code, caught.value.msg) == (6, f"cannot decode x: want a JSON object, found {data.decode()}")
 
 
-@pytest.mark.skipif(
-    sys.version_info[:2] in ((3, 12), (3, 13)),
-    reason="these Pythons have a limit of their own in C, below ours",
-)
+@pytest.mark.skipif(sys.version_info[:2] in ((3, 12), (3, 13)), reason="these Pythons have a limit of their own in C, below ours")
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_nesting_has_an_end(opening: bytes, closing: bytes) -> None:
     """S-42: and what is within it comes out again."""

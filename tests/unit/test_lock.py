@@ -40,7 +40,6 @@ def umask() -> int:
 
 def test_waiting_ends_when_the_lock_is_released(tmp_path: Path, held: int) -> None:
     """H-53."""
-
     def release() -> None:
         sleep(0.1)
         flock(held, LOCK_UN)
@@ -56,7 +55,6 @@ def test_waiting_ends_when_the_lock_is_released(tmp_path: Path, held: int) -> No
 
 def test_a_lock_that_was_removed_while_waiting_is_not_enough(tmp_path: Path, held: int) -> None:
     """Somebody clears the directory: the next one locks a new file, and so do we."""
-
     def replace() -> None:
         sleep(0.1)
         (tmp_path / "lock").unlink()
