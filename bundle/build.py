@@ -29,11 +29,8 @@ NAMES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("._
 MODULES = dict(zip(NAMES, HOT))
 PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
-COMPLETION = {
-    "bash": "cniwire.bash",
-    "zsh": "_cniwire",
-    "fish": "cniwire.fish",
-}  # as each shell looks for them
+# File names of completion scripts, as each shell looks for them.
+COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}
 # Modules of the interpreter that plugins use: built in, and as extension modules.
 BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")
 EXTENSIONS = ("_json",)

@@ -94,9 +94,7 @@ class Runtime:
                 self._call("DEL", network, plugin, deadline, request, cached)
             except CNIError as error:
                 failures.append(error)
-                if isinstance(
-                    error, TimedOut
-                ):  # the plugins that have not been called yet get their full time
+                if isinstance(error, TimedOut):  # the plugins that are left get the full time
                     deadline = Deadline(self.timeout)
         if failures:
             raise several(failures)

@@ -22,9 +22,7 @@ def check(session: Session, options: argparse.Namespace) -> int:
     named = named if options.names else session.cache.attachments()
     chosen = [cached for cached in named if options.network in ("", cached.network)]
     if options.network and not any(cached.network == options.network for cached in chosen):
-        conflist.resolve(
-            options.network, session.conf_dir
-        )  # raises ConfigFailure if there is no such network
+        conflist.resolve(options.network, session.conf_dir)  # raises ConfigFailure for an unknown one
     missing = [text for text, attached in known.items() if not any(cached in chosen for cached in attached)]
     failures: list[CNIError] = [
         Failure(f"nothing is attached to {name!r}", hint=session.like(name)) for name in sorted(missing)

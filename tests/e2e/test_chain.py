@@ -70,7 +70,5 @@ def test_no_process_but_the_plugins_themselves(host: Host, tmp_path: Path) -> No
             assert (command, done.returncode, done.stderr) == (command, 0, b"")
             result = json.loads(done.stdout) if command == "ADD" else result
             paths = re.findall(r'execve\("([^"]+)".*= 0$', trace.read_text(), re.MULTILINE)
-            executed = {
-                Path(path).name for path in paths if not INTERPRETER.search(path)
-            }  # a bundle starts itself twice
+            executed = {Path(path).name for path in paths if not INTERPRETER.search(path)}
             assert (command, executed) == (command, {config["type"]})

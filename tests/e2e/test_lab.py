@@ -120,11 +120,8 @@ def test_a_lab_works_inside_a_lab() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-LACKING = [
-    "setpriv",
-    "--bounding-set=-sys_admin",
-    "--inh-caps=-sys_admin",
-]  # so that a user namespace is needed
+# Without this capability a user namespace is needed.
+LACKING = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
 
 
 @pytest.mark.parametrize(

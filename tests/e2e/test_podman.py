@@ -167,9 +167,8 @@ def test_podman_runs_containers_that_talk_and_leave_nothing(podman: Podman, host
     `rm -f` leaves no link, element, namespace or reservation.
     """
     outside = host.outside()
-    podman.run(
-        "first", "--publish", "8081:80", command="sleep 60"
-    )  # makes what is shared: bridge, tables, chains
+    # The first container makes what is shared: bridge, tables, chains.
+    podman.run("first", "--publish", "8081:80", command="sleep 60")
     podman("rm", "--force", "--time", "0", "first")
     before = host.state()
 

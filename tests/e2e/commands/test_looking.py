@@ -36,9 +36,8 @@ def test_ls_shows_damage(cniwire: Cniwire) -> None:
     ports = {item["containerID"]: item["port"] for item in cniwire.json("ls")["networks"][0]["attachments"]}
     cniwire.host.run(f"ip link delete {ports[web]}")
     cniwire.host.run(f"ip netns delete {db}")
-    cniwire.host.run(
-        f"while ip link show {ports[db]} >/dev/null 2>&1; do sleep 0.02; done"
-    )  # the kernel ends a namespace by and by
+    # The kernel removes the interfaces of a namespace some time after its end.
+    cniwire.host.run(f"while ip link show {ports[db]} >/dev/null 2>&1; do sleep 0.02; done")
     states = {
         item["containerID"]: item["state"]
         for item in cniwire.json("ls", "demo")["networks"][0]["attachments"]

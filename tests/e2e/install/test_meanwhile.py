@@ -44,9 +44,8 @@ def test_a_version_from_which_something_runs_stays(bundle: Path, node: Node, tmp
     (first,) = node.versions()
     reader, writer = os.pipe()
     environ = {"CNI_COMMAND": "GC", "CNI_PATH": str(node.bindir)}
-    process = subprocess.Popen(
-        [node.bindir / "portmap"], env=environ, stdin=reader, stdout=subprocess.DEVNULL
-    )  # it waits for its configuration
+    command = [node.bindir / "portmap"]  # waits for its configuration
+    process = subprocess.Popen(command, env=environ, stdin=reader, stdout=subprocess.DEVNULL)
     try:
         for name in ("one", "two", "three"):
             node.install(changed(bundle, tmp_path / name))
