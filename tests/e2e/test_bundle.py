@@ -86,7 +86,7 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
     charset = charset.replace("eucJP", "EUC-JP")
     if not Path(f"/usr/share/i18n/charmaps/{charset}.gz").exists():
         pytest.skip("there are no sources of locales here (package locales)")
-    command = ["localedef", "-i", language, "-f", charset, tmp_path / locale]
+    command = ["localedef", "-i", language, "-f", charset, str(tmp_path / locale)]
     subprocess.run(command, check=False, capture_output=True)  # it warns
     environ = {"LC_ALL": locale, "LOCPATH": str(tmp_path)}
     done = subprocess.run(
