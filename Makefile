@@ -1,4 +1,5 @@
-# cniwire: `make run` shows it, `make test` proves it. Neither needs root; both need only what .ci/needs names.
+# cniwire: `make run` shows it, `make test` proves it.
+# Neither needs root; both need only what .ci/needs names.
 
 DESTDIR =
 PREFIX  = /usr/local
@@ -11,15 +12,18 @@ PLUGINS = bridge host-local portmap
 SOURCES = $(wildcard conf/* bin/* launcher/*.py) $(shell find core plugins ipam -name '*.py')
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
-# Tests mostly wait for the kernel. Each worker lives in a lab of its own, so files of tests cannot get into each other's way.
+# Tests mostly wait for the kernel. Each worker lives in a lab of its own, so that modules of tests do not
+# disturb each other.
 JOBS    = 4
 # In a lab everybody is root: temporary folders are told apart by who one is outside.
 export PYTEST_DEBUG_TEMPROOT := $(or $(TMPDIR),/tmp)/cniwire-$(shell id -u)
-SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
+WORKERS = --dist loadfile --tx '$(JOBS)*popen//python=$(LAB) .venv/bin/python'
+SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --quiet $(WORKERS)
 ARGS    =
 
 .NOTPARALLEL:
-.PHONY: help run test needs test-source test-bundle test-systems lint bundle import-budget bench profile torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
+.PHONY: help run test needs test-source test-bundle test-systems lint bundle import-budget bench profile
+.PHONY: torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,7 +44,7 @@ test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against t
 	@.ci/needs test
 	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
 
-test-systems:    ## as root: make run, bundle, install and test on fresh Debian 12, 13 and unstable, into docs/systems/; ARGS='--steps run trixie'
+test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
 	.ci/systems $(ARGS)
 
 lint: .venv/ready ## ruff, mypy --strict, layers, import budget
@@ -52,7 +56,8 @@ bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	rm -rf build/bundle
-	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN --workpath build/work --distpath build/bundle bundle.spec
+	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN \
+		--workpath build/work --distpath build/bundle bundle.spec
 	.venv/bin/python -X no_debug_ranges -m bundle.build build/bundle/cniwire dist/cniwire
 
 import-budget: .venv/ready ## write anew which modules each verb loads
@@ -76,11 +81,11 @@ torture-faults: .venv/ready ## every system call and netlink request fails in tu
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.faults $(ARGS)
 
-torture-power: .venv/ready ## the power fails at every point of host-local's work; ARGS=--short, ARGS=--without-fsync
+torture-power: .venv/ready ## the power fails at any point of host-local's work; ARGS=--short, --without-fsync
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.power $(ARGS)
 
-torture-model: .venv/ready ## random calls, deaths, reboots on a real kernel against a model; ARGS=--short, ARGS=--help
+torture-model: .venv/ready ## random calls, deaths, reboots against a model; ARGS=--short, ARGS=--help
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.model $(ARGS)
 
@@ -95,7 +100,7 @@ soak: .venv/ready ## an hour of random load, then all is as at the start; ARGS='
 checklist: .venv/ready ## which test covers which line of the conformance checklist
 	@.venv/bin/python -m tests.checklist
 
-install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle there, links to it in BINDIR; a running node may go on
+install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle, links in BINDIR
 	@$(PYTHON) -B -m bundle.install dist/cniwire --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)'
 
 uninstall:       ## DESTDIR= PREFIX=/usr/local: take that away, and bring back what it replaced

@@ -1,8 +1,8 @@
 """What the interpreter runs first in a bundled plugin.
 
-The plugins' own modules stand marshalled in one file; each is run when the first of its names is asked for, without
-importlib's search, locks and specs, and without the import statement, which asks every module for a path that it does not have.
-For whatever else is imported, the interpreter's start is completed first.
+The plugins' own modules are marshalled in one file. A module is run when the first of its names is used. That
+needs neither importlib's search, locks and specs nor the import statement, which looks for a path in every
+module. Before any other module is imported, the interpreter's start is completed.
 """
 
 import posix
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # From interpreter.c: our name as the caller wrote it and the path that was executed, the bundle's folder of contents, whether the
-    # interpreter stands after its core phase, and its own functions.
+    # From interpreter.c: argv[0] and the path that was executed; the bundle's folder of contents; whether the
+    # interpreter's start has stopped after the core phase; the functions of interpreter.c.
     CALLED: tuple[str, str]
     CONTENTS: str
     EARLY: bool
     interpreter: Any
-    # From build.py, sizes and offsets in the file of modules: of each module; and of what each plugin usually loads, its entry script as "".
+    # From build.py, sizes and offsets in the file of modules: of each module; and of the dictionary with all
+    # modules that a plugin usually loads, in which "" is its entry script.
     PLACES: dict[str, tuple[int, int]]
     PLUGINS: dict[str, tuple[int, int]]
-    # From build.py: modules of the interpreter that plugins use; of an extension module, where it lies in the contents.
+    # From build.py: modules of the interpreter that plugins use, with the file of an extension module ("" for
+    # one that is built in).
     LENT: dict[str, str]
     # From build.py: whether each module is read by a system call of its own, for a tracer.
     APART: bool
@@ -38,7 +40,7 @@ if not hasattr(posix, "setns"):
 
 
 def load(size: int, offset: int) -> Any:
-    """What was marshalled there in the file of modules. Raises OSError, EOFError."""
+    """The object that is marshalled at *offset* in the file of modules. Raises OSError, EOFError."""
     return loads(pread(FILE, size, offset)) if APART else interpreter.load(size, offset)
 
 
@@ -76,7 +78,10 @@ class Cold:
 
 
 def codec(name: str) -> Any:
-    """The first search for a codec loads them all; until then the interpreter knows its own few, and how to handle errors."""
+    """Search for a codec.
+
+    The first search loads the package; until then the interpreter has a few of its own.
+    """
     if sys.modules.get("encodings") is NO_CODECS:
         del sys.modules["encodings"]
     from encodings import search_function
@@ -92,7 +97,10 @@ class Spec:
 
 
 def lend(name: str, origin: str) -> None:
-    """Make a module of the interpreter importable, without a search; *origin* is where an extension module lies."""
+    """Make a module of the interpreter importable without a search.
+
+    origin: the file of an extension module, "" for one that is built in.
+    """
     if name in sys.modules:
         return
     spec: Any = Spec(name, origin)
@@ -101,7 +109,10 @@ def lend(name: str, origin: str) -> None:
 
 
 def plugin() -> str:
-    """Which of ours is called. A link may have any name; a copy has to end in the name of what it was copied from (cnv-bridge)."""
+    """The plugin that is called: by its name, or by a link to it, which may have any name.
+
+    A copy's name has to end in that of a plugin, behind a dash (cnv-bridge).
+    """
     for path in CALLED:
         found = linked(path)
         if found:
@@ -112,7 +123,8 @@ def plugin() -> str:
                 return name
     shown = "".join([each if " " <= each <= "~" and each not in '"\\' else "?" for each in CALLED[1][-200:]])
     names = ", ".join(PLUGINS)
-    msg = f"{shown}: call it by one of the names {names}, by a name that ends in one of them behind a dash, or through a link to one of them"
+    allowed = f"one of the names {names}, by a name that ends in one of them behind a dash"
+    msg = f"{shown}: call it by {allowed}, or through a link to one of them"
     write(1, f'{{"cniVersion": "1.1.0", "code": 999, "msg": "{msg}"}}'.encode())
     _exit(1)
 

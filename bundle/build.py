@@ -1,10 +1,12 @@
-"""Make the plugins' executable and its modules beside what PyInstaller collected for the launcher: python -m bundle.build FOLDER TARGET.
+"""Make the plugins' executable and its modules: python -m bundle.build FOLDER TARGET.
 
-FOLDER is a scratch folder. What was made there is tried, and then renamed to TARGET: a build that dies half way leaves TARGET as it was.
+FOLDER is a scratch folder, in which PyInstaller has collected the launcher. The finished bundle is tried
+there and then renamed to TARGET, so that a build that dies half way leaves TARGET as it was.
 
-Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions, TYPE_CHECKING
-blocks. That halves what every start has to read. Their imports of one another become look-ups. What
-every ADD of a plugin loads, as the import budget names it, lies in one piece, in which no name stands twice.
+Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions,
+TYPE_CHECKING blocks. That halves what every start has to read. Imports of our own modules become look-ups
+in a dictionary. All modules that an ADD of a plugin loads, as the import budget lists them, are marshalled
+as one object, in which each name is stored once.
 """
 
 import ast
@@ -23,14 +25,17 @@ from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
 
 ROOT = Path(__file__).resolve().parents[1]
 HOT = [path for folder in ("core", "plugins", "ipam") for path in sorted((ROOT / folder).rglob("*.py"))]
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in HOT}
+NAMES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in HOT]
+MODULES = dict(zip(NAMES, HOT))
 PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
-COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}  # of each shell, the name that it looks for
-BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")  # modules of the interpreter that plugins use
+# File names of completion scripts, as each shell looks for them.
+COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}
+# Modules of the interpreter that plugins use: built in, and as extension modules.
+BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")
 EXTENSIONS = ("_json",)
 BUDGET = ROOT / "tests" / "quality" / "import_budget.txt"
-PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: where which module lies
+PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: size and offset of each module
 PLUGIN_PART_MAX, BUNDLE_MAX = 12_000_000, 40_000_000  # bytes on disk
 
 
@@ -61,11 +66,18 @@ class Lean(ast.NodeTransformer):
         return (node.orelse or ast.Pass()) if is_for_readers else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.stmt]:
-        """Our own modules are at hand: boot.py has them all. One of a package is run when it is used, one whose names are wanted now."""
+        """Turn imports of our own modules, all of which boot.py knows, into look-ups.
+
+        `from package import module` does not run the module, which happens at its first use;
+        `from module import name` does.
+        """
         if node.module == "__future__":
             return ast.Pass()
         if node.module in PACKAGES and all(f"{node.module}.{each.name}" in MODULES for each in node.names):
-            return [ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0] for each in node.names]
+            return [
+                ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0]
+                for each in node.names
+            ]
         if node.module not in MODULES:
             return node
         names = [f"{each.asname or each.name} = __taken.{each.name}" for each in node.names]
@@ -88,7 +100,10 @@ def usual(plugin: str) -> set[str]:
 
 
 def archive(contents: Path, apart: bool = False) -> None:
-    """Write all modules into one file, and boot.py, told where each lies, into another. apart: each is read by itself, for tests.bench.profile."""
+    """Write all modules into one file, and boot.py with the place of each into another.
+
+    apart: each module is read by a system call of its own, for tests.bench.profile.
+    """
     codes = {name: compiled(source) for name, source in MODULES.items()}
     with open(contents / "cniwire.modules", "wb") as file:
 
@@ -108,7 +123,9 @@ def archive(contents: Path, apart: bool = False) -> None:
     PLACES.write_text(json.dumps(places))
 
 
-def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool) -> bytes:
+def boot(
+    places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool
+) -> bytes:
     """The marshalled code of boot.py, with the values that it declares as coming from here."""
     lent = {name: "" for name in BUILTIN if name in sys.builtin_module_names}
     for name in EXTENSIONS:
@@ -119,27 +136,41 @@ def boot(places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]]
     told = ast.parse(f"PLACES, PLUGINS, LENT, APART = {places}, {entries}, {lent}, {apart}")
     tree = Lean().visit(ast.parse(source.read_text()))
     tree.body[1:1] = told.body
-    return marshal.dumps(compile(ast.fix_missing_locations(tree), "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
+    ast.fix_missing_locations(tree)
+    return marshal.dumps(compile(tree, "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
 
 
 def lacked(library: Path) -> list[str]:
-    """The modules in a static library of Python whose code is not there: Debian's has no HACL*, on which its hash modules stand since 3.12."""
-    listed = subprocess.run(["nm", "-P", str(library)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    """The modules in a static library of Python that cannot be linked, for lack of code that they call.
+
+    Debian's library lacks HACL*, which the hash modules call since Python 3.12.
+    """
+    command = ["nm", "-P", str(library)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     members = [[line.split()[:2] for line in part.splitlines()[1:]] for part in listed.split(f"{library}[")]
     defined = {name for symbols in members for name, kind in symbols if kind != "U"}
-    unfounded = [symbols for symbols in members if any(kind == "U" and "Hacl" in name and name not in defined for name, kind in symbols)]
-    return sorted(name.removeprefix("PyInit_") for symbols in unfounded for name, kind in symbols if kind == "T" and name.startswith("PyInit_"))
+    found = []
+    for symbols in members:
+        if any(kind == "U" and "Hacl" in name and name not in defined for name, kind in symbols):
+            found += [name for name, kind in symbols if kind == "T" and name.startswith("PyInit_")]
+    return sorted(name.removeprefix("PyInit_") for name in found)
 
 
 def link(target: Path, *further: str) -> None:
-    """Compile interpreter.c against the static library of this Python, with *further* options. Raises CalledProcessError."""
+    """Compile interpreter.c against the static library of this Python, with *further* options.
+
+    Raises CalledProcessError.
+    """
     of = sysconfig.get_config_var
     library = Path(of("LIBPL"), of("LIBRARY"))
     libraries = ["-l:libexpat.a", "-l:libz.a", *of("LIBS").split(), *of("SYSLIBS").split()]
     told = f"-DLACKED={' '.join(f'LACKING({name})' for name in lacked(library))}"
-    # At a fixed address nothing has to be relocated at the start, which costs a shared libpython a millisecond or two.
-    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic", "-I", of("INCLUDEPY"), told, *further]
-    subprocess.run(["cc", *options, str(ROOT / "bundle" / "interpreter.c"), str(library), *libraries, "-o", str(target)], check=True)
+    # -no-pie: at a fixed address nothing has to be relocated at the start, which costs a shared libpython a
+    # millisecond or two.
+    options = ["-O2", "-Wall", "-Wextra", "-Werror", "-no-pie", "-s", "-Wl,-O1", "-Wl,--export-dynamic"]
+    options += ["-I", of("INCLUDEPY"), told, *further]
+    source = str(ROOT / "bundle" / "interpreter.c")
+    subprocess.run(["cc", *options, source, str(library), *libraries, "-o", str(target)], check=True)
 
 
 def size(paths: Iterable[Path]) -> int:
@@ -147,7 +178,10 @@ def size(paths: Iterable[Path]) -> int:
 
 
 def for_people(folder: Path) -> None:
-    """Example configurations, and completion scripts as the launcher writes them. Raises CalledProcessError."""
+    """Example configurations, and completion scripts as the launcher writes them.
+
+    Raises CalledProcessError.
+    """
     shutil.copytree(ROOT / "conf", folder / "share" / "conf")
     scripts = folder / "share" / "completion"
     scripts.mkdir()
@@ -157,16 +191,17 @@ def for_people(folder: Path) -> None:
 
 
 def is_small(folder: Path) -> bool:
-    """Whether it is within the limits; tells its size."""
+    """Whether the bundle in *folder* is within the limits; prints its size."""
     contents = folder / "lib"
-    plugin_part = size([folder / EXECUTABLE, *contents.glob("cniwire.*"), *contents.glob("python3*/lib-dynload/_json.*")])
+    extensions = contents.glob("python3*/lib-dynload/_json.*")
+    plugin_part = size([folder / EXECUTABLE, *contents.glob("cniwire.*"), *extensions])
     whole = size(folder.rglob("*"))
     print(f"plugins {plugin_part / 1e6:.1f} MB, with the launcher {whole / 1e6:.1f} MB")
     return plugin_part <= PLUGIN_PART_MAX and whole <= BUNDLE_MAX
 
 
 def replace(folder: Path, target: Path) -> None:
-    """Rename a folder that is complete over one that may be there."""
+    """Rename *folder* to *target*, and remove what was there."""
     aside = folder.with_name("replaced")
     shutil.rmtree(aside, ignore_errors=True)
     target.parent.mkdir(exist_ok=True)

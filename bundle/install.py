@@ -1,12 +1,14 @@
-"""Install the bundle under a running node, and take it away again: python -m bundle.install FOLDER --prefix ...
+"""Install the bundle on a running node, and uninstall it: python -m bundle.install FOLDER --prefix ...
 
-Law: a call made meanwhile finds a whole suite, the old or the new one. So each bundle gets a folder of its own,
-`lib/cniwire/VERSION-DIGEST`, which is complete, on disk, and has answered VERSION before its name is known; `lib/cniwire/current` is a link
-to it, switched by one rename(2); and whatever stands elsewhere is a link to something below `current`, the same from one version to the next.
+Law: a call made meanwhile finds a complete suite, either the old or the new one. So each bundle gets
+a folder of its own, `lib/cniwire/VERSION-DIGEST`, which gets this name when it is complete, on disk,
+and its executables have answered VERSION. `lib/cniwire/current` is a link to it, which one rename(2)
+switches. All else is links to files below `current`, which stay the same from one version to the next.
 
-The version before the current one is always kept; older ones go when nothing runs from them.
+The version before the current one is always kept; older ones are removed when nothing runs from them.
 
-What stood where a link of ours goes is copied to `lib/cniwire/replaced` first, and brought back when the suite is uninstalled.
+A file in the place of one of our links is first copied to `lib/cniwire/replaced`, and brought back when the
+suite is uninstalled.
 """
 
 import argparse
@@ -20,7 +22,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundle.versions import CURRENT, FRESH, LAUNCHER, LOCK, PLUGINS, RECORD, REPLACED, Refused, deposit, put, sweep, target_of
+from bundle.versions import (
+    CURRENT,
+    FRESH,
+    LAUNCHER,
+    LOCK,
+    PLUGINS,
+    RECORD,
+    REPLACED,
+    Refused,
+    deposit,
+    put,
+    sweep,
+    target_of,
+)
 
 SHARED = {  # below the prefix, and what it is below the current version
     f"bin/{LAUNCHER}": LAUNCHER,
@@ -33,7 +48,7 @@ PATIENCE_S = 2  # for calls that were under way when the links went
 
 
 class Place:
-    """Where things go. Paths are as they will be; `real` puts DESTDIR, where packagers collect their files, before them."""
+    """Where things go. Paths are those on the node; `real` puts DESTDIR before them, for packagers."""
 
     def __init__(self, destdir: str, prefix: str, bindir: str):
         for name, path in (("PREFIX", prefix), ("BINDIR", bindir)):
@@ -49,19 +64,26 @@ class Place:
         return Path(f"{os.path.abspath(self.destdir)}{path}" if self.destdir else path)
 
     def links(self) -> dict[str, str]:
-        """Each link outside of lib/cniwire, and its target, absolute: the folder of a link may be a link itself."""
+        """Each link outside of lib/cniwire, and its target.
+
+        Targets are absolute, because the folder of a link may be a link itself.
+        """
         current = f"{self.lib}/{CURRENT}"
-        links = {f"{self.bindir}/{name}": f"{current}/{name}" for name in PLUGINS}
-        return {**links, **{f"{self.prefix}/{path}": f"{current}/{target}" for path, target in SHARED.items()}}
+        plugins = {f"{self.bindir}/{name}": f"{current}/{name}" for name in PLUGINS}
+        shared = {f"{self.prefix}/{path}": f"{current}/{target}" for path, target in SHARED.items()}
+        return {**plugins, **shared}
 
     def is_ours(self, path: str) -> bool:
         """Whether what stands at *path* is a link into lib/cniwire."""
         real = self.real(path)
-        return real.is_symlink() and os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(real))).startswith(f"{self.lib}/")
+        if not real.is_symlink():
+            return False
+        target = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(real)))
+        return target.startswith(f"{self.lib}/")
 
 
 class Record:
-    """What was made outside of lib/cniwire, in a file there: the links, and the folders that were not there before."""
+    """A file with what an installation has made outside of lib/cniwire: links, and new folders."""
 
     def __init__(self, file: Path):
         self.file = file
@@ -73,13 +95,14 @@ class Record:
 
     def write(self) -> None:
         fresh = self.file.with_name(f"{self.file.name}{FRESH}")
-        fresh.write_text(json.dumps({"links": sorted(set(self.links)), "folders": sorted(set(self.folders))}, indent=1))
+        values = {"links": sorted(set(self.links)), "folders": sorted(set(self.folders))}
+        fresh.write_text(json.dumps(values, indent=1))
         fresh.rename(self.file)
 
 
 @contextmanager
 def alone(lib: Path) -> Iterator[None]:
-    """Nobody else installs there meanwhile."""
+    """Hold the lock of *lib* for the block, so that no other installation runs. Raises Refused."""
     with open(lib / LOCK, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +132,7 @@ def make_folder(path: str, place: Place) -> list[str]:
 
 
 def remove_folders(paths: Iterable[str], place: Place) -> None:
-    """Those that are empty, the deepest first."""
+    """Remove the folders that are empty, the deepest first."""
     for path in sorted(paths, key=len, reverse=True):
         try:
             place.real(path).rmdir()
@@ -124,13 +147,14 @@ def link(path: str, target: str, place: Place) -> None:
         kept = Path(f"{place.real(place.lib)}/{REPLACED}{path}")
         kept.parent.mkdir(parents=True, exist_ok=True)
         put(kept, lambda fresh: copy(real, fresh))
-        print(f"{path} was there before: kept in {place.lib}/{REPLACED}, and brought back by `make uninstall`")
+        kept_in = f"{place.lib}/{REPLACED}"
+        print(f"{path} was there before: kept in {kept_in}, and brought back by `make uninstall`")
     if target_of(real) != target:
         put(real, lambda fresh: fresh.symlink_to(target))
 
 
 def install(bundle: Path, place: Place) -> None:
-    """Put *bundle* in place of what is there. Raises Refused, OSError; then the old one goes on."""
+    """Put *bundle* in place of what is there. Raises Refused, OSError; the old one is current then."""
     lib, links = place.real(place.lib), place.links()
     for path in links:
         if place.real(path).is_dir() and not place.real(path).is_symlink():
@@ -179,14 +203,16 @@ def uninstall(place: Place) -> None:
         while (alive := sweep(lib, ())) and time.monotonic() < patience:
             time.sleep(0.05)
         if alive:
-            raise Refused(f"the links are gone, but {', '.join(alive)} in {place.lib} still runs: once more, please, when it has ended")
+            runs = f"{', '.join(alive)} in {place.lib} still runs"
+            raise Refused(f"the links are gone, but {runs}: once more, please, when it has ended")
         shutil.rmtree(lib)
     remove_folders(record.folders, place)
     print(f"{place.lib} and the links to it are gone")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install the bundle in FOLDER, or take away what was installed.")
+    about = "Install the bundle in FOLDER, or take away what was installed."
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", help="the bundle; none: uninstall")
     for option in ("--destdir", "--prefix", "--bindir"):
         parser.add_argument(option, default="")

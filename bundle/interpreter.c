@@ -1,12 +1,13 @@
 /* The plugins' executable: CPython, linked in, and started no further than a plugin needs.
  *
- * A plugin lives for some milliseconds, so its start is its price. Here the interpreter stands after its core phase (PEP 587,
- * multi-phase initialization): no search path, no codecs module, no standard streams. boot.py, marshalled beside us, makes the
- * plugins' own modules importable. Whatever asks for a module of the standard library, which happens only on the way to an
- * error message, has the rest of the start done first, by complete(). That is tried and measured with Python 3.11; any other
- * one is started as usual, which takes some milliseconds longer.
+ * A plugin lives for some milliseconds, and most of that is its start. So the interpreter is started only
+ * to the end of its core phase (PEP 587, multi-phase initialization): no search path, no codecs module,
+ * no standard streams. boot.py, marshalled in the file beside this executable, makes the plugins' own modules
+ * importable. A module of the standard library is imported only on the way to an error message; complete()
+ * does the rest of the start before. This is tried and measured with Python 3.11. Any other Python is started
+ * completely, which takes some milliseconds longer.
  *
- * One file serves all plugins: it looks at the name by which it was called.
+ * One executable serves all plugins: the name by which it is called says which.
  */
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
@@ -22,6 +23,7 @@
 
 #define BOOT "cniwire.boot"
 #define MODULES "cniwire.modules"
+#define VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
 #define LARGEST_BOOT (1 << 16)
 #ifndef STOPS_EARLY /* a test builds one that does not */
 #define STOPS_EARLY (PY_MAJOR_VERSION == 3 && PY_MINOR_VERSION == 11)
@@ -31,7 +33,7 @@
 #endif
 
 #if STOPS_EARLY
-/* What a Python of its own does at its start, and one that stops after the core phase does not; declared in no public header. */
+/* A step of the start that the core phase leaves out. No public header declares it. */
 extern int _PySignal_Init(int install_signal_handlers);
 #endif
 
@@ -63,7 +65,8 @@ static int fail(const char *what)
     return tell(what, ": this bundle is damaged: install it again");
 }
 
-/* What core.main does for standard descriptors that are closed, before we open files ourselves: they fail as closed ones would. */
+/* As core.cni.main: put /dev/null at closed standard descriptors, opened so that using them fails as before.
+ * It must happen before any other file is opened, which would get one of these numbers. */
 static void occupy_closed_descriptors(void)
 {
     for (int descriptor = 0; descriptor < 3; descriptor++)
@@ -71,8 +74,8 @@ static void occupy_closed_descriptors(void)
             open("/dev/null", descriptor ? O_RDONLY : O_WRONLY);
 }
 
-/* The interpreter writes to nearly every page of its data: types, small integers, names. One call copies them all, instead of
- * three hundred page faults. Where the kernel is older than 5.14 the faults happen as ever. */
+/* The interpreter writes to nearly every page of its data: types, small integers, names. One call copies all
+ * pages, instead of three hundred page faults. A kernel before 5.14 refuses, and the faults happen. */
 static void copy_data(void)
 {
     extern char __data_start[], _edata[];
@@ -86,7 +89,8 @@ static PyObject *complete(PyObject *self, PyObject *none)
 #if STOPS_EARLY
     PyStatus status = _Py_InitializeMain();
     if (PyStatus_Exception(status)) {
-        PyErr_Format(PyExc_ImportError, "the interpreter's start: %s", status.err_msg ? status.err_msg : "failed");
+        const char *reason = status.err_msg ? status.err_msg : "failed";
+        PyErr_Format(PyExc_ImportError, "the interpreter's start: %s", reason);
         return NULL;
     }
 #endif
@@ -104,7 +108,7 @@ static PyObject *enter(PyObject *self, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-/* All modules are mapped once: what one call loads is copied nowhere, and the page cache serves every other call. */
+/* All modules are mapped once: nothing is copied, and the page cache serves all processes. */
 static PyObject *load(PyObject *self, PyObject *arguments)
 {
     static const char *modules;
@@ -132,9 +136,12 @@ static PyObject *load(PyObject *self, PyObject *arguments)
 }
 
 static PyMethodDef functions[] = {
-    {"complete", complete, METH_NOARGS, "complete()\n\nDo the rest of the interpreter's start: search path, codecs, streams."},
-    {"load", load, METH_VARARGS, "load(size, offset)\n\nWhat was marshalled there in the file of modules. Raises OSError, EOFError."},
-    {"setns", enter, METH_VARARGS, "setns(fd, nstype)\n\nos.setns, which Python has since 3.12. Raises OSError."},
+    {"complete", complete, METH_NOARGS,
+     "complete()\n\nDo the rest of the interpreter's start: search path, codecs, streams."},
+    {"load", load, METH_VARARGS,
+     "load(size, offset)\n\nWhat was marshalled there in the file of modules. Raises OSError, EOFError."},
+    {"setns", enter, METH_VARARGS,
+     "setns(fd, nstype)\n\nos.setns, which Python has since 3.12. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -166,7 +173,7 @@ static PyStatus place(PyConfig *config)
     if (!PyStatus_Exception(status))
         status = search(config, "/base_library.zip");
     if (!PyStatus_Exception(status))
-        status = search(config, "/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION) "/lib-dynload");
+        status = search(config, "/python" VERSION "/lib-dynload");
     if (!PyStatus_Exception(status))
         status = search(config, "");
     return status;
@@ -212,17 +219,22 @@ static PyObject *boot_code(void)
         size = (ssize_t)fread(marshalled, 1, sizeof marshalled, file);
         fclose(file);
     }
-    return size > 0 ? PyMarshal_ReadObjectFromString(marshalled, size) : PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+    if (size <= 0)
+        return PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+    return PyMarshal_ReadObjectFromString(marshalled, size);
 }
 
-/* Run boot.py with CALLED, the names by which we may have been called, CONTENTS, EARLY, and our functions. Does not return unless something is
- * broken. The first name is the caller's to choose; the second is the path that the kernel was told to execute. */
+/* Run boot.py with CALLED, CONTENTS, EARLY and our functions as globals. Returns only if something is broken.
+ * CALLED holds argv[0], which the caller chooses, and the path that the kernel was told to execute. */
 static int boot(const char *called)
 {
     const char *executed = (const char *)getauxval(AT_EXECFN);
-    PyObject *names = Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(called), PyUnicode_DecodeFSDefault(executed ? executed : ""));
+    PyObject *names = Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(called),
+                                    PyUnicode_DecodeFSDefault(executed ? executed : ""));
     PyObject *globals = PyDict_New(), *code = boot_code(), *module, *done;
-    static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_interpreter", NULL, -1, functions, NULL, NULL, NULL, NULL};
+    static struct PyModuleDef definition = {
+        PyModuleDef_HEAD_INIT, "_interpreter", NULL, -1, functions, NULL, NULL, NULL, NULL,
+    };
     if (!names || !globals || !code || !(module = PyModule_Create(&definition)))
         return -1;
     if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
@@ -242,15 +254,17 @@ int main(int count, char **arguments)
     ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT);
     occupy_closed_descriptors();
     if (length <= 0)
-        return tell("/proc/self/exe", ": cannot be read, and tells where this executable lies: is /proc mounted?");
+        return tell("/proc/self/exe",
+                    ": cannot be read, and tells where this executable lies: is /proc mounted?");
     copy_data();
     contents[length] = 0;
     strcpy(strrchr(contents, '/') + 1, "lib/" BOOT);
     if (access(contents, F_OK) < 0)
-        return tell(contents, " is missing: an executable needs the folder lib beside it; copy the whole folder, or make a link to the executable");
+        return tell(contents, " is missing: an executable needs the folder lib beside it; "
+                              "copy the whole folder, or make a link to the executable");
     *strrchr(contents, '/') = 0;
 
-    signal(SIGPIPE, SIG_IGN); /* who stops listening is an error of write(2), not our death: as every Python has it */
+    signal(SIGPIPE, SIG_IGN); /* as in every Python: a closed pipe is an error of write(2), not the end */
     signal(SIGXFSZ, SIG_IGN);
     status = start();
     if (PyStatus_Exception(status))

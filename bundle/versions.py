@@ -1,6 +1,7 @@
-"""The versions of the suite in one folder: each complete and tried before it has a name, and kept while something runs from it.
+"""The versions of the suite in one folder: tried before they are named, kept while they are in use.
 
-A plugin finds its contents beside the file that was executed, so one that runs needs its version's folder until it ends.
+A plugin finds its contents beside the file that was executed. So a running plugin needs the folder
+of its version until it ends.
 """
 
 import hashlib
@@ -19,8 +20,8 @@ LAUNCHER = "cniwire"
 EXECUTABLES = (*PLUGINS, LAUNCHER)
 CURRENT, LOCK, RECORD, REPLACED, FRESH = "current", "lock", "installed.json", "replaced", ".new"
 OURS = (CURRENT, LOCK, RECORD, REPLACED, FRESH)  # of lib/cniwire; whatever else stands there is a version
-UNVERSIONED = (*EXECUTABLES, "lib")  # or was put there before there were versions
-OTHERS = ("share/conf", "share/completion")  # what a bundle has for people
+UNVERSIONED = (*EXECUTABLES, "lib")  # files of a release that had no versions
+OTHERS = ("share/conf", "share/completion")  # besides executables; both are for people
 ANSWER_S = 20  # how long an executable may take to say its version
 LONGEST_ANSWER = 300  # of what it says instead
 
@@ -34,7 +35,8 @@ def digest(folder: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
-        content = os.readlink(path).encode() if stat.S_ISLNK(mode) else path.read_bytes() if stat.S_ISREG(mode) else b""
+        content = path.read_bytes() if stat.S_ISREG(mode) else b""
+        content = os.readlink(path).encode() if stat.S_ISLNK(mode) else content
         whole.update(f"{path.relative_to(folder)}\0{mode:o}\0{len(content)}\0".encode() + content)
     return whole.hexdigest()[:12]
 
@@ -46,18 +48,25 @@ def ask(folder: Path) -> None:
             raise Refused(f"the new bundle has no {name}")
     for name in EXECUTABLES:
         command = [str(folder / name), *(["--help"] if name == LAUNCHER else [])]
+        environ = {"CNI_COMMAND": "VERSION"}
         try:
-            done = subprocess.run(command, env={"CNI_COMMAND": "VERSION"}, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S)
+            done = subprocess.run(
+                command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S
+            )
             if done.returncode == 0 and (name == LAUNCHER or json.loads(done.stdout)["supportedVersions"]):
                 continue
             said = (done.stdout + done.stderr).decode(errors="replace")
         except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
             said = str(error)
-        raise Refused(f"{name} of the new bundle does not answer: {' '.join(said.split())[:LONGEST_ANSWER] or 'it says nothing'}")
+        answer = " ".join(said.split())[:LONGEST_ANSWER] or "it says nothing"
+        raise Refused(f"{name} of the new bundle does not answer: {answer}")
 
 
 def deposit(bundle: Path, lib: Path) -> str:
-    """Copy *bundle* into a folder of its own in *lib*; its name. An equal one that is there already and whole is taken instead. Raises Refused."""
+    """Copy *bundle* into a folder of its own in *lib*, and return the folder's name. Raises Refused.
+
+    Where an undamaged copy of it exists already, its name is returned instead.
+    """
     fresh = lib / FRESH
     discard(fresh)  # of one that was interrupted
     try:
@@ -99,29 +108,38 @@ def target_of(path: Path) -> str:
 
 
 def running(folders: Iterable[Path]) -> set[Path]:
-    """Those of *folders* from which a process runs. One that may not be looked at counts for all if it has a name of ours."""
+    """Those of *folders* from which a process runs.
+
+    A process that we may not look at counts as one of every folder, if it has the name of an executable
+    of ours.
+    """
     files = {}
-    for folder in folders:
-        for path in (folder / name for name in EXECUTABLES if (folder / name).exists()):
-            files[path.stat().st_dev, path.stat().st_ino] = folder
+    for each in folders:
+        for path in (each / name for name in EXECUTABLES if (each / name).exists()):
+            files[path.stat().st_dev, path.stat().st_ino] = each
     found: set[Path] = set()
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            executable = (process / "exe").stat()  # by inode: it may see the file under another path, in mounts of its own
-            found.update({files[executable.st_dev, executable.st_ino]} if (executable.st_dev, executable.st_ino) in files else ())
+        try:  # by inode, because the file may have another path in the mounts of the process
+            executable = (process / "exe").stat()
+            folder = files.get((executable.st_dev, executable.st_ino))
+            found.update([folder] if folder else [])
         except PermissionError:
             try:
                 found.update(files.values() if (process / "comm").read_text().strip() in EXECUTABLES else ())
             except OSError:
                 continue  # it has ended
         except OSError:
-            continue  # it has, too, or is the kernel's own
+            continue  # it has ended, or is a kernel thread
     return found
 
 
 def sweep(lib: Path, keep: Iterable[str]) -> list[str]:
-    """Remove all versions but those to *keep*; returns those that stay because something runs from them. "" is what had no version yet."""
-    versions = {path.name: [path] for path in lib.iterdir() if path.is_dir() and path.name not in (*OURS, *UNVERSIONED)}
+    """Remove all versions but those to *keep*; returns those that stay because something runs from them.
+
+    "" is the name of the files that have no version.
+    """
+    folders = [path for path in lib.iterdir() if path.is_dir()]
+    versions = {path.name: [path] for path in folders if path.name not in (*OURS, *UNVERSIONED)}
     versions[""] = [lib / name for name in UNVERSIONED if os.path.lexists(lib / name)]
     alive = {"" if folder == lib else folder.name for folder in running(lib / name for name in versions)}
     for name, paths in versions.items():

@@ -1,8 +1,10 @@
 """The result cache: one file per attachment, in the format and under the names that libcni uses.
 
-It is what DEL, CHECK and GC know of an earlier ADD, also of one that another runtime did. Directory 0700, files 0600.
-Law: what other runtimes put there may be anything. A file that names an attachment is believed to that extent, whatever else is wrong
-with it; anything that is no such file is passed over, and never waited for.
+It is what DEL, CHECK and GC know of an earlier ADD, also of one that another runtime did. Directory 0700,
+files 0600.
+
+Law: other runtimes may have put anything there. A file that names an attachment counts as that attachment,
+even if the rest of it is damaged. Every other file is skipped, and reading never blocks (FIFOs, devices).
 """
 
 import base64
@@ -16,24 +18,11 @@ from core.cni import json, result
 from core.errors import CNIError
 from launcher import answers
 from launcher.failures import PRIVILEGE, Failure
+from launcher.request import Request
+from launcher.values import UNNAMED
 
 KIND = "cniCacheV1"
-LARGEST = 1 << 24  # bytes that are read of a file; the most that one attachment can ask for is a fraction of it
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a runtime asks of a network for one attachment.
-
-    netns: a path, "" when the namespace is gone. args: CNI_ARGS as pairs.
-    capability_args: values by capability; a plugin gets those that it declares.
-    """
-
-    container_id: str
-    ifname: str
-    netns: str = ""
-    args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] = field(default_factory=dict)
+LARGEST = 1 << 24  # bytes of a file that is read; no attachment needs more than a fraction of it
 
 
 @dataclass(frozen=True)
@@ -57,18 +46,26 @@ class Cached:
 
 
 class Cache:
-    """The files of `<directory>/results`. Those of *others*, such as Multus's, are read as well, and written only to forget what is gone."""
+    """The files of `<directory>/results`.
+
+    Those of *others*, such as Multus's, are read as well; they are only ever changed by removing a file whose
+    attachment is gone.
+    """
 
     def __init__(self, directory: str, *others: str) -> None:
         self.results = os.path.join(directory, "results")
         self.folders = [self.results, *(os.path.join(other, "results") for other in others)]
 
     def path(self, network: str, request: Request) -> str:
-        """Where an attachment is kept, or would be. Raises Failure without network, container ID or ifname."""
+        """Where an attachment is kept, or would be.
+
+        Raises Failure without network, container ID or ifname.
+        """
         if not (network and request.container_id and request.ifname):
             found = f"found {network!r}, {request.container_id!r} and {request.ifname!r}"
             raise Failure(f"a cached attachment needs network, container ID and interface name; {found}")
-        paths = [os.path.join(folder, f"{network}-{request.container_id}-{request.ifname}") for folder in self.folders]
+        name = f"{network}-{request.container_id}-{request.ifname}"
+        paths = [os.path.join(folder, name) for folder in self.folders]
         return next((path for path in paths if os.path.lexists(path)), paths[0])
 
     def write(self, network: str, request: Request, config: bytes, outcome: Mapping[str, Any]) -> None:
@@ -114,7 +111,10 @@ class Cache:
             raise Failure(f"cannot remove {self.path(network, request)}: {error.strerror}") from None
 
     def read(self, network: str, request: Request) -> Cached | None:
-        """What is kept of an attachment, None when nothing is. Raises Failure for a file of another kind or broken."""
+        """What is kept of an attachment, None when nothing is.
+
+        Raises Failure when the file is damaged or of another kind.
+        """
         path = self.path(network, request)
         try:
             return decode(*content(path), path)
@@ -124,9 +124,9 @@ class Cache:
             raise Failure(f"cannot read the result cache {path}: {error.strerror}") from None
 
     def result(self, network: str, version: str, request: Request) -> dict[str, Any] | None:
-        """The cached result in the shape of *version*, None when there is none. Raises CNIError when it is unusable.
+        """The cached result in the shape of *version*, None when there is none.
 
-        A file of the older kind holds the result alone.
+        A file of the older kind holds the result alone. Raises CNIError when the result cannot be used.
         """
         path = self.path(network, request)
         try:
@@ -141,13 +141,16 @@ class Cache:
         return in_version(kept, version, f"the cached result {path}")
 
     def attachments(self, container_id: str = "") -> list[Cached]:
-        """Every readable attachment, by folder and file name, each once; of one container if *container_id* is given. Raises Failure."""
+        """Every readable attachment, each once, in the order of folders and file names.
+
+        container_id: only those of this container. Raises Failure.
+        """
         found: dict[tuple[str, str, str], Cached] = {}
         for path in (path for folder in self.folders for path in paths_in(folder)):
             try:
                 cached = decode(*content(path), path)
             except (OSError, CNIError):
-                continue  # not ours to judge: libcni passes over such files too
+                continue  # libcni skips such files, too
             found.setdefault((cached.network, *cached.key), cached)
         return [cached for cached in found.values() if container_id in ("", cached.request.container_id)]
 
@@ -159,12 +162,16 @@ def paths_in(folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        hint = PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --cache-dir"
+        no_right = isinstance(error, PermissionError)
+        hint = PRIVILEGE if no_right else "choose another directory with --cache-dir"
         raise Failure(f"cannot read the result cache {folder}: {error.strerror}", hint=hint) from None
 
 
 def content(path: str) -> tuple[bytes, float]:
-    """What a regular file holds, and when it was written. A FIFO or device is neither waited for nor read. Raises OSError."""
+    """What a regular file holds, and when it was written. Raises OSError.
+
+    Opening a FIFO does not block; it is refused like a device.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -174,11 +181,11 @@ def content(path: str) -> tuple[bytes, float]:
 
 
 def in_version(kept: Any, version: str, what: str) -> dict[str, Any]:
-    """A result document in the shape of *version*; one that has it already is passed on as it is, unknown keys included.
+    """A result document in the shape of *version*. Raises CNIError.
 
-    Raises CNIError.
+    One that has this version already is passed on as it is, unknown keys included.
     """
-    version = version or "0.1.0"
+    version = version or UNNAMED
     parsed = result.parse(kept, version, what)
     if parsed["cniVersion"] == version:
         return {**(kept or {}), "cniVersion": version}
@@ -186,10 +193,14 @@ def in_version(kept: Any, version: str, what: str) -> dict[str, Any]:
 
 
 def decode(data: bytes, written: float, path: str) -> Cached:
-    """One cache file. Raises Failure when it is of another kind or names no attachment, CNIError when it is no JSON."""
+    """One cache file.
+
+    Raises Failure when it is of another kind or names no attachment, CNIError when it is no JSON.
+    """
     values = json.parse_object(data, f"the result cache {path}")
     if values.get("kind") != KIND:
-        raise Failure(f"the result cache {path} is of the wrong kind: want {KIND}, found {values.get('kind')!r}")
+        found = f"want {KIND}, found {values.get('kind')!r}"
+        raise Failure(f"the result cache {path} is of the wrong kind: {found}")
     network, container_id, ifname = (values.get(key) for key in ("networkName", "containerId", "ifName"))
     if not all(isinstance(name, str) and name for name in (network, container_id, ifname)):
         raise Failure(f"the result cache {path} is damaged: it names no network, container or interface")
@@ -207,9 +218,11 @@ def decode(data: bytes, written: float, path: str) -> Cached:
 def namespace_path(values: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:
     """The namespace's path, "" where the file does not tell.
 
-    libcni writes the key netns since its version 1.2. Podman's and older ones do not; there the result's interfaces say their sandbox.
+    libcni writes the key netns since its version 1.2. Files of Podman and of older releases lack it;
+    there the path is the sandbox of the result's interfaces.
     """
     inside = answers.interfaces(outcome)
     inside.sort(key=lambda item: item["name"] != values.get("ifName"))
-    paths = [answers.text(values.get("netns")), *(item["sandbox"] for item in inside if item["sandbox"].startswith("/"))]
+    sandboxes = [item["sandbox"] for item in inside if item["sandbox"].startswith("/")]
+    paths = [answers.text(values.get("netns")), *sandboxes]
     return next((path for path in paths if path and "\0" not in path), "")

@@ -1,7 +1,8 @@
 """Completion scripts for bash, zsh and fish, made from the parser so that they cannot disagree with it.
 
-What exists is asked of cniwire itself (`cniwire completion networks`, `containers`), which prints only names that no shell can take for
-anything else: a script puts them into words that the shell expands.
+A script asks cniwire itself for the names that exist (`cniwire completion networks`, `containers`) and puts
+the answer into words that the shell expands. So only names without characters that a shell interprets
+are printed.
 """
 
 import argparse
@@ -17,15 +18,25 @@ from launcher.failures import ConfigFailure, Failure
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NETWORKS, CONTAINERS, COMMAND, FOLDER, NOTHING = "networks", "containers", "command", "folder", ""
-# What stands where, by the name that the parser gives it; choices tell themselves.
-KINDS = {"network": NETWORKS, "networks": NETWORKS, "name": NETWORKS, "target": CONTAINERS, "names": CONTAINERS, "command": COMMAND}
+# What an argument takes, by its name in the parser; one with choices is completed from them.
+KINDS = {
+    "network": NETWORKS,
+    "networks": NETWORKS,
+    "name": NETWORKS,
+    "target": CONTAINERS,
+    "names": CONTAINERS,
+    "command": COMMAND,
+}
 FOLDERS = ("conf_dir", "plugin_dir", "cache_dir", "read_cache")
 NEW_NAMES = ("up",)  # whose names are of containers that are not there yet
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What may stand at one place of a command line. words: besides what the kind gives. repeats: and at all places behind it."""
+    """What may stand at one place of a command line.
+
+    kind: names of existing things. words: further words. repeats: the same may stand at all places behind it.
+    """
 
     kind: str
     words: tuple[str, ...] = ()
@@ -33,7 +44,7 @@ class Slot:
 
 
 def names(kind: str, conf_dir: str, caches: Iterable[str]) -> list[str]:
-    """Names of networks or containers that there are; those that cannot be read are passed over."""
+    """Names of the networks or containers that exist; what cannot be read is skipped."""
     found: set[str] = set()
     try:
         if kind == NETWORKS:
@@ -52,7 +63,8 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """The completion script for *shell*."""
     from launcher import completion_fish, completion_scripts  # what only a script needs
 
-    return {"bash": completion_scripts.bash, "zsh": completion_scripts.zsh, "fish": completion_fish.fish}[shell](commands(parser))
+    writers = {"bash": completion_scripts.bash, "zsh": completion_scripts.zsh, "fish": completion_fish.fish}
+    return writers[shell](commands(parser))
 
 
 def commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str, list[argparse.Action]]]:
@@ -69,7 +81,8 @@ def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def flags(actions: list[argparse.Action]) -> list[str]:
     """All option strings, long ones first."""
-    return sorted((flag for action in actions for flag in action.option_strings), key=lambda flag: (len(flag) == 2, flag))
+    found = [flag for action in actions for flag in action.option_strings]
+    return sorted(found, key=lambda flag: (len(flag) == 2, flag))
 
 
 def valued(actions: Iterable[argparse.Action]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from launcher.completion_scripts import Table, all_actions, places
 
 def fish(table: Table) -> str:
     """One `complete` line per command, option and place; a function tells where on the line we are."""
-    common = _fish_options(table["help"][1])  # which has none of its own
+    common = _fish_options(table["help"][1])  # the command help has only the options that all have
     takes = " ".join(valued(all_actions(table)))
     lines = [
         f"""\
@@ -43,15 +43,19 @@ function __cniwire_networks
 end
 complete -c cniwire -f""",
         *[f"complete -c cniwire {option}" for option in common],
-        *[f"complete -c cniwire -n '__cniwire_at \"\" 0' -a {name} -d {_fish_quoted(text)}" for name, (text, _) in table.items()],
     ]
+    for name, (text, _) in table.items():
+        lines.append(f"complete -c cniwire -n '__cniwire_at \"\" 0' -a {name} -d {_fish_quoted(text)}")
     for name, (_, actions) in table.items():
         own = [option for option in _fish_options(actions) if option not in common]
         lines += [f"complete -c cniwire -n '__fish_seen_subcommand_from {name}' {option}" for option in own]
     for where, slot in places(table):
         name, _, position = where.partition(":")
-        numbers = " ".join(map(str, range(_first(table, name), 10))) + (" behind" if slot.kind == COMMAND else "") if position == "*" else position
-        lines += [f"complete -c cniwire -n '__cniwire_at {name} {numbers}' {offer}" for offer in _fish_offers(slot)]
+        if position == "*":
+            behind = ["behind"] if slot.kind == COMMAND else []
+            position = " ".join([*map(str, range(_first(table, name), 10)), *behind])
+        for offer in _fish_offers(slot):
+            lines.append(f"complete -c cniwire -n '__cniwire_at {name} {position}' {offer}")
     return "\n".join(lines)
 
 
@@ -59,9 +63,14 @@ def _fish_options(actions: list[argparse.Action]) -> list[str]:
     """What fish is told of each option: spelling, what its value may be, help."""
     told = []
     for action in [action for action in actions if action.option_strings]:
-        spelled = " ".join(f"-{'s' if len(flag) == 2 else 'l'} {flag.lstrip('-')}" for flag in action.option_strings)
+        flags = [("-s" if len(flag) == 2 else "-l", flag.lstrip("-")) for flag in action.option_strings]
+        spelled = " ".join(f"{kind} {name}" for kind, name in flags)
         kind = valued([action]).get(action.option_strings[0])
-        value = {FOLDER: " -x -a '(__fish_complete_directories)'", NETWORKS: " -x -a '(cniwire completion networks 2>/dev/null)'", None: ""}
+        value = {
+            FOLDER: " -x -a '(__fish_complete_directories)'",
+            NETWORKS: " -x -a '(cniwire completion networks 2>/dev/null)'",
+            None: "",
+        }
         told.append(f"{spelled}{value.get(kind, ' -x')} -d {_fish_quoted(action.help or '')}")
     return told
 
@@ -78,7 +87,7 @@ def _fish_offers(slot: Slot) -> list[str]:
 
 
 def _first(table: Table, name: str) -> int:
-    """The first place of what repeats."""
+    """The number of the first place whose content may repeat."""
     return next(position for position, slot in enumerate(slots(name, table[name][1])) if slot.repeats)
 
 

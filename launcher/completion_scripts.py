@@ -2,22 +2,26 @@
 
 import argparse
 
+from launcher.arguments import GLOBAL
 from launcher.completion import COMMAND, CONTAINERS, FOLDER, NETWORKS, Slot, flags, slots, valued
 
 Table = dict[str, tuple[str, list[argparse.Action]]]
-ASKED = ("--conf-dir", "--cache-dir", "--read-cache")  # the options that say where networks and containers are looked for
+# The options that tell where networks and containers are: passed on to `cniwire completion`.
+ASKED = ("--conf-dir", "--cache-dir", "--read-cache")
 
 
 def bash(table: Table) -> str:
     """A function and its registration; everything behind `--` is completed as a command line of its own."""
-    options = "\n".join(f'        {name}) words="{" ".join(flags(actions))}" ;;' for name, (_, actions) in table.items())
+    taken = {name: " ".join(flags(actions)) for name, (_, actions) in table.items()}
+    options = "\n".join(f'        {name}) words="{words}" ;;' for name, words in taken.items())
     cases = "\n".join(f"    {where}) {_bash_offer(slot)} ;;" for where, slot in places(table))
     kinds = by_kind(table)
     return f"""\
 _cniwire_names() {{
     local IFS=$'\\n' prefix=""
     [ "$1" = networks ] && case "$word" in *,*) prefix="${{word%,*}}," ;; esac
-    COMPREPLY+=($(compgen -P "$prefix" -W "$("${{COMP_WORDS[0]}}" completion "$@" "${{asked[@]}}" 2>/dev/null)" -- "${{word#"$prefix"}}"))
+    local names="$("${{COMP_WORDS[0]}}" completion "$@" "${{asked[@]}}" 2>/dev/null)"
+    COMPREPLY+=($(compgen -P "$prefix" -W "$names" -- "${{word#"$prefix"}}"))
     if [ "$1" = networks ]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY+=($(compgen -f -X '!*.conflist' -- "$word"))
@@ -43,7 +47,10 @@ _cniwire() {{
     done
     case "$option" in
     "") ;;
-    {"|".join(kinds[FOLDER])}) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$word")); return ;;
+    {"|".join(kinds[FOLDER])})
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -d -- "$word"))
+        return ;;
     {"|".join(kinds[NETWORKS])}) _cniwire_names networks; return ;;
     *) return ;;
     esac
@@ -67,7 +74,8 @@ complete -F _cniwire cniwire"""
 def zsh(table: Table) -> str:
     """The same for zsh, with the commands described."""
     described = "\n".join(f"        {_quoted(name + ':' + text)}" for name, (text, _) in table.items())
-    options = "\n".join(f"        {name}) compadd -- {' '.join(flags(actions))} ;;" for name, (_, actions) in table.items())
+    taken = {name: " ".join(flags(actions)) for name, (_, actions) in table.items()}
+    options = "\n".join(f"        {name}) compadd -- {words} ;;" for name, words in taken.items())
     cases = "\n".join(f"    {where}) {_zsh_offer(slot)} ;;" for where, slot in places(table))
     kinds = by_kind(table)
     return f"""\
@@ -122,9 +130,6 @@ if [[ ${{funcstack[1]}} == _cniwire ]]; then
 else
     compdef _cniwire cniwire
 fi"""
-
-
-GLOBAL = ("--help", "--version", "--conf-dir", "--plugin-dir", "--cache-dir", "--read-cache", "--timeout", "--wide", "--json", "--verbose")
 
 
 def all_actions(table: Table) -> list[argparse.Action]:

@@ -1,6 +1,7 @@
 """Network configurations: find one by name, read it, settle its version.
 
-Follows libcni: `.conflist` files in the order of their names, then single `.conf` and `.json` ones, each made a list of one plugin.
+Follows libcni: `.conflist` files in the order of their names, then single `.conf` and `.json` ones, each made
+a list of one plugin.
 Spec: section 1 "Network configuration format".
 """
 
@@ -17,7 +18,8 @@ from launcher.usage import closest
 from launcher.values import choose_version, flag, network_name, whole
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conf")
-IN_ANY_CASE = {key.lower(): key for key in ("type", "name", "cniVersion", "capabilities", "ipam")}  # keys of a plugin that the launcher reads
+# The keys of a plugin that the launcher reads; they may be written in any case.
+IN_ANY_CASE = {key.lower(): key for key in ("type", "name", "cniVersion", "capabilities", "ipam")}
 LISTS, SINGLES = (".conflist",), (".conf", ".json")
 
 
@@ -26,7 +28,8 @@ class Network:
     """A configuration list, ready to be run.
 
     version: the one that every plugin gets, "" when the file names none.
-    plugins: configuration objects in the order of ADD. document: the list as it is cached, plugins from a folder included.
+    plugins: configuration objects in the order of ADD.
+    document: the list as it is cached, with the plugins that came from a folder.
     source: the file it was read from, "" when from elsewhere.
     """
 
@@ -40,7 +43,7 @@ class Network:
 
     @property
     def capabilities(self) -> set[str]:
-        """What its plugins declare that a runtime may pass them."""
+        """The capabilities that any of its plugins declares."""
         return {capability for plugin in self.plugins for capability in capabilities(plugin)}
 
 
@@ -51,7 +54,10 @@ def capabilities(plugin: Mapping[str, Any]) -> set[str]:
 
 
 def resolve(reference: str, conf_dir: str) -> Network:
-    """The network that *reference* means: a file if it looks like a path, else a name in *conf_dir*. Raises ConfigFailure."""
+    """The network of a file, if *reference* looks like a path, else the one of that name in *conf_dir*.
+
+    Raises ConfigFailure.
+    """
     if "/" in reference or reference.endswith(LISTS + SINGLES):
         return load_file(reference)
     return load(conf_dir, reference, strict=False)
@@ -60,7 +66,8 @@ def resolve(reference: str, conf_dir: str) -> Network:
 def load(conf_dir: str, name: str, strict: bool = True) -> Network:
     """The network called *name*; `demo` is built in, unless a file has the name.
 
-    Lists come before single files. A malformed file before the match is an error as with libcni, or else only where nothing matches.
+    Lists come before single files. strict: a malformed file that is read before the match is an error,
+    as with libcni; otherwise it is one only where nothing matches.
     Raises MissingDirectory, UnknownNetwork or MalformedConfig.
     """
     broken: list[ConfigFailure] = []
@@ -88,9 +95,8 @@ def load(conf_dir: str, name: str, strict: bool = True) -> Network:
     if name == DEMO["name"]:
         return built_in()
     if not names:
-        raise MissingDirectory(
-            f"no network configuration in {conf_dir}", hint=advice(name, "put one there, or choose another directory with --conf-dir")
-        )
+        hint = advice(name, "put one there, or choose another directory with --conf-dir")
+        raise MissingDirectory(f"no network configuration in {conf_dir}", hint=hint)
     close = closest(name, [*names, str(DEMO["name"])])
     otherwise = f"did you mean {close}?" if close else "--conf-dir chooses another directory"
     has = f"it has {', '.join(sorted(names))}; {DEMO['name']} is built in"
@@ -103,10 +109,12 @@ def built_in() -> Network:
 
 
 def advice(name: str, otherwise: str) -> str:
-    """What to do about a network that is not there: an example of that name, if we have one, can be used as it is."""
+    """What to do about an unknown network: use our example of that name, if there is one; or *otherwise*."""
     examples = config_files(EXAMPLES, LISTS + SINGLES) if os.path.isdir(EXAMPLES) else []
     example = next((path for path in examples if load_file(path).name == name), None)
-    return f"{os.path.relpath(example)} is an example of that name: use the file instead" if example else otherwise
+    if not example:
+        return otherwise
+    return f"{os.path.relpath(example)} is an example of that name: use the file instead"
 
 
 def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
@@ -119,22 +127,30 @@ def load_all(conf_dir: str) -> Iterator[tuple[str, Network | ConfigFailure]]:
 
 
 def config_files(directory: str, endings: tuple[str, ...]) -> list[str]:
-    """Paths of the files of *directory* with one of *endings*, sorted; folders, FIFOs and devices do not count. Raises MissingDirectory."""
+    """Paths of the files of *directory* with one of *endings*, sorted, without folders, FIFOs and devices.
+
+    Raises MissingDirectory.
+    """
     try:
         with os.scandir(directory) as entries:
-            return sorted(entry.path for entry in entries if entry.name.endswith(endings) and (entry.is_file() or _is_lost(entry.path)))
+            named = [entry for entry in entries if entry.name.endswith(endings)]
+            return sorted(entry.path for entry in named if entry.is_file() or _is_lost(entry.path))
     except OSError as error:
+        text = f"cannot read the configuration directory {directory}: {error.strerror}"
         hint = "make it, or choose another directory with --conf-dir"
-        raise MissingDirectory(f"cannot read the configuration directory {directory}: {error.strerror}", hint=hint) from None
+        raise MissingDirectory(text, hint=hint) from None
 
 
 def _is_lost(path: str) -> bool:
-    """Whether a link leads nowhere, which is an error that should be told; a folder or a FIFO is none of our files."""
+    """Whether *path* is a dangling link: it counts as a file, so that reading it reports the error."""
     return os.path.islink(path) and not os.path.exists(path)
 
 
 def load_file(path: str) -> Network:
-    """The network of one file: a list, or a single plugin configuration made into one. Raises MalformedConfig."""
+    """The network of one file: a list, or a single plugin configuration made into one.
+
+    Raises MalformedConfig.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -150,7 +166,8 @@ def load_file(path: str) -> Network:
 def parse_list(data: bytes, source: str = "") -> Network:
     """The network of a configuration list.
 
-    Unless loadOnlyInlinedPlugins is true, the folder named like the network beside *source* adds its .conf files.
+    Unless loadOnlyInlinedPlugins is true, the folder named like the network beside *source* adds
+    its .conf files.
     Raises CNIError.
     """
     raw = whole(json.parse_object(data, "the network configuration list"))
@@ -158,18 +175,22 @@ def parse_list(data: bytes, source: str = "") -> Network:
     inlined_only = flag(raw, "loadOnlyInlinedPlugins")
     if "plugins" not in raw and inlined_only:
         raise ConfigFailure("loadOnlyInlinedPlugins is true, and there is no key plugins")
-    if "plugins" in raw and (not isinstance(raw["plugins"], list) or not raw["plugins"]):
-        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {json.render(raw['plugins'])[:60]}")
-    inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(raw.get("plugins", []))]
+    listed = raw.get("plugins", [])
+    if "plugins" in raw and (not isinstance(listed, list) or not listed):
+        raise ConfigFailure(f"plugins: want a list of at least one plugin, found {json.render(listed)[:60]}")
+    inlined = [checked_plugin(plugin, f"plugins[{index}]") for index, plugin in enumerate(listed)]
     added = [] if inlined_only or not source else folder_plugins(os.path.join(os.path.dirname(source), name))
-    if not inlined + added:
-        raise ConfigFailure("no plugins: neither a key plugins nor a folder with .conf files", hint=f"the folder is named {name}, beside the file")
-    effective = {**raw, "plugins": inlined + added, **({"loadOnlyInlinedPlugins": True} if added else {})}
-    return Network(name, choose_version(raw), tuple(inlined + added), effective, flag(raw, "disableCheck"), flag(raw, "disableGC"), source)
+    plugins = inlined + added
+    if not plugins:
+        hint = f"the folder is named {name}, beside the file"
+        raise ConfigFailure("no plugins: neither a key plugins nor a folder with .conf files", hint=hint)
+    document = {**raw, "plugins": plugins, **({"loadOnlyInlinedPlugins": True} if added else {})}
+    version, disable_check = choose_version(raw), flag(raw, "disableCheck")
+    return Network(name, version, tuple(plugins), document, disable_check, flag(raw, "disableGC"), source)
 
 
 def folder_plugins(folder: str) -> list[dict[str, Any]]:
-    """The plugin configurations of a network's folder, in the order of their file names; none when there is no folder."""
+    """The plugin configurations of a network's folder, in the order of file names; none without a folder."""
     plugins = []
     for path in config_files(folder, (".conf",)) if os.path.isdir(folder) else ():
         with open(path, "rb") as file:
@@ -186,7 +207,8 @@ def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
     """*plugin* if it is an object with a type. Raises ConfigFailure."""
     if not isinstance(plugin, dict):
         raise ConfigFailure(f"{what}: want an object, found {json.render(plugin)[:60]}")
-    found: dict[str, Any] = {IN_ANY_CASE.get(str(key).lower(), str(key)): value for key, value in plugin.items()}
+    named = {str(key): value for key, value in plugin.items()}
+    found: dict[str, Any] = {IN_ANY_CASE.get(key.lower(), key): value for key, value in named.items()}
     if not isinstance(found.get("type"), str) or not found["type"]:
         hint = "a list of plugins belongs into a file that ends in .conflist" if "plugins" in found else ""
         raise ConfigFailure(f"{what}: missing type: want the name of a plugin executable", hint=hint)
@@ -194,16 +216,11 @@ def checked_plugin(plugin: Any, what: str) -> dict[str, Any]:
 
 
 def upconvert(plugin: Mapping[str, Any], source: str = "") -> Network:
-    """The list of one plugin that a single configuration stands for; it keeps its cniVersion. Raises ConfigFailure."""
+    """The list of one plugin that a single configuration stands for; it keeps its cniVersion.
+
+    Raises ConfigFailure.
+    """
     raw = {"name": network_name(plugin), "plugins": [dict(plugin)]}
     if plugin.get("cniVersion"):
         raw["cniVersion"] = plugin["cniVersion"]
     return Network(str(raw["name"]), choose_version(raw), (plugin,), raw, source=source)
-
-
-def inject(plugin: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a plugin configuration with *values* set over its own. An empty key or None as value is refused."""
-    for key, value in values.items():
-        if not key or value is None:
-            raise ConfigFailure(f"cannot inject {key!r}: {json.render(value)}: want a key and a value")
-    return {**plugin, **values}

@@ -7,22 +7,15 @@ from collections.abc import Iterator
 
 from core.errors import CNIError
 from launcher import netns, signals, target
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import NOT_RUN, Failure, Interrupted, Several, UsageFailure
 from launcher.inside import spawn
 from launcher.plain import escape
+from launcher.request import Request
+from launcher.session import Session
 from launcher.target import Target
-from launcher.wiring import (
-    Session,
-    connect,
-    disconnect,
-    document,
-    interface_names,
-    is_gone,
-    networks,
-    quietly_delete,
-)
+from launcher.wiring import connect, disconnect, document, interface_names, is_gone, networks, quietly_delete
 from launcher.wishes import Wishes, requests
 
 
@@ -44,16 +37,21 @@ def run(session: Session, options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def namespace(session: Session, name: str) -> Iterator[Target]:
-    """A named namespace for the length of the block; whatever is attached to it then is taken off. Raises Failure."""
+    """A named namespace for the length of the block; at its end what is attached to it is taken off.
+
+    Raises Failure.
+    """
     forget_gone(session, name)
-    before = [each.path for each in session.cache.attachments(name)]  # of a bearer of the name who lives elsewhere
+    # Another container of this name may live, in another runtime: its attachments are not ours to take off.
+    before = [each.path for each in session.cache.attachments(name)]
     place = Target(name, netns.create(name))
     try:
         yield place
     finally:
         with signals.held():
             session.terminal.settle()
-            failures = disconnect(session, [each for each in session.cache.attachments(name) if each.path not in before])
+            attached = [each for each in session.cache.attachments(name) if each.path not in before]
+            failures = disconnect(session, attached)
             netns.remove(name)
         if failures:
             raise Several(failures)
@@ -73,7 +71,8 @@ def up(session: Session, options: argparse.Namespace) -> int:
     """Make named namespaces that stay, and wire each; if one fails, those before it go as well."""
     chosen, wanted = networks(session, options.network), wishes(options)
     if len(options.names) > 1 and (wanted.addresses or wanted.mac):
-        raise UsageFailure("--ip and --mac are for a single container", hint="make the containers one after the other")
+        hint = "make the containers one after the other"
+        raise UsageFailure("--ip and --mac are for a single container", hint=hint)
     twice = sorted({name for name in options.names if options.names.count(name) > 1})
     if twice:
         raise UsageFailure(f"{', '.join(twice)}: named twice, and there is one namespace of a name")
@@ -98,7 +97,10 @@ def up(session: Session, options: argparse.Namespace) -> int:
 
 
 def down(session: Session, options: argparse.Namespace) -> int:
-    """Unwire containers and remove their named namespaces; one whose DEL fails stays for another try, unless forced."""
+    """Unwire containers and remove their named namespaces.
+
+    Where a DEL fails the namespace stays, so that `down` can be tried again; --force removes it.
+    """
     if bool(options.names) == options.all:
         raise UsageFailure("down wants the names of containers, or --all")
     names = everything(session) if options.all else options.names
@@ -109,9 +111,11 @@ def down(session: Session, options: argparse.Namespace) -> int:
         refused = disconnect(session, attached)
         failures += refused
         if refused and not options.force:
-            session.terminal.warn(f"namespace {shown} stays, so that `cniwire down {shown}` can be tried again (--force removes it)")
+            reason = f"so that `cniwire down {shown}` can be tried again (--force removes it)"
+            session.terminal.warn(f"namespace {shown} stays, {reason}")
         elif not netns.remove(place.container_id) and not attached:
-            failures.append(Failure(f"no namespace and no attachment is called {text!r}", hint=session.like(text)))
+            missing = f"no namespace and no attachment is called {text!r}"
+            failures.append(Failure(missing, hint=session.like(text)))
         else:
             session.terminal.done(f"[bold]{escape(shown)}[/] is down")
     if options.all and not names:
@@ -120,8 +124,12 @@ def down(session: Session, options: argparse.Namespace) -> int:
 
 
 def everything(session: Session) -> list[str]:
-    """The containers that `cniwire up` made: those that bear the name of their namespace. Whatever else is in the cache is another runtime's."""
-    own = [each.request.container_id for each in session.cache.attachments() if each.request.netns == netns.path_of(each.request.container_id)]
+    """The containers that `cniwire up` made: their container ID is the name of their namespace.
+
+    Whatever else is in the cache is another runtime's.
+    """
+    requests = [each.request for each in session.cache.attachments()]
+    own = [each.container_id for each in requests if each.netns == netns.path_of(each.container_id)]
     return list(dict.fromkeys(own))
 
 
@@ -130,10 +138,11 @@ def attach(session: Session, options: argparse.Namespace) -> int:
     chosen = networks(session, options.network)
     place = target.resolve(options.target, options.id, session.cache.attachments)
     _, known = session.place(options.target)
-    refuse_again(session, [each for each in known if each.network in [network.name for network in chosen]], options)
+    names = [network.name for network in chosen]
+    refuse_again(session, [each for each in known if each.network in names], options)
     taken = [] if options.ifname else interface_names(place.netns)
     wanted = wishes(options)
-    with contextlib.suppress(OSError):  # whoever made it may have had a reason, and no network needs it
+    with contextlib.suppress(OSError):  # no network needs the loopback to be up
         netns.raise_loopback(place.netns)
     attached = connect(session, requests(chosen, place, wanted, taken), wanted)
     session.terminal.result({"attachments": [document(cached) for cached in attached]})
@@ -145,20 +154,24 @@ def refuse_again(session: Session, known: list[Cached], options: argparse.Namesp
     alive = [] if options.again else [each for each in known if not is_gone(each)]
     if alive:
         request, network = alive[0].request, alive[0].network
-        hint = f"--again adds another interface; `cniwire detach {network} {session.short(request.container_id)}` takes it off"
-        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network} already", hint=hint)
+        name = session.short(request.container_id)
+        hint = f"--again adds another interface; `cniwire detach {network} {name}` takes it off"
+        raise Failure(f"{name}/{request.ifname} is attached to {network} already", hint=hint)
 
 
 def detach(session: Session, options: argparse.Namespace) -> int:
-    """Take a namespace off networks: what the cache knows, else a plain DEL, for what a runtime without this cache has wired."""
+    """Take a namespace off networks: DEL what the cache knows.
+
+    Where the cache knows nothing, a runtime with another cache may have wired it: DEL all the same.
+    """
     place, attached = session.place(options.target, options.id)
     failures: list[CNIError] = []
     for network in networks(session, options.network, warned=False) if options.network != "all" else [None]:
-        known = [
-            cached for cached in attached if (network is None or cached.network == network.name) and options.ifname in ("", cached.request.ifname)
-        ]
+        known = [each for each in attached if options.ifname in ("", each.request.ifname)]
+        known = [each for each in known if network is None or each.network == network.name]
         if not known:
-            known, missing = unknown_to_us(session, network, Request(place.container_id, options.ifname or "eth0", place.netns), options)
+            request = Request(place.container_id, options.ifname or "eth0", place.netns)
+            known, missing = unknown_to_us(session, network, request, options)
             failures += missing
         failures += disconnect(session, known)
     return finish(session, failures, {"detached": place.container_id})
@@ -167,24 +180,36 @@ def detach(session: Session, options: argparse.Namespace) -> int:
 def unknown_to_us(
     session: Session, network: Network | None, request: Request, options: argparse.Namespace
 ) -> tuple[list[Cached], list[CNIError]]:
-    """What detach can do where no cache knows: a DEL if the namespace is there, or --id says whose it was; else it is a failure."""
-    ours = [each.request.ifname for each in session.cache.attachments(request.container_id) if network is None or each.network == network.name]
+    """What detach can DEL, and its failures, where no cache knows the attachment.
+
+    A DEL needs the network, and either the namespace or the container ID from --id.
+    """
+    cached = session.cache.attachments(request.container_id)
+    ours = [each.request.ifname for each in cached if network is None or each.network == network.name]
     name, where = session.short(request.container_id), f" to {network.name}" if network else ""
-    is_there = request.netns and not ours and (not options.ifname or request.ifname in interface_names(request.netns))
+    is_there = bool(request.netns) and not ours
+    if is_there and options.ifname:
+        is_there = request.ifname in interface_names(request.netns)
     if network and (options.id or is_there):
-        session.terminal.note(f"no cache knows of {escape(name)}/{escape(request.ifname)} on {escape(network.name)}: DEL all the same")
+        who = f"{escape(name)}/{escape(request.ifname)} on {escape(network.name)}"
+        session.terminal.note(f"no cache knows of {who}: DEL all the same")
         return [Cached(network.name, request, b"", {})], []
     hint = f"it has {', '.join(ours)}" if ours else session.like(options.target)
-    return [], [Failure(f"{name}{f'/{options.ifname}' if options.ifname else ''} is not attached{where}", hint=hint)]
+    who = f"{name}/{options.ifname}" if options.ifname else name
+    return [], [Failure(f"{who} is not attached{where}", hint=hint)]
 
 
 def wishes(options: argparse.Namespace) -> Wishes:
     """What the command line asks for."""
-    return Wishes(options.ifname, tuple(options.publish), tuple(options.arg), options.capability, tuple(options.ip), options.mac or "")
+    ports, args, addresses = tuple(options.publish), tuple(options.arg), tuple(options.ip)
+    return Wishes(options.ifname, ports, args, options.capability, addresses, options.mac or "")
 
 
 def finish(session: Session, failures: list[CNIError], outcome: object) -> int:
-    """Report the failures of a command that went on after them, or its outcome. Returns 0 or raises Several."""
+    """Report the failures of a command that went on after them, or its outcome.
+
+    Returns 0 or raises Several.
+    """
     if failures:
         raise Several(failures)
     session.terminal.result(outcome)

@@ -1,6 +1,7 @@
-"""`make run`: wire two containers in a private fake host, send packets, look, take all down, and prove that nothing is left.
+"""`make run`: wire two containers in a private fake host, send packets, take them down, look for remains.
 
-Every step is what a person could type, or a packet that really passes; the first failure ends the demo with exit code 1.
+Every step is a command that a person could type, or a real packet. The first failure ends the demo with exit
+code 1.
 """
 
 import os
@@ -11,15 +12,17 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.table import Table
 
+from core.nft.names import TABLE
 from launcher import lab, netns
 from launcher.inventory import Inventory, inventory
 from launcher.main import main as cniwire
+from launcher.options import CACHE_DIR
 from launcher.plain import escape
 from launcher.traffic import HERE, Server, ask, ping
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NETWORK = os.path.join(ROOT, "conf", "10-bridge.conflist")
-BRIDGE, CNI_DIR = "demo0", "/var/lib/cni"
+BRIDGE = "demo0"
 GATEWAY, WEB, DB = ("10.77.0.1", "fd00:77::1"), ("10.77.0.2", "fd00:77::2"), ("10.77.0.3", "fd00:77::3")
 PORT, CONTAINER_PORT = 8080, 80
 
@@ -40,24 +43,31 @@ def main() -> int:
     except Failed as failure:
         out.print(f"[bold red]✘ {escape(str(failure))}[/]")
         return 1
-    out.print(f"\n[bold green]All of it worked.[/] {time.monotonic() - begin:.1f} seconds; what was here dies with this command.")
+    took = f"{time.monotonic() - begin:.1f} seconds"
+    out.print(f"\n[bold green]All of it worked.[/] {took}; what was here dies with this command.")
     return 0
 
 
 def demo() -> None:
     """The story, from top to bottom. Raises Failed."""
-    out.print("[bold]A private fake host[/]: network, processes, /run and /var/lib/cni are its own, the machine is not touched.")
-    before = inventory(netns.DIRECTORY, CNI_DIR)
+    own = "network, processes, /run and /var/lib/cni are its own, the machine is not touched"
+    out.print(f"[bold]A private fake host[/]: {own}.")
+    before = inventory(netns.DIRECTORY, CACHE_DIR)
 
     chapter("Wire two containers; of web, publish a port over TCP and UDP")
-    published = [option for protocol in ("tcp", "udp") for option in ("--publish", f"{PORT}:{CONTAINER_PORT}/{protocol}")]
-    command("up", NETWORK, "web", *published)
+    mapping = f"{PORT}:{CONTAINER_PORT}"
+    command("up", NETWORK, "web", "--publish", f"{mapping}/tcp", "--publish", f"{mapping}/udp")
     command("up", NETWORK, "db")
     web, db = netns.path_of("web"), netns.path_of("db")
-    wired = inventory(netns.DIRECTORY, CNI_DIR)
+    wired = inventory(netns.DIRECTORY, CACHE_DIR)
 
     chapter("Ping across the bridge, IPv4 and IPv6")
-    for title, space, addresses in (("db → web", db, WEB), ("web → db", web, DB), ("web → host", web, GATEWAY), ("host → web", HERE, WEB)):
+    for title, space, addresses in (
+        ("db → web", db, WEB),
+        ("web → db", web, DB),
+        ("web → host", web, GATEWAY),
+        ("host → web", HERE, WEB),
+    ):
         for address in addresses:
             echo(f"ICMP  {title:<11} {address}", ping(space, address, timeout_s=5))
 
@@ -83,7 +93,7 @@ def demo() -> None:
 
     chapter("Take both down, and compare with the beginning")
     command("down", "web", "db")
-    prove(before, wired, inventory(netns.DIRECTORY, CNI_DIR))
+    prove(before, wired, inventory(netns.DIRECTORY, CACHE_DIR))
 
 
 def chapter(title: str) -> None:
@@ -93,7 +103,7 @@ def chapter(title: str) -> None:
 
 def command(*arguments: str) -> None:
     """Run `cniwire` as a person would type it. Raises Failed."""
-    shown = [os.path.relpath(argument, ROOT) if argument.startswith(ROOT) else argument for argument in arguments]
+    shown = [os.path.relpath(each, ROOT) if each.startswith(ROOT) else each for each in arguments]
     out.print(f"[dim]$[/] [bold cyan]cniwire {' '.join(shown)}[/]")
     sys.stdout.flush()
     code = cniwire(list(arguments))
@@ -119,18 +129,22 @@ def answer(protocol: str, title: str, space: str, address: str) -> None:
         raise Failed(f"{what}: {error}") from None
     if reply.server != "web":
         raise Failed(f"{what}: {reply.server} answered")
-    seconds = time.monotonic() - begin
-    out.print(f"[green]✔[/] {escape(f'{what:<34}')} web sees {reply.caller:<12} [dim]{seconds * 1000:.1f} ms[/]")
+    took = f"[dim]{(time.monotonic() - begin) * 1000:.1f} ms[/]"
+    out.print(f"[green]✔[/] {escape(f'{what:<34}')} web sees {reply.caller:<12} {took}")
 
 
 def prove(before: Inventory, wired: Inventory, after: Inventory) -> None:
-    """Show the three inventories; what is left must be shared: the bridge with its addresses, and rules without a container's name. Raises Failed."""
+    """Show the three inventories. Raises Failed unless all that is left is shared by containers.
+
+    That is: the bridge with its addresses, and rules that name no container.
+    """
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("", "before", "wired", "after", "shared, stays"):
         grid.add_column(title, justify="left" if title in ("", "shared, stays") else "right")
     for kind in before:
         left = sorted(after[kind] - before[kind])
-        grid.add_row(kind, *(str(len(found[kind])) for found in (before, wired, after)), f"[dim]{escape(summary(kind, left))}[/]")
+        counts = [str(len(found[kind])) for found in (before, wired, after)]
+        grid.add_row(kind, *counts, f"[dim]{escape(summary(kind, left))}[/]")
     out.print(grid)
     owned = [line for kind in before for line in after[kind] - before[kind] if not shared(kind, line)]
     missing = [line for kind in before for line in before[kind] - after[kind]]
@@ -140,15 +154,17 @@ def prove(before: Inventory, wired: Inventory, after: Inventory) -> None:
 
 
 def shared(kind: str, line: str) -> bool:
-    """Tell whether a line is of what all containers of the network share."""
+    """Whether a line of the inventory is of an object that all containers of the network share."""
     if kind in ("links", "addresses", "routes"):
         return BRIDGE in line.split()
-    return kind in ("nft chains", "nft rules") and " cniwire " in line
+    return kind in ("nft chains", "nft rules") and f" {TABLE} " in line
 
 
 def summary(kind: str, left: list[str]) -> str:
     """A few words about what is left of one kind."""
-    return "of table cniwire" if kind.startswith("nft") and left else ", ".join(line.removesuffix(f" on {BRIDGE}") for line in left)
+    if kind.startswith("nft") and left:
+        return f"of table {TABLE}"
+    return ", ".join(line.removesuffix(f" on {BRIDGE}") for line in left)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from rich.tree import Tree
 from launcher import topology
 from launcher.plain import escape, printable
 from launcher.ports import shown
+from launcher.session import Session
 from launcher.terminal import ENDLESS
-from launcher.wiring import Session
 
 
 def ls(session: Session, options: argparse.Namespace) -> int:
@@ -42,18 +42,22 @@ def abridged(session: Session, picture: Mapping[str, Any]) -> dict[str, Any]:
     """The picture with every container ID as short as it may be."""
     networks = []
     for network in picture["networks"]:
-        attachments = [{**item, "containerID": session.short(item["containerID"])} for item in network.get("attachments", [])]
-        networks.append({**network, **({"attachments": attachments} if attachments else {})})
+        attached = network.get("attachments", [])
+        short = [{**item, "containerID": session.short(item["containerID"])} for item in attached]
+        networks.append({**network, **({"attachments": short} if short else {})})
     return {**picture, "networks": networks}
 
 
 def draw(picture: Mapping[str, Any], conf_dir: str = "") -> RenderableType:
-    """Table and drawing of the values that topology.read returns; the table only where it fits, as the drawing says the same."""
+    """Table and drawing of the values that topology.read returns.
+
+    A table that does not fit the width is left out, because the drawing says the same.
+    """
     picture = printable(picture)
     networks = picture["networks"]
     if not networks:
-        empty = Text(f"nothing is wired, and no network is configured in {conf_dir}; `cniwire up demo web` works all the same")
-        return Group(empty, *unwired(picture))
+        nothing = f"nothing is wired, and no network is configured in {conf_dir}"
+        return Group(Text(f"{nothing}; `cniwire up demo web` works all the same"), *unwired(picture))
     parts: list[RenderableType] = []
     if any(network.get("attachments") for network in networks):
         parts += [Fitting(table(networks), cards=False)]
@@ -67,7 +71,10 @@ def unwired(picture: Mapping[str, Any]) -> list[RenderableType]:
 
 
 class Fitting:
-    """A table, closer together where it would not fit; where it still does not, a line for each of its values (*cards*), or nothing."""
+    """A table that adapts to the width: with less padding where it would not fit.
+
+    cards: where it does not fit even so, a line is shown for each value; without cards nothing is shown.
+    """
 
     def __init__(self, grid: Table, cards: bool) -> None:
         self.grid, self.cards = grid, cards
@@ -75,24 +82,31 @@ class Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for padding in ((0, 1), (0, 1, 0, 0)):
             self.grid.padding = padding
-            if Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum <= options.max_width:
+            needed = Measurement.get(console, options.update(width=ENDLESS), self.grid).minimum
+            if needed <= options.max_width:
                 yield self.grid
                 yield from () if self.cards else ("",)
                 return
-        columns = [(str(column.header).lower(), [cell for cell in column.cells if isinstance(cell, Text)]) for column in self.grid.columns]
+        columns = [
+            (str(column.header).lower(), [cell for cell in column.cells if isinstance(cell, Text)])
+            for column in self.grid.columns
+        ]
         for row in range(self.grid.row_count if self.cards else 0):
             yield columns[0][1][row]
             for title, cells in columns[1:]:
                 if cells[row].plain != "-":
-                    yield Padding(Text.assemble((f"{title} ", "dim"), Text("  ").join(cells[row].split())), (0, 0, 0, 2))
+                    line = Text.assemble((f"{title} ", "dim"), Text("  ").join(cells[row].split()))
+                    yield Padding(line, (0, 0, 0, 2))
 
 
 def table(networks: list[Mapping[str, Any]]) -> Table:
     """One row per attachment; a column for pods where there are any."""
-    rows = [(network["name"], item) for network in printable(networks) for item in network.get("attachments", [])]
+    attached = [(each["name"], each.get("attachments", [])) for each in printable(networks)]
+    rows = [(name, item) for name, items in attached for item in items]
     has_pods = any("pod" in item for _, item in rows)
+    pods = ["POD"] if has_pods else []
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("CONTAINER", *(["POD"] if has_pods else []), "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
+    for title in ("CONTAINER", *pods, "IFNAME", "NETWORK", "ADDRESSES", "PUBLISHED", "STATE"):
         grid.add_column(title, overflow="fold", no_wrap=title != "STATE")
     for name, item in rows:
         grid.add_row(
@@ -113,14 +127,16 @@ def published(mapping: Mapping[str, Any]) -> str:
 
 
 def state(item: Mapping[str, Any]) -> Text:
-    """up is green, everything else red."""
+    """The state of an attachment: up in green, any other in red."""
     return Text(item["state"], style="green" if item["state"] == "up" else "red")
 
 
 def tree(network: Mapping[str, Any]) -> Tree:
     """network -> bridge -> port -> container/ifname -> addresses."""
-    about = " → ".join(network.get("plugins", [])) or ("unreadable" if "error" in network else "not configured any more")
-    root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {network.get('source') or network.get('origin', '')}", "dim")))
+    state = "unreadable" if "error" in network else "not configured any more"
+    about = " → ".join(network.get("plugins", [])) or state
+    source = network.get("source") or network.get("origin", "")
+    root = Tree(Text.assemble((network["name"], "bold"), (f"  {about}  {source}", "dim")))
     if "error" in network:
         root.add(Text(network["error"], style="red"))
         return root

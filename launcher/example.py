@@ -1,4 +1,7 @@
-"""The configuration of a usual network: of `demo`, which is always there, and of those that `network create` writes. Pure."""
+"""The configuration of a usual network: of the built-in `demo`, and of those that `network create` writes.
+
+Pure.
+"""
 
 import ipaddress
 from collections.abc import Sequence
@@ -24,11 +27,11 @@ def document(name: str, bridge: str, subnets: Sequence[str], internal: bool = Fa
 
 
 DEMO = document("demo", "demo0", ("10.77.0.0/24", "fd00:77::/64"))
-NUMBERS = range(78, 256)  # of the subnets from which one is chosen: 10.78.0.0/24 and fd00:78::/64 and so on
+NUMBERS = range(78, 256)  # of the subnets to choose from: 10.78.0.0/24 and fd00:78::/64 and so on
 
 
 def free_subnets(taken: Sequence[Subnet]) -> tuple[str, ...]:
-    """The first pair of an IPv4 and an IPv6 subnet that overlaps nothing in *taken*; () when there is none."""
+    """The first pair of an IPv4 and an IPv6 subnet that overlaps none of *taken*; () without one."""
     for number in NUMBERS:
         pair = ipaddress.IPv4Network(f"10.{number}.0.0/24"), ipaddress.IPv6Network(f"fd00:{number}::/64")
         if not any(one.version == other.version and one.overlaps(other) for one in pair for other in taken):
@@ -37,11 +40,11 @@ def free_subnets(taken: Sequence[Subnet]) -> tuple[str, ...]:
 
 
 def subnets_of(plugins: Sequence[Any]) -> list[str]:
-    """The subnets in the ipam sections of plugin configurations, as they stand there; whatever is not as it should be is passed over."""
+    """The subnets in the ipam sections of plugin configurations, as written, without malformed ones."""
     found: list[Any] = []
     for ipam in [plugin.get("ipam") for plugin in plugins if isinstance(plugin, dict)]:
         if isinstance(ipam, dict):
-            sets = ipam.get("ranges")
-            members = [each for one in sets if isinstance(one, list) for each in one] if isinstance(sets, list) else []
+            sets = ipam["ranges"] if isinstance(ipam.get("ranges"), list) else []
+            members = [each for one in sets if isinstance(one, list) for each in one]
             found += [each.get("subnet") for each in [ipam, *members] if isinstance(each, dict)]
     return [subnet for subnet in found if isinstance(subnet, str)]

@@ -71,7 +71,8 @@ class PluginFailed(Failure):
     """A plugin answered with an error, with rubbish, or not at all."""
 
     def __init__(self, plugin_type: str, verb: str, error: CNIError, hint: str = "") -> None:
-        super().__init__(f"plugin {plugin_type} failed ({verb}): {error.msg}", error.details, hint, error.code)
+        text = f"plugin {plugin_type} failed ({verb}): {error.msg}"
+        super().__init__(text, error.details, hint, error.code)
         self.plugin_type = plugin_type
         self.verb = verb
 
@@ -82,7 +83,8 @@ class TimedOut(Failure):
     status = TIMED_OUT
 
     def __init__(self, msg: str) -> None:
-        super().__init__(msg, hint="give it more time with --timeout SECONDS, or look at its calls with --verbose", code=TRY_AGAIN_LATER)
+        hint = "give it more time with --timeout SECONDS, or look at its calls with --verbose"
+        super().__init__(msg, hint=hint, code=TRY_AGAIN_LATER)
 
 
 class Unsupported(Failure):

@@ -1,6 +1,7 @@
-"""What CHECK found, for a person: each cause in words, without the records that a report of a fault needs.
+"""What CHECK found, for a person: each cause in words, without the records that only a bug report needs.
 
-Our plugins put the words first and indent what only follows from the line above; what any other plugin says is shown as it is.
+Our plugins write a line for each cause and indent the lines that follow from it. What another plugin says is
+shown as it is.
 """
 
 import re
@@ -10,7 +11,7 @@ from core.errors import CHECK_FAILED, CNIError
 from launcher.plain import escape
 
 DIFFERENCES = re.compile(r"\d+ differences? from what ADD made: (.*)", re.DOTALL)
-RECORD = ": want "  # what stands behind it is for whoever knows the plan
+RECORD = ": want "  # a record of the plan stands behind it
 
 
 def differences(error: CNIError) -> list[str]:

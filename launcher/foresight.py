@@ -1,45 +1,51 @@
-"""What is worth saying before anything is wired: keys that no plugin knows, files of one name, files that nobody can read, ports in use."""
+"""Warnings before anything is wired: unknown keys, files with one name, unreadable files, ports in use."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from launcher import answers, conflist, host_ports, ports
-from launcher.cache import Request
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
+from launcher.request import Request
 from launcher.usage import closest
 
-# Keys by the type of plugin, as docs/compatibility.md lists them; any case will do. Of other suites' plugins nothing is known.
+# Keys by the type of plugin, as docs/compatibility.md lists them, in any case. Plugins of other suites
+# are not checked.
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
 KEYS = {
-    "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend mtu hairpinMode promiscMode vlan vlanTrunk preserveDefaultVlan"
-    " macspoofchk enabledad disableContainerInterface portIsolation mac",
+    "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend mtu hairpinMode "
+    "promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad disableContainerInterface "
+    "portIsolation mac",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
     "portmap": "backend snat masqAll conditionsV4 conditionsV6 markMasqBit externalSetMarkChain",
 }
-ALIKE = 0.8  # of difflib: one letter more, less or other in a word of some length
-PORTS_ASKED = 256  # of a range
+ALIKE = 0.8  # difflib's ratio: a key of five letters or more reaches it if one of them is wrong
+PORTS_ASKED = 256  # at most, of a range
 
 
 def of_networks(chosen: Sequence[Network], conf_dir: str, unreadable: bool = True) -> list[str]:
-    """What to warn of before *chosen* are used. unreadable: other files may have been meant."""
+    """What to warn of before *chosen* are used. unreadable: whether to warn of files that cannot be read."""
     return [text for network in chosen for text in misspelt(network)] + of_files(chosen, conf_dir, unreadable)
 
 
 def misspelt(network: Network) -> list[str]:
-    """Keys that no plugin knows and that look like one that it knows; plugins ignore them without a word."""
+    """Warnings of unknown keys that resemble a known one: plugins ignore unknown keys silently."""
     found = []
     for plugin in network.plugins:
+        sections: list[tuple[str, Mapping[str, Any]]] = [(plugin["type"], plugin)]
         ipam = plugin.get("ipam")
-        for kind, keys in ((plugin["type"], plugin), (answers.text(ipam.get("type")) if isinstance(ipam, dict) else "", ipam)):
-            for key, near in unknown(kind, keys) if isinstance(keys, Mapping) else ():
-                found.append(f"network {network.name}, plugin {kind}: nobody knows the key {key}, so it does nothing; did you mean {near}?")
+        if isinstance(ipam, dict):
+            sections.append((answers.text(ipam.get("type")), ipam))
+        for kind, keys in sections:
+            for key, near in unknown(kind, keys):
+                why = f"nobody knows the key {key}, so it does nothing; did you mean {near}?"
+                found.append(f"network {network.name}, plugin {kind}: {why}")
     return found
 
 
 def unknown(kind: str, keys: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(key, nearest known one) of the misspelt keys for a type of plugin."""
+    """(key, similar known key) of the misspelt keys of a type of plugin."""
     if kind not in KEYS:
         return []
     known = {key.lower(): key for key in f"{ALL} {KEYS[kind]}".split()}
@@ -48,22 +54,25 @@ def unknown(kind: str, keys: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def of_files(chosen: Iterable[Network], conf_dir: str, unreadable: bool) -> list[str]:
-    """Further files with the name of a chosen network, and files of which nobody knows what they hold."""
+    """Warnings of further files with the name of a chosen network, and of files that cannot be read."""
     try:
         everything = list(conflist.load_all(conf_dir))
     except ConfigFailure:
         return []
     found = []
+    readable = [(os.path.abspath(path), each.name) for path, each in everything if isinstance(each, Network)]
     for network in chosen:
-        first, *others = [os.path.abspath(path) for path, each in everything if isinstance(each, Network) and each.name == network.name] or [""]
+        first, *others = [path for path, name in readable if name == network.name] or [""]
         if others and first == network.source:
             files = ", ".join(map(os.path.basename, others))
-            found.append(f"network {network.name} is in several files: {os.path.basename(first)} counts, and not {files}")
-    return found + [f"{each.msg}; passed over" for _, each in everything if unreadable and isinstance(each, ConfigFailure)]
+            counts = f"{os.path.basename(first)} counts, and not {files}"
+            found.append(f"network {network.name} is in several files: {counts}")
+    failures = [each for _, each in everything if unreadable and isinstance(each, ConfigFailure)]
+    return found + [f"{failure.msg}; passed over" for failure in failures]
 
 
 def of_ports(request: Request) -> list[str]:
-    """Published ports on which a process of this host listens already: it will not hear what comes for them."""
+    """Warnings of published ports on which a process of this host listens: it gets no packets any more."""
     found = []
     for mapping in answers.mappings(request.capability_args):
         host_ip = answers.text(mapping.get("hostIP"))
@@ -73,5 +82,6 @@ def of_ports(request: Request) -> list[str]:
             if not ports.unserved(mapping) and not host_ports.is_free(protocol, port, host_ip)
         ]
         if taken:
-            found.append(f"a process of this host has {', '.join(taken[:5])}: what comes for {ports.shown(mapping)} goes to the container instead")
+            goes = f"what comes for {ports.shown(mapping)} goes to the container instead"
+            found.append(f"a process of this host has {', '.join(taken[:5])}: {goes}")
     return found

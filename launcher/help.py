@@ -9,16 +9,18 @@ from collections.abc import Iterable
 from launcher.commands import COMMANDS, GROUPS
 from launcher.failures import EXIT_CODES
 
-WIDEST, NARROW = 100, 50  # columns: lines are not longer than the one; below the other, the right column goes below the left
+WIDEST = 100  # columns of a line
+NARROW = 50  # columns of a terminal below which the right column stands below the left one
 INTRODUCTION = """\
-The networking of containers without a container engine: cniwire calls CNI plugins, as Kubernetes and Podman do, and they give a network namespace \
-its interface, addresses, routes and published ports.
+The networking of containers without a container engine: cniwire calls CNI plugins, as Kubernetes and Podman \
+do, and they give a network namespace its interface, addresses, routes and published ports.
 
-A container here is a network namespace with a name. There are no images: a command in it sees this machine's files and processes, \
-and a network of its own.
+A container here is a network namespace with a name. There are no images: a command in it sees this \
+machine's files and processes, and a network of its own.
 
-A network is a file in /etc/cni/net.d that names its plugins. One called demo is always there. \
-Whatever wires needs root: use sudo, or try everything in `cniwire lab`, a private machine within this one that needs no root and touches nothing."""
+A network is a file in /etc/cni/net.d that names its plugins. One called demo is always there. Whatever \
+wires needs root: use sudo, or try everything in `cniwire lab`, a private machine within this one that \
+needs no root and touches nothing."""
 EXAMPLES = (
     ("cniwire lab", "a shell in a private fake host, to try all of this in"),
     ("cniwire run demo -- ip address", "a command in a new container"),
@@ -43,51 +45,59 @@ def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _overview(parser: argparse.ArgumentParser) -> list[str]:
-    parts = [
-        *_wrapped("cniwire wires network namespaces with CNI plugins."),
-        "",
-        _title("usage"),
-        *_rows([("cniwire [OPTION ...] COMMAND ...", "")]),
-        "",
-    ]
+    parts = [*_wrapped("cniwire wires network namespaces with CNI plugins."), ""]
+    parts += [_title("usage"), *_rows([("cniwire [OPTION ...] COMMAND ...", "")]), ""]
     for paragraph in INTRODUCTION.split("\n\n"):
         parts += [*_wrapped(paragraph), ""]
     parts += [_title("examples"), *_rows(EXAMPLES, 38), ""]
     for title, commands in GROUPS.items():
-        rows = [(name, COMMANDS[name][0] + (f" ({docker})" if docker else "")) for name, docker in commands.items()]
+        likened = {name: f" ({docker})" if docker else "" for name, docker in commands.items()}
+        rows = [(name, COMMANDS[name][0] + like) for name, like in likened.items()]
         parts += [_title(title), *_rows(rows, 12), ""]
-    parts += [_title("options"), *_rows(_options(arguments(parser)), 24), "", *_wrapped("They stand before or behind the command."), ""]
-    return [*parts, *_exit_codes(), "", *_wrapped("`cniwire help COMMAND` shows the options and examples of a command.")]
+    parts += [_title("options"), *_rows(_options(arguments(parser)), 24), ""]
+    parts += [*_wrapped("They stand before or behind the command."), ""]
+    last = "`cniwire help COMMAND` shows the options and examples of a command."
+    return [*parts, *_exit_codes(), "", *_wrapped(last)]
 
 
 def _exit_codes() -> list[str]:
     title, *lines = EXIT_CODES.splitlines()
     rows = [tuple(line.split(maxsplit=1)) for line in lines[:-1]]
-    return [_title(title.rstrip(":")), *_rows([(code, text) for code, text in rows], 8), *_wrapped("  " + lines[-1].strip())]
+    table = _rows([(code, text) for code, text in rows], 8)
+    return [_title(title.rstrip(":")), *table, *_wrapped("  " + lines[-1].strip())]
 
 
 def _command(command: str, parser: argparse.ArgumentParser) -> list[str]:
     text, taken, examples = COMMANDS[command]
-    own = arguments(parser)[: len(taken) + 1]  # with --help; the global ones come behind
+    own = arguments(parser)[: len(taken) + 1]  # with --help; the global options come behind
     positional = [action for action in own if not action.option_strings]
-    words = " ".join(["cniwire", command, *(["[OPTION ...]"] if len(positional) < len(own) else []), *map(_spelled, positional)])
+    options = ["[OPTION ...]"] if len(positional) < len(own) else []
+    words = " ".join(["cniwire", command, *options, *map(_spelled, positional)])
     parts = [*_wrapped(text[0].upper() + text[1:] + "."), "", _title("usage"), *_rows([(words, "")]), ""]
     if positional:
-        parts += [_title("arguments"), *_rows([(str(action.metavar or action.dest), _help(action)) for action in positional], 24), ""]
-    parts += [_title("options"), *_rows(_options(own), 24), "", *_wrapped("The options of `cniwire --help` may stand here as well."), ""]
+        rows = [(str(action.metavar or action.dest), _help(action)) for action in positional]
+        parts += [_title("arguments"), *_rows(rows, 24), ""]
+    parts += [_title("options"), *_rows(_options(own), 24), ""]
+    parts += [*_wrapped("The options of `cniwire --help` may stand here as well."), ""]
     return [*parts, _title("examples"), *_rows([(example, "") for example in examples])]
 
 
 def _spelled(action: argparse.Action) -> str:
     """`NAME ...`, `[NETWORK ...]`, `[-- COMMAND ...]`."""
     name = str(action.metavar or "|".join(map(str, action.choices or [action.dest])))
-    return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]", argparse.REMAINDER: f"[{name} ...]"}.get(str(action.nargs or ""), name)
+    many = f"[{name} ...]"
+    forms = {"+": f"{name} ...", "*": many, argparse.REMAINDER: many, "?": f"[{name}]"}
+    return forms.get(str(action.nargs or ""), name)
 
 
 def _options(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
     """Spelling and help of each option."""
-    shown = [action for action in actions if action.option_strings and action.help != argparse.SUPPRESS]
-    return [(", ".join(action.option_strings) + (f" {action.metavar}" if action.metavar else ""), _help(action)) for action in shown]
+    found = []
+    for action in actions:
+        if action.option_strings and action.help != argparse.SUPPRESS:
+            value = f" {action.metavar}" if action.metavar else ""
+            found.append((", ".join(action.option_strings) + value, _help(action)))
+    return found
 
 
 def _help(action: argparse.Action) -> str:
@@ -105,12 +115,12 @@ def _at_terminal() -> bool:
 
 
 def _width() -> int:
-    """Columns for a line; one that nobody sees at a terminal is as long as the widest."""
+    """Columns of a line: those of the terminal, at most WIDEST; WIDEST where there is none."""
     return max(8, min(WIDEST, _columns())) if _at_terminal() else WIDEST
 
 
 def _columns() -> int:
-    """As shutil has it, whose import costs more than the page."""
+    """The terminal's columns, as shutil finds them; importing it costs more than the page."""
     if os.environ.get("COLUMNS", "").isdecimal():
         return int(os.environ["COLUMNS"][:6])
     try:
@@ -120,11 +130,15 @@ def _columns() -> int:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _width(), break_on_hyphens=False, subsequent_indent="  " if text.startswith(" ") else "")
+    indent = "  " if text.startswith(" ") else ""
+    return textwrap.wrap(text, _width(), break_on_hyphens=False, subsequent_indent=indent)
 
 
 def _rows(rows: Iterable[tuple[str, str]], column: int = 0) -> list[str]:
-    """Two columns, the right one wrapped, from *column* on; a left part that is too long has a line of its own."""
+    """Two columns; the right one begins at *column* and is wrapped.
+
+    A left part that is too long stands on a line of its own.
+    """
     lines, width = [], _width()
     narrow = width < NARROW
     for left, right in rows:
@@ -135,5 +149,6 @@ def _rows(rows: Iterable[tuple[str, str]], column: int = 0) -> list[str]:
             lines += textwrap.wrap(head, width, subsequent_indent="    ", break_on_hyphens=False)
             head = indent
         if right:
-            lines += textwrap.wrap(right, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
+            wrapper = textwrap.TextWrapper(width, head, indent, break_on_hyphens=False)
+            lines += wrapper.wrap(right)
     return lines

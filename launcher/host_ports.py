@@ -1,4 +1,4 @@
-"""Host ports that are left to us: free ones of this host, as far as can be seen."""
+"""Host ports that the launcher chooses, where `--publish` names none: free ones of this host."""
 
 import errno
 import random
@@ -8,26 +8,35 @@ from dataclasses import replace
 from typing import Any
 
 from launcher import answers
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.failures import Failure
+from launcher.ports import HIGHEST
+from launcher.request import Request
 
 RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
-USUAL = (32768, 60999)
+USUAL = (32768, 60999)  # the kernel's default of that sysctl
 TRIES = 200
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}  # sctp is not in every kernel, and nobody is asked
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
-def chosen(request: Request, attachments: Callable[[], list[Cached]], refused: Sequence[Request] = ()) -> Request:
-    """*request* with a host port for each mapping that has none; the same request where all have one. Raises Failure.
+def chosen(
+    request: Request, attachments: Callable[[], list[Cached]], refused: Sequence[Request] = ()
+) -> Request:
+    """*request* with a host port for each mapping that has none; the same object where all have one.
 
-    What no process listens on and no other attachment publishes, as far as the cache knows. *refused*: what was chosen before in vain,
-    because another runtime has it, or was faster.
+    A port is chosen on which no process listens, and that no attachment in the cache publishes.
+    refused: requests whose chosen ports turned out to be taken.
+    Raises Failure when no port is free.
     """
     mappings = answers.mappings(request.capability_args)
     if all(mapping.get("hostPort") for mapping in mappings):
         return request
-    published = {place for cached in attachments() for mapping in answers.mappings(cached.request.capability_args) for place in places(mapping)}
-    published |= {place for each in (request, *refused) for mapping in answers.mappings(each.capability_args) for place in places(mapping)}
+    published = {
+        place
+        for each in (*[cached.request for cached in attachments()], request, *refused)
+        for mapping in answers.mappings(each.capability_args)
+        for place in places(mapping)
+    }
     found = []
     for mapping in mappings:
         full = mapping if mapping.get("hostPort") else {**mapping, "hostPort": free(mapping, published)}
@@ -37,37 +46,43 @@ def chosen(request: Request, attachments: Callable[[], list[Cached]], refused: S
 
 
 def places(mapping: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """(protocol, host port) of a mapping, each of a range."""
+    """(protocol, host port) of a mapping; several for a range."""
     first, count = mapping.get("hostPort"), mapping.get("range") or 1
-    if not isinstance(first, int) or not isinstance(count, int) or not 0 < first <= 65535:
+    if not isinstance(first, int) or not isinstance(count, int) or not 0 < first <= HIGHEST:
         return []
-    return [(str(mapping.get("protocol") or "tcp"), first + number) for number in range(min(count, 65536 - first))]
+    protocol = str(mapping.get("protocol") or "tcp")
+    return [(protocol, port) for port in range(first, min(first + count, HIGHEST + 1))]
 
 
 def free(mapping: Mapping[str, Any], published: set[tuple[str, int]]) -> int:
-    """The first of as many ports as *mapping* needs, among those that the kernel gives to clients. Raises Failure."""
+    """The first of as many free ports in a row as *mapping* needs, in the kernel's range of local ports.
+
+    Raises Failure.
+    """
     lowest, highest = client_ports()
     count = mapping.get("range") or 1
     for _ in range(TRIES if highest - lowest + 1 >= count else 0):
         first = random.randint(lowest, highest - count + 1)
         wanted = places({**mapping, "hostPort": first})
-        if not published & set(wanted) and all(is_free(protocol, port, mapping.get("hostIP") or "") for protocol, port in wanted):
+        host_ip = mapping.get("hostIP") or ""
+        if not published & set(wanted) and all(is_free(protocol, port, host_ip) for protocol, port in wanted):
             return first
-    raise Failure(f"no {count} free host port(s) for {mapping['containerPort']}/{mapping['protocol']}", hint="name one: -p HOSTPORT:CONTAINERPORT")
+    text = f"no {count} free host port(s) for {mapping['containerPort']}/{mapping['protocol']}"
+    raise Failure(text, hint="name one: -p HOSTPORT:CONTAINERPORT")
 
 
 def client_ports() -> tuple[int, int]:
-    """Lowest and highest."""
+    """The lowest and the highest of the ports that the kernel chooses from for clients."""
     try:
         with open(RANGE, encoding="ascii") as file:
             lowest, highest = map(int, file.read().split())
     except (OSError, ValueError):
         return USUAL
-    return (lowest, highest) if 0 < lowest <= highest <= 65535 else USUAL
+    return (lowest, highest) if 0 < lowest <= highest <= HIGHEST else USUAL
 
 
 def is_free(protocol: str, port: int, host_ip: str) -> bool:
-    """Whether no process of this host has the port; True where that cannot be asked."""
+    """Whether no process of this host has the port; True for sctp, for which not every kernel has sockets."""
     hosts = [host_ip] if host_ip else ["0.0.0.0", "::"]
     for host in hosts if protocol in KINDS else []:
         try:

@@ -1,22 +1,21 @@
-"""A command in a container: `exec`, and the child of `run`. Loads nothing that only messages and drawings need: exec is typed often."""
+"""A command in a container: `exec`, and the child of `run`.
+
+Law: imports nothing that only messages and drawings need, because `exec` is typed often.
+"""
 
 import argparse
-import ctypes
 import errno
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import CNIError
-from launcher import answers, netns, signals, target
+from launcher import answers, netns, signals, system_calls, target
 from launcher.cache import Cache
 from launcher.environment import outer_environ
 from launcher.failures import NOT_EXECUTABLE, NOT_FOUND, NOT_RUN
 from launcher.plain import plain
-
-PR_SET_PDEATHSIG = 1
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -32,8 +31,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _refuse(options: argparse.Namespace, error: CNIError) -> int:
-    """Say why nothing was run, and whom the name may have meant."""
-    from launcher.main import session  # all that exec does without where it works
+    """Say why nothing was run, and which container the name may have meant."""
+    from launcher.main import session  # late: a successful exec needs none of it
 
     made = session(options)
     hint = made.like(options.target)
@@ -44,14 +43,17 @@ def _refuse(options: argparse.Namespace, error: CNIError) -> int:
 
 
 def spawn(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, Any]]) -> int:
-    """Fork *command* into a namespace; it dies with us. *outcomes*: results, which say what resolv.conf shall be. Returns its pid."""
+    """Fork *command* into the namespace at *path* and return its pid; it dies with us.
+
+    outcomes: the results of ADD, from which its resolv.conf is made.
+    """
     child = os.fork()
     if child == 0:
-        netns.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
         code = NOT_RUN
         try:
+            system_calls.die_with_parent()
             code = become(path, command, outcomes)
-        finally:  # whatever happens, the child must not clean up in our place
+        finally:  # the child must never run the parent's cleanup
             os._exit(code)
     return child
 
@@ -67,8 +69,9 @@ def become(path: str, command: Sequence[str], outcomes: Sequence[Mapping[str, An
     try:
         os.execvpe(command[0], list(command), outer_environ())
     except OSError as error:
-        # a folder on PATH that may not be searched says "permission denied" about every name
-        places = [command[0]] if "/" in command[0] else [os.path.join(folder, command[0]) for folder in os.get_exec_path()]
-        missing = not any(map(os.path.exists, places))
-        print(f"cniwire: {command[0]}: {os.strerror(errno.ENOENT) if missing else error.strerror}", file=sys.stderr)
+        # A folder on PATH that we may not search makes EACCES of every name that is not found.
+        folders = [""] if "/" in command[0] else os.get_exec_path()
+        missing = not any(os.path.exists(os.path.join(folder, command[0])) for folder in folders)
+        reason = os.strerror(errno.ENOENT) if missing else error.strerror
+        print(f"cniwire: {command[0]}: {reason}", file=sys.stderr)
         return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

@@ -1,25 +1,28 @@
 """The interfaces of a network namespace with their addresses, read through the plugins' own netlink codec.
 
-pyroute2 says the same, and takes longer to import than everything else that `ls` does; the tests compare the two.
+pyroute2 would read the same, but its import takes longer than all the rest of `ls`. The tests compare
+the two.
 """
 
-import os
 import struct
 from typing import Any
 
 from core.address import text
+from core.netlink import link as codec
 from core.netlink import route
-from core.netlink.link import list_links, read_link
 from core.netlink.message import attributes
 from core.netlink.socket import ROUTE, Socket
 from launcher import netns
 
-IF_OPER_UP, SCOPE_LINK = 6, 253
-LINK_NETNSID = 37  # the attribute that tells of another end in another namespace
+IFLA_LINK_NETNSID = 37  # there is a peer in another network namespace (linux/if_link.h)
+IFADDRMSG_INDEX = 4  # offset of the interface index in an address's payload (linux/if_addr.h)
 
 
 def interfaces(path: str = "") -> dict[str, dict[str, Any]]:
-    """The interfaces of a namespace by name ("" is our own), each with addresses; empty when it cannot be read."""
+    """The interfaces of a namespace by name, with addresses; none when it cannot be read.
+
+    path: "" is our own namespace.
+    """
     try:
         if not path:
             return dump(Socket(ROUTE))
@@ -33,14 +36,17 @@ def interfaces(path: str = "") -> dict[str, dict[str, Any]]:
 def dump(reader: Socket) -> dict[str, dict[str, Any]]:
     """Links and addresses through one netlink socket, which is closed. Raises OSError, ValueError."""
     try:
-        links, addresses = [[payload for _, payload in reader.ask(question)] for question in (list_links(), route.list_addresses(0))]
+        links, addresses = [
+            [payload for _, payload in reader.ask(question)]
+            for question in (codec.list_links(), route.list_addresses(0))
+        ]
     finally:
         reader.close()
     by_index = {link["index"]: link for link in map(interface, links)}
     for payload in addresses:
         cidr, scope, _ = route.read_address(payload)
-        (index,) = struct.unpack_from("=I", payload, 4)
-        if index in by_index and scope != SCOPE_LINK:  # the kernel's own, nobody configured it
+        (index,) = struct.unpack_from("=I", payload, IFADDRMSG_INDEX)
+        if index in by_index and scope != route.RT_SCOPE_LINK:  # fe80:: addresses are the kernel's own
             by_index[index]["addresses"].append(f"{text(cidr.address)}/{cidr.prefix_len}")
     for link in by_index.values():
         link["master"] = by_index.get(link["master"], {}).get("name", "")
@@ -48,17 +54,17 @@ def dump(reader: Socket) -> dict[str, dict[str, Any]]:
 
 
 def interface(payload: bytes) -> dict[str, Any]:
-    """One link as plain values. Raises ValueError."""
-    link, found = read_link(payload), attributes(payload, 16)
+    """One link as plain values. apart: its peer is in another namespace. Raises ValueError."""
+    link = codec.read_link(payload)
     return {
         "index": link.index,
-        "name": os.fsdecode(found.get(3, b"").rstrip(b"\0")),
+        "name": link.name,
         "kind": link.kind,
-        "up": link.operstate == IF_OPER_UP,
+        "up": link.operstate == codec.IF_OPER_UP,
         "mtu": link.mtu,
         "mac": link.mac.hex(":"),
         "master": link.master,
-        "alias": os.fsdecode(found.get(20, b"").rstrip(b"\0")),
-        "apart": LINK_NETNSID in found,
+        "alias": link.alias,
+        "apart": IFLA_LINK_NETNSID in attributes(payload, codec.IFINFO_BYTES),
         "addresses": [],
     }

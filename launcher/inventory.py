@@ -1,6 +1,7 @@
-"""What a network namespace and the CNI directories hold, as sets of lines: look before and after, and compare.
+"""What a network namespace and the CNI directories hold, as sets of lines, to compare before and after.
 
-Links, addresses and routes come from pyroute2; nft objects from a small dump of our own, because `nft` may not be installed.
+Links, addresses and routes come from pyroute2; nft objects from a small dump of our own, because `nft` may
+not be installed.
 """
 
 import os
@@ -9,23 +10,31 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from core.netlink.message import DUMP, REQUEST, attribute, attribute_list, attributes, text
+from core.nft import values as nft
+from core.nft.values import NFGENMSG_BYTES, comment_text
+
 Inventory = dict[str, set[str]]
 
-NETLINK_NETFILTER, SUBSYSTEM = 12, 10 << 8
-GET_CHAIN, GET_RULE, GET_SET, GET_ELEMENTS = 4, 7, 10, 13  # enum nf_tables_msg_types
-REQUEST, DUMP, ERROR, DONE = 1, 0x300, 2, 3
-TABLE, NAME, ELEMENTS, COMMENT = 1, 2, 3, 6  # attributes: of a set and of an element list, and userdata of an element
-CHAIN_NAME = 3
-FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}
-LOCAL_TABLE = 255
+# linux/netlink.h
+NETLINK_NETFILTER = 12
+NLMSG_ERROR, NLMSG_DONE, NLMSG_HEAD_BYTES = 2, 3, 16
+FAMILY_NAMES = {number: name for name, number in nft.NFPROTO.items()}
+# linux/rtnetlink.h
+RT_TABLE_LOCAL, RT_SCOPE_LINK = 255, 253
 
 
 def inventory(netns_dir: str, cni_dir: str) -> Inventory:
     """All that plugins and runtime may leave behind, by kind.
 
-    netns_dir: where named namespaces are. cni_dir: holds `networks` (reservations) and `results` (the runtime's cache).
+    netns_dir: where named namespaces are. cni_dir: holds `networks` (reservations) and `results`
+    (the runtime's cache).
     """
-    found = {"namespaces": files(netns_dir), "reservations": reservations(f"{cni_dir}/networks"), "cached results": files(f"{cni_dir}/results")}
+    found = {
+        "namespaces": files(netns_dir),
+        "reservations": reservations(f"{cni_dir}/networks"),
+        "cached results": files(f"{cni_dir}/results"),
+    }
     return found | dict(routing()) | dict(rules())
 
 
@@ -36,43 +45,61 @@ def files(folder: str) -> set[str]:
 
 def reservations(folder: str) -> set[str]:
     """The files that hold an address; not the lock, the index and the note of the last address."""
-    return {path for path in files(folder) if not os.path.basename(path).startswith((".", "lock", "last_reserved_ip."))}
+    others = (".", "lock", "last_reserved_ip.")
+    return {path for path in files(folder) if not os.path.basename(path).startswith(others)}
 
 
 def routing() -> Iterator[tuple[str, set[str]]]:
-    """Links, addresses and routes but those that the kernel makes for itself."""
+    """Links, addresses and routes, without those that the kernel makes by itself."""
     from pyroute2 import IPRoute  # 0.15 s
 
     with IPRoute() as ip:
         links = {link["index"]: link.get("ifname") for link in ip.get_links()}
         yield "links", set(links.values()) - {"lo"}
-        addresses = [it for it in ip.get_addr() if it["scope"] < 253]  # neither of the link nor of the host alone
-        yield "addresses", {f"{it.get('address')}/{it['prefixlen']} on {links[it['index']]}" for it in addresses}
-        routes = [it for it in ip.get_routes() if it.get("table") != LOCAL_TABLE and not (it.get("dst") or "").startswith(("fe80:", "ff00:"))]
-        yield "routes", {f"{it.get('dst') or 'default'}/{it['dst_len']} on {links.get(it.get('oif'))}" for it in routes}
+        wide = [it for it in ip.get_addr() if it["scope"] < RT_SCOPE_LINK]  # not of a link or the host alone
+        addresses = {f"{it.get('address')}/{it['prefixlen']} on {links[it['index']]}" for it in wide}
+        yield "addresses", addresses
+        routes = set()
+        for it in ip.get_routes():
+            destination = it.get("dst") or ""
+            if it.get("table") != RT_TABLE_LOCAL and not destination.startswith(("fe80:", "ff00:")):
+                where = links.get(it.get("oif"))
+                routes.add(f"{destination or 'default'}/{it['dst_len']} on {where}")
+        yield "routes", routes
 
 
 def rules() -> Iterator[tuple[str, set[str]]]:
     """nft chains and rules, and the elements of maps and sets, each with its comment."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
-        chains = {f"{family} {text(found[TABLE])} {text(found[CHAIN_NAME])}" for family, found in dump(handle, GET_CHAIN)}
+        chains = set()
+        for family, found in dump(handle, nft.NFT_MSG_GETCHAIN):
+            chains.add(f"{family} {text(found[nft.NFTA_CHAIN_TABLE])} {text(found[nft.NFTA_CHAIN_NAME])}")
         yield "nft chains", chains
-        listed = [f"{family} {text(found[TABLE])} {text(found[NAME])} {number}" for number, (family, found) in enumerate(dump(handle, GET_RULE))]
-        yield "nft rules", set(listed)
-        yield "nft elements", {f"{family} {table} {name} {key.hex()} {comment}" for family, table, name, key, comment in elements(handle)}
+        listed = set()
+        for number, (family, found) in enumerate(dump(handle, nft.NFT_MSG_GETRULE)):
+            listed.add(f"{family} {text(found[nft.NFTA_RULE_TABLE])} {text(found[nft.NFTA_RULE_CHAIN])} {number}")
+        yield "nft rules", listed
+        found_elements = set()
+        for family, table, name, key, comment in elements(handle):
+            found_elements.add(f"{family} {table} {name} {key.hex()} {comment}")
+        yield "nft elements", found_elements
 
 
 def elements(handle: socket.socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
-    """Family, table, map or set, key and comment of each element; of one *table*'s, if it is named. Raises OSError."""
-    for family, found in list(dump(handle, GET_SET)):
-        own, name = text(found[TABLE]), text(found[NAME])
-        if table not in ("", own):
+    """Family, table, map or set, key and comment of each element. Raises OSError.
+
+    table: its name, to read the elements of one table; "" for all.
+    """
+    for family, found in list(dump(handle, nft.NFT_MSG_GETSET)):
+        own, name = found[nft.NFTA_SET_TABLE], found[nft.NFTA_SET_NAME]
+        if table not in ("", text(own)):
             continue
-        chosen = attribute(TABLE, found[TABLE]) + attribute(NAME, found[NAME])
-        for _, part in dump(handle, GET_ELEMENTS, family, chosen):
-            for _, element in attributes(part.get(ELEMENTS, b"")):
-                values = dict(attributes(element))
-                yield family, own, name, values.get(1, b""), text(values.get(COMMENT, b"")[2:])
+        chosen = attribute(nft.NFTA_SET_ELEM_LIST_TABLE, own) + attribute(nft.NFTA_SET_ELEM_LIST_SET, name)
+        for _, part in dump(handle, nft.NFT_MSG_GETSETELEM, family, chosen):
+            for _, element in attribute_list(part.get(nft.NFTA_SET_ELEM_LIST_ELEMENTS, b"")):
+                values = attributes(element)
+                comment = comment_text(values.get(nft.NFTA_SET_ELEM_USERDATA, b""))
+                yield family, text(own), text(name), values.get(nft.NFTA_SET_ELEM_KEY, b""), comment
 
 
 def comments(table: str) -> Iterator[str]:
@@ -81,38 +108,25 @@ def comments(table: str) -> Iterator[str]:
         yield from (comment for *_, comment in elements(handle, table) if comment)
 
 
-def dump(handle: socket.socket, kind: int, family: str = "", body: bytes = b"") -> Iterator[tuple[str, dict[int, Any]]]:
-    """Yield family and attributes of every object that the kernel lists for one request. Raises OSError."""
-    number = next((key for key, name in FAMILIES.items() if name == family), 0)
-    payload = struct.pack("=BBH", number, 0, 0) + body
-    handle.send(struct.pack("=IHHII", 16 + len(payload), SUBSYSTEM | kind, REQUEST | DUMP, 0, 0) + payload)
+def dump(
+    handle: socket.socket, kind: int, family: str = "", body: bytes = b""
+) -> Iterator[tuple[str, dict[int, Any]]]:
+    """Yield family and attributes of every object that the kernel lists for one request. Raises OSError.
+
+    kind: a type of message, such as nft.NFT_MSG_GETRULE. family: "" for all.
+    """
+    payload = struct.pack("=BBH", FAMILIES.get(family, socket.AF_UNSPEC), 0, 0) + body
+    length = NLMSG_HEAD_BYTES + len(payload)
+    handle.send(struct.pack("=IHHII", length, kind, REQUEST | DUMP, 0, 0) + payload)
     while True:
         data, offset = handle.recv(1 << 17), 0
         while offset < len(data):
             length, answer = struct.unpack_from("=IH", data, offset)
-            if answer == DONE:
+            content = data[offset + NLMSG_HEAD_BYTES : offset + length]
+            if answer == NLMSG_DONE:
                 return
-            if answer == ERROR:
-                error = -struct.unpack_from("=i", data, offset + 16)[0]
+            if answer == NLMSG_ERROR:
+                error = -struct.unpack_from("=i", content)[0]
                 raise OSError(error, os.strerror(error))
-            yield FAMILIES.get(data[offset + 16], "?"), dict(attributes(data[offset + 20 : offset + length]))
+            yield FAMILY_NAMES.get(content[0], "?"), attributes(content, NFGENMSG_BYTES)
             offset += (length + 3) & ~3
-
-
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each netlink attribute."""
-    offset = 0
-    while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        yield kind & 0x3FFF, data[offset + 4 : offset + length]
-        offset += (length + 3) & ~3
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """One netlink attribute."""
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
-
-
-def text(value: bytes) -> str:
-    """A string as netlink has it, with a zero byte at its end."""
-    return value.rstrip(b"\0").decode(errors="surrogateescape")

@@ -1,48 +1,62 @@
-"""The private fake host: own network, mounts, processes and, without root, own user; nothing of it outlives its command.
+"""The private fake host: own network, mounts, processes and, without root, own user.
 
-Law: the new namespaces come first, everything else happens inside them, so the machine's own network, /run and /var/lib/cni cannot
-be reached, not even by mistake.
+Nothing of it outlives its command.
+
+Law: the new namespaces are made first, and all else happens inside them. So the machine's own network,
+/run and /var/lib/cni cannot be reached, not even by mistake.
 """
 
-import ctypes
 import errno
-import fcntl
 import os
 import signal
 import socket
-import struct
 import sys
 from collections.abc import Sequence
 
+from launcher import system_calls
 from launcher.environment import outer_environ
+from launcher.system_calls import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    MS_SHARED,
+    call,
+    libc,
+)
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x10000000, 0x20000000, 0x40000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 2, 4, 8, 0x1000, 0x4000, 1 << 18, 1 << 20
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-PR_SET_PDEATHSIG = 1
+# Of system_calls, what tests take from here.
+__all__ = ("CLONE_NEWNET", "CLONE_NEWNS", "MS_BIND", "MS_PRIVATE", "MS_REC", "call", "libc")
 
-PRIVATE_DIRECTORIES = {"/run": "755", "/var/lib/cni": "755", "/etc/cni": "755", "/dev/shm": "1777"}  # and their modes
+# Directories that are the fake host's own, and their modes.
+PRIVATE_DIRECTORIES = {"/run": "755", "/var/lib/cni": "755", "/etc/cni": "755", "/dev/shm": "1777"}
 MARK = "CNIWIRE_LAB"  # environment variable: "1" inside a lab
+DENIED = (errno.EPERM, errno.EACCES)
 REFUSALS = (  # errors, and the settings that cause them
-    ((errno.EPERM, errno.EACCES), "kernel.apparmor_restrict_unprivileged_userns", "1"),  # Ubuntu since 24.04: namespaces, but no rights in them
-    ((errno.EPERM, errno.EACCES), "kernel.unprivileged_userns_clone", "0"),  # Debian's kernels until 11
+    (DENIED, "kernel.apparmor_restrict_unprivileged_userns", "1"),  # Ubuntu since 24.04
+    (DENIED, "kernel.unprivileged_userns_clone", "0"),  # Debian's kernels until 11
     *[((errno.ENOSPC,), f"user.max_{kind}_namespaces", "0") for kind in ("user", "net", "mnt", "uts", "pid")],
 )
 HOSTNAME = "lab"
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # exit codes, as env(1) and podman have them
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
-libc = ctypes.CDLL(None, use_errno=True)
-
 
 def main(argv: Sequence[str]) -> int:
-    """Run a command, or a shell, in a private fake host and return its exit code (128 + n when signal n ended it).
+    """Run a command, or a shell, in a private fake host; return its exit code (128 + n for signal n).
 
     argv: the command, optionally behind "--"; empty means $SHELL.
     Returns 125 when no fake host can be made here, 126 and 127 when the command cannot be executed or found.
     """
     command = list(argv[1:] if argv[:1] == ["--"] else argv) or [os.environ.get("SHELL", "/bin/sh")]
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until wait_for() knows whom to pass them on to
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until wait_for() can pass them on
     try:
         unshare()
     except OSError as error:
@@ -55,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def obstacle() -> str | None:
-    """Say why no fake host can be made on this machine, or None; tried in a child, so the caller keeps its namespaces."""
+    """Why no fake host can be made on this machine, None if one can. Tried in a child process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -73,24 +87,25 @@ def obstacle() -> str | None:
 
 
 def explained(error: OSError) -> str:
-    """What the kernel said to the making of a fake host, with the setting that made it say so, and what helps."""
+    """The kernel's error when namespaces were to be made, with the setting that causes it and what helps."""
     text = error.strerror or str(error)
     for said, setting, value in REFUSALS:
         if error.errno in said and sysctl(setting) == value:
             return f"{text}, because {setting} is {value} here: set another value{or_sudo()}"
     if error.errno == errno.ENOSPC:
         return f"{text}: there are too many already (user.max_*_namespaces)"
-    refused = error.errno in (errno.EPERM, errno.EACCES)
-    return f"{text}: this container or sandbox does not allow it{or_sudo()}" if refused else text
+    if error.errno in DENIED:
+        return f"{text}: this container or sandbox does not allow it{or_sudo()}"
+    return text
 
 
 def or_sudo() -> str:
-    """Root needs no user namespace."""
+    """The advice for whoever is not root: root needs no user namespace."""
     return ", or use sudo" if os.geteuid() else ""
 
 
 def sysctl(name: str) -> str:
-    """Its value; "" where the kernel has none of that name."""
+    """The value of a sysctl; "" where the kernel has none of that name."""
     try:
         with open("/proc/sys/" + name.replace(".", "/"), encoding="ascii") as file:
             return file.read().strip()
@@ -99,9 +114,9 @@ def sysctl(name: str) -> str:
 
 
 def unshare() -> None:
-    """Put this process into new network, mount and uts namespaces, and its next child into a new pid namespace.
+    """Enter new network, mount and uts namespaces, and a new pid namespace for the next child.
 
-    Whoever may not do that (no root, or a root without CAP_SYS_ADMIN) becomes root of a new user namespace as well.
+    Without the right to do that (CAP_SYS_ADMIN) this process becomes root of a new user namespace as well.
     Raises OSError.
     """
     namespaces = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID
@@ -116,8 +131,11 @@ def unshare() -> None:
 
 
 def init(command: list[str]) -> int:
-    """Be the first process of the fake host: furnish it, run *command*, reap orphans; all die with this process."""
-    call(libc.prctl, PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """Be process 1 of the fake host: furnish it, run *command*, reap orphans.
+
+    All in it die with process 1.
+    """
+    system_calls.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command as well, which decides
     try:
         furnish()
@@ -131,7 +149,10 @@ def init(command: list[str]) -> int:
 
 
 def furnish() -> None:
-    """Give the fake host its own /proc, /sys, /run, CNI directories, host name and a loopback that is up. Raises OSError."""
+    """Give the fake host its own /proc, /sys, /run, CNI directories, host name and a loopback that is up.
+
+    Raises OSError.
+    """
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -141,19 +162,22 @@ def furnish() -> None:
     mount("/run/netns", "/run/netns", flags=MS_BIND)  # shared, as `ip netns` and runtimes expect it
     mount("none", "/run/netns", flags=MS_SHARED)
     socket.sethostname(HOSTNAME)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
-        request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
-        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+    system_calls.raise_loopback()
     os.environ[MARK] = "1"
 
 
 def private(directory: str, mode: str) -> None:
-    """Mount an empty tmpfs on *directory*; one that the machine lacks is made in an overlay, so the machine goes on lacking it."""
+    """Mount an empty tmpfs on *directory*.
+
+    A directory that the machine lacks is made in an overlay over its parent, so that the machine does
+    not get it.
+    """
     if not os.path.isdir(directory):
         parent, layer = os.path.dirname(directory), "/run/overlay" + directory
         os.makedirs(f"{layer}/upper")
         os.makedirs(f"{layer}/work")
-        mount("overlay", parent, "overlay", data=f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work,userxattr")
+        layers = f"lowerdir={parent},upperdir={layer}/upper,workdir={layer}/work"
+        mount("overlay", parent, "overlay", data=f"{layers},userxattr")
         os.mkdir(directory)
     mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
 
@@ -170,7 +194,7 @@ def execute(command: list[str]) -> int:
 
 
 def wait_for(child: int) -> int:
-    """Pass signals on to *child* until it ends, reaping whatever else ends meanwhile; return its exit code."""
+    """Pass signals on to *child* until it ends, reaping other processes meanwhile; return its exit code."""
     for number in FORWARDED:
         signal.signal(number, lambda received, _: os.kill(child, received))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -184,12 +208,4 @@ def wait_for(child: int) -> int:
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """mount(2). Raises OSError that names *target*."""
-    call(libc.mount, source.encode(), target.encode(), kind.encode() or None, flags, data.encode() or None, about=target)
-
-
-def call(function: "ctypes._NamedFuncPointer", *arguments: object, about: str = "") -> None:
-    """Call a C *function* that returns -1 and sets errno when it fails. Raises OSError."""
-    if function(*arguments) == -1:
-        error = ctypes.get_errno()
-        text = f"{function.__name__} {about}: {os.strerror(error)}" if about else os.strerror(error)
-        raise OSError(error, text)
+    system_calls.mount(source, target, kind, flags, data, about=target)

@@ -16,10 +16,10 @@ from launcher.failures import FAILED, PRIVILEGE, Failure, Interrupted
 from launcher.usage import nearest_command, refuse
 
 if TYPE_CHECKING:
-    from launcher.wiring import Session
+    from launcher.session import Session
 
-COMPANIONS = ("host-local", "portmap")  # where these two are, our plugins are
-FINDERS = ("check", "gc", "network", "status")  # what they say is what they were asked for
+COMPANIONS = ("host-local", "portmap")  # a folder that has both is one of our plugins
+FINDERS = ("check", "gc", "network", "status")  # commands whose messages are their result
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def obey(argv: Sequence[str]) -> int:
     """Find out what is wanted, and do it."""
-    if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # its command is its own business
+    if argv[:1] == ["lab"] and not {"-h", "--help"} & set(argv[:2]):  # the rest is a command, not options
         return enter_lab(argv[1:])
     options = command_line.parse(argv)
     if options.action == "lab":
@@ -61,7 +61,7 @@ def show_help(options: argparse.Namespace) -> int:
 
 
 def show_version(options: argparse.Namespace) -> int:
-    """Ours, and the protocol's."""
+    """The version of the suite, and those of the protocol."""
     print(f"cniwire {SUITE}, CNI {ALL[0]} to {NEWEST}")
     return 0
 
@@ -85,11 +85,15 @@ def execute(options: argparse.Namespace) -> int:
     return inside.execute(options)
 
 
-ALONE = {"help": show_help, "version": show_version, "completion": show_completion, "exec": execute}  # what needs no session
+# Commands that need no session.
+ALONE = {"help": show_help, "version": show_version, "completion": show_completion, "exec": execute}
 
 
 def complete_streams() -> None:
-    """Put /dev/null where stdin, stdout or stderr is closed: else the next file or socket would get its number, and our messages."""
+    """Open /dev/null where stdin, stdout or stderr is closed.
+
+    Otherwise the next file or socket would get that number, and be sent our messages.
+    """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)
     os.close(handle)
@@ -102,13 +106,16 @@ def complete_streams() -> None:
 
 def enter_lab(command: Sequence[str]) -> int:
     """Run a command in a private fake host."""
-    from launcher import lab  # apart, so that it stays free of everything that the others load
+    from launcher import lab  # late: it needs nothing of what the other commands load
 
     return lab.main(command)
 
 
 def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
-    """The function of a command: loading one loads no other. Spelled out, because the bundle has what its builder sees imported."""
+    """The function of a command, from the one module that it needs.
+
+    The imports are written out, because PyInstaller collects the modules that it sees imported.
+    """
     if action in ("ls", "ps"):
         from launcher import drawing  # these alone
 
@@ -127,25 +134,27 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         return networks.network
     from launcher import containers  # these alone
 
-    commands = {"run": containers.run, "up": containers.up, "down": containers.down, "attach": containers.attach, "detach": containers.detach}
-    return commands[action]
+    make = {"run": containers.run, "up": containers.up, "attach": containers.attach}
+    remove = {"down": containers.down, "detach": containers.detach}
+    return {**make, **remove}[action]
 
 
 def session(options: argparse.Namespace) -> "Session":
     """Everything that a command works with."""
-    from launcher.cache import Cache  # behind --help and exec, which need none of it
+    from launcher.cache import Cache  # late: --help and exec need none of it
     from launcher.runtime import Runtime
+    from launcher.session import Session
     from launcher.terminal import Terminal
-    from launcher.wiring import Session
 
     terminal = Terminal(options.json, options.verbose, findings=options.action in FINDERS)
-    runtime = Runtime(plugin_dirs(options.plugin_dir), Cache(options.cache_dir, *options.read_cache), options.timeout, terminal)
+    cache = Cache(options.cache_dir, *options.read_cache)
+    runtime = Runtime(plugin_dirs(options.plugin_dir), cache, options.timeout, terminal)
     return Session(options.conf_dir, runtime, terminal, options.wide)
 
 
 def perform(options: argparse.Namespace) -> int:
     """Make a session and run one of the commands in it."""
-    from launcher import signals  # as above
+    from launcher import signals  # late: --help and exec do without it
 
     made = session(options)
     signals.stop_by_exception()
@@ -161,21 +170,27 @@ def perform(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         return FAILED
     except OSError as error:
-        made.terminal.failure(Failure(str(error), hint=PRIVILEGE if isinstance(error, PermissionError) else ""))
+        hint = PRIVILEGE if isinstance(error, PermissionError) else ""
+        made.terminal.failure(Failure(str(error), hint=hint))
         return FAILED
     finally:
         made.terminal.settle()
 
 
 def plugin_dirs(chosen: Sequence[str] | None) -> list[str]:
-    """Where plugins are looked for: --plugin-dir, else CNI_PATH, else our own and the system's directories that exist."""
+    """Where to look for plugins: --plugin-dir, else CNI_PATH, else our own folder and those of the system."""
     if chosen or os.environ.get("CNI_PATH"):
         listed = [part for text in chosen or [os.environ["CNI_PATH"]] for part in text.split(":")]
         return [os.path.abspath(directory) for directory in listed if directory]
     executable = os.path.dirname(os.path.realpath("/proc/self/exe"))  # the bundle's folder
     checkout = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bin")
-    own = [path for path in (executable, checkout) if all(os.path.isfile(os.path.join(path, name)) for name in COMPANIONS)]
+    own = [path for path in (executable, checkout) if has_plugins(path)]
     return own + [path for path in SYSTEM_DIRS if os.path.isdir(path) and path not in own]
+
+
+def has_plugins(folder: str) -> bool:
+    """Whether a folder is one of our plugins."""
+    return all(os.path.isfile(os.path.join(folder, name)) for name in COMPANIONS)
 
 
 if __name__ == "__main__":

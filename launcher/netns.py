@@ -4,23 +4,28 @@ Spec: section 2 "Parameters" (CNI_NETNS).
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
-import socket
-import struct
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from launcher import system_calls
 from launcher.failures import PRIVILEGE, Failure, UsageFailure
+from launcher.system_calls import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    MNT_DETACH,
+    MS_BIND,
+    MS_REC,
+    MS_SHARED,
+    MS_SLAVE,
+    call,
+    libc,
+    mount,
+)
 
 DIRECTORY = "/run/netns"
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
-MS_BIND, MS_REC, MS_SLAVE, MS_SHARED, MNT_DETACH = 0x1000, 0x4000, 1 << 19, 1 << 20, 2
-NS_GET_NSTYPE = 0xB703
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-
-libc = ctypes.CDLL(None, use_errno=True)
+NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+NO_ERRNO = 255  # how a child ends that failed without one
 
 
 def path_of(name: str) -> str:
@@ -36,7 +41,10 @@ def _checked_path(name: str) -> str:
 
 
 def create(name: str) -> str:
-    """Make a named namespace with its loopback up; return its path. Raises Failure when it exists or may not be made."""
+    """Make a named namespace with its loopback up; return its path.
+
+    Raises Failure when it exists or may not be made.
+    """
     path = _checked_path(name)
     try:
         _share_directory()
@@ -61,54 +69,50 @@ def _refused(what: str, error: OSError) -> Failure:
 
 
 def _share_directory() -> None:
-    """Make /run/netns a shared mount, so that namespaces made here are seen, and removed, in other mount namespaces."""
+    """Make /run/netns a shared mount, so that other mount namespaces see what is made and removed here."""
     os.makedirs(DIRECTORY, exist_ok=True)
     try:
-        mount("", DIRECTORY, MS_SHARED | MS_REC)
+        mount("", DIRECTORY, flags=MS_SHARED | MS_REC)
     except OSError:
-        mount(DIRECTORY, DIRECTORY, MS_BIND | MS_REC)
-        mount("", DIRECTORY, MS_SHARED | MS_REC)
+        mount(DIRECTORY, DIRECTORY, flags=MS_BIND | MS_REC)
+        mount("", DIRECTORY, flags=MS_SHARED | MS_REC)
 
 
 def _become(path: str) -> None:
     """Enter a new namespace, bring its loopback up and pin it at *path*."""
     call(libc.unshare, CLONE_NEWNET)
-    _loopback_up()
-    mount("/proc/self/ns/net", path, MS_BIND)
-
-
-def _loopback_up() -> None:
-    """Bring the loopback of the namespace in which we are up. Raises OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
-        request = fcntl.ioctl(handle, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
-        fcntl.ioctl(handle, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", struct.unpack_from("H", request, 16)[0] | IFF_UP))
+    system_calls.raise_loopback()
+    mount("/proc/self/ns/net", path, flags=MS_BIND)
 
 
 def raise_loopback(path: str) -> None:
-    """Bring the loopback of another namespace up. Raises OSError."""
+    """Bring the loopback of the namespace at *path* up. Raises OSError."""
     with inside(path):
-        _loopback_up()
+        system_calls.raise_loopback()
 
 
 def _in_child(action: Callable[[], None]) -> None:
-    """Run *action* in a child process, so that its namespaces are not ours. Raises OSError."""
+    """Run *action* in a child process, so that our own namespaces stay as they are. Raises OSError."""
     child = os.fork()
     if child == 0:
-        number = 255
+        number = NO_ERRNO
         try:
             action()
             number = 0
         except OSError as error:
-            number = error.errno or 255
+            number = error.errno or NO_ERRNO
         finally:
             os._exit(number)
     number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if number:
-        raise OSError(number, os.strerror(number) if 0 < number < 255 else "the child died")
+        raise OSError(number, os.strerror(number) if 0 < number < NO_ERRNO else "the child died")
 
 
 def remove(name: str) -> bool:
-    """Remove a named namespace; it lives on while processes are in it. False when there was none. Raises Failure."""
+    """Remove a named namespace; it lives on while processes are in it. Raises Failure.
+
+    Returns False when there was none.
+    """
     path = _checked_path(name)
     with contextlib.suppress(OSError):
         call(libc.umount2, os.fsencode(path), MNT_DETACH)
@@ -165,22 +169,24 @@ def inside(path: str) -> Iterator[None]:
 
 
 def enter(path: str, resolv_conf: str = "") -> None:
-    """Move this process into a namespace for good, with a /sys that shows it and the files of /etc/netns/NAME over those of /etc.
+    """Move this process into a namespace for good, as `ip netns exec` does. Raises OSError.
 
-    resolv_conf: text that replaces /etc/resolv.conf unless /etc/netns/NAME has one. Raises OSError.
+    /sys shows the namespace, and the files of /etc/netns/NAME are mounted over those of /etc.
+    resolv_conf: text that replaces /etc/resolv.conf unless /etc/netns/NAME has one.
     """
     with open(path, "rb") as file:
         call(libc.setns, file.fileno(), CLONE_NEWNET)
     call(libc.unshare, CLONE_NEWNS)
-    mount("", "/", MS_SLAVE | MS_REC)
-    with contextlib.suppress(OSError):  # a user namespace that may not: /sys then shows the old one
-        mount("sysfs", "/sys", 0, "sysfs")
+    mount("", "/", flags=MS_SLAVE | MS_REC)
+    with contextlib.suppress(OSError):  # refused in some user namespaces: /sys shows the old namespace then
+        mount("sysfs", "/sys", "sysfs")
     folder, name = os.path.split(path)
-    own = os.path.join("/etc/netns", name) if os.path.realpath(folder) == os.path.realpath(DIRECTORY) else ""  # /proc/PID/ns/net has no name
+    is_named = os.path.realpath(folder) == os.path.realpath(DIRECTORY)
+    own = os.path.join("/etc/netns", name) if is_named else ""
     if resolv_conf and not (own and os.path.exists(f"{own}/resolv.conf")):
         import tempfile  # only where a network asks for it
 
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # unlinked, yet mounted
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # the mount outlives its name
             os.chmod(file.name, 0o644)
             file.write(resolv_conf)
             file.flush()
@@ -191,16 +197,4 @@ def enter(path: str, resolv_conf: str = "") -> None:
 
 def _mount_over(source: str, target: str) -> None:
     if os.path.exists(target):
-        mount(source, os.path.realpath(target), MS_BIND)
-
-
-def mount(source: str, target: str, flags: int, kind: str = "") -> None:
-    """mount(2). Raises OSError."""
-    call(libc.mount, os.fsencode(source), os.fsencode(target), kind.encode() or None, flags, None)
-
-
-def call(function: Any, *arguments: object) -> None:
-    """Call a C *function* that returns -1 and sets errno when it fails. Raises OSError."""
-    if function(*arguments) == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        mount(source, os.path.realpath(target), flags=MS_BIND)

@@ -1,7 +1,6 @@
 """The command `network`: list networks, show the configuration of one, write a new one."""
 
 import argparse
-import hashlib
 import ipaddress
 import json
 import os
@@ -13,25 +12,27 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from core.attachment import hashed
 from core.cni.json import render
+from core.cni.protocol import IFNAME_BYTES, is_identifier
 from launcher import conflist, example
 from launcher.conflist import Network
 from launcher.drawing import Fitting
 from launcher.example import Subnet
 from launcher.failures import PRIVILEGE, ConfigFailure, Failure, MissingDirectory, UsageFailure
 from launcher.plain import escape, printable
-from launcher.values import NAME
-from launcher.wiring import Session
+from launcher.session import Session
 
 ROUTES, ROUTES6 = "/proc/net/route", "/proc/net/ipv6_route"
-IFNAME_LENGTH = 15
+LONGEST_NAME = 200  # characters; the name of its file is longer, and may have 255
 
 
 def network(session: Session, options: argparse.Namespace) -> int:
-    """Do one of the three."""
+    """Do what the first argument says: ls, show or create."""
     if options.verb == "ls":
         if options.name:
-            raise UsageFailure("network ls takes no name", hint=f"`cniwire network show {options.name}` shows one")
+            hint = f"`cniwire network show {options.name}` shows one"
+            raise UsageFailure("network ls takes no name", hint=hint)
         return ls(session)
     if not options.name:
         raise UsageFailure(f"network {options.verb}: the name of the network is missing")
@@ -52,16 +53,21 @@ def ls(session: Session) -> int:
         }
         for each in networks
     ]
-    session.terminal.result({"networks": rows, "unreadable": [{"file": path, "error": failure.msg} for path, failure in failures]})
+    unreadable = [{"file": path, "error": failure.msg} for path, failure in failures]
+    session.terminal.result({"networks": rows, "unreadable": unreadable})
     if not session.terminal.as_json:
         session.terminal.show(Fitting(table(rows, session.conf_dir), cards=True))
         for _, failure in failures:
-            session.terminal.wrong(escape(failure.msg), [escape(line) for line in failure.details.splitlines()], failure.hint)
+            details = [escape(line) for line in failure.details.splitlines()]
+            session.terminal.wrong(escape(failure.msg), details, failure.hint)
     return 0
 
 
 def known(session: Session) -> tuple[list[Network], list[tuple[str, ConfigFailure]]]:
-    """The networks by the files that win, with the one that is built in; and (path, why) of files that cannot be read."""
+    """The networks, and (path, why) of files that cannot be read.
+
+    Of several files with one name the first counts; the built-in network is there unless a file has its name.
+    """
     found: dict[str, Network] = {}
     failures = []
     try:
@@ -77,7 +83,7 @@ def known(session: Session) -> tuple[list[Network], list[tuple[str, ConfigFailur
 
 
 def where(source: str, conf_dir: str) -> str:
-    """Where a network is from, without the directory that all are from."""
+    """The file of a network: its name alone if it is in the configuration directory."""
     inside = os.path.dirname(source) == os.path.abspath(conf_dir)
     return (os.path.basename(source) if inside else source) or "built in"
 
@@ -88,43 +94,57 @@ def table(rows: list[dict[str, Any]], conf_dir: str) -> Table:
     for title in ("NETWORK", "PLUGINS", "SUBNETS", "ATTACHED", "FROM"):
         grid.add_column(title, overflow="fold", justify="right" if title == "ATTACHED" else "left")
     for row in printable(rows):
-        texts = ["\n".join(row["plugins"]), "\n".join(row["subnets"]) or "-", str(row["attachments"]), where(row["source"], conf_dir)]
+        texts = [
+            "\n".join(row["plugins"]),
+            "\n".join(row["subnets"]) or "-",
+            str(row["attachments"]),
+            where(row["source"], conf_dir),
+        ]
         grid.add_row(Text(row["name"], style="bold"), *map(Text, texts))
     return grid
 
 
 def show(session: Session, name: str) -> int:
-    """The configuration list, as JSON whether or not that was asked for."""
+    """Print the configuration list, which is JSON with and without --json."""
     print(render(conflist.resolve(name, session.conf_dir).document, 2))
     return 0
 
 
 def create(session: Session, options: argparse.Namespace) -> int:
     """Write a configuration of the usual kind, with a subnet that nobody has."""
-    if not NAME.fullmatch(options.name) or options.name == "all" or len(options.name) > 200:
-        raise UsageFailure(f"network name: want letters, digits, dots, dashes and underscores, and not `all`, found {options.name!r}")
+    name = options.name
+    if not is_identifier(name) or name == "all" or len(name) > LONGEST_NAME:
+        want = "letters, digits, dots, dashes and underscores, and not `all`"
+        raise UsageFailure(f"network name: want {want}, found {name!r}")
     networks, _ = known(session)
     for each in networks:
-        if each.name == options.name and each.source:
-            raise Failure(f"network {each.name} exists already, in {each.source}", hint=f"`cniwire network show {each.name}` shows it")
-    if options.name == example.DEMO["name"] and not options.subnet and not options.internal:
+        if each.name == name and each.source:
+            hint = f"`cniwire network show {name}` shows it"
+            raise Failure(f"network {name} exists already, in {each.source}", hint=hint)
+    if name == example.DEMO["name"] and not options.subnet and not options.internal:
         written = example.DEMO
     else:
-        written = example.document(options.name, bridge_name(options.name, networks), chosen_subnets(options.subnet, networks), options.internal)
+        bridge, subnets = bridge_name(name, networks), chosen_subnets(options.subnet, networks)
+        written = example.document(name, bridge, subnets, options.internal)
     path = write(session.conf_dir, written)
-    subnets = "  ".join(example.subnets_of(written["plugins"]))
-    session.terminal.done(f"network [bold]{escape(options.name)}[/] is in {escape(path)}: [cyan]{escape(subnets)}[/]")
+    shown = "  ".join(example.subnets_of(written["plugins"]))
+    text = f"network [bold]{escape(name)}[/] is in {escape(path)}: [cyan]{escape(shown)}[/]"
+    session.terminal.done(text)
     session.terminal.result({"network": written, "file": path})
     return 0
 
 
 def chosen_subnets(wanted: list[str], networks: list[Network]) -> tuple[str, ...]:
-    """The subnets that were asked for, or two that neither a network nor a route of the host has. Raises Failure."""
+    """The subnets that were asked for, or two that neither a network nor a route of the host has.
+
+    Raises Failure.
+    """
     taken = [*configured(networks), *routed()]
     for subnet in map(parse, wanted):
         for other in taken:
             if subnet.version == other.version and other.prefixlen and subnet.overlaps(other):
-                raise Failure(f"--subnet {subnet}: overlaps {other}, which another network or a route of this host has", hint="choose another one")
+                text = f"overlaps {other}, which another network or a route of this host has"
+                raise Failure(f"--subnet {subnet}: {text}", hint="choose another one")
     found = tuple(wanted) or example.free_subnets([each for each in taken if each.prefixlen])
     if not found:
         raise Failure("no subnet of 10.78.0.0/24 to 10.255.0.0/24 is free", hint="choose one with --subnet")
@@ -136,19 +156,20 @@ def parse(text: str) -> Subnet:
     try:
         subnet = ipaddress.ip_network(text)
     except ValueError as error:
-        raise UsageFailure(f"--subnet: {error}", hint="for example --subnet 10.99.0.0/24 --subnet fd00:99::/64") from None
+        hint = "for example --subnet 10.99.0.0/24 --subnet fd00:99::/64"
+        raise UsageFailure(f"--subnet: {error}", hint=hint) from None
     if subnet.max_prefixlen - subnet.prefixlen < 2:
         raise UsageFailure(f"--subnet {text}: want at least four addresses")
     return subnet
 
 
 def configured(networks: list[Network]) -> Iterator[Subnet]:
-    """The subnets of networks."""
+    """The subnets that networks give their containers addresses of."""
     for text in [subnet for each in networks for subnet in example.subnets_of(each.plugins)]:
         try:
             yield ipaddress.ip_network(text, strict=False)
         except ValueError:
-            continue  # its plugin will say so
+            continue  # the plugin refuses it
 
 
 def routed() -> Iterator[Subnet]:
@@ -163,7 +184,7 @@ def routed() -> Iterator[Subnet]:
 
 
 def lines(path: str) -> list[str]:
-    """The lines of a file; none where there is no such protocol."""
+    """The lines of a file; none where the kernel has no such protocol, and so no such file."""
     try:
         with open(path, encoding="ascii") as file:
             return file.read().splitlines()
@@ -172,18 +193,20 @@ def lines(path: str) -> list[str]:
 
 
 def bridge_name(name: str, networks: list[Network]) -> str:
-    """A name for the bridge that no interface and no network has: the network's with a 0, else one hashed from it."""
-    taken = {plugin.get("bridge") for each in networks for plugin in each.plugins} | {link for _, link in socket.if_nameindex()}
+    """A name for the bridge: the network's and a 0, or one hashed from it where that is too long or taken."""
+    taken = {plugin.get("bridge") for each in networks for plugin in each.plugins}
+    taken |= {link for _, link in socket.if_nameindex()}
     plain = f"{name}0"
-    if len(plain) <= IFNAME_LENGTH and plain not in taken:
+    if len(plain) <= IFNAME_BYTES and plain not in taken:
         return plain
-    return "cni" + hashlib.sha512(name.encode()).hexdigest()[:12]
+    return hashed(IFNAME_BYTES, "cni", name)
 
 
 def write(conf_dir: str, written: dict[str, Any]) -> str:
-    """A file that is complete or absent; returns its path. Raises Failure when it exists or may not be written.
+    """Write a file that is complete or absent; returns its path. Raises Failure when it exists or is refused.
 
-    Runtimes take the first file of the directory as their network: this name comes behind those that begin with a number.
+    A runtime takes the first file of the directory as its network. The name of this one sorts behind
+    the usual ones, which begin with a number.
     """
     path = os.path.join(conf_dir, f"cniwire-{written['name']}.conflist")
     try:
@@ -196,7 +219,8 @@ def write(conf_dir: str, written: dict[str, Any]) -> str:
             os.link(file.name, path)
     except OSError as error:
         if os.path.lexists(path):
-            raise Failure(f"{path} exists already", hint="it holds a network of another name, or is damaged: look at it") from None
+            hint = "it holds a network of another name, or is damaged: look at it"
+            raise Failure(f"{path} exists already", hint=hint) from None
         hint = PRIVILEGE if isinstance(error, PermissionError) else "choose another directory with --conf-dir"
         raise Failure(f"cannot write {path}: {error.strerror}", hint=hint) from None
     return path

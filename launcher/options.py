@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from launcher import usage
-from launcher.commands import COMMANDS, seconds
+from launcher.arguments import seconds
+from launcher.commands import COMMANDS
 
 CONF_DIR, CACHE_DIR, TIMEOUT = "/etc/cni/net.d", "/var/lib/cni", 60.0
 
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its pages and complaints are ours."""
+    """A parser whose help pages come from launcher.help and whose errors from launcher.usage."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False, formatter_class=_formatter)
@@ -43,12 +44,18 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Made for every argument, to check its spelling; with a width it does not ask for the terminal's, which loads shutil."""
+    """The formatter that argparse makes for every argument, to check its metavar.
+
+    Given a width it does not ask for the terminal's, for which it would import shutil.
+    """
     return argparse.HelpFormatter(prog, width=80)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line; the command to run is what stands behind the first `--`. Exits with 2 where they make no sense."""
+    """The options of a command line; the command to run is what stands behind the first `--`.
+
+    Exits with 2 where they make no sense.
+    """
     before, behind = list(argv), None
     if "--" in before:
         cut = before.index("--")
@@ -75,19 +82,27 @@ def _without_command(options: argparse.Namespace, rest: Sequence[str]) -> argpar
 
 
 def _global_options(parser: Any, again: bool = False) -> None:
-    """The options that stand before or behind the command; behind it they have no default, which would hide the one before."""
+    """The options that stand before or behind the command.
+
+    again: behind it. There they have no default, because it would replace what was given before the command.
+    """
 
     def option(*flags: str, default: Any = None, **settings: Any) -> None:
         parser.add_argument(*flags, default=argparse.SUPPRESS if again else default, **settings)
 
     conf_dir = os.environ.get("NETCONFPATH") or CONF_DIR
-    option("--conf-dir", metavar="DIR", default=conf_dir, help=f"network configurations (default: $NETCONFPATH or {CONF_DIR})")
-    where = "plugin executables, may be repeated (default: $CNI_PATH, or those that came with cniwire and /opt/cni/bin)"
+    found = f"network configurations (default: $NETCONFPATH or {CONF_DIR})"
+    option("--conf-dir", metavar="DIR", default=conf_dir, help=found)
+    default = "$CNI_PATH, or those that came with cniwire and /opt/cni/bin"
+    where = f"plugin executables, may be repeated (default: {default})"
     option("--plugin-dir", metavar="DIR", action="append", help=where)
-    option("--cache-dir", metavar="DIR", default=CACHE_DIR, help=f"holds the result cache (default: {CACHE_DIR})")
+    results = f"holds the result cache (default: {CACHE_DIR})"
+    option("--cache-dir", metavar="DIR", default=CACHE_DIR, help=results)
     also = "another runtime's, read as well: Multus keeps its own in /var/lib/cni/multus; may be repeated"
     option("--read-cache", metavar="DIR", action="append", default=[], help=also)
-    option("--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT, help=f"for one verb over all plugins (default: {TIMEOUT:g})")
+    time = f"for one verb over all plugins (default: {TIMEOUT:g})"
+    option("--timeout", metavar="SECONDS", type=seconds, default=TIMEOUT, help=time)
     option("--wide", action="store_true", default=False, help="show long container IDs whole")
     option("--json", action="store_true", default=False, help="print one JSON document for programs")
-    option("--verbose", action="store_true", default=False, help="show every call of a plugin: variables, input, output, time")
+    calls = "show every call of a plugin: variables, input, output, time"
+    option("--verbose", action="store_true", default=False, help=calls)

@@ -1,18 +1,23 @@
-"""Text from outside (kernel, caches, files, plugins' answers) as it may be shown: what a terminal would obey is written out. Pure.
+"""Text from outside (kernel, caches, files, plugins' answers) as it may be shown: control characters escaped.
 
-Law: a name is shown so that it can be told from every other, and does nothing. Containers name their interfaces as they like.
+Pure.
+
+Law: whatever a name holds, it changes nothing at the terminal, and it can be told from every other name.
+Containers name their interfaces as they like.
 """
 
 from typing import Any
 
 
 def plain(text: str) -> str:
-    r"""*text* with what cannot be printed escaped: `\x1b`, `\n`, `\u202e`; bytes that were no UTF-8 as `\xff`."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else _written(each) for each in text)
+    r"""*text* with control characters escaped: `\x1b`, `\n`, `\u202e`; bytes that were no UTF-8 as `\xff`."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _written(each) for each in text)
 
 
 def _written(character: str) -> str:
-    """One character as Python writes it; a byte that was no UTF-8 comes here as a surrogate."""
+    """One character as Python writes it; a surrogate stands for a byte that was no UTF-8."""
     code = ord(character)
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(character)[1:-1]
 
@@ -25,13 +30,17 @@ def escape(text: str) -> str:
 
 
 def printable(value: Any) -> Any:
-    """Plain values with every text in them as it may be shown."""
+    """*value* with every text in it as it may be shown."""
     return _each(value, plain)
 
 
 def portable(value: Any) -> Any:
-    """Plain values for JSON, which escapes by itself all but what no Unicode text can hold: bytes that were no UTF-8."""
-    return _each(value, lambda text: "".join(_written(each) if "\ud800" <= each <= "\udfff" else each for each in text))
+    """*value* for JSON, with bytes that were no UTF-8 as text; all else JSON escapes by itself."""
+    return _each(value, _without_surrogates)
+
+
+def _without_surrogates(text: str) -> str:
+    return "".join(_written(each) if "\ud800" <= each <= "\udfff" else each for each in text)
 
 
 def _each(value: Any, change: Any) -> Any:

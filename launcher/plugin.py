@@ -19,7 +19,7 @@ from core.errors import INCOMPATIBLE_VERSION, INTERNAL, CNIError
 from launcher.environment import outer_environ
 from launcher.failures import Failure, PluginFailed, PluginMissing, TimedOut
 
-BUSY_TRIES, BUSY_PAUSE = 6, 1.0  # "text file busy": the executable is being replaced; seconds
+BUSY_TRIES, BUSY_PAUSE = 6, 1.0  # (seconds) for ETXTBSY, while the executable is being replaced
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -62,7 +62,10 @@ class Deadline:
 
 
 def find(plugin_type: str, plugin_dirs: Sequence[str]) -> str:
-    """The path of the executable *plugin_type*: the first regular file in *plugin_dirs*. Raises PluginMissing."""
+    """The path of the executable *plugin_type*: the first file of that name in *plugin_dirs*.
+
+    Raises PluginMissing.
+    """
     if not plugin_type or "/" in plugin_type:
         raise PluginMissing(f"type: want the name of a plugin executable, found {plugin_type!r}")
     for directory in plugin_dirs:
@@ -70,7 +73,8 @@ def find(plugin_type: str, plugin_dirs: Sequence[str]) -> str:
         if os.path.isfile(path):
             return path
     hint = "name its directory with --plugin-dir or CNI_PATH"
-    raise PluginMissing(f"plugin {plugin_type!r} not found", f"searched {', '.join(plugin_dirs) or 'no directory'}", hint)
+    searched = f"searched {', '.join(plugin_dirs) or 'no directory'}"
+    raise PluginMissing(f"plugin {plugin_type!r} not found", searched, hint)
 
 
 def call(
@@ -92,31 +96,36 @@ def call(
         observer.calling(verb, plugin_type, environ)
     start = time.monotonic()
     code, stdout, stderr = _run(path, environ, stdin, deadline)
+    took = time.monotonic() - start
     if observer:
-        observer.called(Call(verb, plugin_type, path, environ, stdin, code, stdout, stderr, time.monotonic() - start))
+        observer.called(Call(verb, plugin_type, path, environ, stdin, code, stdout, stderr, took))
     if code is None:
         raise TimedOut(f"plugin {plugin_type} did not answer within {deadline.seconds:g} s ({verb})")
     if code != 0:
         error = error_of(code, stdout, stderr)
-        raise PluginFailed(plugin_type, verb, error, f"the executable is {path}" if error.code == INCOMPATIBLE_VERSION else "")
+        hint = f"the executable is {path}" if error.code == INCOMPATIBLE_VERSION else ""
+        raise PluginFailed(plugin_type, verb, error, hint)
     return stdout, stderr
 
 
 def error_of(code: int, stdout: bytes, stderr: bytes) -> CNIError:
-    """The error that a failed plugin reported: its JSON, or what can be made of stderr and exit status."""
+    """The error of a failed plugin: from its JSON, or made of stderr and exit status."""
     if not stdout.strip():
         said = stderr.decode(errors="surrogateescape").strip()
         ending = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
         return CNIError(INTERNAL, said or f"no error message, {ending}")
     try:
         values = json.parse_object(stdout, "its error")
-        return CNIError(int(values.get("code", INTERNAL)), str(values.get("msg", "")), str(values.get("details", "")))
+        number = int(values.get("code", INTERNAL))
+        return CNIError(number, str(values.get("msg", "")), str(values.get("details", "")))
     except (CNIError, TypeError, ValueError, OverflowError) as error:
         shown = stdout.decode(errors="replace").strip()
         return CNIError(INTERNAL, f"it printed no valid error: {shown[:500]!r}", str(error))
 
 
-def _run(path: str, environ: Mapping[str, str], stdin: bytes, deadline: Deadline) -> tuple[int | None, bytes, bytes]:
+def _run(
+    path: str, environ: Mapping[str, str], stdin: bytes, deadline: Deadline
+) -> tuple[int | None, bytes, bytes]:
     """Exit code (None when the deadline passed), stdout and stderr of one process."""
     process = _start(path, environ, deadline)
     try:
@@ -130,11 +139,16 @@ def _run(path: str, environ: Mapping[str, str], stdin: bytes, deadline: Deadline
 
 
 def _start(path: str, environ: Mapping[str, str], deadline: Deadline) -> "subprocess.Popen[bytes]":
-    """Start a plugin in a session of its own, so that a terminal's Ctrl-C is ours to handle. Raises Failure."""
+    """Start a plugin in a session of its own, so that a terminal's Ctrl-C is ours to handle.
+
+    Raises Failure.
+    """
     pipe = subprocess.PIPE
     for tries_left in reversed(range(BUSY_TRIES)):
         try:
-            return subprocess.Popen([path], stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ), start_new_session=True)
+            return subprocess.Popen(
+                [path], stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ), start_new_session=True
+            )
         except OSError as error:
             if error.errno != errno.ETXTBSY or not tries_left or deadline.left < BUSY_PAUSE:
                 raise Failure(f"cannot execute plugin {path}: {error.strerror}") from None

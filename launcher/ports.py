@@ -1,4 +1,7 @@
-"""Published ports: `[[hostIP:][hostPort[-hostPort]]:]containerPort[-containerPort][/protocol]` to the capability portMappings."""
+"""Published ports: from what `--publish` takes to the capability portMappings.
+
+The form is `[[hostIP:][hostPort[-hostPort]]:]containerPort[-containerPort][/protocol]`.
+"""
 
 import ipaddress
 from collections.abc import Mapping
@@ -6,9 +9,10 @@ from typing import Any
 
 from launcher.failures import UsageFailure
 
-CHOSEN = 0  # as host port: to be chosen before anybody sees it
+CHOSEN = 0  # as host port: launcher.host_ports chooses one before the ADD
+HIGHEST = 65535
 LOOPBACK6 = ipaddress.ip_address("::1")
-PROTOCOLS = ("tcp", "udp", "sctp")
+PROTOCOLS = ("tcp", "udp", "sctp")  # that portmap publishes
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -38,12 +42,17 @@ def span(text: str, part: str) -> tuple[int, int]:
     """First port and number of ports of "80" or "80-89". Raises UsageFailure."""
     low, dash, high = part.partition("-")
     numbers = [low, high] if dash else [low]
-    if not all(number.isascii() and number.isdigit() and len(number) <= 5 and 1 <= int(number) <= 65535 for number in numbers):
-        raise wrong(text, f"ports from 1 to 65535 instead of {part!r}")
+    if not all(map(is_port, numbers)):
+        raise wrong(text, f"ports from 1 to {HIGHEST} instead of {part!r}")
     first, last = int(numbers[0]), int(numbers[-1])
     if last < first:
         raise wrong(text, f"a range that does not run backwards instead of {part!r}")
     return first, last - first + 1
+
+
+def is_port(text: str) -> bool:
+    """Whether *text* is the number of a port."""
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= HIGHEST
 
 
 def address(text: str, part: str) -> str:
@@ -56,11 +65,12 @@ def address(text: str, part: str) -> str:
 
 def wrong(text: str, want: str) -> UsageFailure:
     """The failure for a mapping that cannot be read."""
-    return UsageFailure(f"-p {text}: want {want}", hint="for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89")
+    hint = "for example -p 8080:80, -p 80, -p 127.0.0.1:5353:53/udp, -p 8000-8009:80-89"
+    return UsageFailure(f"-p {text}: want {want}", hint=hint)
 
 
 def unserved(mapping: Mapping[str, Any]) -> str:
-    """Why portmap leaves a mapping out, "" when it does not."""
+    """Why portmap does not serve a mapping, "" when it does."""
     try:
         is_loopback6 = ipaddress.ip_address(str(mapping.get("hostIP") or "").strip("[]")) == LOOPBACK6
     except ValueError:
@@ -69,10 +79,16 @@ def unserved(mapping: Mapping[str, Any]) -> str:
 
 
 def shown(mapping: Mapping[str, Any]) -> str:
-    """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`. It may come from another runtime, and hold anything."""
+    """A mapping as a person reads it: `127.0.0.1:8080→80/tcp`.
+
+    mapping: may come from another runtime's cache, and hold anything.
+    """
     first, last, count = (mapping.get(key) for key in ("hostPort", "containerPort", "range"))
-    further = count - 1 if isinstance(count, int) and 1 < count <= 65535 else 0
-    host, container = (f"{port}-{port + further}" if further and isinstance(port, int) else str(port or 0)[:20] for port in (first, last))
+    further = count - 1 if isinstance(count, int) and 1 < count <= HIGHEST else 0
+    host, container = (
+        f"{port}-{port + further}" if further and isinstance(port, int) else str(port or 0)[:20]
+        for port in (first, last)
+    )
     host_ip = str(mapping.get("hostIP") or "")
     prefix = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" if host_ip else ""
     return f"{prefix}{host}→{container}/{mapping.get('protocol') or 'tcp'}"

@@ -1,4 +1,4 @@
-"""Signals that ask the launcher to stop: they become an exception while it builds, and are held back while it tears down."""
+"""Signals that ask the launcher to stop: an exception while it wires, and ignored while it tears down."""
 
 import contextlib
 import os
@@ -29,7 +29,10 @@ def stop_by_exception() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Within the block stopping signals do nothing: what is being undone is undone to the end (calls have deadlines)."""
+    """Within the block stopping signals are only noted, so that the undoing is completed.
+
+    Calls have deadlines.
+    """
     before = [(number, signal.signal(number, _hold)) for number in STOPPING]
     try:
         yield
@@ -39,15 +42,16 @@ def held() -> Iterator[None]:
 
 
 def restore() -> None:
-    """Default reactions again, for a command that we become or fork."""
+    """Restore the default actions, for a command that this process becomes or forks."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_DFL)
 
 
 def wait_for(child: int) -> int:
-    """Wait for a command, passing stopping signals on to it; return its exit code, 128 + n when signal n ended it.
+    """Wait for a command, passing stopping signals on to it; return its exit code (128 + n for signal n).
 
-    A terminal sends Ctrl-C to the command itself. A command that outlives another signal by KILL_AFTER seconds is killed.
+    SIGINT is not passed on at a terminal, which sends Ctrl-C to the command itself. A command that has
+    not ended KILL_AFTER seconds after another signal is killed.
     """
 
     def forward(number: int, _: FrameType | None) -> None:

@@ -1,6 +1,6 @@
-"""Where we run: whether pids and paths mean here what they meant to whoever wired the containers.
+"""Where we run: whether pids and paths mean the same here as in the containers' runtime.
 
-Law: nothing is judged by a pid or a path that may be somebody else's.
+Law: no attachment is judged by a pid or a path that may mean something else here.
 """
 
 import os
@@ -9,14 +9,18 @@ from functools import cache
 
 from launcher.failures import Failure
 
-INITIAL_PIDS = 0xEFFFFFFC  # inode of the machine's first pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h)
-OF_THE_MACHINE = "/proc/sys/net/core/netdev_max_backlog"  # a sysctl that the machine's own network namespace alone has
-MACHINE, HZ = "/proc/stat", 100  # ticks of /proc/PID/stat in a second (USER_HZ)
-HINT = "run it where the containers' runtime runs, from outside: `nsenter --target PID --mount --pid cniwire ...`, PID being the runtime's"
+PROC_PID_INIT_INO = 0xEFFFFFFC  # inode of the first pid namespace of the machine (linux/proc_ns.h)
+OF_THE_MACHINE = "/proc/sys/net/core/netdev_max_backlog"  # only in the machine's first network namespace
+STARTTIME = 19  # position in /proc/PID/stat behind the name, which may hold anything (proc(5), field 22)
+HZ = 100  # ticks of /proc/PID/stat in a second (USER_HZ)
+HINT = (
+    "run it where the containers' runtime runs, from outside: "
+    "`nsenter --target PID --mount --pid cniwire ...`, PID being the runtime's"
+)
 
 
 def refuse_foreign() -> None:
-    """Raise Failure where pids or paths are not those of the containers' runtime, as in a pod with the host's network."""
+    """Raise Failure where pids or paths mean something else than to the runtime, as in a hostNetwork pod."""
     reason = foreign()
     if reason:
         raise Failure(f"{reason}: what lives cannot be told from here, so nothing is removed", hint=HINT)
@@ -42,16 +46,16 @@ def foreign() -> str:
 
 def has_all_pids() -> bool:
     """Whether this is the machine's first pid namespace, in which every process has a number."""
-    return os.stat("/proc/self/ns/pid").st_ino == INITIAL_PIDS
+    return os.stat("/proc/self/ns/pid").st_ino == PROC_PID_INIT_INO
 
 
 @cache
 def pids_began() -> float:
-    """When the numbers of processes began to mean what they mean here, in seconds since the epoch.
+    """When this pid namespace began, in seconds since the epoch: pids noted before mean nothing here.
 
-    That is the start of the machine or, in a pid namespace below the first, that of its process 1. Whoever noted a pid before lived in another one.
+    That is the start of the machine or, in a pid namespace below the first, that of its process 1.
     """
     with open("/proc/1/stat", "rb") as file:
-        ticks = int(file.read().rpartition(b")")[2].split()[19])
+        ticks = int(file.read().rpartition(b")")[2].split()[STARTTIME])
     up = ticks / HZ if not has_all_pids() else 0.0
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + up

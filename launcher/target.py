@@ -1,4 +1,4 @@
-"""What can be wired: a named namespace, a namespace's path, or a process; and whether one that was wired still lives.
+"""What can be wired (a named namespace, a path, a process), and whether what was wired is gone.
 
 Law: what cannot be proven gone counts as alive.
 """
@@ -14,6 +14,7 @@ from core.attachment import digest
 from launcher import identifiers, netns, surroundings
 from launcher.cache import Cached
 from launcher.failures import PRIVILEGE, Failure, UsageFailure
+from launcher.surroundings import STARTTIME
 
 PROC = re.compile(r"/proc/\d+/")
 PROCESS_ID = re.compile(r"(?:pid|run)-(\d+)-(\d+)")  # container IDs that carry the process and its start time
@@ -28,9 +29,10 @@ class Target:
 
 
 def resolve(text: str, container_id: str = "", known: Callable[[], list[Cached]] = list) -> Target:
-    """The target that *text* means: a name in /run/netns, a pid, a path, or the ID (or the beginning of a long one) of a container.
+    """The target that *text* names: a name in /run/netns, a pid, a path, or a container ID or its beginning.
 
-    container_id: overrides the derived one. known: gives the attachments in the cache, which tell where a container's namespace is.
+    container_id: overrides the derived one. known: returns the attachments in the cache, which tell where a
+    container's namespace is.
     Raises Failure when there is no such namespace, or when it is our own.
     """
     target = _derive(text, known)
@@ -38,12 +40,16 @@ def resolve(text: str, container_id: str = "", known: Callable[[], list[Cached]]
     if found is None:
         raise Failure(*_missing(text, target.netns))
     if found == netns.identity("/proc/thread-self/ns/net"):
-        raise Failure(f"{text} is in this very network namespace", hint="a container needs a namespace of its own: `cniwire up` makes one")
+        hint = "a container needs a namespace of its own: `cniwire up` makes one"
+        raise Failure(f"{text} is in this very network namespace", hint=hint)
     return Target(container_id, target.netns) if container_id else target
 
 
 def derive(text: str, known: Callable[[], list[Cached]] = list) -> Target:
-    """As resolve, for a target that may be gone: its path is then "", its container ID still right if that can be known."""
+    """As resolve, for a target that may be gone: its path is "" then.
+
+    The container ID is right nevertheless, if the name or the cache tells it.
+    """
     target = _derive(text, known)
     return target if netns.identity(target.netns) else Target(target.container_id, "")
 
@@ -56,8 +62,8 @@ def _derive(text: str, known: Callable[[], list[Cached]]) -> Target:
     if is_pid(text) and not os.path.lexists(netns.path_of(text)):
         begun = begins(text, known)
         if begun and start_time(int(text)) is not None:
-            hint = f"write /proc/{text}/ns/net, or more of the ID"
-            raise UsageFailure(f"{text} is a process, and the beginning of the container ID {begun}", hint=hint)
+            both = f"{text} is a process, and the beginning of the container ID {begun}"
+            raise UsageFailure(both, hint=f"write /proc/{text}/ns/net, or more of the ID")
         if begun:
             return _named(text, known)
         return Target(f"pid-{text}-{start_time(int(text)) or 0}", f"/proc/{text}/ns/net")
@@ -70,16 +76,20 @@ def is_pid(text: str) -> bool:
 
 
 def begins(text: str, known: Callable[[], list[Cached]]) -> str:
-    """The container ID that *text* is only the beginning of, "" for none. Raises UsageFailure when there are several."""
+    """The container ID that begins with *text* and is longer, "" for none.
+
+    Raises UsageFailure for several.
+    """
     found = identifiers.meant(text, [cached.request.container_id for cached in known()])
     return found if found != text else ""
 
 
 def notice(text: str, known: Callable[[], list[Cached]]) -> str:
-    """What else *text* may mean where it is taken as the name of a namespace, "" when nothing."""
+    """A warning where *text* is taken as the name of a namespace and could mean something else, else ""."""
     if "/" in text or not text or not os.path.lexists(netns.path_of(text)):
         return ""
-    others = [f"process {text} is /proc/{text}/ns/net"] if is_pid(text) and start_time(int(text)) is not None else []
+    is_process = is_pid(text) and start_time(int(text)) is not None
+    others = [f"process {text} is /proc/{text}/ns/net"] if is_process else []
     with contextlib.suppress(UsageFailure):
         begun = begins(text, known)
         others += [f"container {begun} needs more of its ID"] if begun else []
@@ -114,41 +124,46 @@ def _missing(text: str, path: str) -> tuple[str, str, str]:
         return f"no process {text}, or its namespace may not be opened", "", PRIVILEGE if os.geteuid() else ""
     if "/" in text:
         return f"{text} is no network namespace", "", "want a file as in /run/netns, or /proc/PID/ns/net"
-    return f"no namespace {text!r}", f"{path} is none", f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is"
+    hint = f"`cniwire up NETWORK {text}` makes it, `cniwire ls` shows what there is"
+    return f"no namespace {text!r}", f"{path} is none", hint
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it does not live. Tells processes of one pid apart."""
+    """When a process started, in clock ticks since boot; None when there is none or it has ended.
+
+    A pid is used again; pid and start time together name one process.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    return None if fields[0] in (b"Z", b"X") else int(fields[STARTTIME])
 
 
 def own_id() -> str:
-    """A container ID for a namespace that shall live as long as this process: `run-PID-STARTTIME`."""
+    """The container ID for a namespace that lives as long as this process: `run-PID-STARTTIME`."""
     return f"run-{os.getpid()}-{start_time(os.getpid())}"
 
 
 def owner_gone(container_id: str) -> bool:
-    """Whether a container ID names a process that does not live any more."""
+    """Whether a container ID names a process, and that has ended."""
     match = PROCESS_ID.fullmatch(container_id)
     return bool(match and start_time(int(match[1])) != int(match[2]))
 
 
 def is_older_than_pids(container_id: str) -> bool:
-    """Whether a container ID names a process that is older than process 1 of this pid namespace: its pid is another's here.
+    """Whether a container ID names a process that is older than process 1 of this pid namespace.
 
-    Where process 1 is the machine's own, it is of an earlier boot instead, and gone.
+    Its pid is that of another process here. In the machine's first pid namespace no living process is older
+    than process 1; such an ID is of an earlier boot there, and its process gone, so the answer is no.
     """
     match = PROCESS_ID.fullmatch(container_id)
     return bool(match and not surroundings.has_all_pids() and int(match[2]) < (start_time(1) or 0))
 
 
 def gone(cached: Cached) -> str:
-    """Why a cached attachment's container is provably gone, "" when it lives or nobody can tell."""
+    """Why a cached attachment's container is provably gone, "" when that cannot be proven."""
     request = cached.request
     if owner_gone(request.container_id):
         return "its process has ended"
@@ -158,16 +173,17 @@ def gone(cached: Cached) -> str:
 
 
 def reachable(cached: Cached) -> str:
-    """The path for a DEL: "" when it is gone, or when the pid in it may by now be another process's."""
+    """The namespace path for a DEL: "" when it is gone, or its pid may be another process's by now."""
     request = cached.request
     reused = request.container_id.startswith("pid-") and owner_gone(request.container_id)
     return "" if reused or netns.identity(request.netns) is None else request.netns
 
 
 def noted(mark: bytes) -> tuple[bytes, bytes, str]:
-    """(machine, boot, namespace) of what our host-local notes on a reservation, the first two hashed or cut short; empty when it is no such note.
+    """(machine, boot, namespace path) in our host-local's mark on a reservation; empty for another mark.
 
-    Of the boot two bytes are noted, and behind them two of the namespace's identity; before, four.
+    Form 1 holds four bytes of the boot ID. Forms 2 and 3 hold two, and behind them two of the namespace's
+    identity, which are ignored here: if the boot's two are those of this boot, all of its four are returned.
     """
     form, machine, boot, path = mark[:1], mark[1:5], mark[5:9], os.fsdecode(mark[9:])
     if form in (b"2", b"3") and boot[:2] == here()[1][:2]:
@@ -177,16 +193,20 @@ def noted(mark: bytes) -> tuple[bytes, bytes, str]:
 
 @functools.cache
 def here() -> tuple[bytes, bytes]:
-    """This machine and this boot, as they would be noted now; empty where they cannot be told."""
+    """This machine and this boot as a mark of form 1 has them, four bytes each; empty if unknown."""
     try:
         with open("/etc/machine-id", "rb") as machine, open("/proc/sys/kernel/random/boot_id", "rb") as boot:
-            return digest(machine.read(64).strip())[:4], bytes.fromhex(boot.read(64).replace(b"-", b"").decode())[:4]
+            boot_id = bytes.fromhex(boot.read(64).replace(b"-", b"").decode())
+            return digest(machine.read(64).strip())[:4], boot_id[:4]
     except (OSError, ValueError):
         return b"", b""
 
 
 def is_missing(path: str) -> bool:
-    """Whether there is no namespace at *path* any more, although it can be looked for: its folder is here, or it is a process's."""
+    """Whether there is no namespace at *path* any more.
+
+    False where we cannot know: its folder is not here (and it is not in /proc), or we may not look.
+    """
     known_place = PROC.match(path) or os.path.isdir(os.path.dirname(path))
     return bool(known_place) and netns.identity(path) is None and not _hidden(path)
 

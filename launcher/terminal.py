@@ -1,7 +1,7 @@
 """What a person or a program sees: progress and messages on stderr, results on stdout.
 
-Laws: with --json stdout carries exactly one JSON document, and stderr nothing but warnings and traces. Lines are wrapped at the width
-of a terminal, and where there is none neither wrapped nor cut.
+Laws: with --json stdout carries exactly one JSON document, and stderr nothing but warnings and traces.
+Lines are wrapped at the width of a terminal; where there is none they are neither wrapped nor cut.
 """
 
 import os
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.cni.json import render
+from core.errors import INTERNAL
 from launcher import identifiers
 from launcher.failures import Several, details
 from launcher.plain import escape, plain, portable
@@ -28,7 +29,7 @@ class Terminal:
     """Messages, progress and results. Also the observer of plugin calls."""
 
     def __init__(self, as_json: bool = False, verbose: bool = False, findings: bool = False) -> None:
-        """findings: what is said of each step is what the command is asked for, and so a result."""
+        """findings: what is said of each step is the command's result, and goes to stdout."""
         self.as_json = as_json
         self.verbose = verbose
         self.out, self.err = console(), console(stderr=True)
@@ -36,9 +37,10 @@ class Terminal:
         self._status: Status | None = None
 
     def calling(self, verb: str, plugin_type: str, environ: Mapping[str, str]) -> None:
-        """Say which plugin works, as long as it does."""
+        """Show a progress line with the plugin, as long as it runs."""
         container_id = environ.get("CNI_CONTAINERID", "")
-        shown = container_id[: identifiers.SHORT] if identifiers.LONG.fullmatch(container_id) else container_id
+        is_long = identifiers.LONG.fullmatch(container_id)
+        shown = container_id[: identifiers.SHORT] if is_long else container_id
         who = "/".join(filter(None, (shown, environ.get("CNI_IFNAME"))))
         if self.err.is_terminal and not self.as_json:
             self._status = self.err.status(Text(plain(f"{verb} {plugin_type} {who}")))
@@ -50,9 +52,11 @@ class Terminal:
         if not self.verbose:
             return
         ending = "no answer" if call.code is None else f"exit {call.code}"
-        variables = " ".join(f"{key}={value}" for key, value in sorted(call.environ.items()) if key.startswith("CNI_"))
-        parts = [("stdin", call.stdin), ("stdout", call.stdout), ("stderr", call.stderr)]
-        texts = [f"  {name}: {text.decode(errors='surrogateescape').strip()}" for name, text in parts if text.strip()]
+        named = sorted((key, value) for key, value in call.environ.items() if key.startswith("CNI_"))
+        variables = " ".join(f"{key}={value}" for key, value in named)
+        streams = {"stdin": call.stdin, "stdout": call.stdout, "stderr": call.stderr}
+        decoded = {name: data.decode(errors="surrogateescape").strip() for name, data in streams.items()}
+        texts = [f"  {name}: {text}" for name, text in decoded.items() if streams[name].strip()]
         told = "\n".join(map(escape, "\n".join([f"  {variables}", *texts]).split("\n")))
         title = f"[bold]{call.verb}[/] {escape(call.path)}  [dim]{call.seconds * 1000:.1f} ms, {ending}[/]"
         self.err.print(title, f"[dim]{told}[/]", sep="\n", soft_wrap=True)
@@ -90,7 +94,7 @@ class Terminal:
 
     def _line(self, where: Console, sign: str, text: str) -> None:
         """A sign and markup; where it has to be wrapped, further lines begin below the first one's text."""
-        text = plain(text)  # for what somebody forgot
+        text = plain(text)  # in case a caller has not escaped what came from outside
         if where.soft_wrap:
             where.print(f"{sign} {text}")
             return
@@ -106,7 +110,7 @@ class Terminal:
             self._line(where, " " if number else sign, escape(line))
 
     def show(self, what: RenderableType) -> None:
-        """A table or drawing; without the blanks that fill it up where it goes to a file."""
+        """A table or drawing; where it goes to a file, without blanks at the ends of lines."""
         if not self.out.soft_wrap:
             self.out.print(what)
             return
@@ -138,23 +142,26 @@ class Terminal:
 
 
 def console(stderr: bool = False) -> Console:
-    """A console for stdout or stderr: as wide as a terminal, or without any width."""
+    """A console for stdout or stderr: as wide as the terminal, or without any width."""
     stream = sys.stderr if stderr else sys.stdout
-    if stream.isatty():
-        return Console(stderr=stderr, highlight=False, emoji=False, _environ=_sane_environ())
-    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=ENDLESS, _environ=_sane_environ())
+    width: dict[str, Any] = {} if stream.isatty() else {"soft_wrap": True, "width": ENDLESS}
+    return Console(stderr=stderr, highlight=False, emoji=False, _environ=_sane_environ(), **width)
 
 
 def _sane_environ() -> dict[str, str]:
     """The environment without a COLUMNS or LINES that is no size of a terminal."""
-    sizes = {key: value for key in ("COLUMNS", "LINES") if (value := os.environ.get(key)) is not None}
-    wrong = [key for key, value in sizes.items() if not (value.isascii() and value.isdigit() and len(value) <= 4 and int(value))]
+    sizes = {key: os.environ[key] for key in ("COLUMNS", "LINES") if key in os.environ}
+    wrong = [key for key, value in sizes.items() if not _is_size(value)]
     return {key: value for key, value in os.environ.items() if key not in wrong}
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 4 and int(text) > 0
 
 
 def described(failure: Exception) -> dict[str, Any]:
     """A failure in the protocol's error form, with our hint."""
-    known = {"code": getattr(failure, "code", 999), "msg": getattr(failure, "msg", str(failure))}
+    known = {"code": getattr(failure, "code", INTERNAL), "msg": getattr(failure, "msg", str(failure))}
     extra = {"details": getattr(failure, "details", ""), "hint": getattr(failure, "hint", "")}
     document: dict[str, Any] = {**known, **{key: value for key, value in extra.items() if value}}
     if isinstance(failure, Several):

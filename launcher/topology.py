@@ -1,6 +1,6 @@
-"""What is wired, as the kernel shows it: network, bridge, port, namespace and interface, addresses, published ports.
+"""What is wired, as the kernel shows it: network, bridge, port, namespace, addresses, published ports.
 
-The result cache says what was attached; links and addresses are read from the kernel, so that what is broken looks broken.
+The result cache says what was attached. Links and addresses are read from the kernel, so that damage shows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,16 +12,20 @@ from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import ConfigFailure
 from launcher.interfaces import interfaces
-from launcher.wiring import Session, network_of
+from launcher.session import Session, network_of
+from launcher.values import UNNAMED
 
 
 def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
-    """The whole picture as plain values, of some networks or containers, or of all: `networks`, and `unwired` names of namespaces.
+    """The picture as plain values: `networks` with their attachments, and the names of `unwired` namespaces.
 
-    Raises ConfigFailure when a named network cannot be read.
+    references: networks or containers to show; none means all. Raises ConfigFailure when one cannot be read.
     """
     cached, references = session.cache.attachments(), list(references)
-    configured, chosen = asked_for(session, references, cached) if references else (every_network(session), cached)
+    if references:
+        configured, chosen = asked_for(session, references, cached)
+    else:
+        configured, chosen = every_network(session), cached
     for item in chosen:
         if item.network not in configured:
             configured[item.network] = remembered_network(session, item)
@@ -40,8 +44,14 @@ def read(session: Session, references: Iterable[str] = ()) -> dict[str, Any]:
     return {"networks": list(configured.values()), "unwired": [] if references else unwired}
 
 
-def asked_for(session: Session, references: Iterable[str], cached: list[Cached]) -> tuple[dict[str, dict[str, Any]], list[Cached]]:
-    """The networks that are meant, and the attachments on them; or those of a container, where no network has the name. Raises ConfigFailure."""
+def asked_for(
+    session: Session, references: Iterable[str], cached: list[Cached]
+) -> tuple[dict[str, dict[str, Any]], list[Cached]]:
+    """The networks that are named, and the attachments on them.
+
+    Where no network has the name, it is that of a container, and its attachments are meant.
+    Raises ConfigFailure.
+    """
     found: dict[str, dict[str, Any]] = {}
     chosen: list[Cached] = []
     for reference in references:
@@ -63,7 +73,7 @@ def every_network(session: Session) -> dict[str, dict[str, Any]]:
     try:
         everything = list(conflist.load_all(session.conf_dir))
     except ConfigFailure:
-        return found  # no directory: only what the cache knows
+        return found  # there is no directory, so the cache alone knows networks
     for path, network_or_failure in everything:
         if isinstance(network_or_failure, Network):
             found.setdefault(network_or_failure.name, configured_network(network_or_failure))
@@ -73,7 +83,7 @@ def every_network(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def remembered_network(session: Session, cached: Cached) -> dict[str, Any]:
-    """A network that no file of the directory has: as it was when something was attached to it."""
+    """A network that is not configured any more, as it was at the time of the ADD."""
     try:
         return configured_network(network_of(session, cached))
     except CNIError:
@@ -82,8 +92,12 @@ def remembered_network(session: Session, cached: Cached) -> dict[str, Any]:
 
 def configured_network(network: Network) -> dict[str, Any]:
     """What a configuration tells of its network."""
-    plugins = [plugin["type"] for plugin in network.plugins]
-    values = {"name": network.name, "source": network.source, "cniVersion": network.version or "0.1.0", "plugins": plugins}
+    values = {
+        "name": network.name,
+        "source": network.source,
+        "cniVersion": network.version or UNNAMED,
+        "plugins": [plugin["type"] for plugin in network.plugins],
+    }
     origin = "" if network.source else "built in" if network == conflist.built_in() else "from elsewhere"
     return {**values, **({"origin": origin} if origin else {})}
 
@@ -93,7 +107,7 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
     request = cached.request
     link = inside.get(request.ifname)
     reason = target.gone(cached)
-    outside = [item["name"] for item in answers.interfaces(cached.result) if item["name"] and not item["sandbox"]]
+    outside = answers.host_interfaces(cached.result)
     bridge = next((name for name in outside if host.get(name, {}).get("kind") == "bridge"), "")
     port = next((name for name in outside if host.get(name, {}).get("kind") == "veth"), "")
     expected = [name for name in outside if name not in host]
@@ -121,7 +135,8 @@ def attachment(cached: Cached, host: Mapping[str, Any], inside: Mapping[str, Any
         "port": port,
         "bridge": bridge,
         "portMappings": [
-            {**mapping, **({"notServed": why} if (why := ports.unserved(mapping)) else {})} for mapping in answers.mappings(request.capability_args)
+            {**mapping, **({"notServed": why} if (why := ports.unserved(mapping)) else {})}
+            for mapping in answers.mappings(request.capability_args)
         ],
     }
     return {key: value for key, value in values.items() if value or key == "addresses"}
@@ -131,4 +146,9 @@ def link_state(link: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a person wants to know of a bridge."""
     if link is None:
         return {"state": "missing", "addresses": []}
-    return {"state": "up" if link["up"] else "down", "mtu": link["mtu"], "mac": link["mac"], "addresses": link["addresses"]}
+    return {
+        "state": "up" if link["up"] else "down",
+        "mtu": link["mtu"],
+        "mac": link["mac"],
+        "addresses": link["addresses"],
+    }

@@ -1,6 +1,6 @@
-"""What the host holds of a network's attachments beside every cache: interfaces, nft elements, reservations; each tells its owner.
+"""What the host holds for a network's attachments: interfaces, nft elements, reservations, by owner.
 
-Read from the kernel and from host-local's files as they are, whoever wrote them.
+No cache is asked: all is read from the kernel and from host-local's files, whichever runtime wrote them.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from core.attachment import network_prefix, owner_text
+from core.nft.names import TABLE
 from launcher import inventory
 from launcher.conflist import Network
 from launcher.interfaces import interfaces
@@ -38,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Reservation:
-    """A file of host-local: the address that it is named by, what our plugin noted on it, and its age in seconds."""
+    """A file of host-local: the address that names it, our plugin's mark on it, its age in seconds."""
 
     address: str
     path: str
@@ -48,7 +49,7 @@ class Reservation:
 
 @dataclass
 class Trace:
-    """All that is there of one owner. comments: of nft elements, the owner with what may stand behind it."""
+    """All that the host holds for one owner. comments: of nft elements, the owner and its witnesses."""
 
     container_id: str
     ifname: str
@@ -60,7 +61,8 @@ class Trace:
     def things(self) -> str:
         """In a person's words: `interface veth1, address 10.0.0.2, 3 nft elements`."""
         many = f"{len(self.comments)} nft element{'s' * (len(self.comments) > 1)}"
-        named = [f"interface {name}" for name in self.links] + [f"address {found.address}" for found in self.reservations]
+        named = [f"interface {name}" for name in self.links]
+        named += [f"address {found.address}" for found in self.reservations]
         return ", ".join(named + [many] * bool(self.comments))
 
 
@@ -83,13 +85,13 @@ def traces(network: Network, host_links: Iterable[Link], comments: Iterable[str]
         for (container_id, ifname), reservation in reservations(network.name, plugin):
             owner = owner_text(network.name, container_id, ifname)
             trace = found.setdefault(owner, Trace(container_id, ifname))
-            trace.container_id = container_id  # whole, where others have a hash of it
+            trace.container_id = container_id  # whole: an owner text may have a hash in its place
             trace.reservations.append(reservation)
     return found
 
 
 def of_owner(found: dict[str, Trace], network: str, owner: str) -> Trace | None:
-    """The trace of an owner text, which is begun if need be; None when it is of another network, or no owner at all."""
+    """The trace of an owner text, a new one if need be; None for one that is not of *network*."""
     parts = owner.split("/")
     if not owner.startswith(network_prefix(network)) or len(parts) != 3 or not all(parts):
         return None
@@ -99,15 +101,17 @@ def of_owner(found: dict[str, Trace], network: str, owner: str) -> Trace | None:
 def elements() -> list[str]:
     """The comments of the elements in our nft tables; none where there is no nftables, or we may not look."""
     try:
-        return list(inventory.comments("cniwire"))
+        return list(inventory.comments(TABLE))
     except OSError:
         return []
 
 
 def reservations(network: str, plugin: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Reservation]]:
-    """Yield the owner (container ID, ifname) and the file of each address that host-local keeps for a network.
+    """Yield owner (container ID, ifname) and file of each address that host-local keeps for a network.
 
-    ifname is "" in files of old releases; both are "" in one that a crash has torn. What names nobody in another way is somebody's purpose.
+    ifname is "" in files of old releases; both are "" in a file that a crash has left empty or full of zeros.
+    Any other file that names no owner is skipped, because a person may have put it there to block
+    the address.
     """
     folder = directory(network, plugin)
     for name in sorted(names_in(folder)) if folder else ():
@@ -115,9 +119,10 @@ def reservations(network: str, plugin: Mapping[str, Any]) -> Iterator[tuple[tupl
         with contextlib.suppress(ValueError, OSError):  # no address, or gone meanwhile, or no regular file
             address = str(ipaddress.ip_address(name))
             text, age = contents(path)
-            owner = OWNER.fullmatch(text)
-            if owner or not text.strip("\0"):
-                yield (owner[1], owner[2] or "") if owner else ("", ""), Reservation(address, path, mark_of(path), age)
+            found = OWNER.fullmatch(text)
+            if found or not text.strip("\0"):
+                owner = (found[1], found[2] or "") if found else ("", "")
+                yield owner, Reservation(address, path, mark_of(path), age)
 
 
 def directory(network: str, plugin: Mapping[str, Any]) -> str:
@@ -137,17 +142,21 @@ def names_in(folder: str) -> list[str]:
 
 
 def contents(path: str) -> tuple[str, float]:
-    """The trimmed text of a reservation, and its age in seconds. Raises OSError when it is no regular file."""
+    """The trimmed text of a reservation, and its age in seconds.
+
+    Raises OSError when it is no regular file.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(None, "no regular file")
-        return file.read(CONTENT_LIMIT).decode(errors="surrogateescape").strip(), time.time() - status.st_mtime
+        text = file.read(CONTENT_LIMIT).decode(errors="surrogateescape")
+        return text.strip(), time.time() - status.st_mtime
 
 
 def mark_of(path: str) -> bytes:
-    """What our host-local noted on a reservation, b"" when it is another's."""
+    """The mark that our host-local set on a reservation, b"" where there is none."""
     try:
         return os.getxattr(path, MARK, follow_symlinks=False)
     except OSError:

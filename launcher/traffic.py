@@ -1,4 +1,4 @@
-"""Real packets between namespaces: servers that say who they are and whom they see, clients, and a ping of our own.
+"""Real packets between namespaces: servers that tell name and caller, clients, and a ping.
 
 Law: a socket stays in the namespace in which it was opened, so a namespace is entered only to open one.
 """
@@ -13,10 +13,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Self
 
+from launcher.host_ports import KINDS
 from launcher.netns import inside
 
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-ECHO = {socket.AF_INET: (socket.IPPROTO_ICMP, 8, 0), socket.AF_INET6: (socket.IPPROTO_ICMPV6, 128, 129)}  # request, reply
+ICMP_ECHO, ICMP_ECHOREPLY = 8, 0  # linux/icmp.h
+ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY = 128, 129  # linux/icmpv6.h
+ECHO = {
+    socket.AF_INET: (socket.IPPROTO_ICMP, ICMP_ECHO, ICMP_ECHOREPLY),
+    socket.AF_INET6: (socket.IPPROTO_ICMPV6, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY),
+}
 DATAGRAM = 2048  # bytes
 INTERVAL = 0.1  # seconds between two echo requests
 HERE = "/proc/thread-self/ns/net"  # of the caller itself
@@ -66,7 +71,7 @@ class Server:
 
     def close(self) -> None:
         """Stop answering."""
-        with suppress(OSError):  # a datagram socket has no peer to say goodbye to, yet this is what wakes the thread
+        with suppress(OSError):  # ENOTCONN for datagrams, and yet it wakes the thread
             self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join(timeout=1)
         self.socket.close()
@@ -78,8 +83,19 @@ class Server:
         self.close()
 
 
-def ask(netns: str, address: str, port: int, protocol: str = "tcp", *, source: tuple[str, int] | None = None, timeout_s: float = 2) -> Reply:
-    """Ask the Server at *address* and *port* from inside *netns*, bound to *source*. Raises OSError, TimeoutError among them."""
+def ask(
+    netns: str,
+    address: str,
+    port: int,
+    protocol: str = "tcp",
+    *,
+    source: tuple[str, int] | None = None,
+    timeout_s: float = 2,
+) -> Reply:
+    """Ask the Server at *address* and *port* from inside *netns*, bound to *source*.
+
+    Raises OSError; TimeoutError where there is no answer in time.
+    """
     with inside(netns):
         client = socket.socket(family_of(address), KINDS[protocol])
     with client:
@@ -95,7 +111,10 @@ def ask(netns: str, address: str, port: int, protocol: str = "tcp", *, source: t
 
 
 def ping(netns: str, address: str, timeout_s: float = 2, size: int = 56) -> float | None:
-    """Send echo requests of *size* bytes from inside *netns* until one is answered; return the seconds since the first, or None."""
+    """Send echo requests from inside *netns* until one is answered; return the seconds that took, or None.
+
+    size: bytes of payload.
+    """
     family = family_of(address)
     protocol, request, expected = ECHO[family]
     with inside(netns):
@@ -119,7 +138,8 @@ def answered(raw: socket.socket, expected: int, identifier: int, address: str, u
     while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
         packet, sender = raw.recvfrom(65536)
         body = packet[(packet[0] & 15) * 4 :] if raw.family == socket.AF_INET else packet
-        if body[0] == expected and struct.unpack_from("!H", body, 4)[0] == identifier and sender[0] == address:
+        kind, _, _, number = struct.unpack_from("!BBHH", body)
+        if (kind, number, sender[0]) == (expected, identifier, address):
             return True
     return False
 

@@ -1,21 +1,22 @@
 """Values of a configuration as libcni reads them: names, flags, versions, whole numbers. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from core.cni import json
-from core.cni.version import NEWEST, at_least, ordinal
+from core.cni.protocol import is_identifier
+from core.cni.version import ALL, NEWEST, at_least, ordinal
 from launcher.failures import ConfigFailure
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of networks and containers
+UNNAMED = ALL[0]  # the version of a configuration that names none
 LARGEST_WHOLE = 1e21  # from there on Go writes an exponent
 
 
 def whole(values: Any) -> Any:
-    """*values* with whole numbers instead of such as 1400.0, changed in place: libcni, which decodes and encodes every configuration, does the same.
+    """*values*, changed in place: a float without fraction (1400.0) becomes an integer (1400).
 
-    Without recursion, as a configuration may nest as deep as it likes.
+    libcni decodes and encodes every configuration, which has the same effect. No recursion, because nesting
+    has no limit.
     """
     waiting: list[Any] = [values]
     while waiting:
@@ -31,8 +32,9 @@ def whole(values: Any) -> Any:
 def network_name(raw: Mapping[str, Any]) -> str:
     """The name of a configuration. Raises ConfigFailure."""
     name = raw.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, found {json.render(name)}")
+    if not isinstance(name, str) or not is_identifier(name):
+        found = f"found {json.render(name)}"
+        raise ConfigFailure(f"name: want letters, digits, dots, dashes and underscores, {found}")
     return name
 
 

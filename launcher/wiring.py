@@ -4,95 +4,31 @@ Law: what one call wired is unwired by that call if any part of it fails; what w
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from core.errors import PORT_TAKEN, CNIError
 from launcher import answers, conflist, foresight, host_ports, identifiers, netns, ports, signals
-from launcher.cache import Cache, Cached, Request
+from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.failures import PRIVILEGE, Failure, Several, UsageFailure, several
 from launcher.plain import escape
-from launcher.runtime import Runtime
-from launcher.target import Target, derive, gone, notice, owner_gone, reachable
-from launcher.terminal import Stopwatch, Terminal
-from launcher.usage import closest
+from launcher.request import Request
+from launcher.session import Session, network_of, report_warnings
+from launcher.target import gone, reachable
+from launcher.terminal import Stopwatch
 from launcher.wishes import Wishes, verify
 
 PORT_TRIES = 10
 
 
-@dataclass
-class Session:
-    """Everything that a command works with."""
-
-    conf_dir: str
-    runtime: Runtime
-    terminal: Terminal
-    wide: bool = False  # long container IDs are shown whole
-
-    @property
-    def cache(self) -> Cache:
-        """The runtime's result cache."""
-        return self.runtime.cache
-
-    def known(self) -> list[str]:
-        """The container IDs in the cache."""
-        return [cached.request.container_id for cached in self.cache.attachments()]
-
-    def meant(self, text: str) -> str:
-        """The container ID that a person means by it, or by its beginning. Raises Failure."""
-        return identifiers.meant(text, self.known())
-
-    def place(self, text: str, container_id: str = "") -> tuple[Target, list[Cached]]:
-        """What a person means by a name, a pid, a path, or an ID or its beginning; and its attachments. Raises Failure.
-
-        container_id: overrides the derived one. Attachments of the same namespace count, whatever ID a runtime gave it, and those of a
-        process that had the pid and has ended.
-        """
-        found = derive(text, self.cache.attachments)
-        found = Target(self.meant(container_id), found.netns) if container_id else found
-        here = netns.identity(found.netns) if found.netns and not container_id else None
-        said = notice(text, self.cache.attachments)
-        if said:
-            self.terminal.warn(said)
-        return found, [each for each in self.cache.attachments() if belongs(each, found.container_id, text) or (here and here == identity(each))]
-
-    def like(self, text: str) -> str:
-        """What to do about a container that is not there: the name of one that is nearly called so, or where to look."""
-        close = closest(text, {*self.known(), *netns.names()} - {text})
-        return f"did you mean {self.short(close)}?" if close else "`cniwire ls` shows what there is"
-
-    def short(self, container_id: str) -> str:
-        """What to show for a container ID."""
-        if self.wide or not identifiers.LONG.fullmatch(container_id):
-            return container_id
-        return identifiers.shortened([*self.known(), container_id])[container_id]
-
-    def abridged(self, text: str) -> str:
-        """*text* with every long container ID in it as short as it may be."""
-        return identifiers.LONG.sub(lambda found: self.short(found[0]), text)
-
-    def who(self, request: Request) -> str:
-        """`container/ifname` as markup, with the pod of Kubernetes that it is."""
-        pod = identifiers.pod(request)
-        return f"[bold]{escape(self.short(request.container_id))}[/]/{escape(request.ifname)}" + (f" [dim]({escape(pod)})[/]" if pod else "")
-
-
-def belongs(cached: Cached, container_id: str, text: str) -> bool:
-    """Whether an attachment is of the container, or of a process that had the pid *text* and has ended."""
-    own = cached.request.container_id
-    return own == container_id or (text.isdigit() and own.startswith(f"pid-{text}-") and owner_gone(own))
-
-
-def identity(cached: Cached) -> tuple[int, int] | None:
-    """The namespace in which an attachment is, as far as it can be reached."""
-    return netns.identity(reachable(cached))
-
-
 def networks(session: Session, references: str, warned: bool = True) -> list[Network]:
-    """The networks of a comma-separated list of names and files; with what is to be said about them, if somebody is *warned*. Raises Failure."""
-    chosen = [conflist.resolve(reference, session.conf_dir) for reference in references.split(",") if reference]
+    """The networks of a comma-separated list of names and files. Raises Failure.
+
+    warned: whether to show the warnings that concern them.
+    """
+    named = [reference for reference in references.split(",") if reference]
+    chosen = [conflist.resolve(reference, session.conf_dir) for reference in named]
     if not chosen:
         raise UsageFailure(f"network: want a name or a file, found {references!r}")
     for text in foresight.of_networks(chosen, session.conf_dir) if warned else ():
@@ -101,9 +37,11 @@ def networks(session: Session, references: str, warned: bool = True) -> list[Net
 
 
 def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: Wishes) -> list[Cached]:
-    """ADD each request; if one fails or a signal comes, DEL it and those before it. Returns what was attached.
+    """ADD each request; if one fails or a signal comes, DEL it and those before it.
 
-    What can be known before the first ADD is: executables that are missing, and versions that one does not support. Raises CNIError.
+    Before the first ADD it is checked that every executable is there and supports the version of its list.
+    Raises CNIError.
+    Returns what was attached.
     """
     begun: list[tuple[Network, Request]] = []
     attached, pairs = [], list(pairs)
@@ -132,10 +70,13 @@ def connect(session: Session, pairs: Iterable[tuple[Network, Request]], wishes: 
     return attached
 
 
-def add(session: Session, network: Network, request: Request, begun: list[tuple[Network, Request]]) -> tuple[Request, dict[str, Any]]:
-    """ADD, and the request as it was in the end: a host port that is left to us is chosen again if somebody was faster.
+def add(
+    session: Session, network: Network, request: Request, begun: list[tuple[Network, Request]]
+) -> tuple[Request, dict[str, Any]]:
+    """ADD; returns the request with the host ports that were chosen for it, and the result.
 
-    *begun* is added to before anything is done.
+    Where a chosen host port turns out to be taken, another one is chosen, up to PORT_TRIES times.
+    begun: the request is appended before its ADD, so that the caller knows what to undo.
     """
     refused: list[Request] = []
     while True:
@@ -159,58 +100,53 @@ def refuse_second(session: Session, network: Network, request: Request) -> None:
     if known and is_gone(known):
         session.runtime.delete(network, replace(known.request, netns=reachable(known)))
     elif known:
-        hint = f"`cniwire detach {network.name} {session.short(request.container_id)}` takes it off"
-        raise Failure(f"{session.short(request.container_id)}/{request.ifname} is attached to {network.name} already", hint=hint)
+        name = session.short(request.container_id)
+        hint = f"`cniwire detach {network.name} {name}` takes it off"
+        raise Failure(f"{name}/{request.ifname} is attached to {network.name} already", hint=hint)
 
 
 def is_gone(cached: Cached) -> bool:
-    """Whether a cached attachment is provably gone; that its namespace is not at its path proves nothing while its interface lives."""
+    """Whether a cached attachment is provably gone.
+
+    A namespace that is not at its path proves nothing as long as the host end of its interface is there.
+    """
     if not gone(cached):
         return False
-    from launcher import life  # late: it looks at the kernel, which is worth its time only now
+    from launcher import life  # late: reading the kernel's state is needed only here
 
     return bool(life.gone(cached))
 
 
 def quietly_delete(session: Session, network: Network, request: Request) -> None:
-    """DEL after a failed ADD: failures of it are warnings, the ADD's own failure is what counts."""
+    """DEL after a failed ADD.
+
+    Its failures are shown as warnings, because the command reports that of the ADD.
+    """
     try:
         session.runtime.delete(network, request)
     except CNIError as error:
+        who = f"{session.short(request.container_id)}/{request.ifname}"
         for one in getattr(error, "failures", [error]):
-            session.terminal.warn(f"while undoing {session.short(request.container_id)}/{request.ifname} on {network.name}: {one}")
+            session.terminal.warn(f"while undoing {who} on {network.name}: {one}")
 
 
 def disconnect(session: Session, attachments: Iterable[Cached]) -> list[CNIError]:
-    """DEL attachments, last added first, with the configuration of their ADD; goes on after errors and returns them."""
+    """DEL attachments, last added first, each with the configuration of its ADD.
+
+    Goes on after errors, and returns them.
+    """
     failures = []
     for cached in sorted(attachments, key=lambda item: item.request.ifname, reverse=True):
         watch = Stopwatch()
         request = replace(cached.request, netns=reachable(cached))
         try:
             session.runtime.delete(network_of(session, cached), request)
-            session.terminal.done(f"{session.who(cached.request)} is off {escape(cached.network)}", watch.seconds)
+            text = f"{session.who(cached.request)} is off {escape(cached.network)}"
+            session.terminal.done(text, watch.seconds)
         except CNIError as error:
             failures.append(error)
         report_warnings(session)
     return failures
-
-
-def network_of(session: Session, cached: Cached) -> Network:
-    """The network as it was when the attachment was added, or as it is configured now. Raises CNIError."""
-    if cached.config:
-        try:
-            return conflist.parse_list(cached.config)
-        except CNIError:
-            pass  # a cache of another runtime may hold a single configuration
-    return conflist.load(session.conf_dir, cached.network)
-
-
-def report_warnings(session: Session) -> None:
-    """Show what plugins said on stderr although they succeeded."""
-    for text in session.runtime.warnings:
-        session.terminal.warn(text)
-    session.runtime.warnings.clear()
 
 
 def summary(cached: Cached, who: str) -> str:
@@ -218,7 +154,8 @@ def summary(cached: Cached, who: str) -> str:
     found = "  ".join(answers.addresses(cached.result)) or "no address"
     wanted = answers.mappings(cached.request.capability_args)
     mappings = "  ".join(ports.shown(mapping) for mapping in wanted if not ports.unserved(mapping))
-    return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]" + (f"  published [magenta]{escape(mappings)}[/]" if mappings else "")
+    published = f"  published [magenta]{escape(mappings)}[/]" if mappings else ""
+    return f"{who} is on {escape(cached.network)}: [cyan]{escape(found)}[/]{published}"
 
 
 def document(cached: Cached) -> dict[str, Any]:
@@ -244,4 +181,5 @@ def interface_names(path: str) -> list[str]:
         with netns.inside(path):
             return [name for _, name in socket.if_nameindex()]
     except OSError as error:
-        raise Failure(f"cannot look into {path}: {error.strerror}", hint=PRIVILEGE if isinstance(error, PermissionError) else "") from None
+        hint = PRIVILEGE if isinstance(error, PermissionError) else ""
+        raise Failure(f"cannot look into {path}: {error.strerror}", hint=hint) from None

@@ -20,7 +20,8 @@ PLUGIN_NAMES = ("bridge", "host-local", "portmap")
 LIBC = r"(usr/)?lib(64)?/(\S+/)?lib[cm]\.so\.6|etc/(ld\.so\.cache|localtime)"
 KERNEL = r"(proc|sys|run)/.*|dev/null|etc/machine-id"  # machine-id: a bridge's MAC is made of it
 OUTSIDE = re.compile(f"/({LIBC}|{KERNEL})")
-# A parent smaller than any plugin, because a child's peak is never below its parent's size when it was started.
+# A parent smaller than any plugin, because a child's peak is never below its parent's size when it
+# was started.
 WEIGHED = """
 import os, sys
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
@@ -31,7 +32,9 @@ os.write(2, b"%d %d" % (status, usage.ru_maxrss))
 
 def version(executable: Path, **options: object) -> str:
     """The newest version that *executable* speaks, called with no environment at all."""
-    done = subprocess.run([executable], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run(
+        [executable], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True, **options
+    )  # type: ignore[call-overload]
     return str(json.loads(done.stdout)["cniVersion"])
 
 
@@ -48,7 +51,9 @@ def test_a_link_may_have_a_name_of_its_own(bundle: Path, tmp_path: Path) -> None
     (tmp_path / "cniwire-portmap").symlink_to(bundle / "portmap")
     (tmp_path / "further").mkdir()
     (tmp_path / "further" / "ports").symlink_to("../cniwire-portmap")
-    done = subprocess.run([tmp_path / "further" / "ports"], env={}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [tmp_path / "further" / "ports"], env={}, capture_output=True, text=True, check=True
+    )
     assert done.stderr.startswith("CNI portmap plugin")
 
 
@@ -60,9 +65,17 @@ def test_a_copy_with_links_resolved_works(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_no_variable_for_pythons_gets_in(bundle: Path) -> None:
-    variables = {"PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "PYTHONVERBOSE": "1", "PYTHONINSPECT": "1", "LC_ALL": "tr_TR.UTF-8"}
+    variables = {
+        "PYTHONHOME": "/nowhere",
+        "PYTHONPATH": "/nowhere",
+        "PYTHONVERBOSE": "1",
+        "PYTHONINSPECT": "1",
+        "LC_ALL": "tr_TR.UTF-8",
+    }
     for name in PLUGIN_NAMES:
-        done = subprocess.run([bundle / name], env={**variables, "CNI_COMMAND": "VERSION"}, capture_output=True, check=True)
+        done = subprocess.run(
+            [bundle / name], env={**variables, "CNI_COMMAND": "VERSION"}, capture_output=True, check=True
+        )
         assert (json.loads(done.stdout)["cniVersion"], done.stderr) == ("1.1.0", b"")
 
 
@@ -73,16 +86,27 @@ def test_the_launcher_works_in_any_locale(bundle: Path, tmp_path: Path, locale: 
     charset = charset.replace("eucJP", "EUC-JP")
     if not Path(f"/usr/share/i18n/charmaps/{charset}.gz").exists():
         pytest.skip("there are no sources of locales here (package locales)")
-    subprocess.run(["localedef", "-i", language, "-f", charset, tmp_path / locale], check=False, capture_output=True)  # it warns
+    command = ["localedef", "-i", language, "-f", charset, str(tmp_path / locale)]
+    subprocess.run(command, check=False, capture_output=True)  # it warns
     environ = {"LC_ALL": locale, "LOCPATH": str(tmp_path)}
-    done = subprocess.run([bundle / "cniwire", "status", "--conf-dir", ROOT / "conf"], env=environ, capture_output=True)
+    done = subprocess.run(
+        [bundle / "cniwire", "status", "--conf-dir", ROOT / "conf"], env=environ, capture_output=True
+    )
     assert (done.returncode, "✔" in (done.stdout + done.stderr).decode()) == (0, True)
 
 
 @pytest.mark.parametrize("left", [None, 0, 100, 4096, 0.5, 0.99])
-@pytest.mark.parametrize(("file", "advice"), [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")])
-def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str) -> None:
-    """A copy that lacks a file, or was cut short; left: bytes of it, or a part. One JSON error all the same."""
+@pytest.mark.parametrize(
+    ("file", "advice"),
+    [("lib/cniwire.boot", "copy the whole folder"), ("lib/cniwire.modules", "install it again")],
+)
+def test_a_damaged_bundle_says_so(
+    bundle: Path, tmp_path: Path, file: str, left: float | None, advice: str
+) -> None:
+    """A copy that lacks a file, or was cut short; left: bytes of it, or a part.
+
+    One JSON error all the same.
+    """
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     if left is None:
@@ -95,9 +119,14 @@ def test_a_damaged_bundle_says_so(bundle: Path, tmp_path: Path, file: str, left:
     assert (done.returncode, error["code"], advice in error["msg"]) == (1, 999, True)
 
 
-@pytest.mark.parametrize(("name", "plugin"), [("cnv-bridge", "bridge"), ("buildkit-cni-host-local", "host-local"), ("my-portmap", "portmap")])
-def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(bundle: Path, tmp_path: Path, name: str, plugin: str) -> None:
-    """OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge: copies beside lib, wherever they were copied from."""
+@pytest.mark.parametrize(
+    ("name", "plugin"),
+    [("cnv-bridge", "bridge"), ("buildkit-cni-host-local", "host-local"), ("my-portmap", "portmap")],
+)
+def test_a_copy_under_another_name_acts_as_what_its_name_ends_in(
+    bundle: Path, tmp_path: Path, name: str, plugin: str
+) -> None:
+    """A copy of the executable beside lib: OpenShift's cnv-bridge, buildkit's buildkit-cni-bridge."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     shutil.copy(copy / "bridge", copy / name)
@@ -112,15 +141,23 @@ def test_a_copy_whose_name_tells_nothing_says_how_to_call_it(bundle: Path, tmp_p
     shutil.copytree(bundle, copy, symlinks=True)
     shutil.copy(copy / "bridge", copy / name)
     done = subprocess.run([copy / name], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
-    assert (done.returncode, done.stderr, "bridge, host-local, portmap" in json.loads(done.stdout)["msg"]) == (1, b"", True)
+    assert (
+        done.returncode,
+        done.stderr,
+        "bridge, host-local, portmap" in json.loads(done.stdout)["msg"],
+    ) == (1, b"", True)
 
 
 @pytest.mark.parametrize("folder", ["usual", 'odd "folder\\\n'])
-def test_an_executable_without_its_folder_says_what_is_missing(bundle: Path, tmp_path: Path, folder: str) -> None:
+def test_an_executable_without_its_folder_says_what_is_missing(
+    bundle: Path, tmp_path: Path, folder: str
+) -> None:
     """What an installer does that knows single files only: cp bridge host-local portmap /host/opt/cni/bin."""
     (tmp_path / folder).mkdir()
     shutil.copy(bundle / "portmap", tmp_path / folder)
-    done = subprocess.run([tmp_path / folder / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True)
+    done = subprocess.run(
+        [tmp_path / folder / "portmap"], env={"CNI_COMMAND": "VERSION"}, capture_output=True
+    )
     error = json.loads(done.stdout)
     assert (done.returncode, done.stderr, error["code"]) == (1, b"", 999)
     assert "lib/cniwire.boot is missing" in error["msg"]
@@ -129,26 +166,38 @@ def test_an_executable_without_its_folder_says_what_is_missing(bundle: Path, tmp
 @pytest.mark.parametrize("zeroth", ["", "x" * 5000, "/nowhere/at/all", "bytes-\udcff", "lib", "../.."])
 def test_what_the_caller_calls_us_does_not_matter(bundle: Path, zeroth: str) -> None:
     """argv[0] is the caller's to choose; the kernel knows what it executes."""
-    # With a working directory subprocess forks. Since 3.13 it would else call posix_spawn, as which Python lets nobody have an empty name.
-    done = subprocess.run([zeroth], executable=bundle / "portmap", env={}, cwd="/", capture_output=True, text=True, check=True)
+    # With a working directory subprocess forks. Since 3.13 it would else call posix_spawn, as which Python
+    # lets nobody have an empty name.
+    done = subprocess.run(
+        [zeroth], executable=bundle / "portmap", env={}, cwd="/", capture_output=True, text=True, check=True
+    )
     assert done.stderr.startswith("CNI portmap plugin v")
 
 
 def test_the_interpreter_started_as_usual_gives_the_same_answers(bundle: Path, tmp_path: Path) -> None:
-    """As it is where it does not stop after its core phase, which is with every Python but 3.11: all golden cases."""
+    """All golden cases pass with an interpreter that is started completely, as with any Python but 3.11."""
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy, symlinks=True)
     (copy / "bridge").unlink()
     link(copy / "bridge", "-DSTOPS_EARLY=0")
     options = ["--quiet", "-p", "no:cacheprovider", f"--plugins={copy}", f"--basetemp={tmp_path}/golden"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_bad_json_is_told_by_the_standard_library(bundle: Path) -> None:
     """Its json package is beyond where the interpreter stops: the rest of its start is done now."""
-    attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
-    done = subprocess.run([bundle / "bridge"], env={"CNI_COMMAND": "ADD", **attachment}, input=b"{,}", capture_output=True)
+    attachment = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": "/nowhere",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(bundle),
+    }
+    done = subprocess.run(
+        [bundle / "bridge"], env={"CNI_COMMAND": "ADD", **attachment}, input=b"{,}", capture_output=True
+    )
     assert (done.returncode, json.loads(done.stdout)["code"], done.stderr) == (1, 6, b"")
     assert "line 1 column 2" in json.loads(done.stdout)["msg"]
 
@@ -161,9 +210,13 @@ def test_bridge_runs_no_other_program(bundle: Path, host: Host, tmp_path: Path) 
 
 
 def test_a_plugin_reads_nothing_outside_the_bundle(bundle: Path, host: Host, tmp_path: Path) -> None:
-    """But the C library's own, the kernel's, and what its configuration names, with the directories above, which it syncs."""
+    """But files of the C library, of the kernel, and those that its configuration names.
+
+    Directories above the latter are synced.
+    """
     trace = tmp_path / "trace"
-    add(host, bundle, "strace", "--follow-forks", "--trace=open,openat", "--signal=none", "--successful-only", f"--output={trace}")
+    options = ("--follow-forks", "--trace=open,openat", "--signal=none", "--successful-only")
+    add(host, bundle, "strace", *options, f"--output={trace}")
     opened = set(re.findall(r'open(?:at\(AT_FDCWD, |\()"([^"]+)"', trace.read_text()))
     foreign = {path for path in opened if not OUTSIDE.fullmatch(path)} - set(map(str, tmp_path.parents))
     assert {path for path in foreign if not path.startswith((f"{bundle}/", str(tmp_path)))} == set()
@@ -182,7 +235,13 @@ def test_somebody_elses_plugin_sees_nothing_of_the_bundle(bundle: Path, host: Ho
     folder = host.ipam(f"env > $0.env; echo '{answer}'")
     config = {"cniVersion": "1.1.0", "name": "net", **bridge(), "ipam": {"type": "fake"}}
     for before in (None, "/somewhere/lib"):
-        host.call("ADD", config, host.container(f"c{before is None:d}"), CNI_PATH=str(folder), LD_LIBRARY_PATH=before)
+        host.call(
+            "ADD",
+            config,
+            host.container(f"c{before is None:d}"),
+            CNI_PATH=str(folder),
+            LD_LIBRARY_PATH=before,
+        )
         seen = dict(line.split("=", 1) for line in (folder / "fake.env").read_text().splitlines())
         theirs = {key: value for key, value in seen.items() if key.startswith(("_PYI", "LD_"))}
         assert theirs == ({"LD_LIBRARY_PATH": before} if before else {})
@@ -192,7 +251,12 @@ def add(host: Host, bundle: Path, *wrapper: str) -> subprocess.CompletedProcess[
     """ADD of a masquerading bridge, with *wrapper* in front of the executable."""
     config = {"cniVersion": "1.1.0", "name": "net", **bridge(host.data, "10.1.0.0/24", ipMasq=True)}
     container = host.container()
-    attachment = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "eth0", "CNI_PATH": str(bundle)}
+    attachment = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(bundle),
+    }
     command = [*wrapper, str(bundle / "bridge")]
     environ = {"PATH": os.environ["PATH"], "CNI_COMMAND": "ADD", **attachment}
     done = subprocess.run(command, env=environ, input=json.dumps(config), capture_output=True, text=True)

@@ -19,15 +19,19 @@ def demo(plugins: Path, user: str | None = None) -> subprocess.CompletedProcess[
     environ = {key: value for key, value in os.environ.items() if key != lab.MARK}
     environ |= {"CNI_PATH": str(plugins), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "launcher.demo"]
-    return subprocess.run(command, env=environ, cwd="/", user=user, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, env=environ, cwd="/", user=user, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_the_demo_does_all_that_it_says(plugins: Path, user: str) -> None:
-    """Wires two containers, pings and asks over both families and both protocols, checks, draws, and leaves nothing."""
+    """It wires two containers, sends packets of both families and protocols, checks, draws, cleans up."""
     if user != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root themselves, so the other run is this one")
-    if subprocess.run(["/usr/bin/test", "-x", sys.executable, "-a", "-r", ROOT], user=pwd.getpwnam(user).pw_uid).returncode:
+    if subprocess.run(
+        ["/usr/bin/test", "-x", sys.executable, "-a", "-r", ROOT], user=pwd.getpwnam(user).pw_uid
+    ).returncode:
         pytest.skip(f"{user} may not execute {sys.executable}")
     done = demo(plugins, user)
     assert (done.returncode, done.stderr.count("✘")) == (0, 0), done.stdout + done.stderr

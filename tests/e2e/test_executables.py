@@ -1,4 +1,4 @@
-"""The executables, whichever way they are called: by links, from anywhere, with somebody else's modules around."""
+"""The executables, however they are called: by links, from any folder, with foreign modules around."""
 
 import re
 import subprocess
@@ -15,7 +15,15 @@ INTERPRETER = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 def banner(executable: Path | str, cwd: Path | None = None) -> str:
-    return subprocess.run([executable], cwd=cwd, env=INTERPRETER, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stderr
+    return subprocess.run(
+        [executable],
+        cwd=cwd,
+        env=INTERPRETER,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
 
 
 @pytest.mark.parametrize("name", PLUGIN_NAMES)
@@ -32,7 +40,7 @@ def test_a_link_from_anywhere_leads_home(plugins: Path, tmp_path: Path, name: st
 
 @pytest.mark.parametrize("place", ["x", "bin/x"])
 def test_nobody_elses_modules_are_imported(plugins: Path, tmp_path: Path, place: str) -> None:
-    """A folder `core` beside, above or in the working directory is not ours, whatever the path by which we were called."""
+    """A folder `core` beside, above or in the working directory is not imported, however we are called."""
     for folder in (tmp_path, tmp_path / place, (tmp_path / place).parent):
         (folder / "core").mkdir(parents=True, exist_ok=True)
         (folder / "core" / "__init__.py").write_text("raise SystemExit('taken over')")
@@ -47,12 +55,20 @@ def test_a_copy_of_a_script_of_the_checkout_says_what_it_needs(tmp_path: Path) -
     (tmp_path / "bridge").write_bytes((ROOT / "bin" / "bridge").read_bytes())
     (tmp_path / "bridge").chmod(0o755)
     done = subprocess.run([tmp_path / "bridge"], env=INTERPRETER, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, "make a link" in done.stderr, "Traceback" in done.stderr) == (1, "", True, False)
+    assert (done.returncode, done.stdout, "make a link" in done.stderr, "Traceback" in done.stderr) == (
+        1,
+        "",
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("name", PLUGIN_NAMES)
 def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
-    """Nomad takes the first word that is a semantic version; nerdctl takes all that stands behind the plugin's name."""
+    """Nomad takes the first word that is a semantic version.
+
+    nerdctl takes all that stands behind the plugin's name.
+    """
     said = banner(plugins / name)
     words = [word for word in said.split() if re.match(r"v?\d+\.\d+\.\d+", word)]
     assert words[0] == f"v{REFERENCE}+cniwire.{SUITE}"

@@ -1,4 +1,4 @@
-"""Our plugins and the distribution's Go plugins in one chain, on one directory of reservations, and one after the other."""
+"""Our plugins and the distribution's Go plugins: in one chain, on one data directory, one after the other."""
 
 from itertools import product
 from pathlib import Path
@@ -28,7 +28,7 @@ def chain(host: Host, switch: Path, ipam: Path, portmap: Path) -> Network:
 
 
 def works(host: Host, container: Any, peer: Any) -> None:
-    """Assert that the published port of *container* answers from host and neighbour, and that the outside is reached."""
+    """Assert that a published port of *container* answers host and neighbour, and that it gets outside."""
     for protocol in ("tcp", "udp"):
         with Server(container, 80, protocol):
             for space, address in ((host, "127.0.0.1"), (host, "192.0.2.1"), (peer, "192.0.2.1")):
@@ -37,9 +37,11 @@ def works(host: Host, container: Any, peer: Any) -> None:
         assert (address, ping(space, address, timeout_s=4) is not None) == (address, True)
 
 
-@pytest.mark.parametrize("suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join)
+@pytest.mark.parametrize(
+    "suites", [suites for suites in product(("ours", "go"), repeat=3) if "ours" in suites], ids="-".join
+)
 def test_a_chain_of_both_suites(host: Host, suites: tuple[str, str, str]) -> None:
-    """H-61: any mix of bridge, host-local and portmap wires a container, passes CHECK of ours, and leaves nothing."""
+    """H-61: any mix of bridge, host-local and portmap wires a container, passes our CHECK, leaves nothing."""
     net = chain(host, *(host.plugins if suite == "ours" else GO for suite in suites))
     host.outside()
     peer, container = host.container("c1"), host.container("c2")
@@ -76,7 +78,10 @@ def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
 
 
 def test_our_check_is_content_with_what_go_made_as_long_as_it_stands(host: Host) -> None:
-    """A node that switches suites under Nomad, which calls CHECK and restarts what fails. Links, addresses and routes are compared as ever."""
+    """A node that switches suites under Nomad, which calls CHECK and restarts what fails.
+
+    Links, addresses and routes are compared as ever.
+    """
     theirs, ours = chain(host, GO, GO, GO), chain(host, *[host.plugins] * 3)
     container = host.container("c2")
     ours.results["c2", "eth0"] = theirs.add(container, portMappings=PORTS)
@@ -87,7 +92,11 @@ def test_our_check_is_content_with_what_go_made_as_long_as_it_stands(host: Host)
     container.run("ip route add default via 10.1.0.1")
     ours.check(container, portMappings=PORTS)
     for tool in ("iptables", "ip6tables"):
-        chains = [line.split()[1] for line in host.run(f"{tool} -t nat -S").splitlines() if line.startswith("-N CNI-")]
+        chains = [
+            line.split()[1]
+            for line in host.run(f"{tool} -t nat -S").splitlines()
+            if line.startswith("-N CNI-")
+        ]
         host.run("; ".join(f"{tool} -t nat -F {chain}" for chain in chains))
     with pytest.raises(PluginError, match="not published"):
         ours.check(container, portMappings=PORTS)
@@ -96,7 +105,8 @@ def test_our_check_is_content_with_what_go_made_as_long_as_it_stands(host: Host)
 def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
     """H-61: Go's DEL takes links and reservations; our elements, which it does not know, go with our GC.
 
-    Go's DEL is configured without ipMasq: with it, it insists on the iptables chain that only its own ADD makes.
+    Go's DEL is configured without ipMasq: with it, it insists on the iptables chain that only its own
+    ADD makes.
     """
     ours = chain(host, *[host.plugins] * 3)
     ours.version = "1.1.0"  # has GC
@@ -116,7 +126,7 @@ def test_go_del_cleans_what_concerns_it_and_our_gc_the_rest(host: Host) -> None:
 
 
 def test_both_suites_share_one_directory_of_reservations(host: Host) -> None:
-    """H-61: allocating in turns, no address is given twice, each goes on behind the other, and each frees the other's."""
+    """H-61: allocating in turns, both give each address once, in one sequence, and free each other's."""
     given = []
     for number in range(6):
         folder = GO if number % 2 else host.plugins
@@ -130,7 +140,12 @@ def test_both_suites_share_one_directory_of_reservations(host: Host) -> None:
 
 def reserve(host: Host, folder: Path, command: str, container_id: str) -> Any:
     """Call host-local of one suite; return its result."""
-    config = {"cniVersion": VERSION, "name": "net", "type": "host-local", "ipam": bridge(host.data, *SUBNETS)["ipam"]}
+    config = {
+        "cniVersion": VERSION,
+        "name": "net",
+        "type": "host-local",
+        "ipam": bridge(host.data, *SUBNETS)["ipam"],
+    }
     answer = host.call(command, config, container_id, folder=folder, CNI_NETNS="/run/netns/none")
     assert answer.exit_code == 0, answer
     return answer.output

@@ -27,7 +27,7 @@ def run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(params=["root", "nobody"])
 def user(request: pytest.FixtureRequest) -> str:
-    """root, and a user without any rights; in an unprivileged lab there is root alone, and nobody else can be had."""
+    """root, and a user without any rights; an unprivileged lab knows no user but root."""
     name: str = request.param
     if name != "root" and "4294967295" not in Path("/proc/self/uid_map").read_text():
         pytest.skip("the tests run without root, so user namespaces are in use already")
@@ -37,17 +37,22 @@ def user(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_lab_has_its_own_network_processes_and_directories(user: str) -> None:
-    """Loopback is up, the CNI directories are empty, `ip netns` works, the command's own process is the second and it is root."""
-    script = "ip -brief link; ip netns add x; ip netns; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
+    """Loopback is up, the CNI directories are empty, `ip netns` works, the command is process 2 and root."""
+    network = "ip -brief link; ip netns add x; ip netns"
+    script = f"{network}; ls -A /var/lib/cni /etc/cni; hostname; id -u; echo $$ $CNIWIRE_LAB"
     done = run("sh", "-c", script, user=user)
     link = "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> "
-    assert (done.stdout.splitlines(), done.stderr) == ([link, "x", "/etc/cni:", "", "/var/lib/cni:", "lab", "0", "2 1"], "")
+    assert (done.stdout.splitlines(), done.stderr) == (
+        [link, "x", "/etc/cni:", "", "/var/lib/cni:", "lab", "0", "2 1"],
+        "",
+    )
 
 
 def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
-    """What is made in /run/netns, /var/lib/cni, /etc/cni and the network is not there outside, not even the directories."""
+    """What is made in /run/netns, /var/lib/cni, /etc/cni and the network does not exist outside."""
     before = listings()
-    script = "ip netns add leak && touch /run/leak /var/lib/cni/leak /etc/cni/leak /dev/shm/leak && ip link add leak type bridge"
+    files = "touch /run/leak /var/lib/cni/leak /etc/cni/leak /dev/shm/leak"
+    script = f"ip netns add leak && {files} && ip link add leak type bridge"
     done = run("sh", "-c", script, user=user)
     assert (done.returncode, done.stderr) == (0, "")
     assert listings() == before
@@ -55,7 +60,16 @@ def test_a_lab_leaves_the_machine_as_it_was(user: str) -> None:
 
 def listings() -> dict[str, list[str]]:
     """Return what is in the directories that a lab makes private, those that exist, and the links."""
-    watched = ("/run", "/run/netns", "/var/lib", "/var/lib/cni", "/etc", "/etc/cni", "/dev/shm", "/sys/class/net")
+    watched = (
+        "/run",
+        "/run/netns",
+        "/var/lib",
+        "/var/lib/cni",
+        "/etc",
+        "/etc/cni",
+        "/dev/shm",
+        "/sys/class/net",
+    )
     return {path: sorted(os.listdir(path)) for path in watched if os.path.isdir(path)}
 
 
@@ -74,7 +88,7 @@ def test_the_exit_code_is_the_commands(command: tuple[str, ...], code: int) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_lab_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
-    """A signal to the lab ends its command and what the command left in the background, in sessions of their own as well."""
+    """A signal to the lab ends its command and all background processes, also those in own sessions."""
     beat = tmp_path / "beat"
     script = f"setsid sh -c 'while :; do echo >> {beat}; sleep 0.02; done' & sleep 60"
     process = subprocess.Popen([*LAB, "--", "sh", "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -100,24 +114,43 @@ def is_still(file: Path) -> bool:
 
 def test_a_lab_works_inside_a_lab() -> None:
     """Nested, as the tests themselves are: the inner one starts empty."""
-    done = run("sh", "-c", f'ip netns add outer; PYTHONPATH={ROOT} exec "$@"', "sh", *LAB, "--", "ls", "/run/netns")
+    done = run(
+        "sh", "-c", f'ip netns add outer; PYTHONPATH={ROOT} exec "$@"', "sh", *LAB, "--", "ls", "/run/netns"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-LACKING = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]  # so that a user namespace is needed
+# Without this capability a user namespace is needed.
+LACKING = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
 
 
 @pytest.mark.parametrize(
     ("setting", "wrapper", "says"),
     [
-        ("max_user_namespaces", LACKING, "No space left on device, because user.max_user_namespaces is 0 here: set another value"),
-        ("max_net_namespaces", [], "No space left on device, because user.max_net_namespaces is 0 here: set another value"),
-        ("max_pid_namespaces", LACKING, "No space left on device, because user.max_pid_namespaces is 0 here: set another value"),
+        (
+            "max_user_namespaces",
+            LACKING,
+            "No space left on device, because user.max_user_namespaces is 0 here: set another value",
+        ),
+        (
+            "max_net_namespaces",
+            [],
+            "No space left on device, because user.max_net_namespaces is 0 here: set another value",
+        ),
+        (
+            "max_pid_namespaces",
+            LACKING,
+            "No space left on device, because user.max_pid_namespaces is 0 here: set another value",
+        ),
     ],
 )
-def test_a_lab_that_cannot_be_says_which_setting_forbids_it(setting: str, wrapper: list[str], says: str) -> None:
+def test_a_lab_that_cannot_be_says_which_setting_forbids_it(
+    setting: str, wrapper: list[str], says: str
+) -> None:
     """In a user namespace of its own, which has limits of its own."""
     script = f'echo 0 > /proc/sys/user/{setting}; exec "$@"'
     line = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", *wrapper, *LAB, "--", "true"]
-    done = subprocess.run(line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        line, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30
+    )
     assert (done.returncode, done.stderr) == (125, f"cniwire lab: cannot create namespaces: {says}\n")

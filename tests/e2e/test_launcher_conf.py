@@ -16,7 +16,9 @@ from tests.harness.reachable import interpreter, reachable
 from tests.harness.traffic import Server, ask, ping
 
 CONF = ROOT / "conf"
-PATIENCE_S = 6  # a new bridge cannot ask for IPv6 neighbours until its own address has passed duplicate detection
+PATIENCE_S = (
+    6  # a new bridge cannot ask for IPv6 neighbours until its own address has passed duplicate detection
+)
 # What the first two containers get. The second one's address comes after the first's.
 ADDRESSES = {
     "10-bridge.conflist": (["10.77.0.2/24", "fd00:77::2/64"], ["10.77.0.3/24", "fd00:77::3/64"]),
@@ -65,12 +67,17 @@ def test_every_example_is_in_this_test_and_in_its_readme() -> None:
     names = sorted(path.name for path in CONF.glob("*.conf*"))
     assert names == sorted(ADDRESSES)
     text = (CONF / "README.md").read_text()
-    assert [f"| {name} | {load_file(str(CONF / name)).name} |" in text for name in names] == [True] * len(names)
+    assert [f"| {name} | {load_file(str(CONF / name)).name} |" in text for name in names] == [True] * len(
+        names
+    )
 
 
 @pytest.mark.parametrize("name", sorted(ADDRESSES))
 def test_an_example_is_wired_checked_and_taken_down(cniwire: Cniwire, name: str) -> None:
-    """ADD twice, CHECK, STATUS, GC with both alive, ls, DEL; the host's state is then as after the first container."""
+    """ADD twice, CHECK, STATUS, GC with both alive, ls, DEL.
+
+    The host's state is then as after the first container.
+    """
     network = load_file(str(cniwire.conf / name)).name
     cniwire("run", network, "--", "true")
     for file in cniwire.host.data.rglob("last_reserved_ip.*"):
@@ -86,13 +93,15 @@ def test_an_example_is_wired_checked_and_taken_down(cniwire: Cniwire, name: str)
     cniwire("gc", network)
     assert cniwire.host.state() == wired
     (picture,) = cniwire.json("ls", network)["networks"]
-    assert [(item["state"], item["addresses"]) for item in picture["attachments"]] == [("up", own) for own in ADDRESSES[name]]
+    assert [(item["state"], item["addresses"]) for item in picture["attachments"]] == [
+        ("up", own) for own in ADDRESSES[name]
+    ]
     cniwire("down", first.name, second.name)
     assert cniwire.host.state() == before
 
 
 def test_demo_containers_talk_and_their_ports_answer(cniwire: Cniwire) -> None:
-    """10-bridge: both families, TCP and UDP, a range, from the host, from outside, from a neighbour and from itself."""
+    """10-bridge: both families, TCP and UDP, a range, asked from host, outside, neighbour and itself."""
     outside = cniwire.host.outside()
     web, _ = up(cniwire, "demo", "-p", "8080:80", "-p", "5353:53/udp", "-p", "8000-8009:9000-9009")
     other, _ = up(cniwire, "demo")
@@ -195,9 +204,23 @@ def test_inside_ports_answer_only_callers_that_meet_the_condition(cniwire: Cniwi
 
 
 def test_the_launcher_runs_in_a_lab_without_root() -> None:
-    """conf/10-bridge by path, as conf/README.md says, by an unprivileged user (whom an unprivileged lab need not be asked for)."""
+    """conf/10-bridge by path, as conf/README.md says, by an unprivileged user."""
     start = [interpreter(), "-m", "launcher"]
-    line = [*start, "lab", "--", *start, "run", "conf/10-bridge.conflist", "--", "ip", "-brief", "address", "show", "dev", "eth0"]
+    line = [
+        *start,
+        "lab",
+        "--",
+        *start,
+        "run",
+        "conf/10-bridge.conflist",
+        "--",
+        "ip",
+        "-brief",
+        "address",
+        "show",
+        "dev",
+        "eth0",
+    ]
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if has_user(65534) else []
     done = subprocess.run([*nobody, *line], cwd=reachable(), capture_output=True, text=True, timeout=60)
     assert "10.77.0.2/24 fd00:77::2/64" in done.stdout, done.stderr

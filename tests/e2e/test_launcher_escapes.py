@@ -1,4 +1,4 @@
-"""What comes from outside does nothing to a terminal: names from kernel, caches, files and plugins' answers are shown, never obeyed."""
+"""Names from kernel, caches, files and plugins' answers are shown, and do nothing to the terminal."""
 
 import json
 import os
@@ -35,14 +35,15 @@ def cniwire(host: Host, fakes: FakePlugins) -> Iterator[Cniwire]:
 
 
 def everything(cniwire: Cniwire, *arguments: str) -> str:
-    """What is printed to pipes, as text and as JSON, and at terminals: strictly UTF-8, without anything but lines and printable characters.
+    """What is printed to pipes, as text and as JSON, and at terminals: lines of printable UTF-8 alone.
 
     Returns the text.
     """
     shown = ""
     for options in ((), ("--json",)):
         with cniwire.popen(*options, *arguments, text=False) as process:
-            outputs: list[str] = [output.decode() for output in process.communicate(timeout=60)]  # type: ignore[attr-defined]
+            told: Any = process.communicate(timeout=60)
+        outputs = [output.decode() for output in told]
         for output in outputs:
             assert output.replace("\n", "").isprintable(), output
         if options == ("--json",) and outputs[0]:
@@ -52,7 +53,9 @@ def everything(cniwire: Cniwire, *arguments: str) -> str:
         else:
             shown += "".join(outputs)
     screen = cniwire.at_terminal(100, *arguments)
-    text = re.sub(r"\x1b\[(\d{1,2};?)*[mK]|\x1b\[\?25[hl]|\x1b\[\d*[A-J]|[\r\n]", "", screen.stdout + screen.stderr)
+    text = re.sub(
+        r"\x1b\[(\d{1,2};?)*[mK]|\x1b\[\?25[hl]|\x1b\[\d*[A-J]|[\r\n]", "", screen.stdout + screen.stderr
+    )
     assert text.isprintable(), repr(text)
     return shown
 
@@ -77,8 +80,17 @@ def test_names_of_caches_are_shown(cniwire: Cniwire, key: str) -> None:
 
 def test_what_caches_say_of_results_is_shown(cniwire: Cniwire) -> None:
     mappings = [{"hostPort": 8080, "containerPort": 80, "protocol": EVIL, "hostIP": EVIL}]
-    result = {"cniVersion": "1.0.0", "ips": [{"address": EVIL}], "interfaces": [{"name": EVIL}, {"name": "eth0", "sandbox": EVIL}]}
-    keep(cniwire, capabilityArgs={"portMappings": mappings}, cniArgs=[["K8S_POD_NAME", EVIL], ["K8S_POD_NAMESPACE", EVIL]], result=result)
+    result = {
+        "cniVersion": "1.0.0",
+        "ips": [{"address": EVIL}],
+        "interfaces": [{"name": EVIL}, {"name": "eth0", "sandbox": EVIL}],
+    }
+    keep(
+        cniwire,
+        capabilityArgs={"portMappings": mappings},
+        cniArgs=[["K8S_POD_NAME", EVIL], ["K8S_POD_NAMESPACE", EVIL]],
+        result=result,
+    )
     for command in (["ls"], ["check"], ["gc", "--dry-run"], ["down", "c1"]):
         everything(cniwire, *command)
 
@@ -88,7 +100,11 @@ def test_names_of_the_kernel_are_shown(cniwire: Cniwire) -> None:
     host = os.fsencode("/run/netns/") + BAD
     cniwire.host.run("ip link add name v1 type veth peer name v2")
     os.mkdir("/run/netns") if not os.path.isdir("/run/netns") else None
-    for words in ([b"link", b"set", b"v1", b"name", BAD], [b"link", b"set", b"v2", b"alias", b"net/" + BAD + b"/eth0"], [b"netns", b"add", BAD]):
+    for words in (
+        [b"link", b"set", b"v1", b"name", BAD],
+        [b"link", b"set", b"v2", b"alias", b"net/" + BAD + b"/eth0"],
+        [b"netns", b"add", BAD],
+    ):
         with cniwire.host.entered():
             assert os.spawnvp(os.P_WAIT, "ip", [b"ip", *words]) == 0
     try:
@@ -104,7 +120,14 @@ def test_names_of_the_kernel_are_shown(cniwire: Cniwire) -> None:
 def test_names_of_files_are_shown(cniwire: Cniwire) -> None:
     """Of networks that cannot be read."""
     (Path(os.fsdecode(os.fsencode(cniwire.conf) + b"/" + BAD + b".conflist"))).write_text("{")
-    for command in (["ls"], ["status"], ["gc"], ["network", "ls"], ["up", "nowhere", "web"], ["up", f"./{EVIL}.conflist", "web"]):
+    for command in (
+        ["ls"],
+        ["status"],
+        ["gc"],
+        ["network", "ls"],
+        ["up", "nowhere", "web"],
+        ["up", f"./{EVIL}.conflist", "web"],
+    ):
         text = everything(cniwire, *command)
         assert SHOWN in text, command
 
@@ -113,13 +136,20 @@ def test_answers_of_plugins_are_shown(cniwire: Cniwire, fakes: FakePlugins) -> N
     """Error, details, stderr, rubbish instead of an answer, a result's values."""
     web = cniwire.name("web")
     refusal = {"code": 100, "msg": f"{EVIL}\n✔ all is well", "details": f"{EVIL}\n✔ all is well\r{BIDI}"}
-    for answer in ({"json": refusal, "exit": 1}, {"stdout": EVIL, "exit": 1}, {"stderr": f"{EVIL}\nmore\r", "exit": 1}, {"stdout": EVIL}):
+    for answer in (
+        {"json": refusal, "exit": 1},
+        {"stdout": EVIL, "exit": 1},
+        {"stderr": f"{EVIL}\nmore\r", "exit": 1},
+        {"stdout": EVIL},
+    ):
         fakes.make("main", ADD=answer, STATUS=answer)
         for command in (["up", "net", web], ["status"]):
             text = everything(cniwire, *command)
             assert "\n✔ all" not in text
             assert SHOWN in text or answer == {"stdout": EVIL}
-    fakes.make("main", ADD={"json": {"cniVersion": "1.1.0"}, "stderr": EVIL}, CHECK={"json": refusal, "exit": 1})
+    fakes.make(
+        "main", ADD={"json": {"cniVersion": "1.1.0"}, "stderr": EVIL}, CHECK={"json": refusal, "exit": 1}
+    )
     assert SHOWN in everything(cniwire, "--verbose", "run", "net", "--", "true")
     cniwire("up", "net", web)
     assert SHOWN in everything(cniwire, "check")
@@ -127,7 +157,11 @@ def test_answers_of_plugins_are_shown(cniwire: Cniwire, fakes: FakePlugins) -> N
 
 def test_data_is_no_markup_and_no_emoji(cniwire: Cniwire, fakes: FakePlugins) -> None:
     """fd00:cd:bee::2 holds `:cd:`, which is a picture to Rich; and a bracket belongs to its address."""
-    result = {"cniVersion": "1.1.0", "ips": [{"address": "fd00:cd:bee::2/64"}], "interfaces": [{"name": "eth0", "sandbox": "x"}]}
+    result = {
+        "cniVersion": "1.1.0",
+        "ips": [{"address": "fd00:cd:bee::2/64"}],
+        "interfaces": [{"name": "eth0", "sandbox": "x"}],
+    }
     fakes.make("main", ADD={"json": result})
     web = cniwire.name("web")
     with cniwire.popen("up", "net", web, "-p", "[fd00::1]:8080:80") as process:

@@ -1,4 +1,4 @@
-"""The first minutes with `cniwire`: help, a network without a file, one of one's own, and what is typed wrongly."""
+"""The first minutes with `cniwire`: help, the built-in network, a new one, and what is typed wrongly."""
 
 import json
 import os
@@ -33,7 +33,12 @@ def test_help_fits_the_terminal(cniwire: Cniwire, columns: int, arguments: tuple
 
 
 def test_ps_shows_the_table_and_where_it_does_not_fit_a_line_for_each_value(cniwire: Cniwire) -> None:
-    cniwire.network("net", bridge(cniwire.host.data, "10.9.0.0/24"), {"type": "portmap", "capabilities": {"portMappings": True}}, version="1.1.0")
+    cniwire.network(
+        "net",
+        bridge(cniwire.host.data, "10.9.0.0/24"),
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+        version="1.1.0",
+    )
     web = cniwire.name("web")
     cniwire("up", "net", web, "-p", "8080:80")
     rows = cniwire("ps").splitlines()
@@ -43,7 +48,14 @@ def test_ps_shows_the_table_and_where_it_does_not_fit_a_line_for_each_value(cniw
     ]
     assert cniwire.at_terminal(200, "ps").lines == rows
     narrow = cniwire.at_terminal(24, "ps").lines
-    assert narrow == [web, "  ifname eth0", "  network net", "  addresses 10.9.0.2/24", "  published 8080→80/tcp", "  state up"]
+    assert narrow == [
+        web,
+        "  ifname eth0",
+        "  network net",
+        "  addresses 10.9.0.2/24",
+        "  published 8080→80/tcp",
+        "  state up",
+    ]
     cniwire("down", web)
     assert [row.split() for row in cniwire("ps").splitlines()] == [rows[0].split()]
 
@@ -83,20 +95,25 @@ def test_network_lists_what_there_is(cniwire: Cniwire) -> None:
         ["fd00:9::/64"],
     ]
     assert lines[3].split() == ["demo", "bridge", "10.77.0.0/24", "0", "built", "in"]
-    assert [line[:1] + line.rpartition("/")[2].partition(":")[0] for line in lines if line.startswith("✘")] == [
-        "✘20-torn.conflist",
-        "✘50-lost.conflist",
-    ]
+    assert [
+        line[:1] + line.rpartition("/")[2].partition(":")[0] for line in lines if line.startswith("✘")
+    ] == ["✘20-torn.conflist", "✘50-lost.conflist"]
     listed = cniwire.json("network")
     assert [row["name"] for row in listed["networks"]] == ["net", "demo"]
-    assert [Path(row["file"]).name for row in listed["unreadable"]] == ["20-torn.conflist", "50-lost.conflist"]
+    assert [Path(row["file"]).name for row in listed["unreadable"]] == [
+        "20-torn.conflist",
+        "50-lost.conflist",
+    ]
     narrow = cniwire.at_terminal(20, "network")
     assert (narrow.width <= 20, "10.77.0.0/24" in narrow.running) == (True, True)
 
 
 def test_network_create_writes_one_that_works(cniwire: Cniwire) -> None:
     """Subnets that no network and no route has; what show prints is what was written."""
-    cniwire.host.run("ip link add other0 type bridge; ip link set other0 up; ip route add 10.78.0.0/16 dev other0; ip link add front0 type bridge")
+    cniwire.host.run(
+        "ip link add other0 type bridge; ip link set other0 up; ip route add 10.78.0.0/16 dev other0"
+    )
+    cniwire.host.run("ip link add front0 type bridge")
     assert "10.79.0.0/24  fd00:79::/64" in made(cniwire, "front")
     assert "10.80.0.0/24  fd00:80::/64" in made(cniwire, "back", "--internal")
     assert "10.99.0.0/24\n" in made(cniwire, "wide", "--subnet", "10.99.0.0/24")
@@ -138,9 +155,13 @@ def made(cniwire: Cniwire, name: str, *options: str) -> str:
         (("create", "torn"), 1, "cniwire-torn.conflist exists already"),
     ],
 )
-def test_network_refuses_and_writes_nothing(cniwire: Cniwire, arguments: tuple[str, ...], status: int, complaint: str) -> None:
+def test_network_refuses_and_writes_nothing(
+    cniwire: Cniwire, arguments: tuple[str, ...], status: int, complaint: str
+) -> None:
     cniwire.network("net", bridge(cniwire.host.data, "10.9.0.0/24"), version="1.1.0")
-    (cniwire.conf / "cniwire-torn.conflist").write_text("{" if arguments == ("create", "torn") else '{"name": "torn", "plugins": [{"type": "x"}]}')
+    (cniwire.conf / "cniwire-torn.conflist").write_text(
+        "{" if arguments == ("create", "torn") else '{"name": "torn", "plugins": [{"type": "x"}]}'
+    )
     before = sorted(cniwire.conf.iterdir())
     assert complaint in cniwire("network", *arguments, status=status)
     assert sorted(cniwire.conf.iterdir()) == before

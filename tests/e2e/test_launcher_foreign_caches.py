@@ -19,7 +19,12 @@ def cniwire(host: Host) -> Iterator[Cniwire]:
     made = Cniwire(host, host.plugins)
     ipam = {"type": "host-local", "dataDir": str(host.data), "ranges": [[{"subnet": "10.9.0.0/24"}]]}
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-    made.network("demo", {"type": "bridge", "bridge": "br0", "isDefaultGateway": True, "ipam": ipam}, portmap, version="1.1.0")
+    made.network(
+        "demo",
+        {"type": "bridge", "bridge": "br0", "isDefaultGateway": True, "ipam": ipam},
+        portmap,
+        version="1.1.0",
+    )
     yield made
     made.close()
 
@@ -31,7 +36,9 @@ def kept(cniwire: Cniwire, container_id: str) -> Path:
 
 def without(path: Path, *keys: str) -> dict[str, Any]:
     """Take keys out of a cache file; returns what is left."""
-    values: dict[str, Any] = {key: value for key, value in json.loads(path.read_text()).items() if key not in keys}
+    values: dict[str, Any] = {
+        key: value for key, value in json.loads(path.read_text()).items() if key not in keys
+    }
     path.write_text(json.dumps(values))
     return values
 
@@ -69,7 +76,10 @@ def long_numbers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("long_numbers")
 def test_hostile_files_stop_nobody(cniwire: Cniwire) -> None:
-    """FIFO, folder, no JSON, missing keys, numbers of 5,000 digits, names with newlines: the good one is shown, and the document stays JSON."""
+    """FIFO, folder, no JSON, missing keys, numbers of 5,000 digits, names with newlines.
+
+    The good file is shown, and the document stays JSON.
+    """
     web = cniwire.name("web")
     cniwire("up", "demo", web)
     results, digits = cniwire.cache / "results", "7" * 5000
@@ -78,8 +88,11 @@ def test_hostile_files_stop_nobody(cniwire: Cniwire) -> None:
     (results / "text").write_text("no JSON")
     (results / "keys").write_text('{"kind": "cniCacheV1", "networkName": "demo"}')
     names = '"kind": "cniCacheV1", "networkName": "demo", "ifName": "eth0"'
-    mappings = f'{{"portMappings": [{{"hostPort": {digits}, "containerPort": 1e999, "range": {digits}}}, {digits}, null]}}'
-    (results / "digits").write_text(f'{{{names}, "containerId": "digits", "capabilityArgs": {mappings}, "result": {{"ips": [{digits}]}}}}')
+    mapping = f'{{"hostPort": {digits}, "containerPort": 1e999, "range": {digits}}}'
+    mappings = f'{{"portMappings": [{mapping}, {digits}, null]}}'
+    (results / "digits").write_text(
+        f'{{{names}, "containerId": "digits", "capabilityArgs": {mappings}, "result": {{"ips": [{digits}]}}}}'
+    )
     (results / "lines").write_text(f'{{{names}, "containerId": "a\\nb", "netns": "/run/netns/\\u0000"}}')
     shown = {row["containerID"]: row["state"] for row in cniwire.json("ls")["networks"][0]["attachments"]}
     assert shown.pop(web) == "up"

@@ -1,4 +1,4 @@
-"""`cniwire gc`: it cuts nobody who lives, whoever knows of him, takes what is provably gone, in every version, and says what it did."""
+"""`cniwire gc` keeps what lives, removes what is provably gone, in every version, and says so."""
 
 import os
 import subprocess
@@ -39,7 +39,10 @@ def cniwire(host: Host, version: str) -> Iterator[Cniwire]:
 
 
 def by_hand(cniwire: Cniwire, version: str, container_id: str = "c1") -> Any:
-    """ADD a container to demo as another runtime would, which keeps its results elsewhere; returns the container."""
+    """ADD a container to demo as another runtime would, which keeps its results elsewhere.
+
+    Returns the container.
+    """
     container = cniwire.host.container(container_id)
     network = cniwire.host.network(*plugins_of(cniwire.host), name="demo", version=version)
     network.add(container, portMappings=PORTS)
@@ -54,7 +57,9 @@ def addresses(host: Host) -> list[str]:
 @contextmanager
 def only_a_process_left(cniwire: Cniwire, name: str) -> Iterator[None]:
     """A named namespace without its name, kept alive by a process in it."""
-    with subprocess.Popen(["ip", "netns", "exec", name, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        ["ip", "netns", "exec", name, "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         cniwire.host.run(f"ip netns delete {name}")
@@ -87,7 +92,9 @@ def test_what_no_cache_knows_of_lives_as_long_as_its_interface(cniwire: Cniwire,
     assert "demo/c1/eth0" not in str(cniwire.host.state())
 
 
-def test_a_cached_attachment_whose_path_leads_nowhere_lives_as_long_as_its_interface(cniwire: Cniwire) -> None:
+def test_a_cached_attachment_whose_path_leads_nowhere_lives_as_long_as_its_interface(
+    cniwire: Cniwire,
+) -> None:
     """As the cache of a pod with host mounts looks from the host: its paths are not ours."""
     web = cniwire.name("web")
     cniwire("up", "demo", web, "-p", "8080:80")
@@ -109,7 +116,9 @@ def test_up_of_a_name_whose_bearer_lives_elsewhere_is_refused(cniwire: Cniwire) 
     with only_a_process_left(cniwire, web):
         before = cniwire.host.state()
         assert f"{web}/eth0 is attached to demo already" in cniwire("up", "demo", web, status=1)
-        assert f"{web}/eth0 is attached to demo already" in cniwire("run", "demo", "--name", web, "--", "true", status=125)
+        assert f"{web}/eth0 is attached to demo already" in cniwire(
+            "run", "demo", "--name", web, "--", "true", status=125
+        )
         assert (cniwire.host.state(), len(cniwire.cached)) == (before, 1)
     cniwire("up", "demo", web)
     cniwire("down", web)
@@ -159,7 +168,9 @@ def test_taking_a_living_one_needs_its_id_and_force(cniwire: Cniwire, version: s
 
 
 @pytest.mark.parametrize("where", ["--pid --fork --mount-proc", "--pid --fork", "--mount"])
-def test_in_a_namespace_where_pids_or_paths_mean_something_else_it_does_nothing(cniwire: Cniwire, where: str) -> None:
+def test_in_a_namespace_where_pids_or_paths_mean_something_else_it_does_nothing(
+    cniwire: Cniwire, where: str
+) -> None:
     """And says so. Not even a dry run, which could only lie."""
     gone = cniwire.name("gone")
     with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as process:
@@ -169,7 +180,10 @@ def test_in_a_namespace_where_pids_or_paths_mean_something_else_it_does_nothing(
         before, cached = cniwire.host.state(), cniwire.cached
         for arguments in (["gc"], ["gc", "--dry-run"], ["--json", "gc"]):
             done = subprocess.run(
-                ["unshare", *where.split(), *cniwire.start, *cniwire.options, *arguments], capture_output=True, text=True, env=cniwire.environ()
+                ["unshare", *where.split(), *cniwire.start, *cniwire.options, *arguments],
+                capture_output=True,
+                text=True,
+                env=cniwire.environ(),
             )
             assert done.returncode == 1
             assert "nothing is removed" in done.stdout + done.stderr
@@ -183,7 +197,10 @@ def test_in_a_namespace_where_pids_or_paths_mean_something_else_it_does_nothing(
 
 
 def test_what_was_reserved_by_nobody_we_know_goes_in_every_version(cniwire: Cniwire) -> None:
-    """Case 06: files of the Go plugin, of old releases, of a killed ADD; what is said to be removed is removed."""
+    """Case 06: files of the Go plugin, of old releases, of a killed ADD.
+
+    What is said to be removed is removed.
+    """
     folder = cniwire.host.data / "demo"
     folder.mkdir(parents=True)
     (folder / "10.9.0.7").write_text("gone\r\neth0")
@@ -196,12 +213,17 @@ def test_what_was_reserved_by_nobody_we_know_goes_in_every_version(cniwire: Cniw
 
 
 def test_what_cannot_be_told_is_named_and_stays_and_is_no_success(cniwire: Cniwire, version: str) -> None:
-    """A port of the bridge that may be its: a container of the Go suite, whose runtime keeps its results elsewhere."""
+    """A bridge port without owner may be its own: a container of the Go suite, with results elsewhere."""
     host = cniwire.host
     if not (DISTRIBUTION / "bridge").exists():
         pytest.skip("the distribution's plugins are not installed")
     container = host.container("go1")
-    network = host.network(*plugins_of(host)[:1], name="demo", version="1.0.0", suites={"bridge": DISTRIBUTION, "host-local": DISTRIBUTION})
+    network = host.network(
+        *plugins_of(host)[:1],
+        name="demo",
+        version="1.0.0",
+        suites={"bridge": DISTRIBUTION, "host-local": DISTRIBUTION},
+    )
     network.add(container)
     before = host.state(container)
     message = found(cniwire, "gc")
@@ -209,7 +231,9 @@ def test_what_cannot_be_told_is_named_and_stays_and_is_no_success(cniwire: Cniwi
     assert "cniwire gc demo --force go1" in message
     assert host.state(container) == before
     container.close()
-    host.run("for try in 1 2 3 4 5 6 7 8 9; do ip -brief link show type veth | grep -q . || break; sleep 0.3; done")
+    host.run(
+        "for try in 1 2 3 4 5 6 7 8 9; do ip -brief link show type veth | grep -q . || break; sleep 0.3; done"
+    )
     cniwire("gc")
     assert addresses(host) == []
 
@@ -253,7 +277,10 @@ def test_other_main_plugins_are_judged_by_what_they_leave(host: Host, tmp_path: 
     (host.data / "demo" / "10.9.0.9").write_text("foreign\r\neth0")
     dead.close()
     report = made.json("gc", "--dry-run", status=1)["networks"][0]
-    assert [(told["containerID"], told["state"]) for told in report["unclaimed"]] == [("alive", "lives"), ("foreign", "unknown")]
+    assert [(told["containerID"], told["state"]) for told in report["unclaimed"]] == [
+        ("alive", "lives"),
+        ("foreign", "unknown"),
+    ]
     assert report["orphans"] == ["address 10.9.0.3 of dead/eth0"]
     made("gc", status=1)
     (told,) = [call.config["cni.dev/valid-attachments"] for call in fakes.calls if call.command == "GC"]

@@ -1,4 +1,7 @@
-"""A container is named alike wherever one is named: by name, pid, path, or ID; and what a name means is told where it may be doubted."""
+"""A container is named alike wherever one is named: by name, pid, path, or ID.
+
+And what a name means is told where it may be doubted.
+"""
 
 import json
 import os
@@ -12,7 +15,11 @@ from tests.harness.cniwire import Cniwire, named_namespaces
 from tests.harness.fake_plugin import FakePlugins
 from tests.harness.host import Host
 
-RESULT = {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "x"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}]}
+RESULT = {
+    "cniVersion": "1.1.0",
+    "interfaces": [{"name": "eth0", "sandbox": "x"}],
+    "ips": [{"address": "10.0.0.2/24", "interface": 0}],
+}
 
 
 @pytest.fixture
@@ -34,7 +41,9 @@ def cniwire(host: Host, fakes: FakePlugins) -> Iterator[Cniwire]:
 def process() -> Iterator["subprocess.Popen[str]"]:
     """A process with a network namespace of its own, and a number of more than three digits."""
     Path("/proc/sys/kernel/ns_last_pid").write_text("41000")
-    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE, text=True) as started:
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE, text=True
+    ) as started:
         assert started.stdout
         assert started.stdout.readline() == "ready\n"
         yield started
@@ -42,10 +51,16 @@ def process() -> Iterator["subprocess.Popen[str]"]:
 
 
 def containers(cniwire: Cniwire, *arguments: str) -> list[str]:
-    return [row["containerID"] for network in cniwire.json("ls", *arguments)["networks"] for row in network.get("attachments", [])]
+    return [
+        row["containerID"]
+        for network in cniwire.json("ls", *arguments)["networks"]
+        for row in network.get("attachments", [])
+    ]
 
 
-def test_every_command_takes_a_pid_a_path_and_an_id(cniwire: Cniwire, process: "subprocess.Popen[str]") -> None:
+def test_every_command_takes_a_pid_a_path_and_an_id(
+    cniwire: Cniwire, process: "subprocess.Popen[str]"
+) -> None:
     """Of one process, attached under an ID of a runtime's kind, beside another container."""
     long, other = "4f2a8c" + "0" * 58, cniwire.name("other")
     cniwire("up", "net", other)
@@ -62,7 +77,9 @@ def test_every_command_takes_a_pid_a_path_and_an_id(cniwire: Cniwire, process: "
     assert (cniwire.cached, named_namespaces(cniwire.mark)) == ([], [])
 
 
-def test_a_second_attach_to_one_network_needs_again(cniwire: Cniwire, fakes: FakePlugins, process: "subprocess.Popen[str]") -> None:
+def test_a_second_attach_to_one_network_needs_again(
+    cniwire: Cniwire, fakes: FakePlugins, process: "subprocess.Popen[str]"
+) -> None:
     pid = str(process.pid)
     cniwire("attach", "net", pid)
     fakes.forget()
@@ -89,7 +106,9 @@ def test_up_of_several_leaves_nothing_when_one_fails(cniwire: Cniwire, fakes: Fa
     assert (cniwire.cached, named_namespaces(cniwire.mark)) == ([], [there])
 
 
-def test_down_all_takes_what_up_made_and_nothing_of_others(cniwire: Cniwire, process: "subprocess.Popen[str]") -> None:
+def test_down_all_takes_what_up_made_and_nothing_of_others(
+    cniwire: Cniwire, process: "subprocess.Popen[str]"
+) -> None:
     a, b = cniwire.name("a"), cniwire.name("b")
     cniwire("up", "net", a, b)
     cniwire("attach", "net", str(process.pid))
@@ -109,14 +128,21 @@ def test_attach_brings_the_loopback_up(cniwire: Cniwire, process: "subprocess.Po
     assert "UP" in cniwire("exec", str(process.pid), "ip", "-brief", "link", "show", "lo").split("<")[1]
 
 
-def test_exec_of_a_process_takes_no_files_of_a_namespace_called_net(cniwire: Cniwire, process: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_exec_of_a_process_takes_no_files_of_a_namespace_called_net(
+    cniwire: Cniwire, process: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
     """/etc/netns/net is of the namespace `net`, and /proc/PID/ns/net is not that one."""
     (tmp_path / "netns" / "net").mkdir(parents=True)
     (tmp_path / "netns" / "net" / "passwd").write_text("strange\n")
     (tmp_path / "passwd").write_text(Path("/etc/passwd").read_text())
     script = f"mount --bind {tmp_path} /etc && "
     line = " ".join([*cniwire.start, *cniwire.options, "exec", str(process.pid), "cat", "/etc/passwd"])
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", script + line], capture_output=True, text=True, env=cniwire.environ())
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script + line],
+        capture_output=True,
+        text=True,
+        env=cniwire.environ(),
+    )
     assert done.returncode == 0, done.stderr
     assert "strange" not in done.stdout
 
@@ -125,8 +151,13 @@ def test_a_dry_run_says_when_there_is_nothing(cniwire: Cniwire) -> None:
     assert "nothing to remove" in cniwire("gc", "--dry-run")
 
 
-def test_what_may_mean_several_things_is_told_or_asked(cniwire: Cniwire, process: "subprocess.Popen[str]") -> None:
-    """A name of a namespace wins, and that is said; a pid that begins a container ID has to be written out."""
+def test_what_may_mean_several_things_is_told_or_asked(
+    cniwire: Cniwire, process: "subprocess.Popen[str]"
+) -> None:
+    """A name of a namespace wins, and that is said.
+
+    A pid that begins a container ID has to be written out.
+    """
     pid = str(process.pid)
     long = pid + "0" * (64 - len(pid))
     container = cniwire.host.container("c1")
@@ -139,8 +170,10 @@ def test_what_may_mean_several_things_is_told_or_asked(cniwire: Cniwire, process
         with cniwire.popen("attach", "net", pid) as attached:
             _, stderr = attached.communicate(timeout=60)
         assert attached.returncode == 0
-        assert f"! {pid} is taken as the namespace of that name; process {pid} is /proc/{pid}/ns/net, container {long} needs more of its ID" in stderr
-        assert json.loads((cniwire.cache / "results" / f"net-{pid}-eth0").read_text())["netns"] == f"/run/netns/{pid}"
+        others = f"process {pid} is /proc/{pid}/ns/net, container {long} needs more of its ID"
+        assert f"! {pid} is taken as the namespace of that name; {others}" in stderr
+        cached = json.loads((cniwire.cache / "results" / f"net-{pid}-eth0").read_text())
+        assert cached["netns"] == f"/run/netns/{pid}"
         cniwire("detach", "net", pid)
         cniwire("detach", "net", long)
     finally:

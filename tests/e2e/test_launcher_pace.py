@@ -1,4 +1,4 @@
-"""What the commands that are typed most often load, and that the kernel is read right without the library that reads it slowly."""
+"""What frequent commands import, and that our own reader of the kernel agrees with pyroute2."""
 
 import os
 import re
@@ -42,8 +42,18 @@ def test_what_a_command_loads(cniwire: Cniwire, command: tuple[str, ...], allowe
     """Imports are most of what a person waits for."""
     web = cniwire.name("web")
     cniwire("up", "net", web)
-    arguments = [sys.executable, "-X", "importtime", "-m", "launcher", *cniwire.options, *[web if word == "WEB" else word for word in command]]
-    with subprocess.Popen(arguments, env=cniwire.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    arguments = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "launcher",
+        *cniwire.options,
+        *[web if word == "WEB" else word for word in command],
+    ]
+    with subprocess.Popen(
+        arguments, env=cniwire.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         _, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
     loaded = set(LOADED.findall(told))
@@ -56,7 +66,11 @@ def oracle(reader: IPRoute) -> dict[str, dict[str, object]]:
     """The same, as another implementation reads it."""
     found: dict[int, dict[str, object]] = {}
     with reader:
-        addresses = [(it["index"], f"{it.get('local') or it.get('address')}/{it['prefixlen']}") for it in reader.get_addr() if it["scope"] != 253]
+        addresses = [
+            (it["index"], f"{it.get('local') or it.get('address')}/{it['prefixlen']}")
+            for it in reader.get_addr()
+            if it["scope"] != 253
+        ]
         for link in reader.get_links():
             info = link.get("linkinfo")
             found[link["index"]] = {
@@ -77,12 +91,19 @@ def oracle(reader: IPRoute) -> dict[str, dict[str, object]]:
 
 
 def test_interfaces_are_read_as_another_library_reads_them(cniwire: Cniwire) -> None:
-    """Bridges, veths, peers elsewhere, aliases, addresses with a peer, both families, down and up; many of them."""
+    """Many bridges and veths, peers elsewhere, aliases, addresses with a peer, both families, down and up."""
     web = cniwire.name("web")
     cniwire("up", "net", web)
     host: Namespace = cniwire.host
-    host.run("ip link add one0 type veth peer name one1 && ip link set one0 up && ip link set one0 alias 'a b [c]'")
-    host.run("ip address add 192.0.2.7 peer 192.0.2.8/32 dev one0 && ip address add 2001:db8::7/64 dev one0 nodad && ip link add down0 type bridge")
+    for line in (
+        "link add one0 type veth peer name one1",
+        "link set one0 up",
+        "link set one0 alias 'a b [c]'",
+        "address add 192.0.2.7 peer 192.0.2.8/32 dev one0",
+        "address add 2001:db8::7/64 dev one0 nodad",
+        "link add down0 type bridge",
+    ):
+        host.run(f"ip {line}")
     many = "\\n".join(f"address add 198.51.100.{n % 250 + 1}/{n % 8 + 25} dev down0" for n in range(300))
     host.run(f"printf '{many}' | ip -force -batch - 2>/dev/null || true")
     with host.entered():

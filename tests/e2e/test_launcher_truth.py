@@ -63,14 +63,21 @@ def test_check_of_a_network_that_is_none_is_no_success(cniwire: Cniwire) -> None
 
 
 def test_a_key_that_no_plugin_knows_is_named_with_its_neighbour(cniwire: Cniwire) -> None:
-    """By status, up and run; the plugins go on ignoring it. What looks like no key of ours is somebody's note."""
+    """By status, up and run; the plugins go on ignoring it.
+
+    What looks like no key of ours is somebody's note.
+    """
     plugins = plugins_of(cniwire.host, isGatway=True, Documentation="x", ISDEFAULTGATEWAY=True)
     plugins[0]["ipam"]["datadirr"] = "/x"
     plugins[1]["snatt"] = True
     cniwire.network("demo", *plugins, version="1.1.0")
     expected = [
         f"network demo, plugin {kind}: nobody knows the key {key}, so it does nothing; did you mean {near}?"
-        for kind, key, near in (("bridge", "isGatway", "isGateway"), ("host-local", "datadirr", "dataDir"), ("portmap", "snatt", "snat"))
+        for kind, key, near in (
+            ("bridge", "isGatway", "isGateway"),
+            ("host-local", "datadirr", "dataDir"),
+            ("portmap", "snatt", "snat"),
+        )
     ]
     assert warned(cniwire, "status") == expected
     assert warned(cniwire, "up", "demo", cniwire.name("web")) == expected
@@ -96,16 +103,24 @@ def test_two_files_of_one_name_are_told(cniwire: Cniwire) -> None:
 
 def test_a_host_port_that_a_process_has_is_told(cniwire: Cniwire) -> None:
     """What portmap does about it is in DECISIONS: nothing, as runtimes hold the port themselves."""
-    with socket.create_server(("0.0.0.0", 8080)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+    with (
+        socket.create_server(("0.0.0.0", 8080)),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
         datagrams.bind(("127.0.0.1", 5353))
         web, db = cniwire.name("web"), cniwire.name("db")
         (told,) = warned(cniwire, "up", "demo", web, "-p", "8080:80", "-p", "8081:81")
-        assert told == "a process of this host has 8080/tcp: what comes for 8080→80/tcp goes to the container instead"
+        assert (
+            told
+            == "a process of this host has 8080/tcp: what comes for 8080→80/tcp goes to the container instead"
+        )
         (told,) = warned(cniwire, "up", "demo", db, "-p", "5350-5359:50-59/udp")
         assert told.startswith("a process of this host has 5353/udp: ")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"name": "demo"}', "", '{"name": "x", "plugins": [{"type": 3}]}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"name": "demo"}', "", '{"name": "x", "plugins": [{"type": 3}]}']
+)
 def test_a_file_that_cannot_be_read_stops_no_other(cniwire: Cniwire, content: str) -> None:
     """It is named, as nobody knows what it holds; where nothing else has the name, it is the error."""
     (cniwire.conf / "00-bad.conflist").write_text(content)

@@ -1,4 +1,7 @@
-"""A failed ADD of a list leaves nothing, whatever a plugin says; and what can be known before is known before."""
+"""A failed ADD of a list leaves nothing, whatever a plugin says.
+
+And what can be known before is known before.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +42,12 @@ def ours(host: Host) -> list[dict[str, Any]]:
 
 def owned(cniwire: Cniwire, name: str) -> list[str]:
     """What is there of a container: host state, reservations, cache, namespaces."""
-    return [line for line in map(str, cniwire.host.state()) if name in line] + reserved(cniwire) + cniwire.cached + named_namespaces(cniwire.mark)
+    return (
+        [line for line in map(str, cniwire.host.state()) if name in line]
+        + reserved(cniwire)
+        + cniwire.cached
+        + named_namespaces(cniwire.mark)
+    )
 
 
 def reserved(cniwire: Cniwire) -> list[str]:
@@ -47,8 +55,13 @@ def reserved(cniwire: Cniwire) -> list[str]:
     return sorted(path.name for path in (cniwire.host.data / "fcnet").glob("192.168.1.*"))
 
 
-def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(cniwire: Cniwire, fakes: FakePlugins) -> None:
-    """Case 05: the last plugin refuses both; the address, the ports and the masquerade of those before it are free again."""
+def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(
+    cniwire: Cniwire, fakes: FakePlugins
+) -> None:
+    """Case 05: the last plugin refuses both.
+
+    The address, the ports and the masquerade of those before it are free again.
+    """
     fakes.make("last", ADD=REFUSED, DEL=REFUSED)
     web = cniwire.name("web")
     message = cniwire("up", "fcnet", web, "-p", "8080:80", status=1)
@@ -60,8 +73,12 @@ def test_a_failed_add_is_undone_to_the_end_whatever_one_del_says(cniwire: Cniwir
     cniwire("down", web)
 
 
-@pytest.mark.parametrize("command", [["up", "fcnet", "NAME"], ["run", "fcnet", "--name", "NAME", "--", "true"]])
-def test_a_missing_executable_is_found_before_the_first_add(cniwire: Cniwire, fakes: FakePlugins, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["up", "fcnet", "NAME"], ["run", "fcnet", "--name", "NAME", "--", "true"]]
+)
+def test_a_missing_executable_is_found_before_the_first_add(
+    cniwire: Cniwire, fakes: FakePlugins, command: list[str]
+) -> None:
     """Case 05, and exit code 4 (run: 125). The IPAM plugin counts, too."""
     cniwire.network("other", {"type": "bridge", "bridge": "br1", "ipam": {"type": "dhcp9"}}, version="1.0.0")
     (fakes.folder / "last").unlink()
@@ -106,7 +123,9 @@ def test_down_and_detach_go_on_over_errors_and_tell_all_of_them(cniwire: Cniwire
     assert cniwire.cached == []
 
 
-def test_a_plugin_that_is_gone_by_the_time_of_its_del_stops_nobody(cniwire: Cniwire, fakes: FakePlugins) -> None:
+def test_a_plugin_that_is_gone_by_the_time_of_its_del_stops_nobody(
+    cniwire: Cniwire, fakes: FakePlugins
+) -> None:
     web = cniwire.name("web")
     cniwire("up", "fcnet", web, "-p", "8080:80")
     (fakes.folder / "last").unlink()

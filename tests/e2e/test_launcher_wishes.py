@@ -18,7 +18,9 @@ PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 @pytest.fixture
 def cniwire(host: Host) -> Iterator[Cniwire]:
     made = Cniwire(host, host.plugins)
-    made.network("demo", bridge(host.data, "10.9.0.0/24", "fd00:9::/64", ipMasq=True), PORTMAP, version="1.1.0")
+    made.network(
+        "demo", bridge(host.data, "10.9.0.0/24", "fd00:9::/64", ipMasq=True), PORTMAP, version="1.1.0"
+    )
     yield made
     made.close()
 
@@ -57,9 +59,14 @@ def test_each_container_gets_ports_of_its_own(cniwire: Cniwire) -> None:
 
 
 def test_a_port_that_another_runtime_has_is_not_insisted_on(cniwire: Cniwire) -> None:
-    """Its attachments are not in our cache: the plugin refuses, and another port is taken. What the tries made is undone."""
+    """Its attachments are not in our cache: the plugin refuses, and another port is taken.
+
+    What the tries made is undone.
+    """
     cniwire.host.run("echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range")
-    other = cniwire.host.network(bridge(cniwire.host.data, "10.8.0.0/24", bridge="br8"), PORTMAP, name="other")
+    other = cniwire.host.network(
+        bridge(cniwire.host.data, "10.8.0.0/24", bridge="br8"), PORTMAP, name="other"
+    )
     taken = [{"hostPort": port, "containerPort": 80, "protocol": "tcp"} for port in (40000, 40001, 40003)]
     other.add(cniwire.host.container("c9"), portMappings=taken)
     web = cniwire.name("web")
@@ -81,15 +88,31 @@ def test_no_free_port_is_an_error_that_undoes_everything(cniwire: Cniwire) -> No
 
 @pytest.mark.parametrize("capabilities", [{}, {"ips": True, "mac": True}])
 @pytest.mark.parametrize("command", ["run", "up", "attach"])
-def test_address_and_mac_are_as_asked_for(cniwire: Cniwire, command: str, capabilities: dict[str, bool]) -> None:
+def test_address_and_mac_are_as_asked_for(
+    cniwire: Cniwire, command: str, capabilities: dict[str, bool]
+) -> None:
     """Through CNI_ARGS where the network declares no capability, whatever else is in the chain."""
-    cniwire.network("demo", {**bridge(cniwire.host.data, "10.9.0.0/24", "fd00:9::/64"), "capabilities": capabilities}, PORTMAP, version="1.1.0")
-    name, options = cniwire.name("web"), ["--ip", "10.9.0.77", "--mac", "02:00:00:00:0A:01", "--arg", "K8S_POD_NAME=x"]
+    cniwire.network(
+        "demo",
+        {**bridge(cniwire.host.data, "10.9.0.0/24", "fd00:9::/64"), "capabilities": capabilities},
+        PORTMAP,
+        version="1.1.0",
+    )
+    name, options = (
+        cniwire.name("web"),
+        ["--ip", "10.9.0.77", "--mac", "02:00:00:00:0A:01", "--arg", "K8S_POD_NAME=x"],
+    )
     if capabilities:
         options += ["--ip", "fd00:9::77/64"]
     if command == "attach":
         cniwire.host.run(f"ip netns add {name}")
-    shown = cniwire(*(["run", "demo", *options, "--", "ip", "address"] if command == "run" else [command, "demo", name, *options]))
+    shown = cniwire(
+        *(
+            ["run", "demo", *options, "--", "ip", "address"]
+            if command == "run"
+            else [command, "demo", name, *options]
+        )
+    )
     if command != "run":
         shown = cniwire.host.run(f"ip netns exec {name} ip address")
         assert "is as it was made" in cniwire("check")
@@ -107,7 +130,9 @@ def test_address_and_mac_are_as_asked_for(cniwire: Cniwire, command: str, capabi
         (["OTHER", "--ip", "10.9.0.77"], 2, "--ip and --mac are for a single container"),
     ],
 )
-def test_what_cannot_be_had_is_refused_and_nothing_left(cniwire: Cniwire, options: list[str], status: int, complaint: str) -> None:
+def test_what_cannot_be_had_is_refused_and_nothing_left(
+    cniwire: Cniwire, options: list[str], status: int, complaint: str
+) -> None:
     cniwire("run", "demo", "--", "true")
     before = cniwire.host.state()
     options = [cniwire.name("other") if option == "OTHER" else option for option in options]
@@ -119,5 +144,7 @@ def test_an_address_that_no_plugin_gives_is_an_error(cniwire: Cniwire) -> None:
     """A layer-2 bridge knows none: it must not look as if it had been given."""
     cniwire.network("flat", {"type": "bridge", "bridge": "br7"}, version="1.1.0")
     web = cniwire.name("web")
-    assert "--ip 10.9.0.77: no plugin gave it; eth0 got no address" in cniwire("up", "flat", web, "--ip", "10.9.0.77", status=1)
+    assert "--ip 10.9.0.77: no plugin gave it; eth0 got no address" in cniwire(
+        "up", "flat", web, "--ip", "10.9.0.77", status=1
+    )
     assert cniwire.cached == []

@@ -1,7 +1,8 @@
 """A real runtime: the distribution's Podman, unmodified, runs containers on our plugins.
 
-Podman's own files are told to stay below the test's folder, so tests may run beside each other; crun wants any tmpfs where cgroups
-would be. A container of an unprivileged lab cannot mount a devpts with the usual group 5, so it borrows /dev/pts everywhere.
+Podman's own files are told to stay below the test's folder, so tests may run beside each other; crun wants
+any tmpfs where cgroups would be. A container of an unprivileged lab cannot mount a devpts with the usual
+group 5, so it borrows /dev/pts everywhere.
 """
 
 import json
@@ -48,7 +49,9 @@ graphroot = "{folder}/storage"
 runroot = "{folder}/run"
 """
 
-pytestmark = pytest.mark.skipif(not (shutil.which("podman") and shutil.which("crun")), reason="podman and crun are not installed")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("podman") and shutil.which("crun")), reason="podman and crun are not installed"
+)
 
 
 class Podman:
@@ -59,7 +62,10 @@ class Podman:
         (self.folder / "net.d").mkdir(parents=True)
         (self.folder / "home").mkdir()
         directories = readme_line().replace("/opt/cni/bin", str(plugins))
-        for name, text in (("containers.conf", CONTAINERS_CONF.replace("CNI_PLUGIN_DIRS", directories)), ("storage.conf", STORAGE_CONF)):
+        for name, text in (
+            ("containers.conf", CONTAINERS_CONF.replace("CNI_PLUGIN_DIRS", directories)),
+            ("storage.conf", STORAGE_CONF),
+        ):
             (self.folder / name).write_text(text.format(folder=self.folder, plugins=plugins))
         conflist = {"cniVersion": "1.0.0", "name": "wired", "plugins": chain(host.data)}
         (self.folder / "net.d" / "10-wired.conflist").write_text(json.dumps(conflist))
@@ -98,7 +104,17 @@ class Podman:
 
     def run(self, name: str, *options: str, command: str) -> None:
         """Start a container in the background."""
-        self("run", "--detach", "--name", name, "--volume", "/dev/pts:/dev/pts", *options, "localhost/box", *command.split())
+        self(
+            "run",
+            "--detach",
+            "--name",
+            name,
+            "--volume",
+            "/dev/pts:/dev/pts",
+            *options,
+            "localhost/box",
+            *command.split(),
+        )
 
 
 def readme_line() -> str:
@@ -110,16 +126,28 @@ def readme_line() -> str:
 
 def chain(data: Path) -> list[dict[str, object]]:
     """Return the plugins of the network: a bridge with addresses, and published ports."""
-    ipam = {"type": "host-local", "dataDir": str(data), "ranges": [[{"subnet": "10.88.7.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}
+    ipam = {
+        "type": "host-local",
+        "dataDir": str(data),
+        "ranges": [[{"subnet": "10.88.7.0/24"}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
     return [
-        {"type": "bridge", "bridge": "cni7", "isGateway": True, "ipMasq": True, "hairpinMode": True, "ipam": ipam},
+        {
+            "type": "bridge",
+            "bridge": "cni7",
+            "isGateway": True,
+            "ipMasq": True,
+            "hairpinMode": True,
+            "ipam": ipam,
+        },
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ]
 
 
 @pytest.fixture(params=["tested", "distribution"])
 def podman(request: pytest.FixtureRequest, host: Host) -> Iterator[Podman]:
-    """Podman on the executables under test, and on the distribution's: that is how we know that the recipe is right."""
+    """Podman on the executables under test, and on the distribution's, which proves the recipe."""
     folder = host.plugins if request.param == "tested" else DISTRIBUTION
     if not (folder / "bridge").exists():
         pytest.skip(f"there is no {folder}/bridge")
@@ -134,9 +162,13 @@ def podman(request: pytest.FixtureRequest, host: Host) -> Iterator[Podman]:
 
 
 def test_podman_runs_containers_that_talk_and_leave_nothing(podman: Podman, host: Host) -> None:
-    """A port answers, gateway, neighbour and outside are reached; `rm -f` leaves no link, element, namespace or reservation."""
+    """A port answers, gateway, neighbour and outside are reached.
+
+    `rm -f` leaves no link, element, namespace or reservation.
+    """
     outside = host.outside()
-    podman.run("first", "--publish", "8081:80", command="sleep 60")  # makes what is shared: bridge, tables, chains
+    # The first container makes what is shared: bridge, tables, chains.
+    podman.run("first", "--publish", "8081:80", command="sleep 60")
     podman("rm", "--force", "--time", "0", "first")
     before = host.state()
 
@@ -170,7 +202,10 @@ def test_a_network_that_podman_makes_itself_works(podman: Podman, host: Host) ->
 def test_a_container_on_two_networks_publishes_its_port_on_both(podman: Podman, host: Host) -> None:
     """Podman hands the same portMappings to every network; the port answers until the last one is left."""
     second = chain(host.data)
-    second[0] |= {"bridge": "cni8", "ipam": {"type": "host-local", "dataDir": str(host.data), "ranges": [[{"subnet": "10.88.8.0/24"}]]}}
+    second[0] |= {
+        "bridge": "cni8",
+        "ipam": {"type": "host-local", "dataDir": str(host.data), "ranges": [[{"subnet": "10.88.8.0/24"}]]},
+    }
     conflist = {"cniVersion": "1.0.0", "name": "other", "plugins": second}
     (podman.folder / "net.d" / "20-other.conflist").write_text(json.dumps(conflist))
     podman.run("web", "--network", "wired,other", "--publish", "8080:80", command="httpd -f -p 80 -h /")

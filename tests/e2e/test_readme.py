@@ -1,4 +1,7 @@
-"""README's section "By hand", line by line as it stands there; `sudo` and `cniwire` are found on PATH, as they are where cniwire is installed."""
+"""README's section "By hand", line by line as it stands there.
+
+`sudo` and `cniwire` are found on PATH, as they are where cniwire is installed.
+"""
 
 import os
 import re
@@ -16,7 +19,10 @@ from tests.harness.traffic import ask_http
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = re.compile(r"^## By hand\n\n(.*?)\n\n", re.MULTILINE | re.DOTALL)
-LINES: list[str] = [line.partition("#")[0].strip() for line in SECTION.findall((ROOT / "README.md").read_text())[0].splitlines()]
+LINES: list[str] = [
+    line.partition("#")[0].strip()
+    for line in SECTION.findall((ROOT / "README.md").read_text())[0].splitlines()
+]
 
 
 class Shell:
@@ -31,11 +37,18 @@ class Shell:
             (self.tools / name).write_text(f"#!/bin/sh\n{text}\n")
             (self.tools / name).chmod(0o755)
         plugins = host.plugins
-        self.environ = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{self.tools}:/usr/bin:/usr/sbin:/bin:/sbin", "CNI_PATH": str(plugins)}
+        self.environ = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{self.tools}:/usr/bin:/usr/sbin:/bin:/sbin",
+            "CNI_PATH": str(plugins),
+        }
 
     def start(self, line: str) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
-        return subprocess.Popen(shlex.split(line), cwd=ROOT, env=self.environ, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            shlex.split(line), cwd=ROOT, env=self.environ, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
 
     def __call__(self, line: str, stdin: str = "") -> str:
         with self.start(line) as process:
@@ -63,7 +76,13 @@ def the_line(word: str) -> str:
 
 
 def test_every_line_of_the_section_is_tried_here() -> None:
-    assert [re.findall(r"cniwire (\w+)", line) for line in LINES] == [["up"], ["run"], ["attach"], ["ls"], ["lab"]]
+    assert [re.findall(r"cniwire (\w+)", line) for line in LINES] == [
+        ["up"],
+        ["run"],
+        ["attach"],
+        ["ls"],
+        ["lab"],
+    ]
 
 
 def test_up_and_ls(shell: Shell) -> None:

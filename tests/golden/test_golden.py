@@ -1,4 +1,4 @@
-"""One folder, one case: an executable is called, and every byte of its answer and every file that it leaves is compared.
+"""One folder, one case: an executable is called, its answer and the files that it leaves are compared.
 
     plugin         name of the executable
     env            its environment, KEY=VALUE a line; no PATH and nothing else but what the interpreter needs

@@ -1,4 +1,4 @@
-"""What the repository's texts say is so: commands and documents exist, and no machine is named."""
+"""The repository's texts name commands and documents that exist, and no path of anybody's machine."""
 
 import re
 import subprocess
@@ -8,10 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "DECISIONS.md",
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md"),
     *[f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))],
 )
 FOREIGN = re.compile(r"(?<![\w.$}/])/(home|root|Users|work(space)?)/\w")  # below somebody's home or checkout
@@ -19,28 +16,24 @@ MADE = {".venv", ".git", "build", "dist", "bench-results", "cniwire.egg-info", "
 
 
 def tracked() -> list[Path]:
-    """Every text file that git knows, or will know once it is added.
-
-    In a checkout without git: all but what make made.
-    """
+    """Every text file that git knows or does not ignore; in a checkout without git all but what make made."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         names = listed.stdout.splitlines() if listed.returncode == 0 else None
     except FileNotFoundError:
         names = None
-    paths = (
-        [ROOT / name for name in names]
-        if names is not None
-        else [path for path in ROOT.rglob("*") if not MADE & {*path.relative_to(ROOT).parts}]
-    )
-    return [
-        path for path in paths if path.is_file() and path != Path(__file__) and b"\0" not in path.read_bytes()
-    ]
+    if names is not None:
+        paths = [ROOT / name for name in names]
+    else:
+        paths = [path for path in ROOT.rglob("*") if not MADE & {*path.relative_to(ROOT).parts}]
+    files = [path for path in paths if path.is_file() and path != Path(__file__)]
+    return [path for path in files if b"\0" not in path.read_bytes()]
+
+
+def code(text: str) -> list[str]:
+    """The code of a Markdown text: what stands in backquotes, and blocks that are indented by four."""
+    return re.findall(r"`([^`]+)`", text) + re.findall(r"(?:\A|\n\n)((?: {4}.*\n?)+)", text)
 
 
 def targets() -> set[str]:
@@ -49,9 +42,8 @@ def targets() -> set[str]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_name_only_make_targets_that_exist(name: str) -> None:
-    text = (ROOT / name).read_text()
-    code = [part for parts in re.findall(r"`([^`]+)`|^ {4}(.+)$", text, re.MULTILINE) for part in parts]
-    named = {target for part in code for target in re.findall(r"\bmake ([a-z][a-z-]*)", part)}
+    parts = code((ROOT / name).read_text())
+    named = {target for part in parts for target in re.findall(r"\bmake ([a-z][a-z-]*)", part)}
     assert named - targets() == set()
 
 
@@ -73,21 +65,13 @@ def test_each_make_target_says_what_it_is_for() -> None:
 
 def test_texts_name_no_document_that_is_not_here() -> None:
     here = {path.name for path in ROOT.rglob("*.md")}
-    found = {
-        (str(path.relative_to(ROOT)), name)
-        for path in tracked()
-        for name in re.findall(r"[\w-]+\.md\b", path.read_text())
-    }
-    assert {(path, name) for path, name in found if name not in here} == set()
+    named = {(path, name) for path in tracked() for name in re.findall(r"[\w-]+\.md\b", path.read_text())}
+    assert {(str(path.relative_to(ROOT)), name) for path, name in named if name not in here} == set()
 
 
 def test_texts_name_nobodys_machine() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}: {match.group()}"
-        for path in tracked()
-        for match in FOREIGN.finditer(path.read_text())
-    ]
-    assert found == []
+    found = [(path, match.group()) for path in tracked() for match in FOREIGN.finditer(path.read_text())]
+    assert [f"{path.relative_to(ROOT)}: {text}" for path, text in found] == []
 
 
 @pytest.mark.parametrize("name", ["pair", "sender"])

@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from launcher import host_ports
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.failures import Failure
 from launcher.host_ports import chosen
+from launcher.request import Request
 
 
 def wanted(*mappings: dict[str, Any]) -> Request:
-    return Request("web", "eth0", capability_args={"portMappings": [{"protocol": "tcp", **mapping} for mapping in mappings]})
+    return Request(
+        "web",
+        "eth0",
+        capability_args={"portMappings": [{"protocol": "tcp", **mapping} for mapping in mappings]},
+    )
 
 
 def ports(request: Request) -> list[int]:
@@ -41,7 +46,9 @@ def test_every_mapping_gets_a_port_of_its_own(few: range) -> None:
     other = Cached("demo", wanted({"hostPort": 40002, "containerPort": 1, "range": 2}), b"", {})
     for _ in range(20):
         request = wanted(
-            {"hostPort": 0, "containerPort": 80}, {"hostPort": 40000, "containerPort": 1}, {"hostPort": 0, "containerPort": 90, "range": 3}
+            {"hostPort": 0, "containerPort": 80},
+            {"hostPort": 40000, "containerPort": 1},
+            {"hostPort": 0, "containerPort": 90, "range": 3},
         )
         one, fixed, first = ports(chosen(request, lambda: [other]))
         used = [one, fixed, *range(first, first + 3), 40002, 40003]
@@ -50,7 +57,13 @@ def test_every_mapping_gets_a_port_of_its_own(few: range) -> None:
 
 
 def test_tcp_and_udp_do_not_stand_in_each_others_way(few: range) -> None:
-    request = wanted(*[{"hostPort": 0, "containerPort": 80, "protocol": protocol} for protocol in ("tcp", "udp") for _ in few])
+    request = wanted(
+        *[
+            {"hostPort": 0, "containerPort": 80, "protocol": protocol}
+            for protocol in ("tcp", "udp")
+            for _ in few
+        ]
+    )
     assert sorted(ports(chosen(request, nobody))) == sorted([*few, *few])
 
 
@@ -83,6 +96,13 @@ def test_a_port_that_a_process_has_is_not_free(protocol: str, kind: int) -> None
 
 
 def test_what_others_left_in_the_cache_is_no_obstacle(few: range) -> None:
-    odd = [{"hostPort": "x"}, {"hostPort": -1}, {"hostPort": 10**30}, {"hostPort": 40000, "range": "x"}, {"hostPort": 65535, "range": 10**30}, {}]
+    odd = [
+        {"hostPort": "x"},
+        {"hostPort": -1},
+        {"hostPort": 10**30},
+        {"hostPort": 40000, "range": "x"},
+        {"hostPort": 65535, "range": 10**30},
+        {},
+    ]
     cached = [Cached("demo", Request("c", "eth0", capability_args={"portMappings": odd}), b"", {})]
     assert ports(chosen(wanted({"hostPort": 0, "containerPort": 80}), lambda: cached))[0] in few

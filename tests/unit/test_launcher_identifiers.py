@@ -3,10 +3,10 @@
 import pytest
 
 from core.errors import CHECK_FAILED, INTERNAL, CNIError
-from launcher.cache import Request
 from launcher.failures import UsageFailure
 from launcher.findings import differences, lines
 from launcher.identifiers import meant, pod, shortened
+from launcher.request import Request
 
 LONG, TWIN = "3f2a1b4c5d6e7f80" * 4, "3f2a1b4c5d6eff80" * 4
 
@@ -25,7 +25,15 @@ def test_what_is_shown_begins_one_id_alone() -> None:
 
 def test_a_beginning_means_the_one_that_has_it() -> None:
     known = [LONG, TWIN, "webserver"]
-    assert [meant(text, known) for text in (LONG[:13], LONG, TWIN[:20], "webs", "3f2", "", "other")] == [LONG, LONG, TWIN, "webs", "3f2", "", "other"]
+    assert [meant(text, known) for text in (LONG[:13], LONG, TWIN[:20], "webs", "3f2", "", "other")] == [
+        LONG,
+        LONG,
+        TWIN,
+        "webs",
+        "3f2",
+        "",
+        "other",
+    ]
     assert meant(LONG[:12], [*known, LONG[:12]]) == LONG[:12], "an exact name comes first"
     with pytest.raises(UsageFailure, match="2 containers have an ID that begins with 3f2a") as caught:
         meant("3f2a", known)
@@ -54,12 +62,26 @@ def test_causes_are_told_and_consequences_counted() -> None:
         "  c: want C()\nd\nd: want D()",
     )
     told = differences(error)
-    assert lines(told, verbose=False) == [r"a \[b]", "d", "[dim]1 more follows from that; --verbose shows all[/]"]
-    assert lines(told, verbose=True) == [r"a \[b]: want B(), found nothing", "  c: want C()", "d", "d: want D()"]
+    assert lines(told, verbose=False) == [
+        r"a \[b]",
+        "d",
+        "[dim]1 more follows from that; --verbose shows all[/]",
+    ]
+    assert lines(told, verbose=True) == [
+        r"a \[b]: want B(), found nothing",
+        "  c: want C()",
+        "d",
+        "d: want D()",
+    ]
 
 
 @pytest.mark.parametrize(
-    "error", [CNIError(INTERNAL, "4 differences from what ADD made: a"), CNIError(CHECK_FAILED, "eth0 not found"), CNIError(CHECK_FAILED, "")]
+    "error",
+    [
+        CNIError(INTERNAL, "4 differences from what ADD made: a"),
+        CNIError(CHECK_FAILED, "eth0 not found"),
+        CNIError(CHECK_FAILED, ""),
+    ],
 )
 def test_what_another_plugin_says_is_left_as_it_is(error: CNIError) -> None:
     assert differences(error) == []

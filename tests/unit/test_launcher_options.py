@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from launcher import main as command
+from launcher.arguments import GLOBAL
 from launcher.commands import COMMANDS
-from launcher.options import parse
+from launcher.options import parse, parser
+
+STAYS = "run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -49,17 +52,59 @@ def test_options_stand_anywhere() -> None:
 
 
 def test_global_options_stand_before_or_behind_the_command() -> None:
-    before = parse(["--conf-dir", "c", "--plugin-dir", "p", "--plugin-dir", "q", "--cache-dir", "d", "--timeout", "2.5", "--json", "--verbose", "ls"])
-    behind = parse(["ls", "--conf-dir", "c", "--plugin-dir", "p", "--plugin-dir", "q", "--cache-dir", "d", "--timeout", "2.5", "--json", "--verbose"])
+    before = parse(
+        [
+            "--conf-dir",
+            "c",
+            "--plugin-dir",
+            "p",
+            "--plugin-dir",
+            "q",
+            "--cache-dir",
+            "d",
+            "--timeout",
+            "2.5",
+            "--json",
+            "--verbose",
+            "ls",
+        ]
+    )
+    behind = parse(
+        [
+            "ls",
+            "--conf-dir",
+            "c",
+            "--plugin-dir",
+            "p",
+            "--plugin-dir",
+            "q",
+            "--cache-dir",
+            "d",
+            "--timeout",
+            "2.5",
+            "--json",
+            "--verbose",
+        ]
+    )
     assert vars(before) == vars(behind)
-    assert (before.conf_dir, before.plugin_dir, before.cache_dir, before.timeout) == ("c", ["p", "q"], "d", 2.5)
+    assert (before.conf_dir, before.plugin_dir, before.cache_dir, before.timeout) == (
+        "c",
+        ["p", "q"],
+        "d",
+        2.5,
+    )
     assert (before.json, before.verbose) == (True, True)
 
 
 def test_defaults_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETCONFPATH", raising=False)
     options = parse(["ls"])
-    assert (options.conf_dir, options.plugin_dir, options.cache_dir, options.timeout) == ("/etc/cni/net.d", None, "/var/lib/cni", 60)
+    assert (options.conf_dir, options.plugin_dir, options.cache_dir, options.timeout) == (
+        "/etc/cni/net.d",
+        None,
+        "/var/lib/cni",
+        60,
+    )
     monkeypatch.setenv("NETCONFPATH", "/elsewhere")
     assert parse(["ls"]).conf_dir == "/elsewhere"
     assert parse(["ls", "--conf-dir", "/here"]).conf_dir == "/here"
@@ -93,12 +138,21 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("run demo ls -t", "→ cniwire run demo -- ls -t"),
         ("run demo ping -i 1 ls", "→ cniwire run demo -- ping -i 1 ls"),
         ("run demo -la", "there is no option -la"),
-        ("run -d demo", "there is no option -d\n  → run stays in the foreground; `cniwire up NETWORK NAME` makes a container that stays"),
+        (
+            "run -d demo",
+            f"there is no option -d\n  → {STAYS}",
+        ),
         ("run -itd demo sh", "there is no option -d"),
         ("run -v /a:/b demo", "there is no option -v\n  → a container here sees this machine's files"),
-        ("run --network=demo sh", "there is no option --network\n  → the network comes first: `cniwire run NETWORK`"),
+        (
+            "run --network=demo sh",
+            "there is no option --network\n  → the network comes first: `cniwire run NETWORK`",
+        ),
         ("run demo -e A=1 env", "there is no option -e\n  → the command has your environment"),
-        ("completion tcsh", "cniwire completion: want one of bash, zsh, fish, networks, containers, found tcsh"),
+        (
+            "completion tcsh",
+            "cniwire completion: want one of bash, zsh, fish, networks, containers, found tcsh",
+        ),
         ("completion bash zsh", "'zsh' is one word too many"),
         ("up demo a --arg", "cniwire up: --arg: expected one argument"),
         ("up demo a -p http", "ports from 1 to 65535 instead of 'http'"),
@@ -116,7 +170,9 @@ def test_plugin_directories(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ls --js", "there is no option --js"),
     ],
 )
-def test_a_line_that_makes_no_sense_ends_with_2(capsys: pytest.CaptureFixture[str], line: str, complaint: str) -> None:
+def test_a_line_that_makes_no_sense_ends_with_2(
+    capsys: pytest.CaptureFixture[str], line: str, complaint: str
+) -> None:
     assert complaint in refused(capsys, *line.split())
 
 
@@ -129,7 +185,13 @@ def test_usage_errors_are_a_line_and_a_pointer(capsys: pytest.CaptureFixture[str
 
 def test_what_docker_users_type_out_of_habit_is_understood() -> None:
     """A command here always has your terminal, and a container of `run` never stays."""
-    for line in ("run --rm -it demo", "run -i -t --rm demo", "run demo --rm", "run -it demo -- sh -c x", "run demo ls"):
+    for line in (
+        "run --rm -it demo",
+        "run -i -t --rm demo",
+        "run demo --rm",
+        "run -it demo -- sh -c x",
+        "run demo ls",
+    ):
         assert parse(line.split()).network == "demo"
     assert parse(["exec", "-it", "web", "ls", "-it"]).command == ["ls", "-it"]
     assert parse(["ps", "-a"]).action == "ps"
@@ -175,7 +237,9 @@ def test_every_option_has_its_line_in_the_help(capsys: pytest.CaptureFixture[str
         text = printed(capsys, "help", name)
         for flags, settings in arguments:
             visible = settings.get("help") != argparse.SUPPRESS
-            assert all((flag in text) == visible for flag in flags if flag.startswith("-") and len(flag) > 2), (name, flags)
+            assert all(
+                (flag in text) == visible for flag in flags if flag.startswith("-") and len(flag) > 2
+            ), (name, flags)
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,12 +257,21 @@ def test_every_example_in_the_help_is_accepted() -> None:
 def test_lab_is_handed_over_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("launcher.lab.main", len)
     assert command.main(["lab", "--", "ls", "--json"]) == 3
-    assert command.main(["--verbose", "lab", "--", "ls", "--json"]) == 2, "behind other options the dashes are ours"
+    assert command.main(["--verbose", "lab", "--", "ls", "--json"]) == 2, (
+        "behind other options the dashes are ours"
+    )
 
 
 def test_help_loads_neither_rich_nor_pyroute2() -> None:
     code = (
-        "import sys, atexit; atexit.register(lambda: print({'rich', 'pyroute2'} & set(sys.modules))); import launcher.main as it; it.main(['--help'])"
+        "import sys, atexit; atexit.register(lambda: print({'rich', 'pyroute2'} & set(sys.modules))); "
+        "import launcher.main as it; it.main(['--help'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_the_list_of_global_options_is_that_of_the_parser() -> None:
+    """Completion and the search for misspelt options use the list."""
+    flags = {flag for action in parser()._actions for flag in action.option_strings}
+    assert set(GLOBAL) == {flag for flag in flags if flag.startswith("--")}

@@ -55,7 +55,11 @@ def test_call_returns_what_was_printed(fakes: FakePlugins) -> None:
     path = fakes.make("plug", ADD={"stdout": "out", "stderr": "err"})
     assert call(str(path), "ADD", {"CNI_IFNAME": "eth0"}, {"key": "ä"}, Deadline(10)) == (b"out", b"err")
     (made,) = fakes.calls
-    assert (made.command, made.config, made.environ) == ("ADD", {"key": "ä"}, {"CNI_COMMAND": "ADD", "CNI_IFNAME": "eth0"})
+    assert (made.command, made.config, made.environ) == (
+        "ADD",
+        {"key": "ä"},
+        {"CNI_COMMAND": "ADD", "CNI_IFNAME": "eth0"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,13 +72,19 @@ def test_call_returns_what_was_printed(fakes: FakePlugins) -> None:
         ({"signal": signal.SIGKILL}, (999, "no error message, killed by signal 9", "")),
     ],
 )
-def test_call_reports_the_plugins_error(fakes: FakePlugins, answer: dict[str, object], expected: tuple[int, str, str]) -> None:
+def test_call_reports_the_plugins_error(
+    fakes: FakePlugins, answer: dict[str, object], expected: tuple[int, str, str]
+) -> None:
     """S-100, S-101, S-102: its JSON, else stderr, else how it ended."""
     path = fakes.make("plug", ADD=answer)
     with pytest.raises(PluginFailed) as caught:
         call(str(path), "ADD", {}, {}, Deadline(10))
     code, msg, details = expected
-    assert (caught.value.code, caught.value.msg, caught.value.details) == (code, f"plugin plug failed (ADD): {msg}", details)
+    assert (caught.value.code, caught.value.msg, caught.value.details) == (
+        code,
+        f"plugin plug failed (ADD): {msg}",
+        details,
+    )
 
 
 @pytest.mark.parametrize("stdout", ["rubbish", "[1]", '{"code": "x"}', '{"code": 1'])
@@ -96,11 +106,13 @@ def test_call_of_what_cannot_be_executed_is_an_error(tmp_path: Path) -> None:
         call(str(tmp_path / "plug"), "ADD", {}, {}, Deadline(10))
 
 
-def test_call_retries_an_executable_that_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_retries_an_executable_that_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """S-103: "text file busy" passes."""
     path = script(tmp_path, "echo '{}'")
     monkeypatch.setattr("launcher.plugin.BUSY_PAUSE", 0.05)
-    writer = open(path, "r+b")  # noqa: SIM115 - closed by the timer, as the program that replaces the file would
+    writer = open(path, "r+b")  # noqa: SIM115 - the timer closes it, as an installation would
     threading.Timer(0.12, writer.close).start()
     assert call(path, "ADD", {}, {}, Deadline(10))[0] == b"{}\n"
     assert writer.closed
@@ -123,7 +135,8 @@ def alive(pid: int) -> bool:
 
 def test_call_ends_the_whole_process_group_at_the_deadline(tmp_path: Path) -> None:
     """R-17: children of the plugin too, even if they ignore SIGTERM."""
-    path = script(tmp_path, f"trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > {tmp_path}/pid; sleep 60; sleep 60' & wait; sleep 60")
+    child = f"sh -c 'trap \"\" TERM; echo $$ > {tmp_path}/pid; sleep 60; sleep 60'"
+    path = script(tmp_path, f"trap '' TERM; {child} & wait; sleep 60")
     start = time.monotonic()
     with pytest.raises(TimedOut, match=r"plugin plug did not answer within 0.5 s \(DEL\)"):
         call(path, "DEL", {}, {}, Deadline(0.5))
@@ -158,7 +171,9 @@ def test_the_observer_sees_each_call(fakes: FakePlugins) -> None:
     seen: list[object] = []
 
     class Recorder:
-        calling: Callable[..., None] = staticmethod(lambda verb, plugin_type, environ: seen.append((verb, plugin_type)))
+        calling: Callable[..., None] = staticmethod(
+            lambda verb, plugin_type, environ: seen.append((verb, plugin_type))
+        )
         called: Callable[..., None] = staticmethod(seen.append)
 
     call(str(path), "ADD", {}, {"a": 1}, Deadline(10), Recorder())
@@ -170,8 +185,16 @@ def test_the_observer_sees_each_call(fakes: FakePlugins) -> None:
 
 def test_other_programs_do_not_inherit_a_bundles_environment() -> None:
     """What the bundle's start-up sets is taken away, what it saved is put back."""
-    bundled = {"PATH": "/bin", "LD_LIBRARY_PATH": "/bundle", "_PYI_ARCHIVE_FILE": "/bundle/cniwire", "_PYI_PARENT": "1"}
+    bundled = {
+        "PATH": "/bin",
+        "LD_LIBRARY_PATH": "/bundle",
+        "_PYI_ARCHIVE_FILE": "/bundle/cniwire",
+        "_PYI_PARENT": "1",
+    }
     assert outer_environ(bundled) == {"PATH": "/bin"}
-    assert outer_environ({**bundled, "LD_LIBRARY_PATH_ORIG": "/own"}) == {"PATH": "/bin", "LD_LIBRARY_PATH": "/own"}
+    assert outer_environ({**bundled, "LD_LIBRARY_PATH_ORIG": "/own"}) == {
+        "PATH": "/bin",
+        "LD_LIBRARY_PATH": "/own",
+    }
     assert outer_environ({"LD_LIBRARY_PATH": "/own"}) == {"LD_LIBRARY_PATH": "/own"}
     assert outer_environ() == dict(os.environ)

@@ -19,9 +19,17 @@ from launcher.ports import parse, shown
             {"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"},
             "127.0.0.1:8080→80/tcp",
         ),
-        ("[2001:db8::0001]:1:2", {"hostPort": 1, "containerPort": 2, "protocol": "tcp", "hostIP": "2001:db8::1"}, "[2001:db8::1]:1→2/tcp"),
+        (
+            "[2001:db8::0001]:1:2",
+            {"hostPort": 1, "containerPort": 2, "protocol": "tcp", "hostIP": "2001:db8::1"},
+            "[2001:db8::1]:1→2/tcp",
+        ),
         ("[::]:1:2", {"hostPort": 1, "containerPort": 2, "protocol": "tcp", "hostIP": "::"}, "[::]:1→2/tcp"),
-        ("8000-8009:80-89", {"hostPort": 8000, "containerPort": 80, "protocol": "tcp", "range": 10}, "8000-8009→80-89/tcp"),
+        (
+            "8000-8009:80-89",
+            {"hostPort": 8000, "containerPort": 80, "protocol": "tcp", "range": 10},
+            "8000-8009→80-89/tcp",
+        ),
         (
             "10.0.0.1:8000-8001:1-2/udp",
             {"hostPort": 8000, "containerPort": 1, "protocol": "udp", "range": 2, "hostIP": "10.0.0.1"},
@@ -30,8 +38,16 @@ from launcher.ports import parse, shown
         ("5-5:6-6", {"hostPort": 5, "containerPort": 6, "protocol": "tcp"}, "5→6/tcp"),
         ("80", {"hostPort": 0, "containerPort": 80, "protocol": "tcp"}, "0→80/tcp"),
         (":80/udp", {"hostPort": 0, "containerPort": 80, "protocol": "udp"}, "0→80/udp"),
-        ("127.0.0.1::80", {"hostPort": 0, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"}, "127.0.0.1:0→80/tcp"),
-        ("[::1]::80", {"hostPort": 0, "containerPort": 80, "protocol": "tcp", "hostIP": "::1"}, "[::1]:0→80/tcp"),
+        (
+            "127.0.0.1::80",
+            {"hostPort": 0, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"},
+            "127.0.0.1:0→80/tcp",
+        ),
+        (
+            "[::1]::80",
+            {"hostPort": 0, "containerPort": 80, "protocol": "tcp", "hostIP": "::1"},
+            "[::1]:0→80/tcp",
+        ),
         ("80-82", {"hostPort": 0, "containerPort": 80, "protocol": "tcp", "range": 3}, "0-2→80-82/tcp"),
         ("1:65535", {"hostPort": 1, "containerPort": 65535, "protocol": "tcp"}, "1→65535/tcp"),
     ],
@@ -73,4 +89,6 @@ def test_a_mapping_that_cannot_be_meant_is_refused(text: str, complaint: str) ->
 def test_mappings_of_other_runtimes_are_shown() -> None:
     """Ours have every key; libcni's cache may hold sparse ones."""
     assert shown({"hostPort": 1, "containerPort": 2}) == "1→2/tcp"
-    assert shown({"hostPort": 1, "containerPort": 2, "protocol": "", "hostIP": "", "range": None}) == "1→2/tcp"
+    assert (
+        shown({"hostPort": 1, "containerPort": 2, "protocol": "", "hostIP": "", "range": None}) == "1→2/tcp"
+    )

@@ -47,8 +47,13 @@ def later(number: int, seconds: float = 0.3) -> threading.Timer:
 
 
 def python(code: str) -> int:
-    """The pid of a Python child that has begun to run *code*, and ignores no signal that the tests' caller may ignore (nohup)."""
-    program = f"import signal, time; signal.signal(1, signal.SIG_DFL); {code}; print(1, flush=True); time.sleep(60)"
+    """The pid of a Python child that has begun to run *code*.
+
+    Signals that the tests' caller ignores, as under nohup, have their default action in it.
+    """
+    program = (
+        f"import signal, time; signal.signal(1, signal.SIG_DFL); {code}; print(1, flush=True); time.sleep(60)"
+    )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
@@ -80,7 +85,9 @@ def test_wait_for_kills_what_ignores_them(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("terminal", "expected"), [(True, 143), (False, 130)])
-def test_wait_for_leaves_ctrl_c_to_the_terminal(monkeypatch: pytest.MonkeyPatch, terminal: bool, expected: int) -> None:
+def test_wait_for_leaves_ctrl_c_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, expected: int
+) -> None:
     """A terminal sends SIGINT to the command itself, so it must not get it twice."""
     monkeypatch.setattr("launcher.signals.os.isatty", lambda _: terminal)
     child = python("signal.signal(2, signal.SIG_DFL)")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from launcher import netns, target
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.failures import Failure, UsageFailure
+from launcher.request import Request
 from launcher.target import Target
 
 OWN = "/proc/self/ns/net"
@@ -93,7 +94,15 @@ def test_identity_tells_network_namespaces_from_anything_else(tmp_path: Path) ->
     assert netns.identity(OWN) == (status.st_dev, status.st_ino)
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "fifo")
-    for path in ("/proc/self/ns/mnt", "/dev/null", str(tmp_path), str(tmp_path / "file"), str(tmp_path / "fifo"), "/nowhere", ""):
+    for path in (
+        "/proc/self/ns/mnt",
+        "/dev/null",
+        str(tmp_path),
+        str(tmp_path / "file"),
+        str(tmp_path / "fifo"),
+        "/nowhere",
+        "",
+    ):
         assert netns.identity(path) is None
 
 

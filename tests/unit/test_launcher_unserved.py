@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from launcher import ports
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.drawing import draw
+from launcher.request import Request
 from launcher.topology import attachment
 from launcher.wiring import summary
 
@@ -19,7 +20,9 @@ def test_nothing_is_served_on_the_loopback_of_ipv6(address: str) -> None:
     assert ports.unserved({**LOOPBACK, "hostIP": address}) == REASON
 
 
-@pytest.mark.parametrize("address", [None, "", "127.0.0.1", "::", "fd00::1", "::ffff:127.0.0.1", "nonsense", 3, ["::1"]])
+@pytest.mark.parametrize(
+    "address", [None, "", "127.0.0.1", "::", "fd00::1", "::ffff:127.0.0.1", "nonsense", 3, ["::1"]]
+)
 def test_everything_else_is(address: object) -> None:
     assert ports.unserved({**LOOPBACK, "hostIP": address}) == ""
 
@@ -31,6 +34,8 @@ def test_pictures_and_summaries_tell() -> None:
     assert shown["portMappings"] == [{**LOOPBACK, "notServed": REASON}, OTHER]
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(draw({"networks": [{"name": "net", "attachments": [shown], "bridges": []}], "unwired": []}))
+        console.print(
+            draw({"networks": [{"name": "net", "attachments": [shown], "bridges": []}], "unwired": []})
+        )
     assert "[::1]:8080→80/tcp (not served)" in captured.get()
     assert f"[::1]:8080→80/tcp not served: {REASON}" in captured.get()

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from core.errors import CNIError
 from launcher.answers import addresses, resolv_conf
-from launcher.cache import Cached, Request
+from launcher.cache import Cached
 from launcher.conflist import Network, parse_list
 from launcher.drawing import draw
 from launcher.failures import ConfigFailure, Failure, Several, TimedOut, UsageFailure
+from launcher.request import Request
 from launcher.target import Target
 from launcher.terminal import Terminal
 from launcher.wiring import document, summary
@@ -25,7 +26,9 @@ MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
 
 def network(name: str, *capabilities: str, **plugin: Any) -> Network:
     declared = {"capabilities": dict.fromkeys(capabilities, True)} if capabilities else {}
-    return parse_list(json.dumps({"name": name, "plugins": [{"type": "bridge", **plugin, **declared}]}).encode())
+    return parse_list(
+        json.dumps({"name": name, "plugins": [{"type": "bridge", **plugin, **declared}]}).encode()
+    )
 
 
 def test_each_network_gets_the_next_interface() -> None:
@@ -49,14 +52,23 @@ def test_a_wished_name_is_for_one_network() -> None:
 
 def test_ports_go_to_the_first_network_that_can() -> None:
     """R-1: and to no other, or one host port would be mapped twice."""
-    pairs = requests([network("a"), network("b", "portMappings"), network("c", "portMappings")], PLACE, Wishes(mappings=(MAPPING,)))
+    pairs = requests(
+        [network("a"), network("b", "portMappings"), network("c", "portMappings")],
+        PLACE,
+        Wishes(mappings=(MAPPING,)),
+    )
     assert [request.capability_args for _, request in pairs] == [{}, {"portMappings": [MAPPING]}, {}]
 
 
 def test_what_no_plugin_would_get_is_an_error() -> None:
     """R-1."""
-    with pytest.raises(ConfigFailure, match="network a, b: no plugin declares the capability mac, so nobody would get its value") as caught:
-        requests([network("a", "ips"), network("b")], PLACE, Wishes(capability_args={"mac": "02::", "ips": []}))
+    with pytest.raises(
+        ConfigFailure,
+        match="network a, b: no plugin declares the capability mac, so nobody would get its value",
+    ) as caught:
+        requests(
+            [network("a", "ips"), network("b")], PLACE, Wishes(capability_args={"mac": "02::", "ips": []})
+        )
     assert caught.value.hint == 'give the plugin that should get it "capabilities": {"mac": true}'
 
 
@@ -71,20 +83,38 @@ def test_address_and_mac_go_where_they_are_understood() -> None:
     """By the capability that a plugin declares, else in CNI_ARGS."""
     wishes = Wishes(addresses=("10.0.0.9",), mac="02:00:00:00:00:01")
     ((_, plain),) = requests([network("a")], PLACE, wishes)
-    assert (plain.args, plain.capability_args) == ((("IgnoreUnknown", "1"), ("IP", "10.0.0.9"), ("MAC", "02:00:00:00:00:01")), {})
-    ((_, declared),) = requests([network("a", "ips", "mac")], PLACE, replace(wishes, addresses=("10.0.0.9", "fd00::9/64")))
-    assert (declared.args, declared.capability_args) == ((), {"ips": ["10.0.0.9", "fd00::9/64"], "mac": "02:00:00:00:00:01"})
+    assert (plain.args, plain.capability_args) == (
+        (("IgnoreUnknown", "1"), ("IP", "10.0.0.9"), ("MAC", "02:00:00:00:00:01")),
+        {},
+    )
+    ((_, declared),) = requests(
+        [network("a", "ips", "mac")], PLACE, replace(wishes, addresses=("10.0.0.9", "fd00::9/64"))
+    )
+    assert (declared.args, declared.capability_args) == (
+        (),
+        {"ips": ["10.0.0.9", "fd00::9/64"], "mac": "02:00:00:00:00:01"},
+    )
 
 
 @pytest.mark.parametrize(
     ("wishes", "capabilities", "complaint"),
     [
         (Wishes(addresses=("10.0.0.9", "fd00::9")), (), "takes a single --ip"),
-        (Wishes(addresses=("10.0.0.9",), args=(("IP", "10.0.0.8"),)), (), "--ip is given by --capability or --arg as well"),
-        (Wishes(mac="02::", capability_args={"mac": "04::"}), ("mac",), "--mac is given by --capability or --arg as well"),
+        (
+            Wishes(addresses=("10.0.0.9",), args=(("IP", "10.0.0.8"),)),
+            (),
+            "--ip is given by --capability or --arg as well",
+        ),
+        (
+            Wishes(mac="02::", capability_args={"mac": "04::"}),
+            ("mac",),
+            "--mac is given by --capability or --arg as well",
+        ),
     ],
 )
-def test_a_wish_that_cannot_be_passed_on_is_refused(wishes: Wishes, capabilities: tuple[str, ...], complaint: str) -> None:
+def test_a_wish_that_cannot_be_passed_on_is_refused(
+    wishes: Wishes, capabilities: tuple[str, ...], complaint: str
+) -> None:
     with pytest.raises(UsageFailure, match=complaint):
         requests([network("a", *capabilities)], PLACE, wishes)
 
@@ -98,11 +128,16 @@ def test_address_and_mac_are_for_one_network(wishes: Wishes) -> None:
 def test_what_was_asked_for_must_be_in_the_result() -> None:
     """Whatever else is in it, and however it is written."""
     request = Request("web", "eth0")
-    outcome = {"ips": [{"address": "10.0.0.9/24"}], "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:0A", "sandbox": "x"}, 7]}
+    outcome = {
+        "ips": [{"address": "10.0.0.9/24"}],
+        "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:0A", "sandbox": "x"}, 7],
+    }
     verify(Wishes(addresses=("10.0.0.9/16",), mac="02:00:00:00:00:0a"), request, outcome)
     with pytest.raises(Failure, match=r"--ip 10.0.0.8: no plugin gave it; eth0 got 10.0.0.9"):
         verify(Wishes(addresses=("10.0.0.8",)), request, outcome)
-    with pytest.raises(Failure, match=r"--mac 02:00:00:00:00:0b: no plugin gave it; eth0 got 02:00:00:00:00:0a"):
+    with pytest.raises(
+        Failure, match=r"--mac 02:00:00:00:00:0b: no plugin gave it; eth0 got 02:00:00:00:00:0a"
+    ):
         verify(Wishes(mac="02:00:00:00:00:0b"), request, outcome)
     with pytest.raises(Failure, match="eth0 got no address"):
         verify(Wishes(addresses=("10.0.0.8",)), request, {})
@@ -113,13 +148,24 @@ def cached(outcome: dict[str, Any], **capability_args: Any) -> Cached:
 
 
 def test_addresses_of_every_version_are_found() -> None:
-    assert addresses({"ips": [{"address": "10.0.0.2/8"}, {"address": "fd00::2/64"}]}) == ["10.0.0.2/8", "fd00::2/64"]
-    assert addresses({"ip4": {"ip": "10.0.0.2/8"}, "ip6": {"ip": "fd00::2/64"}}) == ["10.0.0.2/8", "fd00::2/64"]
+    assert addresses({"ips": [{"address": "10.0.0.2/8"}, {"address": "fd00::2/64"}]}) == [
+        "10.0.0.2/8",
+        "fd00::2/64",
+    ]
+    assert addresses({"ip4": {"ip": "10.0.0.2/8"}, "ip6": {"ip": "fd00::2/64"}}) == [
+        "10.0.0.2/8",
+        "fd00::2/64",
+    ]
     assert addresses({}) == []
 
 
 def test_resolv_conf_says_what_the_results_ask_for() -> None:
-    dns = {"nameservers": ["10.0.0.53"], "domain": "example.org", "search": ["a", "b"], "options": ["ndots:2"]}
+    dns = {
+        "nameservers": ["10.0.0.53"],
+        "domain": "example.org",
+        "search": ["a", "b"],
+        "options": ["ndots:2"],
+    }
     text = "nameserver 10.0.0.53\ndomain example.org\nsearch a b\noptions ndots:2\n"
     assert resolv_conf([{"dns": dns}, {"dns": {}}, {}]) == text
     assert resolv_conf([{}]) == ""
@@ -127,7 +173,10 @@ def test_resolv_conf_says_what_the_results_ask_for() -> None:
 
 def test_an_attachment_is_described() -> None:
     item = cached({"ips": [{"address": "10.0.0.2/8"}]}, portMappings=[MAPPING])
-    assert summary(item, "[bold]web[/]/eth0") == "[bold]web[/]/eth0 is on demo: [cyan]10.0.0.2/8[/]  published [magenta]8080→80/tcp[/]"
+    assert (
+        summary(item, "[bold]web[/]/eth0")
+        == "[bold]web[/]/eth0 is on demo: [cyan]10.0.0.2/8[/]  published [magenta]8080→80/tcp[/]"
+    )
     assert summary(cached({}), "[bold]web[/]/eth0") == "[bold]web[/]/eth0 is on demo: [cyan]no address[/]"
     assert document(item) == {
         "network": "demo",
@@ -157,7 +206,14 @@ def test_a_topology_is_drawn() -> None:
         "bridge": "br0",
         "portMappings": [MAPPING],
     }
-    old = {"containerID": "old", "ifname": "eth0", "state": "gone", "why": "its process has ended", "addresses": [], "bridge": "br0"}
+    old = {
+        "containerID": "old",
+        "ifname": "eth0",
+        "state": "gone",
+        "why": "its process has ended",
+        "addresses": [],
+        "bridge": "br0",
+    }
     lone = {"containerID": "p", "ifname": "eth0", "state": "up", "addresses": ["10.1.0.2/24"]}
     picture = {
         "networks": [
@@ -196,7 +252,10 @@ def test_a_topology_is_drawn() -> None:
 
 def test_nothing_at_all_is_said_so() -> None:
     text = shown(draw({"networks": [], "unwired": []}, "/etc/cni/net.d"))
-    assert text == "nothing is wired, and no network is configured in /etc/cni/net.d; `cniwire up demo web` works all the same"
+    assert text == (
+        "nothing is wired, and no network is configured in /etc/cni/net.d; "
+        "`cniwire up demo web` works all the same"
+    )
 
 
 def test_a_failure_is_shown_with_details_and_advice(capsys: pytest.CaptureFixture[str]) -> None:

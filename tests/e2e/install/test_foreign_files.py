@@ -1,0 +1,61 @@
+"""Files of other suites, and of our own earlier releases, where ours are installed."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from bundle.versions import put
+from tests.e2e.install.node import PLUGINS, Node, calling, changed, version
+
+
+def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
+    """Another suite's plugins, files or links, with modes and owners; a call finds one of the two suites."""
+    node.bindir.mkdir(parents=True)
+    shutil.copy("/bin/true", node.bindir / "bridge")
+    (node.bindir / "bridge").chmod(0o751)
+    (node.bindir / "host-local").symlink_to("/usr/lib/cni/host-local")
+    (node.bindir / "firewall").write_text("theirs, and no name of ours")
+    (node.prefix / "bin").mkdir(parents=True)
+    (node.prefix / "bin" / "cniwire").symlink_to("nowhere")
+    before = node.tree()
+    with calling(
+        lambda: subprocess.run([node.bindir / "bridge"], env={}, capture_output=True, check=True)
+    ) as failures:
+        said = node.install(bundle)
+        assert said.count("was there before") == 3
+        assert "was there before" not in node.install(bundle)
+        assert {version(node.bindir / name) for name in PLUGINS} == {"1.1.0"}
+        node.uninstall()
+    assert failures == [""]
+    assert node.tree() == before
+
+
+def test_what_somebody_put_over_ours_is_left_alone(bundle: Path, node: Node) -> None:
+    """Another suite was installed after ours: its files stay, and do not give way to older ones."""
+    node.bindir.mkdir(parents=True)
+    (node.bindir / "bridge").write_text("old")
+    node.install(bundle)
+    put(node.bindir / "bridge", lambda fresh: fresh.write_text("new"))
+    assert f"{node.bindir}/bridge is somebody else's by now" in node.uninstall()
+    assert {path.name: path.read_text() for path in node.bindir.iterdir()} == {"bridge": "new"}
+
+
+def test_a_suite_installed_before_there_were_versions_is_replaced(
+    bundle: Path, node: Node, tmp_path: Path
+) -> None:
+    """`lib/cniwire` was the bundle itself, and the links in BINDIR led there."""
+    shutil.copytree(bundle, node.lib, symlinks=True)
+    shutil.rmtree(node.lib / "share")
+    node.bindir.mkdir(parents=True)
+    for name in PLUGINS:
+        (node.bindir / name).symlink_to(node.lib / name)
+    assert node.install(bundle).count("was there before") == 0
+    assert (node.lib / "bridge").exists()  # a call may have started there just now
+    node.install(changed(bundle, tmp_path / "next"))
+    assert {path.name for path in node.lib.iterdir()} == {
+        "current",
+        "lock",
+        "installed.json",
+        *node.versions(),
+    }
+    assert {version(node.bindir / name) for name in PLUGINS} == {"1.1.0"}
