@@ -1,24 +1,20 @@
 """What a network namespace and the CNI directories hold, as sets of lines, to compare before and after.
 
-Links, addresses and routes come from pyroute2; nft objects from a small dump of our own, because `nft` may
-not be installed.
+Links, addresses and routes come from pyroute2; nft objects through the plugins' own codec, because `nft`
+may not be installed.
 """
 
 import os
-import socket
-import struct
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
 
-from core.netlink.message import DUMP, REQUEST, attribute, attribute_list, attributes, text
+from core.netlink.message import DUMP, Message, attribute, attribute_list, attributes, text
+from core.netlink.socket import NETFILTER, Socket
 from core.nft import values as nft
 from core.nft.values import NFGENMSG_BYTES, comment_text
 
 Inventory = dict[str, set[str]]
 
-# linux/netlink.h
-NETLINK_NETFILTER = 12
-NLMSG_ERROR, NLMSG_DONE, NLMSG_HEAD_BYTES = 2, 3, 16
 FAMILY_NAMES = {number: name for name, number in nft.NFPROTO.items()}
 # linux/rtnetlink.h
 RT_TABLE_LOCAL, RT_SCOPE_LINK = 255, 253
@@ -70,32 +66,34 @@ def routing() -> Iterator[tuple[str, set[str]]]:
 
 def rules() -> Iterator[tuple[str, set[str]]]:
     """nft chains and rules, and the elements of maps and sets, each with its comment."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
+    with netfilter() as reader:
         chains = set()
-        for family, found in dump(handle, nft.NFT_MSG_GETCHAIN):
+        for family, found in dump(reader, nft.NFT_MSG_GETCHAIN):
             chains.add(f"{family} {text(found[nft.NFTA_CHAIN_TABLE])} {text(found[nft.NFTA_CHAIN_NAME])}")
         yield "nft chains", chains
         listed = set()
-        for number, (family, found) in enumerate(dump(handle, nft.NFT_MSG_GETRULE)):
-            listed.add(f"{family} {text(found[nft.NFTA_RULE_TABLE])} {text(found[nft.NFTA_RULE_CHAIN])} {number}")
+        for number, (family, found) in enumerate(dump(reader, nft.NFT_MSG_GETRULE)):
+            listed.add(
+                f"{family} {text(found[nft.NFTA_RULE_TABLE])} {text(found[nft.NFTA_RULE_CHAIN])} {number}"
+            )
         yield "nft rules", listed
         found_elements = set()
-        for family, table, name, key, comment in elements(handle):
+        for family, table, name, key, comment in elements(reader):
             found_elements.add(f"{family} {table} {name} {key.hex()} {comment}")
         yield "nft elements", found_elements
 
 
-def elements(handle: socket.socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
+def elements(reader: Socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
     """Family, table, map or set, key and comment of each element. Raises OSError.
 
     table: its name, to read the elements of one table; "" for all.
     """
-    for family, found in list(dump(handle, nft.NFT_MSG_GETSET)):
+    for family, found in dump(reader, nft.NFT_MSG_GETSET):
         own, name = found[nft.NFTA_SET_TABLE], found[nft.NFTA_SET_NAME]
         if table not in ("", text(own)):
             continue
         chosen = attribute(nft.NFTA_SET_ELEM_LIST_TABLE, own) + attribute(nft.NFTA_SET_ELEM_LIST_SET, name)
-        for _, part in dump(handle, nft.NFT_MSG_GETSETELEM, family, chosen):
+        for _, part in dump(reader, nft.NFT_MSG_GETSETELEM, family, chosen):
             for _, element in attribute_list(part.get(nft.NFTA_SET_ELEM_LIST_ELEMENTS, b"")):
                 values = attributes(element)
                 comment = comment_text(values.get(nft.NFTA_SET_ELEM_USERDATA, b""))
@@ -104,29 +102,26 @@ def elements(handle: socket.socket, table: str = "") -> Iterator[tuple[str, str,
 
 def comments(table: str) -> Iterator[str]:
     """The comments of the elements in a *table*, in every family. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as handle:
-        yield from (comment for *_, comment in elements(handle, table) if comment)
+    with netfilter() as reader:
+        yield from (comment for *_, comment in elements(reader, table) if comment)
 
 
 def dump(
-    handle: socket.socket, kind: int, family: str = "", body: bytes = b""
-) -> Iterator[tuple[str, dict[int, Any]]]:
-    """Yield family and attributes of every object that the kernel lists for one request. Raises OSError.
+    reader: Socket, kind: int, family: str = "", body: bytes = b""
+) -> list[tuple[str, dict[int, bytes]]]:
+    """Family and attributes of every object that the kernel lists for one request. Raises OSError.
 
     kind: a type of message, such as nft.NFT_MSG_GETRULE. family: "" for all.
     """
-    payload = struct.pack("=BBH", FAMILIES.get(family, socket.AF_UNSPEC), 0, 0) + body
-    length = NLMSG_HEAD_BYTES + len(payload)
-    handle.send(struct.pack("=IHHII", length, kind, REQUEST | DUMP, 0, 0) + payload)
-    while True:
-        data, offset = handle.recv(1 << 17), 0
-        while offset < len(data):
-            length, answer = struct.unpack_from("=IH", data, offset)
-            content = data[offset + NLMSG_HEAD_BYTES : offset + length]
-            if answer == NLMSG_DONE:
-                return
-            if answer == NLMSG_ERROR:
-                error = -struct.unpack_from("=i", content)[0]
-                raise OSError(error, os.strerror(error))
-            yield FAMILY_NAMES.get(content[0], "?"), attributes(content, NFGENMSG_BYTES)
-            offset += (length + 3) & ~3
+    replies = [payload for _, payload in reader.ask(Message(kind, DUMP, nft.head(family) + body))]
+    return [(FAMILY_NAMES.get(payload[0], "?"), attributes(payload, NFGENMSG_BYTES)) for payload in replies]
+
+
+@contextmanager
+def netfilter() -> Iterator[Socket]:
+    """A netfilter socket, closed in the end. Raises OSError."""
+    reader = Socket(NETFILTER)
+    try:
+        yield reader
+    finally:
+        reader.close()

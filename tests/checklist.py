@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50}  # entry point and specification, runtime, bridge, host-local, portmap
+LAST = {
+    "S": 107,
+    "R": 25,
+    "B": 71,
+    "H": 61,
+    "P": 50,
+}  # entry point and specification, runtime, bridge, host-local, portmap
 NUMBER = re.compile(r"\b([SRBHP])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
 LATER = "iptables backends come later"
 REASONS = {
@@ -37,7 +43,9 @@ def documented(path: Path) -> Iterator[tuple[str, str]]:
     name = str(path.relative_to(TESTS))
     yield name, ast.get_docstring(tree) or ""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) or (isinstance(node, ast.FunctionDef) and node.name.startswith("test_")):
+        if isinstance(node, ast.ClassDef) or (
+            isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        ):
             yield f"{name}::{node.name}", ast.get_docstring(node) or ""
 
 
@@ -49,8 +57,13 @@ def golden(folder: Path) -> Iterator[tuple[str, str]]:
 
 def coverage() -> dict[str, list[str]]:
     """The tests of each item."""
-    tests: dict[str, list[str]] = {f"{letter}-{number}": [] for letter, last in LAST.items() for number in range(1, last + 1)}
-    sources = [*(entry for path in sorted(TESTS.rglob("test_*.py")) for entry in documented(path)), *golden(TESTS)]
+    tests: dict[str, list[str]] = {
+        f"{letter}-{number}": [] for letter, last in LAST.items() for number in range(1, last + 1)
+    }
+    sources = [
+        *(entry for path in sorted(TESTS.rglob("test_*.py")) for entry in documented(path)),
+        *golden(TESTS),
+    ]
     for test, docstring in sources:
         for item in items(docstring):
             tests.setdefault(item, []).append(test)

@@ -33,7 +33,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if lab.MARK in os.environ or lab.obstacle():
         return None
     roots = os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", f"{tempfile.gettempdir()}/cniwire-{os.getuid()}")
-    os.makedirs(roots, exist_ok=True)  # in a lab everybody is root: temporary folders are told apart by who one is outside
+    os.makedirs(
+        roots, exist_ok=True
+    )  # in a lab everybody is root: temporary folders are told apart by who one is outside
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         capture.stop_global_capturing()

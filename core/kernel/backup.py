@@ -76,7 +76,7 @@ def _told(link: LinkSettings) -> dict[str, Any]:
 
 
 def _make_folder(path: str) -> None:
-    if path and system.kind(path) != system.DIRECTORY:
+    if path and system.kind(path) != system.S_IFDIR:
         _make_folder(system.parent(path) if path != "/" else "")
         try:
             system.mkdir(path, 0o700)

@@ -49,7 +49,12 @@ def test_add_prints_what_it_made(host: Host) -> None:
         "interfaces": [
             {"name": "br0", "mac": host.link("br0")["address"], "mtu": 1500},
             {"name": veth, "mac": host.link(veth)["address"], "mtu": 1500},
-            {"name": "eth0", "mac": container.link("eth0")["address"], "mtu": 1500, "sandbox": str(container.path)},
+            {
+                "name": "eth0",
+                "mac": container.link("eth0")["address"],
+                "mtu": 1500,
+                "sandbox": str(container.path),
+            },
         ],
         "ips": [
             {"interface": 2, "address": "10.1.0.2/24", "gateway": "10.1.0.1"},
@@ -123,7 +128,11 @@ def test_add_without_addresses(host: Host, version: str) -> None:
     net.add(host.container("c0"))
     before = host.state(container)
     result = net.add(container)
-    assert [interface["name"] for interface in result["interfaces"]] == ["br0", host.veth("net/c1/eth0"), "eth0"]
+    assert [interface["name"] for interface in result["interfaces"]] == [
+        "br0",
+        host.veth("net/c1/eth0"),
+        "eth0",
+    ]
     assert "ips" not in result
     assert "UP" in container.link("eth0")["flags"]
     assert container.addresses("eth0") == []
@@ -182,8 +191,12 @@ def test_hairpin_is_a_flag_of_the_port(host: Host, hairpin: bool) -> None:
     assert host.link(host.veth("net/c1/eth0"))["linkinfo"]["info_slave_data"]["hairpin"] == hairpin
 
 
-@pytest.mark.parametrize(("keys", "isolated"), [({}, False), ({"portIsolation": False}, False), ({"portIsolation": True}, True)])
-def test_isolated_ports_reach_the_host_but_not_each_other(host: Host, keys: dict[str, bool], isolated: bool) -> None:
+@pytest.mark.parametrize(
+    ("keys", "isolated"), [({}, False), ({"portIsolation": False}, False), ({"portIsolation": True}, True)]
+)
+def test_isolated_ports_reach_the_host_but_not_each_other(
+    host: Host, keys: dict[str, bool], isolated: bool
+) -> None:
     """B-48 B-49: the flag, and what it does to packets."""
     net = host.network(bridge(host.data, "10.1.0.0/24", **keys))
     first, second = host.container("c1"), host.container("c2")
@@ -198,7 +211,13 @@ def test_isolated_ports_reach_the_host_but_not_each_other(host: Host, keys: dict
     ("given", "mac"),
     [
         ({"args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01"}, "02:00:00:00:00:01"),
-        ({"args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01", "config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}}}, "02:00:00:00:00:02"),
+        (
+            {
+                "args": "IgnoreUnknown=1;MAC=02:00:00:00:00:01",
+                "config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}},
+            },
+            "02:00:00:00:00:02",
+        ),
         ({"config": {"args": {"cni": {"mac": "02:00:00:00:00:02"}}}}, "02:00:00:00:00:02"),
         ({"mac": "02:00:00:00:00:03"}, "02:00:00:00:00:03"),
         (
@@ -231,7 +250,9 @@ def test_unknown_args_need_ignore_unknown(host: Host) -> None:
 
 
 @pytest.mark.parametrize(("keys", "accept_dad"), [({}, "0"), ({"enabledad": True}, "1")])
-def test_duplicate_address_detection_only_when_asked(host: Host, keys: dict[str, bool], accept_dad: str) -> None:
+def test_duplicate_address_detection_only_when_asked(
+    host: Host, keys: dict[str, bool], accept_dad: str
+) -> None:
     """B-67: ADD does not wait unless asked, and then only until the address is settled, which takes the kernel two seconds at most."""
     container, begin = host.container(), time.monotonic()
     host.network(bridge(host.data, "fd01::/64", **keys)).add(container)

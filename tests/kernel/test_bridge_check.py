@@ -13,10 +13,26 @@ KEYS = {"ipMasq": True, "hairpinMode": True, "macspoofchk": True, "portIsolation
 @pytest.mark.parametrize(
     ("where", "sabotage", "told"),
     [
-        ("container", "ip link set eth0 down", ["eth0 is down", "eth0 has no default route via 10.1.0.1", "eth0 has no default route via fd01::1"]),
+        (
+            "container",
+            "ip link set eth0 down",
+            [
+                "eth0 is down",
+                "eth0 has no default route via 10.1.0.1",
+                "eth0 has no default route via fd01::1",
+            ],
+        ),
         ("container", "ip link delete eth0", ["eth0 is gone"]),
-        ("container", "ip link set eth0 address 02:00:00:00:00:99", ["eth0: mac is 02:00:00:00:00:99, not MAC"]),
-        ("container", "ip address delete 10.1.0.2/24 dev eth0", ["eth0 has no address 10.1.0.2/24", "eth0 has no default route via 10.1.0.1"]),
+        (
+            "container",
+            "ip link set eth0 address 02:00:00:00:00:99",
+            ["eth0: mac is 02:00:00:00:00:99, not MAC"],
+        ),
+        (
+            "container",
+            "ip address delete 10.1.0.2/24 dev eth0",
+            ["eth0 has no address 10.1.0.2/24", "eth0 has no default route via 10.1.0.1"],
+        ),
         ("container", "ip address delete fd01::2/64 dev eth0", ["eth0 has no address fd01::2/64"]),
         ("container", "ip route delete default", ["eth0 has no default route via 10.1.0.1"]),
         ("container", "ip -6 route delete default", ["eth0 has no default route via fd01::1"]),
@@ -46,8 +62,14 @@ def test_check_fails_after(host: Host, where: str, sabotage: str, told: list[str
         net.check(container)
     assert host.state(container) == before
     first = failed.value.msg.partition(" from what ADD made: ")[2]
-    causes = [line.partition(": want ")[0] for line in [first, *failed.value.details.splitlines()] if not line.startswith(" ")]
-    assert list(dict.fromkeys(causes)) == [text.replace("VETH", veth).replace("not MAC", f"not {mac}") for text in told]
+    causes = [
+        line.partition(": want ")[0]
+        for line in [first, *failed.value.details.splitlines()]
+        if not line.startswith(" ")
+    ]
+    assert list(dict.fromkeys(causes)) == [
+        text.replace("VETH", veth).replace("not MAC", f"not {mac}") for text in told
+    ]
 
 
 def test_check_names_all_that_is_wrong(host: Host) -> None:
@@ -55,7 +77,9 @@ def test_check_names_all_that_is_wrong(host: Host) -> None:
     net = host.network(bridge(host.data, "10.1.0.0/24"))
     container = host.container()
     net.add(container)
-    container.run("ip route delete default && ip address add 10.1.0.9/24 dev eth0 && ip address delete 10.1.0.2/24 dev eth0")
+    container.run(
+        "ip route delete default && ip address add 10.1.0.9/24 dev eth0 && ip address delete 10.1.0.2/24 dev eth0"
+    )
     host.run("ip address delete 10.1.0.1/24 dev br0")
     with pytest.raises(PluginError) as failed:
         net.check(container)
@@ -88,8 +112,12 @@ def test_check_tolerates_what_others_add_and_change(host: Host) -> None:
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", mtu=1450))
     container = host.container()
     net.add(container)
-    container.run("ip address add 10.7.7.7/32 dev eth0 valid_lft 600 preferred_lft 600 && ip address add 10.7.7.8/32 dev eth0 scope link")
-    container.run("ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x")
+    container.run(
+        "ip address add 10.7.7.7/32 dev eth0 valid_lft 600 preferred_lft 600 && ip address add 10.7.7.8/32 dev eth0 scope link"
+    )
+    container.run(
+        "ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x"
+    )
     container.run("ip link set eth0 mtu 1400 && ip route add default via 10.6.0.1 dev x metric 50")
     host.run("ip address add 10.9.0.1/24 dev br0")
     net.check(container)
@@ -142,7 +170,9 @@ def test_check_follows_a_later_plugin_that_moves_the_routes_to_a_table_of_their_
     net = host.network(bridge(host.data, "10.1.0.0/24"))
     container = host.container()
     answer = net.add(container)
-    container.run("ip route add 10.1.0.0/24 dev eth0 table 100 && ip route add default via 10.1.0.1 table 100 && ip route delete default")
+    container.run(
+        "ip route add 10.1.0.0/24 dev eth0 table 100 && ip route add default via 10.1.0.1 table 100 && ip route delete default"
+    )
     container.run("ip rule add from 10.1.0.2 lookup 100")
     net.check(container)
     container.run("ip route replace default via 10.1.0.254 table 100")
@@ -160,7 +190,9 @@ def test_check_leaves_alone_what_a_later_plugin_told_in_its_result(host: Host) -
     container.run("ip address add 10.9.0.200/24 dev eth0")
     answer["ips"].append({"interface": 2, "address": "10.9.0.200/24"})
     _check_with(net, container, answer)
-    container.run("ip link add v4if0 type bridge && ip link set v4if0 up && ip address add 169.254.172.5/22 dev v4if0")
+    container.run(
+        "ip link add v4if0 type bridge && ip link set v4if0 up && ip address add 169.254.172.5/22 dev v4if0"
+    )
     answer["interfaces"].append({"name": "v4if0", "mac": "02:00:00:00:00:05", "sandbox": str(container.path)})
     answer["ips"].append({"interface": 3, "address": "169.254.172.5/22"})
     answer["routes"].append({"dst": "10.77.0.0/16", "gw": "169.254.172.1"})
@@ -179,7 +211,9 @@ def test_check_does_not_believe_a_later_plugin_everything(host: Host) -> None:
         _check_with(net, container, missing)
     container.run("ip address add 10.9.0.3/24 dev eth0")
     with pytest.raises(PluginError, match="10.9.0.3"):
-        _check_with(net, container, {**answer, "ips": [*answer["ips"], {"interface": 2, "address": "10.9.0.3/24"}]})
+        _check_with(
+            net, container, {**answer, "ips": [*answer["ips"], {"interface": 2, "address": "10.9.0.3/24"}]}
+        )
     container.run("ip address delete 10.9.0.3/24 dev eth0")
     elsewhere = {**answer, "ips": [{**each, "interface": 0} for each in answer["ips"]]}
     with pytest.raises(PluginError, match="eth0"):

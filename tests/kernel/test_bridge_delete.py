@@ -60,7 +60,10 @@ def test_del_when_the_netns_is_gone(host: Host, netns: str | None, with_result: 
     assert host.state() == before
 
 
-@pytest.mark.parametrize("broken", [{"vlan": 5000}, {"vlanTrunk": [{"id": -1}]}, {"hairpinMode": True, "promiscMode": True}, {"mtu": -1}])
+@pytest.mark.parametrize(
+    "broken",
+    [{"vlan": 5000}, {"vlanTrunk": [{"id": -1}]}, {"hairpinMode": True, "promiscMode": True}, {"mtu": -1}],
+)
 def test_del_works_with_a_config_that_add_would_refuse(host: Host, broken: dict[str, object]) -> None:
     """The configuration was changed after ADD; what is there still has to go."""
     container = host.container()
@@ -73,7 +76,10 @@ def test_del_works_with_a_config_that_add_would_refuse(host: Host, broken: dict[
 
 def test_del_after_the_config_turned_masquerade_off(host: Host) -> None:
     """B-41: what ADD made goes by its owner, not by what the configuration says now."""
-    masquerading, container = host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True)), host.container()
+    masquerading, container = (
+        host.network(bridge(host.data, *WIRED, ipMasq=True, macspoofchk=True)),
+        host.container(),
+    )
     masquerading.add(host.container("c0"))
     before = host.state(container)
     masquerading.add(container)

@@ -43,7 +43,9 @@ def gateway(subnet: str) -> str:
 
 
 @pytest.mark.parametrize(("subnet", "address"), [("10.1.0.0/24", "10.1.0.77"), ("fd01::/64", "fd01::77")])
-def test_a_new_container_behind_an_old_address_is_reached_at_once(host: Host, subnet: str, address: str) -> None:
+def test_a_new_container_behind_an_old_address_is_reached_at_once(
+    host: Host, subnet: str, address: str
+) -> None:
     """B-70: with a second port up and the host's neighbour entry REACHABLE; neighbours on the bridge reach it as well."""
     net = host.network(bridge(host.data, subnet))
     other = host.container("other")
@@ -54,7 +56,10 @@ def test_a_new_container_behind_an_old_address_is_reached_at_once(host: Host, su
     single.add(old)
     assert ping(host, address, timeout_s=4) is not None
     assert ping(other, address) is not None
-    assert any(entry["dst"] == address and "REACHABLE" in entry["state"] for entry in host.ip("neighbour show dev br0"))
+    assert any(
+        entry["dst"] == address and "REACHABLE" in entry["state"]
+        for entry in host.ip("neighbour show dev br0")
+    )
     single.delete(old)
     single.add(new)
     assert ping(host, address, timeout_s=1) is not None
@@ -112,4 +117,6 @@ def test_check_tells_of_a_bridge_without_a_mac(host: Host) -> None:
     host.run(f"ip link delete br0 && {WITHOUT_MAC}")
     answer = host.call("CHECK", {**net.derived(net.plugins[0]), "prevResult": result}, container)
     assert answer.exit_code == 1
-    assert "want the bridge br0 with a MAC of its own" in answer.output["msg"] + answer.output.get("details", "")
+    assert "want the bridge br0 with a MAC of its own" in answer.output["msg"] + answer.output.get(
+        "details", ""
+    )

@@ -45,8 +45,17 @@ def test_the_elements_carry_their_owner(host: Host) -> None:
     """B-38: for each address the jump and its network, commented with network, container and interface."""
     container = host.container()
     host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True)).add(container)
-    elements = [line for line in host.state() if line.startswith("host nft element inet cniwire") and "net/c1/eth0" in line]
-    assert sorted(line.split()[5] for line in elements) == ["inside4", "inside6", "masquerade4", "masquerade6"]
+    elements = [
+        line
+        for line in host.state()
+        if line.startswith("host nft element inet cniwire") and "net/c1/eth0" in line
+    ]
+    assert sorted(line.split()[5] for line in elements) == [
+        "inside4",
+        "inside6",
+        "masquerade4",
+        "masquerade6",
+    ]
     assert [sum(address in line for line in elements) for address in ("10.1.0.2", "fd01::2")] == [2, 2]
 
 

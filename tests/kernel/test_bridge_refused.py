@@ -156,7 +156,11 @@ def test_add_does_not_wait_for_ever_for_an_ipam_plugin(host: Host) -> None:
     config = {**bridge(ipam={"type": "fake"}), "name": "net", "cniVersion": "1.1.0"}
     before = host.state(container)
     answer = host.call("ADD", config, container, CNI_PATH=str(folder), CNIWIRE_IPAM_TIMEOUT="1")
-    assert (answer.exit_code, answer.output["code"], "fake" in answer.output["msg"]) == (1, TRY_AGAIN_LATER, True)
+    assert (answer.exit_code, answer.output["code"], "fake" in answer.output["msg"]) == (
+        1,
+        TRY_AGAIN_LATER,
+        True,
+    )
     assert (folder / "calls").read_text().split() == ["ADD", "DEL"]
     assert host.state(container) == before
 
@@ -200,9 +204,25 @@ def test_a_bridge_is_not_its_own_ipam_plugin(host: Host) -> None:
 @pytest.mark.parametrize("command", ["ADD", "CHECK", "STATUS"])
 def test_nor_is_it_under_another_name(host: Host, command: str, called: str | None) -> None:
     """A configuration that does not say what it is for, found by `make fuzz`: each call started the next one, for a minute."""
-    config = {"cniVersion": "1.1.0", "name": "net", "type": called, "ipam": {"type": "bridge"}, "prevResult": {}}
-    environ = {"CNI_CONTAINERID": "c1", "CNI_NETNS": str(host.container().path), "CNI_IFNAME": "eth0", "CNI_PATH": str(host.plugins)}
-    answer = plugin.call(host.plugins / "bridge", {**environ, "CNI_COMMAND": command}, json.dumps(config).encode(), timeout_s=10)
+    config = {
+        "cniVersion": "1.1.0",
+        "name": "net",
+        "type": called,
+        "ipam": {"type": "bridge"},
+        "prevResult": {},
+    }
+    environ = {
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(host.container().path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(host.plugins),
+    }
+    answer = plugin.call(
+        host.plugins / "bridge",
+        {**environ, "CNI_COMMAND": command},
+        json.dumps(config).encode(),
+        timeout_s=10,
+    )
     assert (answer.exit_code, answer.output["code"]) == (1, INVALID_CONFIG)
     assert answer.output["msg"] == "ipam.type: bridge is this plugin itself"
 

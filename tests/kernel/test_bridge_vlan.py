@@ -33,7 +33,10 @@ def vlan_host(host: Host) -> Host:
 
 def vlans(host: Host, port: str) -> Vlans:
     """Return the VLANs of a bridge port and their flags."""
-    return {it["vlan"]: it.get("flags", []) for it in host.run_json(f"bridge -json -compressvlans vlan show dev {port}")[0]["vlans"]}
+    return {
+        it["vlan"]: it.get("flags", [])
+        for it in host.run_json(f"bridge -json -compressvlans vlan show dev {port}")[0]["vlans"]
+    }
 
 
 NATIVE = ["PVID", "Egress Untagged"]
@@ -43,7 +46,10 @@ NATIVE = ["PVID", "Egress Untagged"]
     ("keys", "expected"),
     [
         ({"vlan": 100, "preserveDefaultVlan": True}, {1: ["Egress Untagged"], 100: NATIVE}),  # B-9
-        ({"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 202}]}, {1: NATIVE, 101: [], 200: [], 201: [], 202: []}),  # B-10
+        (
+            {"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 202}]},
+            {1: NATIVE, 101: [], 200: [], 201: [], 202: []},
+        ),  # B-10
         ({"vlan": 100, "vlanTrunk": [{"id": 101}]}, {100: NATIVE, 101: []}),  # B-11
         ({"vlan": 100}, {100: NATIVE}),  # B-12
     ],

@@ -13,7 +13,9 @@ PORTS = {ONE: [mapping(8001)], OTHER: [mapping(8002)]}
 
 
 def chain(host: Host, **keys: object) -> Network:
-    return host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True, **keys), PORTMAP)
+    return host.network(
+        bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True, **keys), PORTMAP
+    )
 
 
 def owned(host: Host, name: str) -> list[str]:
@@ -63,7 +65,9 @@ def test_del_of_an_attachment_that_never_was_leaves_the_other(host: Host) -> Non
     net.delete(other)
     assert host.state() == before
     net.gc(one)
-    assert owned(host, ONE) == [line for line in sorted(before) if f"/{ONE}" in line or repr(f"{ONE}\r\neth0") in line]
+    assert owned(host, ONE) == [
+        line for line in sorted(before) if f"/{ONE}" in line or repr(f"{ONE}\r\neth0") in line
+    ]
 
 
 def test_an_add_that_fails_takes_back_its_own_link_alone(host: Host) -> None:
@@ -73,7 +77,13 @@ def test_an_add_that_fails_takes_back_its_own_link_alone(host: Host) -> None:
     net.add(one, portMappings=PORTS[ONE])
     before = host.state(one)
     conflicting = chain(host, isGateway=True)
-    conflicting.plugins = [{**net.plugins[0], "ipam": {**net.plugins[0]["ipam"], "routes": [{"dst": "10.9.0.0/16", "gw": "192.0.2.77"}]}}, PORTMAP]
+    conflicting.plugins = [
+        {
+            **net.plugins[0],
+            "ipam": {**net.plugins[0]["ipam"], "routes": [{"dst": "10.9.0.0/16", "gw": "192.0.2.77"}]},
+        },
+        PORTMAP,
+    ]
     with pytest.raises(PluginError):
         conflicting.add(other)
     assert host.state(one) == before
@@ -95,7 +105,10 @@ def test_gc_collects_the_one_and_not_the_other(host: Host) -> None:
 def test_a_link_of_somebody_else_keeps_its_name(host: Host, alias: str) -> None:
     """Made by hand, or another attachment's; nothing that we are called for takes it away."""
     first = host_ifnames(f"net/{ONE}/eth0")[0]
-    host.run(f"ip link add {first} type veth peer name x0" + (f" && ip link set {first} alias {alias}" if alias else ""))
+    host.run(
+        f"ip link add {first} type veth peer name x0"
+        + (f" && ip link set {first} alias {alias}" if alias else "")
+    )
     net, one, other = chain(host), host.container(ONE), host.container("c0")
     net.add(other, portMappings=[mapping(8000)])
     before = host.state()
@@ -115,7 +128,10 @@ def test_when_all_names_are_taken_add_says_so_and_makes_nothing(host: Host) -> N
         host.run(f"ip link add {name} type veth peer name x{number}")
     net, one = chain(host), host.container(ONE)
     before = host.state(one)
-    with pytest.raises(PluginError, match=r"names that the host veth of net/c379037/eth0 may have are taken: veth3886a2e176d, veth") as refused:
+    with pytest.raises(
+        PluginError,
+        match=r"names that the host veth of net/c379037/eth0 may have are taken: veth3886a2e176d, veth",
+    ) as refused:
         net.add(one)
     assert (refused.value.code, host.state(one)) == (102, before)
     net.delete(one)

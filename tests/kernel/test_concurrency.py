@@ -20,7 +20,9 @@ from tests.harness.traffic import Server, ask, ping
 
 IN_FLIGHT = 32
 GO = Path("/usr/lib/cni")
-needs_go = pytest.mark.skipif(not (GO / "bridge").exists(), reason=f"no Go plugins in {GO}: apt-get install containernetworking-plugins")
+needs_go = pytest.mark.skipif(
+    not (GO / "bridge").exists(), reason=f"no Go plugins in {GO}: apt-get install containernetworking-plugins"
+)
 
 
 def at_once(host: Host, work: Callable[[Container], Any], containers: Iterable[Container]) -> list[Any]:
@@ -104,7 +106,10 @@ def test_adds_race_with_dels_of_the_same_range(host: Host) -> None:
 
 def test_the_same_attachment_is_added_once_whoever_comes_first(host: Host) -> None:
     """Two runtimes that do not know of one another: one ADD succeeds, the others change nothing."""
-    net, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True)), host.container("c1")
+    net, container = (
+        host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True)),
+        host.container("c1"),
+    )
     net.add(host.container("c0"))
     before = host.state(container)
     for _ in range(5):
@@ -127,7 +132,12 @@ def attempt(net: Network, container: Container, **capabilities: Any) -> Any:
 def test_two_networks_create_their_bridges_and_the_one_table_together(host: Host) -> None:
     """Their elements live in one table, and GC of one leaves those of the other."""
     nets = [
-        host.network(bridge(host.data, f"10.{number}.0.0/24", bridge=f"br{number}", ipMasq=True), PORTMAP, name=f"n{number}") for number in (1, 2)
+        host.network(
+            bridge(host.data, f"10.{number}.0.0/24", bridge=f"br{number}", ipMasq=True),
+            PORTMAP,
+            name=f"n{number}",
+        )
+        for number in (1, 2)
     ]
     containers = [host.container(f"c{number}") for number in range(40)]
 
@@ -152,7 +162,13 @@ def test_the_go_plugins_and_ours_share_one_range_at_once(host: Host) -> None:
 
     def makers(container: Container) -> tuple[Network, Network]:
         number = int(container.name[1:])
-        return (ours, theirs) if number % 4 in (0, 3) else (theirs, ours) if number % 4 == 1 else (theirs, theirs)
+        return (
+            (ours, theirs)
+            if number % 4 in (0, 3)
+            else (theirs, ours)
+            if number % 4 == 1
+            else (theirs, theirs)
+        )
 
     results = at_once(host, lambda container: makers(container)[0].add(container), containers)
     assert len(set(addresses(results))) == len(containers)

@@ -37,16 +37,33 @@ LACKING = {  # whose entries are left out, or done by hand
     "podman-switch": {"firewall"},
     "static": {"static"},
 }
-IPTABLES = {"iptables": ("ipMasqBackend", "backend"), "portmap-options": ("markMasqBit",)}  # keys that wait for the iptables backend
+IPTABLES = {
+    "iptables": ("ipMasqBackend", "backend"),
+    "portmap-options": ("markMasqBit",),
+}  # keys that wait for the iptables backend
 UNSUPPORTED_FIELD = 2
-STORES = (Path("/var/lib/cni/networks"), Path("/run/cni-ipam-state"))  # host-local's default, and kindnet's; both the lab's own
-WANTED: Mapping[str, Mapping[str, Any]] = {  # what users ask of a runtime; handed on where an entry declares it
-    "c1": {"portMappings": [mapping(8080), mapping(8053, 53, "udp")], "ips": ["10.46.7.77/24", "2001:db8:7::77/64"]},
+STORES = (
+    Path("/var/lib/cni/networks"),
+    Path("/run/cni-ipam-state"),
+)  # host-local's default, and kindnet's; both the lab's own
+WANTED: Mapping[
+    str, Mapping[str, Any]
+] = {  # what users ask of a runtime; handed on where an entry declares it
+    "c1": {
+        "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
+        "ips": ["10.46.7.77/24", "2001:db8:7::77/64"],
+    },
     "c2": {"portMappings": [mapping(8081)], "ips": ["10.46.7.78/24", "2001:db8:7::78/64"]},
 }
-VERSIONS = {"as_written": "", "at_1.1.0": "1.1.0"}  # GC and STATUS exist since then, and none of the files is that young
+VERSIONS = {
+    "as_written": "",
+    "at_1.1.0": "1.1.0",
+}  # GC and STATUS exist since then, and none of the files is that young
 WITHOUT_CHECK = ("0.1.0", "0.2.0", "0.3.0", "0.3.1")
-CABLE = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8:ff::1", "2001:db8:ff::2")}  # the host's end, and the outside machine's
+CABLE = {
+    4: ("192.0.2.1", "192.0.2.2"),
+    6: ("2001:db8:ff::1", "2001:db8:ff::2"),
+}  # the host's end, and the outside machine's
 
 of_each_file = pytest.mark.parametrize("name", FILES)
 of_each_version = pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
@@ -147,7 +164,9 @@ def test_the_launcher_reads_a_file_whole(name: str) -> None:
 
 @of_each_version
 @of_each_file
-def test_a_file_serves_its_containers_and_nothing_of_them_is_left(host: Host, name: str, version: str) -> None:
+def test_a_file_serves_its_containers_and_nothing_of_them_is_left(
+    host: Host, name: str, version: str
+) -> None:
     """ADD, CHECK, packets, DEL; at 1.1.0 STATUS, and GC, as one of two containers dies without a DEL. Then all once more, and DEL twice."""
     outside, first = host.outside(), host.container("c1")
     others = [host.container("c2")] if name != "static" else []  # which would give it the same address
@@ -178,7 +197,9 @@ def test_a_file_serves_its_containers_and_nothing_of_them_is_left(host: Host, na
 
 
 @pytest.mark.parametrize(("name", "key"), [(name, key) for name, keys in IPTABLES.items() for key in keys])
-def test_what_waits_for_iptables_is_refused_by_name_and_never_hinders_del(host: Host, name: str, key: str) -> None:
+def test_what_waits_for_iptables_is_refused_by_name_and_never_hinders_del(
+    host: Host, name: str, key: str
+) -> None:
     """The test above runs the rest of these files. A runtime calls DEL after an ADD that failed."""
     nets = networks(host, name, without=tuple([other for other in IPTABLES[name] if other != key]))
     container = host.container("c1")
@@ -196,14 +217,18 @@ def test_a_section_ipam_serves_host_local_alone(host: Host, name: str, version: 
     """As behind somebody else's main plugin, which calls the executable with its own entry: the first address of each set."""
 
     def local(command: str, ifname: str, config: Result) -> Any:
-        answer = host.call(command, config, "c1", ifname=ifname, type_name="host-local", CNI_NETNS="/run/netns/c1")
+        answer = host.call(
+            command, config, "c1", ifname=ifname, type_name="host-local", CNI_NETNS="/run/netns/c1"
+        )
         assert (answer.exit_code, answer.stderr) == (0, ""), answer.output
         return answer.output
 
     for ifname, net in networks(host, name, version).items():
         config, content = net.derived(net.plugins[0]), f"c1\r\n{ifname}"
         result = local("ADD", ifname, config)
-        assert reservations() == [f"{net.name}/{address} {content!r}" for address in first_addresses(config["ipam"])]
+        assert reservations() == [
+            f"{net.name}/{address} {content!r}" for address in first_addresses(config["ipam"])
+        ]
         if net.version not in WITHOUT_CHECK:
             local("CHECK", ifname, {**config, "prevResult": result})
         if net.version == "1.1.0":

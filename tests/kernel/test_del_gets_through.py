@@ -13,7 +13,9 @@ from tests.harness.network import Network
 from tests.harness.plugin import PluginError
 
 SUBNETS = ("10.1.0.0/24", "fd01::/64")
-PORTS: dict[str, Any] = {"portMappings": [mapping(8080), mapping(5353, 53, "udp"), mapping(8443, hostIP="127.0.0.1")]}
+PORTS: dict[str, Any] = {
+    "portMappings": [mapping(8080), mapping(5353, 53, "udp"), mapping(8443, hostIP="127.0.0.1")]
+}
 Config = dict[str, Any]
 Sabotage = Callable[[Host, Container], object]
 
@@ -45,22 +47,34 @@ OF_THE_NODE: dict[str, Sabotage] = {
     "a file is where the namespace was": file_for_namespace,
     "a directory is where the namespace was": directory_for_namespace,
     "the interface is gone": lambda host, container: container.run("ip link del eth0"),
-    "the interface has another name": lambda host, container: container.run("ip link set eth0 down name net7"),
+    "the interface has another name": lambda host, container: container.run(
+        "ip link set eth0 down name net7"
+    ),
     "the host's end is gone": lambda host, container: host.run(f"ip link del {host.veth('net/c1/eth0')}"),
-    "the host's end left the bridge": lambda host, container: host.run(f"ip link set {host.veth('net/c1/eth0')} nomaster"),
+    "the host's end left the bridge": lambda host, container: host.run(
+        f"ip link set {host.veth('net/c1/eth0')} nomaster"
+    ),
     "the bridge is gone": lambda host, container: host.run("ip link del br0"),
-    "the bridge is a veth": lambda host, container: host.run("ip link del br0; ip link add br0 type veth peer name x"),
+    "the bridge is a veth": lambda host, container: host.run(
+        "ip link del br0; ip link add br0 type veth peer name x"
+    ),
     "the ruleset was flushed": lambda host, container: host.run("nft flush ruleset"),
     "our table is gone": lambda host, container: host.run("nft delete table inet cniwire"),
-    "the maps are empty": lambda host, container: host.run("nft flush map inet cniwire masquerade4; nft flush map inet cniwire hostports4"),
+    "the maps are empty": lambda host, container: host.run(
+        "nft flush map inet cniwire masquerade4; nft flush map inet cniwire hostports4"
+    ),
     "another owns the port": lambda host, container: (
         host.run("nft delete element inet cniwire hostports4 '{ tcp . 8080 }'"),
-        host.run("nft add element inet cniwire hostports4 '{ tcp . 8080 comment \"net/c9/eth0\" : 10.1.0.99 . 80 }'"),
+        host.run(
+            "nft add element inet cniwire hostports4 '{ tcp . 8080 comment \"net/c9/eth0\" : 10.1.0.99 . 80 }'"
+        ),
     ),
     "the reservations are gone": lambda host, container: shutil.rmtree(host.data),
     "the network's reservations are gone": lambda host, container: shutil.rmtree(host.data / "net"),
     "a file is where the reservations were": file_for_reservations,
-    "the index is rubbish": lambda host, container: (host.data / "net" / ".index").write_bytes(b"\0index1\n" * 99),
+    "the index is rubbish": lambda host, container: (host.data / "net" / ".index").write_bytes(
+        b"\0index1\n" * 99
+    ),
     "the lock is gone": lambda host, container: (host.data / "net" / "lock").unlink(),
     "a reservation is torn": lambda host, container: (host.data / "net" / "10.1.0.77").touch(),
 }
@@ -70,20 +84,42 @@ OF_THE_CONFIG: dict[str, Callable[[Config], Config]] = {
     "with a bridge that is no name": lambda config: {**config, "bridge": "a/b" * 9},
     "with an impossible VLAN": lambda config: {**config, "vlan": 5000, "vlanTrunk": [{"id": -1}]},
     "that contradicts itself": lambda config: {**config, "hairpinMode": True, "promiscMode": True},
-    "with wrong types": lambda config: {**config, "mtu": "large", "isGateway": 1, "ipMasq": [], "dns": 3, "snat": {}, "backend": 7},
+    "with wrong types": lambda config: {
+        **config,
+        "mtu": "large",
+        "isGateway": 1,
+        "ipMasq": [],
+        "dns": 3,
+        "snat": {},
+        "backend": 7,
+    },
     "without masquerade": lambda config: {**config, "ipMasq": False, "macspoofchk": False},
     "with other ranges": lambda config: with_ipam(config, ranges=[[{"subnet": "10.99.0.0/24"}]]),
     "with ranges that are none": lambda config: with_ipam(config, ranges="all"),
     "with no ranges": lambda config: with_ipam(config, ranges=None),
     "with a dataDir that is no path": lambda config: with_ipam(config, dataDir="\0"),
     "with a dataDir that is a number": lambda config: with_ipam(config, dataDir=7),
-    "with mappings that are none": lambda config: {**config, "runtimeConfig": {"portMappings": [{"hostPort": -1}], "ips": ["x"]}},
+    "with mappings that are none": lambda config: {
+        **config,
+        "runtimeConfig": {"portMappings": [{"hostPort": -1}], "ips": ["x"]},
+    },
     "with other mappings": lambda config: {**config, "runtimeConfig": {"portMappings": [mapping(99)]}},
-    "without mappings": lambda config: {key: value for key, value in config.items() if key != "runtimeConfig"},
-    "with conditions that are none": lambda config: {**config, "conditionsV4": ["-s", "x"], "markMasqBit": 99},
-    "without a previous result": lambda config: {key: value for key, value in config.items() if key != "prevResult"},
+    "without mappings": lambda config: {
+        key: value for key, value in config.items() if key != "runtimeConfig"
+    },
+    "with conditions that are none": lambda config: {
+        **config,
+        "conditionsV4": ["-s", "x"],
+        "markMasqBit": 99,
+    },
+    "without a previous result": lambda config: {
+        key: value for key, value in config.items() if key != "prevResult"
+    },
     "with a previous result that is none": lambda config: {**config, "prevResult": {"ips": "none"}},
-    "with a previous result of another age": lambda config: {**config, "prevResult": {"cniVersion": "0.2.0", "ip4": {"ip": "1.2.3.4/8"}}},
+    "with a previous result of another age": lambda config: {
+        **config,
+        "prevResult": {"cniVersion": "0.2.0", "ip4": {"ip": "1.2.3.4/8"}},
+    },
     "with a budget that is none": lambda config: {**config, "timeoutSeconds": "soon"},
     "with an unknown backend": lambda config: {**config, "backend": "pf", "ipMasqBackend": "ipfw"},
 }
@@ -105,7 +141,12 @@ class Changed(Network):
 def chain(host: Host, kind: str) -> Changed:
     """The network of plugin *kind*, or of all of them."""
     wired = bridge(host.data, *SUBNETS, ipMasq=True, macspoofchk=True)
-    plugins = {"chain": [wired, PORTMAP], "portmap": [wired, PORTMAP], "bridge": [wired], "host-local": [{"type": "host-local", **ipam(host)}]}
+    plugins = {
+        "chain": [wired, PORTMAP],
+        "portmap": [wired, PORTMAP],
+        "bridge": [wired],
+        "host-local": [{"type": "host-local", **ipam(host)}],
+    }
     return Changed(host, plugins[kind], "net", "1.1.0", {})
 
 
@@ -138,8 +179,14 @@ def remains(host: Host) -> list[str]:
 
 def of_the_node() -> list[tuple[str, str]]:
     """(plugins, what happened): to host-local only what it looks at can happen."""
-    looked_at = [name for name in OF_THE_NODE if any(word in name for word in ("nothing", "reserv", "index", "lock", "namespace"))]
-    return [(kind, name) for kind in ("chain", "portmap") for name in OF_THE_NODE] + [("host-local", name) for name in looked_at]
+    looked_at = [
+        name
+        for name in OF_THE_NODE
+        if any(word in name for word in ("nothing", "reserv", "index", "lock", "namespace"))
+    ]
+    return [(kind, name) for kind in ("chain", "portmap") for name in OF_THE_NODE] + [
+        ("host-local", name) for name in looked_at
+    ]
 
 
 @pytest.mark.parametrize(("kind", "sabotage"), of_the_node())
@@ -204,7 +251,9 @@ def test_del_does_not_ask_an_ipam_plugin_that_add_cannot_have_called(host: Host,
     assert [line for line in remains(host) if not line.startswith("file ")] == []
 
 
-@pytest.mark.parametrize("sabotage", ["nothing", "the namespace is gone", "the bridge is gone", "the ruleset was flushed"])
+@pytest.mark.parametrize(
+    "sabotage", ["nothing", "the namespace is gone", "the bridge is gone", "the ruleset was flushed"]
+)
 def test_an_add_after_the_del_is_as_good_as_the_first(host: Host, sabotage: str) -> None:
     """The node is sound again, and CHECK agrees."""
     net, container = added(host, "chain")

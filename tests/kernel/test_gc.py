@@ -14,12 +14,16 @@ SUBNETS = ("10.1.0.0/24", "fd01::/64")
 
 
 def chain(host: Host, name: str = "net", subnets: tuple[str, ...] = SUBNETS, **keys: Any) -> Network:
-    return host.network(bridge(host.data, *subnets, ipMasq=True, macspoofchk=True, **keys), PORTMAP, name=name)
+    return host.network(
+        bridge(host.data, *subnets, ipMasq=True, macspoofchk=True, **keys), PORTMAP, name=name
+    )
 
 
 def add(net: Network, *names: str, ifname: str = "eth0") -> None:
     for name in names:
-        container = next((made for made in net.host.children if made.name == name), None) or net.host.container(name)
+        container = next(
+            (made for made in net.host.children if made.name == name), None
+        ) or net.host.container(name)
         net.add(container, ifname, portMappings=[mapping(8000 + int(name[1:]) * 10 + int(ifname[3:]))])  # type: ignore[arg-type]
 
 
@@ -31,7 +35,12 @@ def collected(net: Network, *valid: tuple[str, str], key: str = "cni.dev/valid-a
 
 def lines_of(host: Host, *names: str) -> list[str]:
     """What of these attachments is there, in links, rules and files."""
-    return [line for line in host.state() for name in names if f"/{name}" in line or repr(name.replace("/", "\r\n")) in line]
+    return [
+        line
+        for line in host.state()
+        for name in names
+        if f"/{name}" in line or repr(name.replace("/", "\r\n")) in line
+    ]
 
 
 @pytest.mark.parametrize("key", ["cni.dev/valid-attachments", "cni.dev/attachments"])
@@ -90,7 +99,10 @@ def test_gc_takes_the_list_before_the_null(host: Host) -> None:
     """One of the two names is null, the other is not: somebody is alive."""
     net = chain(host)
     add(net, "c1", "c2")
-    alive, names = [{"containerID": "c1", "ifname": "eth0"}], ("cni.dev/valid-attachments", "cni.dev/attachments")
+    alive, names = (
+        [{"containerID": "c1", "ifname": "eth0"}],
+        ("cni.dev/valid-attachments", "cni.dev/attachments"),
+    )
     for keys in (dict(zip(names, (None, alive), strict=True)), dict(zip(names, (alive, None), strict=True))):
         for config in net.plugins:
             assert host.call("GC", {**net.derived(config), **keys}) == Answer(0, None, "")
@@ -119,7 +131,9 @@ def test_gc_after_the_containers_died(host: Host) -> None:
     assert not lines_of(host, "c1/eth0", "c2/eth0")
 
 
-@pytest.mark.parametrize("command", ["flush ruleset", "delete table inet cniwire", "delete table bridge cniwire"])
+@pytest.mark.parametrize(
+    "command", ["flush ruleset", "delete table inet cniwire", "delete table bridge cniwire"]
+)
 def test_gc_after_the_rules_were_flushed(host: Host, command: str) -> None:
     """And once more, which finds nothing."""
     net = chain(host)
@@ -132,8 +146,13 @@ def test_gc_after_the_rules_were_flushed(host: Host, command: str) -> None:
 
 def test_gc_goes_to_any_ipam_plugin_and_goes_on_after_its_failure(host: Host) -> None:
     """1.9 GC: forwarded with the list as it came; its error is reported, and what is ours is done."""
-    result, error = '{"cniVersion": "1.1.0", "ips": [{"address": "10.5.0.2/24"}]}', '{"code": 123, "msg": "busy"}'
-    folder = host.ipam(f"cat > {host.folder}/heard; case $CNI_COMMAND in ADD) echo '{result}';; GC) echo '{error}'; exit 1;; esac")
+    result, error = (
+        '{"cniVersion": "1.1.0", "ips": [{"address": "10.5.0.2/24"}]}',
+        '{"code": 123, "msg": "busy"}',
+    )
+    folder = host.ipam(
+        f"cat > {host.folder}/heard; case $CNI_COMMAND in ADD) echo '{result}';; GC) echo '{error}'; exit 1;; esac"
+    )
     net = host.network(bridge(isGateway=True, ipMasq=True, ipam={"type": "fake"}), suites={"fake": folder})
     net.add(host.container("c1"))
     config = {**net.derived(net.plugins[0]), "cni.dev/valid-attachments": []}
@@ -144,7 +163,9 @@ def test_gc_goes_to_any_ipam_plugin_and_goes_on_after_its_failure(host: Host) ->
     assert not lines_of(host, "c1/eth0")
 
 
-@pytest.mark.parametrize("entry", [{"containerID": "c1"}, {"ifname": "eth0"}, {"containerID": "", "ifname": "eth0"}, "c1/eth0", 7])
+@pytest.mark.parametrize(
+    "entry", [{"containerID": "c1"}, {"ifname": "eth0"}, {"containerID": "", "ifname": "eth0"}, "c1/eth0", 7]
+)
 @pytest.mark.parametrize("number", [0, 1])
 def test_gc_refuses_an_incomplete_entry_and_deletes_nothing(host: Host, number: int, entry: object) -> None:
     """What it was meant to keep would be deleted."""
@@ -162,7 +183,14 @@ def test_gc_works_with_a_configuration_that_add_would_refuse(host: Host) -> None
     """As DEL does."""
     net = chain(host)
     add(net, "c1")
-    broken: dict[str, Any] = {"vlan": 5000, "mtu": "x", "hairpinMode": True, "promiscMode": True, "conditionsV4": [7], "timeoutSeconds": "soon"}
+    broken: dict[str, Any] = {
+        "vlan": 5000,
+        "mtu": "x",
+        "hairpinMode": True,
+        "promiscMode": True,
+        "conditionsV4": [7],
+        "timeoutSeconds": "soon",
+    }
     net.plugins = [{**config, **broken} for config in net.plugins]
     assert [answer.exit_code for answer in collected(net)] == [0, 0]
     assert not lines_of(host, "c1/eth0")

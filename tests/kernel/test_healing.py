@@ -16,7 +16,19 @@ INSERTED = "nft insert rule {0} {1} accept"
 MARKED = "nft flush chain {0} {1}; for each in 1 2 3 4 5; do nft add rule {0} {1} counter comment v2; done"
 # Base chains, what they jump to, and the chains of prefixes: flushed, replaced, and with something in front.
 CHAINS = [
-    *[(INET, name) for name in ("loopback", "hostports", "prerouting", "output", "postrouting", "outside4-24", "hairpin4-24", "outside6-64")],
+    *[
+        (INET, name)
+        for name in (
+            "loopback",
+            "hostports",
+            "prerouting",
+            "output",
+            "postrouting",
+            "outside4-24",
+            "hairpin4-24",
+            "outside6-64",
+        )
+    ],
     *[(BRIDGE, name) for name in ("prerouting", "input")],
 ]
 EDITS = [
@@ -39,7 +51,11 @@ def chain(host: Host) -> Network:
 def shared(host: Host) -> list[str]:
     """What nft lists of our tables, without the elements."""
     listed = json.loads(host.run("nft --json --stateless list ruleset"))["nftables"]
-    found = [{key: value for key, value in what.items() if key not in ("handle", "elem")} for item in listed for what in item.values()]
+    found = [
+        {key: value for key, value in what.items() if key not in ("handle", "elem")}
+        for item in listed
+        for what in item.values()
+    ]
     return sorted(json.dumps(each) for each in found)
 
 
@@ -68,7 +84,11 @@ def test_check_tells_of_an_edit_and_the_next_add_mends_it(host: Host, edit: str)
 def test_check_tells_of_rules_that_carry_our_mark_and_say_something_else(host: Host) -> None:
     """As whoever lists, edits and loads again leaves them. ADD only looks at marks; CHECK compares every expression."""
     net = wired(host)
-    text = host.run("nft list ruleset").replace("127.0.0.0/8 drop", "127.0.0.0/8 accept").replace("type local jump", "type unicast jump")
+    text = (
+        host.run("nft list ruleset")
+        .replace("127.0.0.0/8 drop", "127.0.0.0/8 accept")
+        .replace("type local jump", "type unicast jump")
+    )
     host.run("nft flush ruleset; nft -f -", stdin=text)
     with pytest.raises(PluginError) as failed:
         net.check(host.children[0], portMappings=[mapping(8080)])  # type: ignore[arg-type]
@@ -87,7 +107,9 @@ def test_a_ruleset_that_was_saved_and_loaded_again_is_no_difference(host: Host) 
 HALF = f"add table {INET}; add map {INET} hostports4 {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}"
 
 
-@pytest.mark.parametrize("left", [f"nft add table {INET}", f"nft add table {INET}; nft add table {BRIDGE}", f"nft '{HALF}'"])
+@pytest.mark.parametrize(
+    "left", [f"nft add table {INET}", f"nft add table {INET}; nft add table {BRIDGE}", f"nft '{HALF}'"]
+)
 def test_an_incomplete_table_is_completed(host: Host, left: str) -> None:
     """However it came about: somebody's `nft add table`, an older release that had fewer maps."""
     host.run(left)
@@ -97,7 +119,9 @@ def test_an_incomplete_table_is_completed(host: Host, left: str) -> None:
 
 def test_a_map_of_other_types_is_replaced(host: Host) -> None:
     """By one of ours; whatever was in it was not ours."""
-    host.run(f"nft 'add table {INET}; add map {INET} masquerade4 {{ type ipv4_addr : mark; }}; add set {INET} near4 {{ type ipv4_addr; }}'")
+    host.run(
+        f"nft 'add table {INET}; add map {INET} masquerade4 {{ type ipv4_addr : mark; }}; add set {INET} near4 {{ type ipv4_addr; }}'"
+    )
     net = wired(host)
     net.check(host.children[0], portMappings=[mapping(8080)])  # type: ignore[arg-type]
 
@@ -105,7 +129,9 @@ def test_a_map_of_other_types_is_replaced(host: Host) -> None:
 def test_what_a_release_without_marks_left_is_brought_up_to_date(host: Host) -> None:
     """Its containers keep what they have: elements are not touched."""
     net = wired(host)
-    host.run(f"nft 'flush chain {INET} prerouting; add rule {INET} prerouting fib daddr type local jump hostports'")
+    host.run(
+        f"nft 'flush chain {INET} prerouting; add rule {INET} prerouting fib daddr type local jump hostports'"
+    )
     elements = [line for line in host.state() if " element " in line]
     net.add(host.container("c2"))
     assert [line for line in elements if line not in host.state()] == []
@@ -137,24 +163,36 @@ def test_mappings_that_had_chains_of_their_own_leave_none(host: Host, verb: str)
             net.delete(container)  # type: ignore[arg-type]
     else:
         net.gc()
-    assert [line for line in host.run(f"nft list table {INET}").splitlines() if "hostports-" in line or "hostports4-" in line] == []
+    assert [
+        line
+        for line in host.run(f"nft list table {INET}").splitlines()
+        if "hostports-" in line or "hostports4-" in line
+    ] == []
 
 
 def test_nothing_names_the_subnet_once_its_last_container_is_gone(host: Host) -> None:
     """What the tests of runtimes look for; and addresses of their own (/32, /128: Calico, AWS) leave no chain each."""
     net = wired(host)
     net.delete(host.children[0])  # type: ignore[arg-type]
-    assert [line for line in host.run("nft list ruleset").splitlines() if "10.1.0" in line or "fd01:" in line] == []
+    assert [
+        line for line in host.run("nft list ruleset").splitlines() if "10.1.0" in line or "fd01:" in line
+    ] == []
 
 
 def test_addresses_that_are_networks_of_their_own_share_their_chains(host: Host) -> None:
-    host.run("ip link add cali1 type veth peer name cali2 && ip link set cali1 up && ip route add 10.14.0.0/24 dev cali1")
+    host.run(
+        "ip link add cali1 type veth peer name cali2 && ip link set cali1 up && ip route add 10.14.0.0/24 dev cali1"
+    )
     ports = host.network({**PORTMAP})
     before: list[str] = []
     for number in range(2, 6):
         ips = [{"address": f"10.14.0.{number}/32"}, {"address": f"fd14::{number}/128"}]
         previous = {"cniVersion": "1.1.0", "interfaces": [{"name": "cali1"}], "ips": ips}
-        config = {**ports.derived(PORTMAP), "prevResult": previous, "runtimeConfig": {"portMappings": [mapping(8000 + number)]}}
+        config = {
+            **ports.derived(PORTMAP),
+            "prevResult": previous,
+            "runtimeConfig": {"portMappings": [mapping(8000 + number)]},
+        }
         answer = host.call("ADD", config, host.container(f"c{number}"))
         assert answer.exit_code == 0, answer
         before = before or shared(host)

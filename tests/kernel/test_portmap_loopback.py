@@ -58,8 +58,15 @@ WATCH = """table ip watch {
 
 def seen(host: Host) -> list[bool]:
     """Whether packets to 127.0.0.0/8 have come in, and whether they came by the chain that drops them."""
-    rules = [item["rule"] for item in host.run_json("nft --json list table ip watch")["nftables"] if "rule" in item]
-    return [bool(expression["counter"]["packets"]) for rule in rules for expression in rule["expr"] if "counter" in expression]
+    rules = [
+        item["rule"] for item in host.run_json("nft --json list table ip watch")["nftables"] if "rule" in item
+    ]
+    return [
+        bool(expression["counter"]["packets"])
+        for rule in rules
+        for expression in rule["expr"]
+        if "counter" in expression
+    ]
 
 
 def test_it_is_our_chain_that_drops_them(host: Host) -> None:
@@ -103,23 +110,41 @@ def test_only_the_mappings_of_loopback6_is_nothing_to_do(host: Host) -> None:
     net = host.network(PORTMAP)
     result = {"cniVersion": "1.1.0", "interfaces": [], "ips": [{"address": "fd01::2/64"}]}
     config = net.derived(PORTMAP, result, {"portMappings": [mapping(8080, hostIP="::1")]})
-    assert [host.call(command, config, container).exit_code for command in ("ADD", "CHECK", "DEL")] == [0, 0, 0]
+    assert [host.call(command, config, container).exit_code for command in ("ADD", "CHECK", "DEL")] == [
+        0,
+        0,
+        0,
+    ]
 
 
-def chained(host: Host, container: Container, command: str = "ADD", **previous: Any) -> tuple[Network, Answer]:
+def chained(
+    host: Host, container: Container, command: str = "ADD", **previous: Any
+) -> tuple[Network, Answer]:
     """Call portmap behind a plugin that gave *container* ADDRESS and said *previous*."""
     net = host.network(PORTMAP)
     ips = [{"address": f"{ADDRESS}/24", "interface": 0}]
-    result = {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": str(container.path)}], "ips": ips, **previous}
+    result = {
+        "cniVersion": "1.1.0",
+        "interfaces": [{"name": "eth0", "sandbox": str(container.path)}],
+        "ips": ips,
+        **previous,
+    }
     return net, host.call(command, net.derived(PORTMAP, result, {"portMappings": [mapping(8080)]}), container)
 
 
-@pytest.mark.parametrize("route", ["", "blackhole", "unreachable", "prohibit", "throw", "link", "gateway", "lo"])
+@pytest.mark.parametrize(
+    "route", ["", "blackhole", "unreachable", "prohibit", "throw", "link", "gateway", "lo"]
+)
 def test_without_a_way_of_its_own_the_mapping_works_without_loopback(host: Host, route: str) -> None:
     """No route, or one that leads to a gateway or an interface that is none of the attachment's: ADD says so, CHECK does not mind."""
     container = host.container()
     host.run("ip link add cable up type bridge && ip address add 192.0.2.1/24 dev cable")
-    ways = {"link": "10.9.0.0/24 dev cable", "gateway": "10.9.0.0/24 via 192.0.2.9", "lo": "local 10.9.0.2/32 dev lo", "": ""}
+    ways = {
+        "link": "10.9.0.0/24 dev cable",
+        "gateway": "10.9.0.0/24 via 192.0.2.9",
+        "lo": "local 10.9.0.2/32 dev lo",
+        "": "",
+    }
     way = ways.get(route, f"{route} 10.9.0.0/24")
     if way:
         host.run(f"ip route add {way}")
@@ -128,7 +153,9 @@ def test_without_a_way_of_its_own_the_mapping_works_without_loopback(host: Host,
     assert len(answer.stderr.splitlines()) == 1
     assert f"{ADDRESS} cannot be reached from 127.0.0.1" in answer.stderr
     assert host.run("nft list ruleset").count("net/c1/eth0") == 3
-    assert [host.sysctl(f"net/ipv4/conf/{name}/route_localnet") for name in ("all", "default", "cable", "lo")] == ["0"] * 4
+    assert [
+        host.sysctl(f"net/ipv4/conf/{name}/route_localnet") for name in ("all", "default", "cable", "lo")
+    ] == ["0"] * 4
     _, answer = chained(host, container, "CHECK")
     assert (answer.exit_code, answer.stderr) == (0, "")
 
@@ -147,8 +174,12 @@ def test_a_result_that_names_no_interfaces_leaves_bridges_to_be_its_own(host: Ho
 def test_a_veth_is_the_attachment_s_own_whoever_names_it(host: Host, previous: dict[str, Any]) -> None:
     """As behind Calico or Cilium: a route to the host's end, which no prevResult names."""
     container = host.container()
-    host.run(f"ip link add lxc1 up type veth peer name eth0 netns {container.path} && ip route add {ADDRESS} dev lxc1")
-    container.run(f"ip address add {ADDRESS}/32 dev eth0 && ip link set eth0 up && ip route add default dev eth0")
+    host.run(
+        f"ip link add lxc1 up type veth peer name eth0 netns {container.path} && ip route add {ADDRESS} dev lxc1"
+    )
+    container.run(
+        f"ip address add {ADDRESS}/32 dev eth0 && ip link set eth0 up && ip route add default dev eth0"
+    )
     host.run("ip link add cable up type bridge && ip address add 10.8.0.1/24 dev cable")
     _, answer = chained(host, container, **previous, ips=[{"address": f"{ADDRESS}/32"}])
     assert (answer.exit_code, answer.stderr) == (0, "")

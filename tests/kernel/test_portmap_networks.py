@@ -20,7 +20,15 @@ PORTS = [mapping(8080)]
 def networks(host: Host, count: int = 2, **keys: object) -> list[Network]:
     return [
         host.network(
-            bridge(host.data, f"10.{n}.0.0/24", bridge=f"br{n}", isDefaultGateway=n == 1, isGateway=True, ipMasq=True, hairpinMode=True),
+            bridge(
+                host.data,
+                f"10.{n}.0.0/24",
+                bridge=f"br{n}",
+                isDefaultGateway=n == 1,
+                isGateway=True,
+                ipMasq=True,
+                hairpinMode=True,
+            ),
             {**PORTMAP, "masqAll": True, **keys},
             name=f"net{n}",
         )
@@ -45,9 +53,13 @@ def leads_to(host: Host, container: Container) -> str:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-@pytest.mark.parametrize("keys", [{}, {"conditionsV4": ["ip", "saddr", "!=", "198.51.100.7"]}], ids=["plain", "conditions"])
+@pytest.mark.parametrize(
+    "keys", [{}, {"conditionsV4": ["ip", "saddr", "!=", "198.51.100.7"]}], ids=["plain", "conditions"]
+)
 @pytest.mark.parametrize("host_ip", ["", "192.0.2.1"])
-def test_the_port_answers_until_the_last_network_is_left(host: Host, order: tuple[int, ...], keys: dict[str, Any], host_ip: str) -> None:
+def test_the_port_answers_until_the_last_network_is_left(
+    host: Host, order: tuple[int, ...], keys: dict[str, Any], host_ip: str
+) -> None:
     """In whatever order they are left: through the first that is still there. CHECK of all is content, and nothing remains."""
     host.outside()
     nets, container, ports = networks(host, 3, **keys), host.container(), [mapping(8080, hostIP=host_ip)]
@@ -111,10 +123,14 @@ def test_an_add_again_and_a_restart_in_another_order(host: Host) -> None:
     switch = host.network(nets[1].plugins[0], name="net2")
     switch.delete(container, "eth1")
     result = switch.add(container, "eth1")
-    nets[1].call("ADD", nets[1].derived(nets[1].plugins[1], result, {"portMappings": PORTS}), container, "eth1")
+    nets[1].call(
+        "ADD", nets[1].derived(nets[1].plugins[1], result, {"portMappings": PORTS}), container, "eth1"
+    )
     assert leads_to(host, container) == "10.1.0.2"
     for number, net in enumerate(nets):
-        net.results[container.name, f"eth{number}"] = net.results.get((container.name, f"eth{number}")) or result
+        net.results[container.name, f"eth{number}"] = (
+            net.results.get((container.name, f"eth{number}")) or result
+        )
         net.delete(container, f"eth{number}", portMappings=PORTS)
     assert leads_to(host, container) == ""
     for number in (1, 0):
@@ -124,12 +140,19 @@ def test_an_add_again_and_a_restart_in_another_order(host: Host) -> None:
 
 def test_two_networks_with_one_subnet_are_told_so(host: Host) -> None:
     """Podman's and containerd's defaults are the same subnet: no reservation is lost then."""
-    nets = [host.network(bridge(host.data, "10.1.0.0/24", bridge=f"br{n}", ipMasq=True), name=f"net{n}") for n in (1, 2)]
+    nets = [
+        host.network(bridge(host.data, "10.1.0.0/24", bridge=f"br{n}", ipMasq=True), name=f"net{n}")
+        for n in (1, 2)
+    ]
     nets[0].add(host.container("c1"))
     with pytest.raises(PluginError) as refused:
         nets[1].add(host.container("c2"))
     text = f"{refused.value.msg}; {refused.value.details}"
-    said = ("net1/c1/eth0", "networks net2 and net1 have the same addresses (10.1.0.0/24)", "nothing was lost")
+    said = (
+        "net1/c1/eth0",
+        "networks net2 and net1 have the same addresses (10.1.0.0/24)",
+        "nothing was lost",
+    )
     assert [words for words in said if words not in text] == []
 
 
@@ -141,7 +164,10 @@ def test_all_networks_at_once(host: Host) -> None:
     for turn in range(5):
         container = host.container(f"t{turn}")
         with ThreadPoolExecutor(4) as pool:
-            running = [pool.submit(net.add, container, f"eth{number}", portMappings=PORTS) for number, net in enumerate(nets)]
+            running = [
+                pool.submit(net.add, container, f"eth{number}", portMappings=PORTS)
+                for number, net in enumerate(nets)
+            ]
         assert [each.result() for each in running]
         for number in (2, 0, 3, 1):
             nets[number].check(container, f"eth{number}", portMappings=PORTS)

@@ -33,7 +33,9 @@ def may_send_any_size() -> bool:
     return True
 
 
-any_size = pytest.mark.skipif(not may_send_any_size(), reason="an ordinary user's transaction may not be larger than net.core.wmem_max")
+any_size = pytest.mark.skipif(
+    not may_send_any_size(), reason="an ordinary user's transaction may not be larger than net.core.wmem_max"
+)
 
 
 @contextmanager
@@ -50,7 +52,10 @@ class Ports:
         self.net = host.network(bridge(host.data, *SUBNETS), {**PORTMAP, **keys})
         self.host = host
         self.containers = {name: host.container(name) for name in names}
-        self.results = {name: host.network(self.net.plugins[0]).add(container) for name, container in self.containers.items()}
+        self.results = {
+            name: host.network(self.net.plugins[0]).add(container)
+            for name, container in self.containers.items()
+        }
 
     def config(self, name: str, *mappings: dict[str, Any]) -> dict[str, Any]:
         return self.net.derived(self.net.plugins[1], self.results[name], {"portMappings": list(mappings)})
@@ -59,7 +64,9 @@ class Ports:
         with within(VERB_S):
             answer = self.host.call(command, self.config(name, *mappings), self.containers[name])
         if answer.exit_code:
-            raise RuntimeError(f"{command} {name}: {answer.output['code']} {answer.output['msg'][:200]}")  # not its 65,535 mappings
+            raise RuntimeError(
+                f"{command} {name}: {answer.output['code']} {answer.output['msg'][:200]}"
+            )  # not its 65,535 mappings
 
     def count(self, owner: str = "net/") -> int:
         """How many elements carry an owner, read by nft."""
@@ -130,7 +137,9 @@ def test_thousands_of_udp_ports_and_ten_thousand_flows(host: Host) -> None:
     assert int(host.sysctl("net/netfilter/nf_conntrack_count")) < FLOWS // 100
 
 
-def under_way(host: Host, command: str, config: dict[str, Any], container: Container, after_s: float) -> tuple[float, Any]:
+def under_way(
+    host: Host, command: str, config: dict[str, Any], container: Container, after_s: float
+) -> tuple[float, Any]:
     """(seconds from SIGTERM to the end, answer) of a call that gets SIGTERM after a while."""
     running = Running(host, command, config, container)
     time.sleep(after_s)
@@ -145,7 +154,10 @@ def under_way(host: Host, command: str, config: dict[str, Any], container: Conta
 def test_sigterm_is_heard_wherever_it_computes(host: Host, after_s: float, again: bool) -> None:
     """Within a second, however many mappings have to be read, planned, compared with what is there, and sent."""
     ports = Ports(host, "c1", snat=False)
-    every = [mapping(1, 1, protocol, range=ALL) for protocol in (("tcp",) if again else ("tcp", "udp", "sctp", "dccp"))]
+    every = [
+        mapping(1, 1, protocol, range=ALL)
+        for protocol in (("tcp",) if again else ("tcp", "udp", "sctp", "dccp"))
+    ]
     if again:
         ports("ADD", "c1", *every)
     before = ports.count()
@@ -159,7 +171,9 @@ def test_sigterm_is_heard_wherever_it_computes(host: Host, after_s: float, again
 def test_the_budget_is_kept_wherever_it_computes(host: Host) -> None:
     ports = Ports(host, "c1", snat=False)
     every = [mapping(1, 1, protocol, range=ALL) for protocol in ("tcp", "udp", "sctp", "dccp")]
-    running = Running(host, "ADD", ports.config("c1", *every), ports.containers["c1"], {"CNIWIRE_TIMEOUT": "1"})
+    running = Running(
+        host, "ADD", ports.config("c1", *every), ports.containers["c1"], {"CNIWIRE_TIMEOUT": "1"}
+    )
     answer = running.answer(120)
     assert answer.exit_code == 1
     assert answer.output["code"] == TRY_AGAIN_LATER

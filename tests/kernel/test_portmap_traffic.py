@@ -15,9 +15,13 @@ SUBNETS = ("10.1.0.0/24", "fd01::/64")
 PROTOCOLS = ("tcp", "udp")
 
 
-def published(host: Host, *, subnets: tuple[str, ...] = SUBNETS, name: str = "net", hairpin: bool = True, **keys: object) -> Network:
+def published(
+    host: Host, *, subnets: tuple[str, ...] = SUBNETS, name: str = "net", hairpin: bool = True, **keys: object
+) -> Network:
     """Return the usual chain: bridge, host-local, portmap with *keys*."""
-    return host.network(bridge(host.data, *subnets, hairpinMode=hairpin, ipMasq=True), {**PORTMAP, **keys}, name=name)
+    return host.network(
+        bridge(host.data, *subnets, hairpinMode=hairpin, ipMasq=True), {**PORTMAP, **keys}, name=name
+    )
 
 
 def unreachable(space: Namespace, address: str, port: int, protocol: str = "tcp") -> bool:
@@ -169,11 +173,16 @@ def test_tcp_and_udp_on_one_port(host: Host) -> None:
     net.add(first, portMappings=[mapping(53, 53, "tcp")])
     net.add(second, portMappings=[mapping(53, 53, "udp")])
     with Server(first, 53, "tcp"), Server(second, 53, "udp"):
-        assert (ask(host, "127.0.0.1", 53, "tcp").server, ask(host, "127.0.0.1", 53, "udp").server) == ("c1", "c2")
+        assert (ask(host, "127.0.0.1", 53, "tcp").server, ask(host, "127.0.0.1", 53, "udp").server) == (
+            "c1",
+            "c2",
+        )
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])
-@pytest.mark.parametrize(("keys", "masked"), [({}, False), ({"masqAll": True}, True), ({"masqAll": False}, False)])
+@pytest.mark.parametrize(
+    ("keys", "masked"), [({}, False), ({"masqAll": True}, True), ({"masqAll": False}, False)]
+)
 def test_masq_all_hides_every_caller(host: Host, family: str, keys: dict[str, Any], masked: bool) -> None:
     """P-30 P-31 P-32 P-33: with it the container sees the gateway, without it the caller."""
     outside = host.outside()
@@ -199,14 +208,19 @@ def test_without_snat_the_caller_is_never_changed(host: Host) -> None:
     net.check(container, portMappings=[mapping(8080)])
 
 
-@pytest.mark.parametrize(("subnets", "expected"), [(SUBNETS, "1"), (("10.1.0.0/24",), "1"), (("fd01::/64",), "0")])
+@pytest.mark.parametrize(
+    ("subnets", "expected"), [(SUBNETS, "1"), (("10.1.0.0/24",), "1"), (("fd01::/64",), "0")]
+)
 def test_route_localnet_is_for_ipv4_with_snat(host: Host, subnets: tuple[str, ...], expected: str) -> None:
     """P-42: on the bridge alone."""
     host.outside()
     net = published(host, subnets=subnets)
     net.add(host.container(), portMappings=[mapping(8080)])
     assert host.sysctl("net/ipv4/conf/br0/route_localnet") == expected
-    assert (host.sysctl("net/ipv4/conf/all/route_localnet"), host.sysctl("net/ipv4/conf/uplink/route_localnet")) == ("0", "0")
+    assert (
+        host.sysctl("net/ipv4/conf/all/route_localnet"),
+        host.sysctl("net/ipv4/conf/uplink/route_localnet"),
+    ) == ("0", "0")
 
 
 def test_a_port_elsewhere_is_not_ours(host: Host) -> None:
@@ -230,11 +244,17 @@ def test_a_port_elsewhere_is_not_ours(host: Host) -> None:
         ({"conditionsV4": ["ip", "saddr", "{ 192.0.2.2,", "10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["ip saddr != { 192.0.2.3, 10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["-s", "192.0.2.2,10.0.0.0/8"]}, "192.0.2.2", "192.0.2.3"),
-        ({"conditionsV4": ["!", "-s", "192.0.2.3/32"], "externalSetMarkChain": "KUBE-MARK-MASQ"}, "192.0.2.2", "192.0.2.3"),
+        (
+            {"conditionsV4": ["!", "-s", "192.0.2.3/32"], "externalSetMarkChain": "KUBE-MARK-MASQ"},
+            "192.0.2.2",
+            "192.0.2.3",
+        ),
     ],
     ids=str,
 )
-def test_conditions_are_those_of_one_container(host: Host, keys: dict[str, Any], allowed: str, refused: str) -> None:
+def test_conditions_are_those_of_one_container(
+    host: Host, keys: dict[str, Any], allowed: str, refused: str
+) -> None:
     """P-7: only callers that meet them get in; a container without conditions is open to all."""
     outside = host.outside()
     outside.run("ip address add 192.0.2.3/24 dev eth0")
@@ -255,7 +275,10 @@ def test_a_port_that_is_taken_is_refused_by_the_owners_name(host: Host) -> None:
     bridged = host.network(*net.plugins[:1])
     result = bridged.add(second)
     before = host.state(second)
-    config = {**net.derived(net.plugins[1], result), "runtimeConfig": {"portMappings": [mapping(8079), mapping(8080)]}}
+    config = {
+        **net.derived(net.plugins[1], result),
+        "runtimeConfig": {"portMappings": [mapping(8079), mapping(8080)]},
+    }
     with pytest.raises(PluginError) as refused:
         net.call("ADD", config, second, "eth0")
     text = refused.value.msg + refused.value.details
@@ -280,7 +303,9 @@ def test_a_port_that_is_taken_is_refused_by_the_owners_name(host: Host) -> None:
     ],
     ids=str,
 )
-def test_ranges_and_wildcards_clash_with_what_they_cover(host: Host, taken: dict[str, Any], wanted: dict[str, Any], clash: bool) -> None:
+def test_ranges_and_wildcards_clash_with_what_they_cover(
+    host: Host, taken: dict[str, Any], wanted: dict[str, Any], clash: bool
+) -> None:
     """P-47: overlapping ranges, and a wildcard beside a single address."""
     net, first, second = published(host), host.container("c1"), host.container("c2")
     net.add(first, portMappings=[taken])

@@ -14,7 +14,13 @@ SUBNETS = ("10.1.0.0/24", "fd01::/64")
 UNSUPPORTED_FIELD, INVALID_CONFIG = 2, 7
 
 
-def published(host: Host, name: str = "net", bridge_name: str = "br0", subnets: tuple[str, ...] = SUBNETS, **keys: object) -> Network:
+def published(
+    host: Host,
+    name: str = "net",
+    bridge_name: str = "br0",
+    subnets: tuple[str, ...] = SUBNETS,
+    **keys: object,
+) -> Network:
     """Return the usual chain: bridge, host-local, portmap with *keys*."""
     switch = bridge(host.data, *subnets, hairpinMode=True, ipMasq=True, bridge=bridge_name)
     return host.network(switch, {**PORTMAP, **keys}, name=name)
@@ -29,7 +35,9 @@ def test_the_previous_result_is_echoed_whole(host: Host) -> None:
     assert net.call("ADD", config, container, "eth0") == result
 
 
-@pytest.mark.parametrize("runtime_config", [{}, {"runtimeConfig": {}}, {"runtimeConfig": {"portMappings": []}}])
+@pytest.mark.parametrize(
+    "runtime_config", [{}, {"runtimeConfig": {}}, {"runtimeConfig": {"portMappings": []}}]
+)
 def test_no_mappings_no_work(host: Host, runtime_config: dict[str, Any]) -> None:
     """P-41: echo, and neither table nor sysctl."""
     container = host.container()
@@ -45,7 +53,12 @@ def test_add_needs_a_previous_result(host: Host) -> None:
     net, container = published(host), host.container()
     before = host.state(container)
     with pytest.raises(PluginError, match="prevResult"):
-        net.call("ADD", net.derived(PORTMAP) | {"runtimeConfig": {"portMappings": [mapping(8080)]}}, container, "eth0")
+        net.call(
+            "ADD",
+            net.derived(PORTMAP) | {"runtimeConfig": {"portMappings": [mapping(8080)]}},
+            container,
+            "eth0",
+        )
     assert host.state(container) == before
 
 
@@ -68,8 +81,16 @@ def test_add_needs_a_previous_result(host: Host) -> None:
         ({"backend": "ebtables"}, [mapping(8080)], ["backend", "ebtables"]),
         ({"backend": "iptables"}, [mapping(8080)], ["backend", "iptables"]),
         ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, [mapping(8080)], ["conditionsV4"]),  # P-9
-        ({"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]}, [mapping(8080)], ["conditionsV6"]),  # P-9
-        ({"externalSetMarkChain": "KUBE", "markMasqBit": 5}, [mapping(8080)], ["externalSetMarkChain", "markMasqBit"]),  # P-11
+        (
+            {"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]},
+            [mapping(8080)],
+            ["conditionsV6"],
+        ),  # P-9
+        (
+            {"externalSetMarkChain": "KUBE", "markMasqBit": 5},
+            [mapping(8080)],
+            ["externalSetMarkChain", "markMasqBit"],
+        ),  # P-11
         ({"markMasqBit": 32}, [mapping(8080)], ["markMasqBit", "32"]),  # P-11
         ({"markMasqBit": -1}, [mapping(8080)], ["markMasqBit", "-1"]),  # P-11
     ],
@@ -104,19 +125,30 @@ def test_sctp_is_accepted(host: Host) -> None:
 @pytest.mark.parametrize("with_mappings", [True, False])
 @pytest.mark.parametrize("with_result", [True, False])
 @pytest.mark.parametrize("path", ["/usr/sbin:/usr/bin", "/nowhere"])
-def test_del_needs_the_attachment_alone(host: Host, with_mappings: bool, with_result: bool, path: str) -> None:
+def test_del_needs_the_attachment_alone(
+    host: Host, with_mappings: bool, with_result: bool, path: str
+) -> None:
     """P-2 P-28 P-45: no mappings, no prevResult, no netns, no tools on PATH: all of it goes, and what is others' stays."""
     net, container = published(host), host.container()
     net.add(host.container("c0"), portMappings=[mapping(1, range=5), mapping(1, 80, "udp")])
     result = host.network(*net.plugins[:1]).add(container)
     before = host.state()
-    ports = [mapping(8080), mapping(8081, 81, "udp"), mapping(9000, range=20), mapping(8082, hostIP="127.0.0.1")]
+    ports = [
+        mapping(8080),
+        mapping(8081, 81, "udp"),
+        mapping(9000, range=20),
+        mapping(8082, hostIP="127.0.0.1"),
+    ]
     added = net.derived(net.plugins[1], result) | {"runtimeConfig": {"portMappings": ports}}
     net.call("ADD", added, container, "eth0")
     assert host.state() != before
-    config = net.derived(net.plugins[1], result if with_result else None, {"portMappings": ports} if with_mappings else None)
+    config = net.derived(
+        net.plugins[1], result if with_result else None, {"portMappings": ports} if with_mappings else None
+    )
     for _ in range(2):
-        answer = host.call("DEL", config, "c1", PATH=path if host.plugins.name != "bin" else f"/usr/bin:{path}")
+        answer = host.call(
+            "DEL", config, "c1", PATH=path if host.plugins.name != "bin" else f"/usr/bin:{path}"
+        )
         assert (answer.exit_code, answer.output) == (0, None)
         assert host.state() == before
 
@@ -162,7 +194,11 @@ def elements(host: Host) -> set[str]:
 @pytest.mark.parametrize("masq_all", [True, False])
 def test_check_knows_what_should_be_there(host: Host, snat: bool, masq_all: bool) -> None:
     """P-29 P-34: fails before ADD, passes after, fails when an element or the table is gone, and after DEL."""
-    net, container, ports = published(host, snat=snat, masqAll=masq_all), host.container(), [mapping(8080), mapping(9000, range=5)]
+    net, container, ports = (
+        published(host, snat=snat, masqAll=masq_all),
+        host.container(),
+        [mapping(8080), mapping(9000, range=5)],
+    )
     switch = host.network(*net.plugins[:1])
     result = switch.add(container)
     config = net.derived(net.plugins[1], result, {"portMappings": ports})

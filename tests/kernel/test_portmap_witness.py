@@ -24,9 +24,14 @@ SHAPES: dict[str, list[dict[str, str]]] = {
 }
 
 
-def publish(host: Host, container: Container, shape: str, address: str, command: str = "ADD", netns: str = "") -> tuple[int, Any]:
+def publish(
+    host: Host, container: Container, shape: str, address: str, command: str = "ADD", netns: str = ""
+) -> tuple[int, Any]:
     """(exit code, what portmap printed) behind a plugin that fills prevResult in that *shape*."""
-    interfaces = [{key: value.replace("SANDBOX", str(container.path)) for key, value in each.items()} for each in SHAPES[shape]]
+    interfaces = [
+        {key: value.replace("SANDBOX", str(container.path)) for key, value in each.items()}
+        for each in SHAPES[shape]
+    ]
     result = {"cniVersion": "1.0.0", "interfaces": interfaces, "ips": [{"address": f"{address}/32"}]}
     net = host.network(PORTMAP, name="cluster", version="1.0.0")
     config = net.derived(PORTMAP, result, {"portMappings": [mapping(8080)]})
@@ -35,7 +40,9 @@ def publish(host: Host, container: Container, shape: str, address: str, command:
 
 
 def wire(host: Host, container: Container) -> None:
-    host.run(f"ip link add lxc1 up type veth peer name eth0 netns {container.path}; ip link add cbr0 up type bridge")
+    host.run(
+        f"ip link add lxc1 up type veth peer name eth0 netns {container.path}; ip link add cbr0 up type bridge"
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -60,7 +67,9 @@ def test_a_port_whose_holder_is_gone_is_taken_over(host: Host, shape: str, lost:
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """A process with a network namespace of its own."""
-    with subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as started:
+    with subprocess.Popen(
+        ["unshare", "-n", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE
+    ) as started:
         assert started.stdout
         started.stdout.readline()
         yield started

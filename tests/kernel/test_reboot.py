@@ -23,7 +23,9 @@ def before_the_cut(host: Host, subnet: str) -> tuple[Network, Container]:
 
 
 def power_fails(host: Host, container: Container) -> None:
-    host.run(f"ip link delete {host.veth('net/c1/eth0')}; ip link delete br0; nft flush ruleset")  # a namespace takes its links with it later
+    host.run(
+        f"ip link delete {host.veth('net/c1/eth0')}; ip link delete br0; nft flush ruleset"
+    )  # a namespace takes its links with it later
     container.close()
 
 
@@ -45,7 +47,9 @@ def test_the_same_container_gets_an_address_after_a_reboot(host: Host, boot: Any
     assert [file.name for file in (host.data / "net").iterdir() if file.name.startswith("10.")] == []
 
 
-def test_another_container_gets_the_only_address_after_a_reboot_whatever_is_at_the_path(host: Host, boot: Any) -> None:
+def test_another_container_gets_the_only_address_after_a_reboot_whatever_is_at_the_path(
+    host: Host, boot: Any
+) -> None:
     """A range that was refused as full, and remembered as such, is looked at anew during another boot."""
     net, container = before_the_cut(host, "10.1.0.0/30")
     other = host.container("c2")

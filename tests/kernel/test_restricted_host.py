@@ -22,12 +22,16 @@ def test_dual_stack_where_proc_sys_is_read_only_and_all_is_set_already(host: Hos
     for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/default/route_localnet"):
         host.sysctl(f"net/{key}", 1)
     folder = host.wrapped(READ_ONLY)
-    net = host.network(bridge(host.data, "10.22.0.0/16", "fd22::/64"), PORTMAP, suites={"bridge": folder, "portmap": folder})
+    net = host.network(
+        bridge(host.data, "10.22.0.0/16", "fd22::/64"), PORTMAP, suites={"bridge": folder, "portmap": folder}
+    )
     container = host.container()
     net.add(container, portMappings=WEB)
     net.delete(container)
     before = host.state(container)
-    answer = host.call("ADD", net.derived(net.plugins[0]), container, folder=folder, CNI_PATH=str(host.plugins))
+    answer = host.call(
+        "ADD", net.derived(net.plugins[0]), container, folder=folder, CNI_PATH=str(host.plugins)
+    )
     assert (answer.exit_code, answer.stderr.count("\n")) == (0, 2)
     assert "net/ipv6/conf/br0/accept_ra cannot be written" in answer.stderr
     assert "/proc/sys is read-only: net/ipv6/conf/eth0/keep_addr_on_down" in answer.stderr
@@ -74,7 +78,9 @@ def test_somebody_elses_bridge_stays_off_and_the_error_names_the_setting(host: H
     with pytest.raises(PluginError, match="net/ipv6/conf/br0/disable_ipv6"):
         net.add(container)
     after = host.state(container)
-    assert [line for line in after if line not in before and "br0" not in line and "ip_forward" not in line] == []
+    assert [
+        line for line in after if line not in before and "br0" not in line and "ip_forward" not in line
+    ] == []
     host.sysctl("net/ipv6/conf/br0/disable_ipv6", 0)
     net.add(container)
     assert ping(container, "fd01::1")
@@ -82,7 +88,12 @@ def test_somebody_elses_bridge_stays_off_and_the_error_names_the_setting(host: H
 
 def test_a_kernel_without_ipv6_runs_ipv4(host: Host) -> None:
     folder = host.wrapped(NO_IPV6)
-    net, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True), suites={"bridge": folder}), host.container()
+    net, container = (
+        host.network(
+            bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True), suites={"bridge": folder}
+        ),
+        host.container(),
+    )
     net.add(container)
     net.delete(container)
     before = host.state(container)
@@ -93,7 +104,9 @@ def test_a_kernel_without_ipv6_runs_ipv4(host: Host) -> None:
     assert host.state(container) == before
 
 
-@pytest.mark.parametrize("keys", [{}, {"disableContainerInterface": True}, {"mtu": 1400, "macspoofchk": True}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"disableContainerInterface": True}, {"mtu": 1400, "macspoofchk": True}]
+)
 def test_a_fresh_layer_2_bridge_has_its_link_local_address_when_add_returns(host: Host, keys: Config) -> None:
     """Always, port or no port; one of the kernel's making would come at a moment of its own."""
     net, container = host.network(bridge(**keys)), host.container()
@@ -110,7 +123,9 @@ def test_a_fresh_layer_2_bridge_has_its_link_local_address_when_add_returns(host
 def test_without_nftables_all_that_needs_no_rules_works(host: Host) -> None:
     """And DEL and GC succeed, whatever the configuration asks for: there cannot be anything to delete."""
     folder = host.wrapped(WITHOUT_NFT)
-    net = host.network(bridge(host.data, "10.1.0.0/24"), PORTMAP, suites={"bridge": folder, "portmap": folder})
+    net = host.network(
+        bridge(host.data, "10.1.0.0/24"), PORTMAP, suites={"bridge": folder, "portmap": folder}
+    )
     container = host.container()
     host.network(net.plugins[0], suites={"bridge": folder}).status()
     net.add(container)
@@ -119,7 +134,9 @@ def test_without_nftables_all_that_needs_no_rules_works(host: Host) -> None:
     net.plugins = [{**net.plugins[0], "ipMasq": True, "macspoofchk": True}, PORTMAP]
     net.delete(container)
     net.gc()
-    assert [line for line in host.state(container) if "veth" in line or line.startswith("file") or "eth0" in line] == []
+    assert [
+        line for line in host.state(container) if "veth" in line or line.startswith("file") or "eth0" in line
+    ] == []
 
 
 def test_without_nftables_what_needs_rules_is_refused_in_words_and_leaves_nothing(host: Host) -> None:

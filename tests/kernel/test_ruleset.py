@@ -118,7 +118,9 @@ def test_the_ruleset_of_one_container(host: Host) -> None:
     """P-6 P-26 B-45: published ports, hairpin, masquerade and spoof check, IPv4 with snat."""
     ports = [mapping(8080), mapping(53, 53, "udp", hostIP="192.0.2.1")]
     switch = bridge(host.data, "10.1.0.0/24", ipMasq=True, ipMasqBackend="nftables", macspoofchk=True)
-    result = host.network(switch, {**PORTMAP, "backend": "nftables"}).add(host.container(), portMappings=ports)
+    result = host.network(switch, {**PORTMAP, "backend": "nftables"}).add(
+        host.container(), portMappings=ports
+    )
     expected = (SPOOF_CHECK + PORTS_AND_MASQUERADE).replace("VETH", host.veth("net/c1/eth0"))
     expected = expected.replace("MAC", result["interfaces"][2]["mac"])
     assert lines(host.run("nft --stateless list ruleset")) == lines(dedent(expected))

@@ -13,7 +13,9 @@ from tests.harness.namespace import Namespace
 
 FORGED = bytes.fromhex("02feedfacade")
 BROADCAST = b"\xff" * 6
-ARP_OF_SOMEBODY = struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 2, FORGED, bytes([10, 1, 0, 9]), BROADCAST, bytes([10, 1, 0, 9]))
+ARP_OF_SOMEBODY = struct.pack(
+    "!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 2, FORGED, bytes([10, 1, 0, 9]), BROADCAST, bytes([10, 1, 0, 9])
+)
 ETHERTYPES = (0x0800, 0x86DD, 0x0806, 0x8863, 0x88CC, 0x888E, 0x22F0, 0xFFFF)
 KINDS = {
     **{f"ethertype {kind:#06x}": (BROADCAST, struct.pack("!H", kind) + bytes(46)) for kind in ETHERTYPES},
@@ -21,7 +23,10 @@ KINDS = {
     "802.3 with LLC": (bytes.fromhex("0180c2000000"), b"\0\x26\x42\x42\3" + bytes(40)),
     "VLAN-tagged": (BROADCAST, struct.pack("!HHH", 0x8100, 7, 0x0800) + bytes(46)),
     "doubly VLAN-tagged": (BROADCAST, struct.pack("!HHHHH", 0x88A8, 7, 0x8100, 8, 0x0800) + bytes(46)),
-    **{f"link-local group {last:02x}": (bytes.fromhex("0180c20000") + bytes([last]), b"\x88\xcc" + bytes(46)) for last in range(16)},
+    **{
+        f"link-local group {last:02x}": (bytes.fromhex("0180c20000") + bytes([last]), b"\x88\xcc" + bytes(46))
+        for last in range(16)
+    },
     "IPv6 multicast": (bytes.fromhex("333300000001"), b"\x86\xdd" + bytes(46)),
 }
 
@@ -80,7 +85,9 @@ def test_no_frame_with_a_foreign_source_moves_or_is_learnt(host: Host, kind: str
 
 
 def attacker_has(host: Host, mac: str, port: str) -> list[str]:
-    return [line for line in host.run("bridge fdb show").splitlines() if line.startswith(mac) and port in line]
+    return [
+        line for line in host.run("bridge fdb show").splitlines() if line.startswith(mac) and port in line
+    ]
 
 
 @pytest.mark.parametrize("subnets", [("10.1.0.0/24",), ("10.1.0.0/24", "fd01::/64"), ()], ids=str)

@@ -43,7 +43,12 @@ def test_status_of_a_node_at_work_is_good_while_there_are_addresses(host: Host) 
 @pytest.mark.parametrize(
     ("trouble", "keys", "words", "code"),
     [
-        (lambda host: host.run("ip link add br0 type veth peer name x"), {}, "br0 exists and is not a bridge", 50),
+        (
+            lambda host: host.run("ip link add br0 type veth peer name x"),
+            {},
+            "br0 exists and is not a bridge",
+            50,
+        ),
         (lambda host: host.data.touch(), {}, "networks", 50),
         (lambda host: None, {"vlan": 5000}, "vlan", 7),
         (lambda host: None, {"hairpinMode": True, "promiscMode": True}, "hairpinMode", 7),
@@ -51,7 +56,9 @@ def test_status_of_a_node_at_work_is_good_while_there_are_addresses(host: Host) 
         (lambda host: None, {"ipam": {"type": "host-local"}}, "ranges|range", 7),
     ],
 )
-def test_status_says_why_no_add_could_be_served(host: Host, trouble: Trouble, keys: dict[str, Any], words: str, code: int) -> None:
+def test_status_says_why_no_add_could_be_served(
+    host: Host, trouble: Trouble, keys: dict[str, Any], words: str, code: int
+) -> None:
     """And ADD fails then."""
     trouble(host)
     before = host.state()
@@ -61,7 +68,9 @@ def test_status_says_why_no_add_could_be_served(host: Host, trouble: Trouble, ke
     assert caught.value.code == code
     with pytest.raises(PluginError):
         net.add(host.container())
-    assert [line for line in host.state() if line.startswith("host ")] == [line for line in before if line.startswith("host ")] or code == 50
+    assert [line for line in host.state() if line.startswith("host ")] == [
+        line for line in before if line.startswith("host ")
+    ] or code == 50
 
 
 @pytest.mark.parametrize("code", [50, 51, 11])
@@ -83,7 +92,11 @@ def test_status_without_nftables_is_bad_where_rules_are_wanted(host: Host) -> No
     """1.9 STATUS: a process without the capability stands for a kernel without nftables; a mere switch needs none."""
     net = host.network(wired(host), PORTMAP)
     drop = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin"
-    for config, wanted in ((net.plugins[0], "1"), (net.plugins[1], "1"), ({"type": "bridge", "bridge": "br0"}, "0")):
+    for config, wanted in (
+        (net.plugins[0], "1"),
+        (net.plugins[1], "1"),
+        ({"type": "bridge", "bridge": "br0"}, "0"),
+    ):
         script = f"{drop} env CNI_COMMAND=STATUS CNI_PATH={host.plugins} {host.plugins / config['type']}; printf '\\n%s' $?"
         said = host.run(script, stdin=json.dumps(net.derived(config)))
         assert said.splitlines()[-1] == wanted, said

@@ -28,7 +28,10 @@ INTERFACES: dict[str, Callable[[Host], dict[str, Any]]] = {
     "pair": lambda host: {"type": "pair", "ipam": host_local(host.data, V4, V6)},
 }
 CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
-    "portmap": lambda _: {**PORTMAP, "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]}},
+    "portmap": lambda _: {
+        **PORTMAP,
+        "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
+    },
     "sender": lambda _: {"type": "sender"},
 }
 ALL = {**INTERFACES, **CHAINED}
@@ -60,7 +63,11 @@ class Scene:
         """The configuration, with the result of what stands in front."""
         if self.plugin in INTERFACES:
             return self.config
-        ports = {"runtimeConfig": {"portMappings": [mapping(9090)]}} if self.plugin == "portmap" and container.name == "c0" else {}
+        ports = (
+            {"runtimeConfig": {"portMappings": [mapping(9090)]}}
+            if self.plugin == "portmap" and container.name == "c0"
+            else {}
+        )
         return {**self.config, **ports, "prevResult": self.made("ADD", self.front, container)}
 
     def made(self, command: str, config: dict[str, Any], container: Container | str | None = None) -> Any:
@@ -91,7 +98,11 @@ def test_all_that_add_makes_is_checked_and_deleted(scene: Scene) -> None:
         scene.made("CHECK", {**request, "prevResult": result}, container)
         bare = {key: value for key, value in request.items() if key not in ("prevResult", "runtimeConfig")}
         for _ in range(2):
-            scene.made("DEL", bare if gone else {**request, "prevResult": result}, container.name if gone else container)
+            scene.made(
+                "DEL",
+                bare if gone else {**request, "prevResult": result},
+                container.name if gone else container,
+            )
         assert scene.host.state(container) == before
 
 
@@ -127,7 +138,13 @@ def test_an_ipam_plugin_that_hangs_is_given_up_and_nothing_is_left(host: Host, p
     config = {"name": "net", "cniVersion": "1.1.0", **INTERFACES[plugin](host), "ipam": {"type": "fake"}}
     container = host.container()
     before = host.state(container)
-    running = Running(host, "ADD", config, container, {"CNI_PATH": str(folder), **({how: "1"} if how.startswith("CNI") else {})})
+    running = Running(
+        host,
+        "ADD",
+        config,
+        container,
+        {"CNI_PATH": str(folder), **({how: "1"} if how.startswith("CNI") else {})},
+    )
     running.until(host.folder / "hangs")
     if how == "SIGTERM":
         running.signal(signal.SIGTERM)
@@ -148,7 +165,11 @@ def test_a_second_add_is_refused_and_harms_nothing(host: Host, plugin: str) -> N
 def test_a_configuration_without_an_end_is_given_up(scene: Scene) -> None:
     container = scene.host.container()
     before = scene.host.state(container)
-    running = Running(scene.host, "ADD", scene.config, container, open_stdin=True).until_blocked("pipe").signal(signal.SIGTERM)
+    running = (
+        Running(scene.host, "ADD", scene.config, container, open_stdin=True)
+        .until_blocked("pipe")
+        .signal(signal.SIGTERM)
+    )
     answer = running.answer()
     assert (answer.exit_code, answer.output["code"]) == (1, TRY_AGAIN_LATER)
     assert scene.host.state(container) == before

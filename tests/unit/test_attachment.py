@@ -10,7 +10,9 @@ from core.attachment import Attachment, hashed, host_ifname, network_prefix, own
 from core.cni.protocol import ifname_complaint, is_identifier
 
 IDENTIFIERS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\Z")
-IFNAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=15).filter(lambda name: not ifname_complaint(name))
+IFNAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=15).filter(
+    lambda name: not ifname_complaint(name)
+)
 
 
 def test_a_name_is_hashed_with_sha_512() -> None:
@@ -30,7 +32,9 @@ def test_an_attachment_names_its_owner_and_its_host_interface() -> None:
 
 
 @given(IDENTIFIERS, IDENTIFIERS, IFNAMES)
-def test_an_owner_fits_a_comment_and_a_name_fits_the_kernel(network: str, container_id: str, ifname: str) -> None:
+def test_an_owner_fits_a_comment_and_a_name_fits_the_kernel(
+    network: str, container_id: str, ifname: str
+) -> None:
     """S-3, S-5: whatever the protocol lets in."""
     assert is_identifier(network)
     owner = Attachment(network, container_id, ifname).owner
@@ -42,7 +46,9 @@ def test_an_owner_fits_a_comment_and_a_name_fits_the_kernel(network: str, contai
 
 
 @given(*[st.tuples(IDENTIFIERS, IDENTIFIERS, IFNAMES)] * 2)
-def test_different_attachments_have_different_owners(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+def test_different_attachments_have_different_owners(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
     assert (owner_text(*one) == owner_text(*other)) == (one == other)
 
 
