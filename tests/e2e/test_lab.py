@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.reachable import interpreter, reachable
+from tests.harness.checkout import interpreter, reachable
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "import sys; from launcher import lab; sys.exit(lab.main(sys.argv[1:]))"

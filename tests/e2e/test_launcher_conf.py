@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from launcher.conflist import load_file
+from tests.harness.checkout import interpreter, reachable
 from tests.harness.cniwire import ROOT, Cniwire
 from tests.harness.host import Host
 from tests.harness.namespace import Namespace
-from tests.harness.reachable import interpreter, reachable
 from tests.harness.traffic import Server, ask, ping
 
 CONF = ROOT / "conf"

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.host import Host
 from tests.harness.plugin import PATH
-from tests.harness.screen import Screen, screen
+from tests.harness.pseudo_terminal import Screen, screen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COUNTER = itertools.count()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cni import delegate
-from tests.harness.stub import Stub, answer, config, environ
+from tests.harness.stub_plugin import Stub, answer, config, environ
 
 RESULT = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/16"}]}'
 NOTES = 'echo "$CNI_COMMAND" >> "$NOTES"'

@@ -16,7 +16,7 @@ from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
 from core.nft.rules import conditional, members, rules_of
 from core.nft.standing import standing
-from tests.harness import skeleton
+from tests.harness import nft_tables
 from tests.harness.expressions import expressions
 from tests.harness.host import Host
 
@@ -79,7 +79,7 @@ CONDITIONS6 = (
 def chains() -> Iterator[Chain]:
     """Every kind of chain there is."""
     for family in TABLES:
-        yield from skeleton.chains(family)
+        yield from nft_tables.chains(family)
     for network in NETWORKS:
         yield backend.outside(parse_cidr(network))
         yield backend.hairpin(parse_cidr(network))
@@ -117,7 +117,7 @@ def listed(host: Host) -> Host:
     with Kernel("") as kernel:
         for table in TABLES.values():
             kernel.create(*members(table))
-        known = [chain.name for family in TABLES for chain in skeleton.chains(family)]
+        known = [chain.name for family in TABLES for chain in nft_tables.chains(family)]
         made = {chain.name: chain for chain in CHAINS if chain.name not in known}
         for chain in made.values():
             kernel.create(chain)
@@ -177,7 +177,7 @@ def test_nft_makes_of_the_same_words_the_same_rules(listed: Host) -> None:
         ours = [chain for chain in CHAINS if chain.table == family]
         maps = {
             item.name: item
-            for item in (*skeleton.maps(family), *[each for chain in ours for each in chain.maps])
+            for item in (*nft_tables.maps(family), *[each for chain in ours for each in chain.maps])
         }
         script = [f"table {family} oracle {{", *map(declaration, maps.values())]
         script += [f"chain {chain.name} {{ }}" for chain in {each.name: each for each in ours}.values()]
@@ -201,15 +201,15 @@ def declaration(item: Map) -> str:
 @pytest.mark.parametrize("family", TABLES)
 def test_the_skeleton_is_what_nft_itself_compiles(listed: Host, family: str) -> None:
     """The expressions too, not only what they are printed as: register by register, for the rules of the tables themselves."""
-    script = [f"table {family} oracle {{", *map(declaration, skeleton.maps(family))]
+    script = [f"table {family} oracle {{", *map(declaration, nft_tables.maps(family))]
     script += [
         f"chain {chain.name} {{ {'; '.join(rule.text for rule in rules_of(chain))}; }}"
-        for chain in skeleton.chains(family)
+        for chain in nft_tables.chains(family)
     ]
     script += ["}"]
     listed.run("nft -f -", stdin="\n".join(script))
     theirs, ours = expressions(family, "oracle"), expressions(family, "cniwire")
-    for chain in skeleton.chains(family):
+    for chain in nft_tables.chains(family):
         if rules_of(chain):
             assert ours[chain.name][: len(rules_of(chain))] == theirs[chain.name]
 

@@ -12,7 +12,7 @@ from core.cni import delegate
 from core.cni.protocol import respond
 from core.errors import CNIError
 from tests.harness.other_ipam import NOTES, RESULT, call, commands, install
-from tests.harness.stub import COMMANDS, NO_NETNS, Stub, answer, config, environ
+from tests.harness.stub_plugin import COMMANDS, NO_NETNS, Stub, answer, config, environ
 
 
 def test_add_finds_the_plugin_runs_it_and_returns_its_result(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from core.cni import delegate
 from core.cni.protocol import respond
 from core.errors import ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED, INVALID_CONFIG
-from tests.harness.stub import Stub, environ
+from tests.harness.stub_plugin import Stub, environ
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 RANGES = [[{"subnet": "10.7.0.0/29"}]]

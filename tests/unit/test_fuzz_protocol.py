@@ -11,7 +11,7 @@ from core.cni.config import cni_args, valid_attachments
 from core.cni.protocol import Request, respond
 from core.cni.result import parse_prev, route
 from core.cni.version import ALL
-from tests.harness.stub import Stub
+from tests.harness.stub_plugin import Stub
 
 VARIABLES = [
     "CNI_CONTAINERID",

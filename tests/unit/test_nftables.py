@@ -35,8 +35,8 @@ from core.nft.values import (
     comment_text,
 )
 from core.record import replace
+from tests.harness.nft_tables import chains, maps
 from tests.harness.oracle import read
-from tests.harness.skeleton import chains, maps
 
 READERS = {
     NFT_MSG_NEWTABLE: nft_table_msg,

@@ -13,7 +13,7 @@ from core.cni.json import DEPTH
 from core.cni.protocol import Request, respond
 from core.cni.version import ALL
 from core.errors import CNIError
-from tests.harness.stub import COMMANDS, Stub, answer, config, environ
+from tests.harness.stub_plugin import COMMANDS, Stub, answer, config, environ
 
 RESULT = {
     "interfaces": [{"name": "eth0"}],

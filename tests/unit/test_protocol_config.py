@@ -9,7 +9,7 @@ import pytest
 
 from core.cni.protocol import respond
 from core.cni.version import ALL
-from tests.harness.stub import COMMANDS, Stub, answer, config, environ, error
+from tests.harness.stub_plugin import COMMANDS, Stub, answer, config, environ, error
 
 PATHS = {"ADD": "/proc/self/ns/net", "DEL": "/proc/self/ns/net"}
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.cni.protocol import respond
-from tests.harness.stub import COMMANDS, NO_NETNS, Stub, answer, config, environ, error
+from tests.harness.stub_plugin import COMMANDS, NO_NETNS, Stub, answer, config, environ, error
 
 ATTACHING = ("ADD", "CHECK", "DEL")
 

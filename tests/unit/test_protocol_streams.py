@@ -13,7 +13,7 @@ import pytest
 
 from core.cni.main import REFERENCE
 from core.cni.version import SUITE
-from tests.harness.stub import config, environ
+from tests.harness.stub_plugin import config, environ
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = b"""{

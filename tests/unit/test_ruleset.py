@@ -14,7 +14,7 @@ from core.intent import Mapping
 from core.nft import backend, names
 from core.nft.names import BRIDGE, FURTHER, INET, MAPS_OF, MARK, PROTOCOLS, SIZES, TABLE_OF, TABLES
 from core.nft.rules import rules_of
-from tests.harness.skeleton import chains, maps
+from tests.harness.nft_tables import chains, maps
 
 OWNER = "net/c1/eth0"
 NFT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")

@@ -14,7 +14,7 @@ from core.nft.rules import rules_of
 from core.nft.standing import DIGESTS, Found, Standing, chain_digest, kind_of, table_digest
 from core.nft.values import NF_ACCEPT
 from core.record import replace
-from tests.harness.skeleton import chains, maps
+from tests.harness.nft_tables import chains, maps
 
 EDITS = (
     "hook",

@@ -14,7 +14,7 @@ from core.attachment import Attachment
 from core.cni.protocol import Request, respond
 from core.cni.result import parse
 from ipam.host_local.store import Store
-from tests.harness.stub import ENVIRON, Stub
+from tests.harness.stub_plugin import ENVIRON, Stub
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EINTR])
