@@ -54,7 +54,7 @@ def of_kinds() -> Iterator[Chain]:
 
 
 def test_the_digests_are_those_of_our_rules() -> None:
-    """Whoever changes a rule, a hook or a map changes them here, after the mark (test_ruleset)."""
+    """Whoever changes a rule, a hook or a map changes them here, after the mark (test_names)."""
     expected: dict[object, str] = {
         family: table_digest(listed(chains(family), family), family) for family in (INET, BRIDGE)
     }

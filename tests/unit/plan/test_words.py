@@ -1,14 +1,16 @@
-"""What CHECK says of records, in a person's words."""
+"""Records in words: what CHECK says of them to a person, and how a dry run and errors have them."""
 
 import pytest
 
 from core.address import parse, parse_cidr
 from core.intent import Mapping
 from core.nft.backend import masquerade_elements, port_element
-from core.nft.names import TABLES, Chain
+from core.nft.names import INET, TABLES, Chain
 from core.plan import words
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Peer, Port, PortVlans, Route, Sysctl, Up, veth
+from core.plan.words import describe
 from core.record import Record, replace
+from tests.unit.plan.attached import BRIDGE, CHAIN, ROUTE, VETH
 
 TCP = Mapping("tcp", b"", 8080, parse("10.1.0.2"), 80)
 UDP = Mapping("udp", parse("fd00::1"), 53, parse("fd01::2"), 53)
@@ -98,3 +100,26 @@ def test_what_goes_with_a_link() -> None:
 )
 def test_a_port_is_written_as_people_write_it(mapping: Mapping, published: str, told: str) -> None:
     assert (mapping.published, str(mapping)) == (published, told)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (BRIDGE, "Bridge(br0)"),
+        (Bridge("br0", 1400, True), "Bridge(br0, mtu 1400, vlan_filtering)"),
+        (
+            replace(VETH, data=Peer(CONTAINER, "eth0", b"\2\0\0\0\0\1")),
+            f"Link(host, {VETH.name}, veth, net/c1/eth0, Peer(container, eth0, mac 02:00:00:00:00:01), up)",
+        ),
+        (ROUTE, "Route(eth0, dst 0.0.0.0/0, gateway 10.1.0.1)"),
+        (PortVlans("veth0", ((100, True), (7, False))), "PortVlans(veth0, vlans 100 True; 7 False)"),
+        (CHAIN, "Chain(inet, outside4-24, outside, mask 255.255.255.0)"),
+        (Sysctl(HOST, "net/ipv4/ip_forward", "1"), "Sysctl(host, net/ipv4/ip_forward, 1, required)"),
+    ],
+)
+def test_a_record_in_words(record: object, expected: str) -> None:
+    assert describe(record) == expected
+
+
+def test_a_table_in_words_is_its_family() -> None:
+    assert describe(TABLES[INET]) == "Table(inet)"

@@ -1,4 +1,4 @@
-"""Our rtnetlink messages read by pyroute2, and its read by us."""
+"""Our rtnetlink messages about addresses and routes read by pyroute2, and its read by us."""
 
 from typing import Any
 
@@ -6,101 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from core import address
 from core.address import V4, Cidr, parse, parse_cidr
-from core.netlink import link, route, vlan
-from core.netlink.link import Link
+from core.netlink import route
 from core.netlink.message import ACK, CREATE, DUMP, EXCL, Message, number
 from core.netlink.route import Path
 from tests.harness.oracle import read, written
-
-MAC, MAC_TEXT = bytes.fromhex("020000000001"), "02:00:00:00:00:01"
-SKIP_STATS = {"IFLA_EXT_MASK": 8}
-
-
-def test_a_bridge() -> None:
-    """B-1 B-15 B-64: with its MAC from the start, filtering only where asked."""
-    made = link.new_bridge("br0", 1400, MAC, True)
-    assert (made.type, made.flags) == (16, CREATE | EXCL)
-    assert read(made) == {
-        "IFLA_IFNAME": "br0",
-        "IFLA_MTU": 1400,
-        "IFLA_ADDRESS": MAC_TEXT,
-        "IFLA_GROUP": link.NEWBORN_BRIDGE,
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge", "IFLA_INFO_DATA": {"IFLA_BR_VLAN_FILTERING": 1}},
-    }
-    assert read(link.new_bridge("br0", 0, MAC, False)) == {
-        "IFLA_IFNAME": "br0",
-        "IFLA_ADDRESS": MAC_TEXT,
-        "IFLA_GROUP": link.NEWBORN_BRIDGE,
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
-    }
-
-
-def test_a_veth_pair() -> None:
-    """U-6: the host's end up and a port, the container's born in its namespace."""
-    made = link.new_veth("veth0", "eth0", 7, 3, 1400, MAC)
-    assert (made.type, made.flags) == (16, CREATE | EXCL)
-    peer = {"IFLA_IFNAME": "eth0", "IFLA_MTU": 1400, "IFLA_ADDRESS": MAC_TEXT, "IFLA_NET_NS_FD": 7}
-    assert read(made) == {
-        "flags": 1,
-        "change": 1,
-        "IFLA_IFNAME": "veth0",
-        "IFLA_MTU": 1400,
-        "IFLA_MASTER": 3,
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": peer}},
-    }
-    assert read(link.new_veth("veth0", "br0.1", None, 0, 0, b"", group=5)) == {
-        "flags": 1,
-        "change": 1,
-        "IFLA_IFNAME": "veth0",
-        "IFLA_GROUP": 5,
-        "IFLA_LINKINFO": {
-            "IFLA_INFO_KIND": "veth",
-            "IFLA_INFO_DATA": {"VETH_INFO_PEER": {"IFLA_IFNAME": "br0.1"}},
-        },
-    }
-
-
-def test_a_link_gets_its_alias_and_its_master() -> None:
-    assert read(link.set_alias("veth0", "net/c1/eth0")) == {
-        "IFLA_IFNAME": "veth0",
-        "IFLA_IFALIAS": "net/c1/eth0",
-        "IFLA_GROUP": 0,
-    }
-    assert read(link.set_master("veth0", 7)) == {"IFLA_IFNAME": "veth0", "IFLA_MASTER": 7}
-
-
-@pytest.mark.parametrize("hairpin", [False, True])
-@pytest.mark.parametrize("isolated", [False, True])
-def test_a_port(hairpin: bool, isolated: bool) -> None:
-    """B-48 B-49: all flags are always written."""
-    assert read(link.set_port("veth0", hairpin, isolated, not hairpin)) == {
-        "IFLA_IFNAME": "veth0",
-        "IFLA_LINKINFO": {
-            "IFLA_INFO_SLAVE_KIND": "bridge",
-            "IFLA_INFO_SLAVE_DATA": {
-                "IFLA_BRPORT_MODE": int(hairpin),
-                "IFLA_BRPORT_LEARNING": int(not hairpin),
-                "IFLA_BRPORT_ISOLATED": int(isolated),
-            },
-        },
-    }
 
 
 @pytest.mark.parametrize(
     ("message", "kind", "flags", "expected"),
     [
-        (link.get_link("eth0"), 18, 0, {"IFLA_IFNAME": "eth0", **SKIP_STATS}),
-        (link.get_link_at(7), 18, 0, {"index": 7, **SKIP_STATS}),
-        (link.list_links(), 18, DUMP, SKIP_STATS),
-        (link.set_flags("eth0", 1, 1), 19, 0, {"flags": 1, "change": 1, "IFLA_IFNAME": "eth0"}),
-        (link.set_flags("br0", 0x100, 0x100), 19, 0, {"flags": 0x100, "change": 0x100, "IFLA_IFNAME": "br0"}),
-        (link.set_mac("br0", MAC), 19, 0, {"IFLA_IFNAME": "br0", "IFLA_ADDRESS": MAC_TEXT}),
-        (link.del_link("veth0"), 17, 0, {"IFLA_IFNAME": "veth0"}),
         (route.list_addresses(7), 22, DUMP, {"index": 7}),
         (route.list_groups(7), 58, DUMP, {"family": 10, "index": 7}),
         (route.list_routes(V4), 26, DUMP, {"family": 2}),
@@ -124,7 +42,6 @@ def test_a_port(hairpin: bool, isolated: bool) -> None:
             {"family": 2, "ifindex": 7, "NDA_DST": "10.1.0.2"},
         ),
         (route.del_neighbour(7, parse("fd01::2")), 29, 0, {"family": 10, "ifindex": 7, "NDA_DST": "fd01::2"}),
-        (vlan.list_vlans(), 18, DUMP, {"family": 7, "IFLA_EXT_MASK": 2}),
     ],
     ids=str,
 )
@@ -215,64 +132,6 @@ def test_routes(path: Path, expected: dict[str, Any]) -> None:
     made = route.new_route(7, path)
     assert (made.type, made.flags) == (24, 0xC00)
     assert read(made) == expected
-
-
-def test_vlans_of_a_port() -> None:
-    """B-9 B-10 B-12: added by SETLINK, removed by DELLINK, in the bridge's family."""
-    added, removed = (
-        vlan.change(7, [(vlan.BRIDGE_VLAN_INFO_PVID | vlan.BRIDGE_VLAN_INFO_UNTAGGED, 100), (0, 101)]),
-        vlan.change(7, [(0, 1)], delete=True),
-    )
-    assert (added.type, removed.type) == (19, 17)
-    found = read(added)
-    assert (found["family"], found["index"]) == (7, 7)
-    assert found["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": [{"flags": 6, "vid": 100}, {"vid": 101}]}
-    assert read(removed)["IFLA_AF_SPEC"] == {"IFLA_BRIDGE_VLAN_INFO": {"vid": 1}}
-    assert vlan.read_vlans(added.payload) == [(6, 100), (0, 101)]
-
-
-def test_every_vlan_at_once() -> None:
-    """The longest trunk fits one attribute."""
-    wanted = [(0, each) for each in range(1, 4095)]
-    assert vlan.read_vlans(vlan.change(7, wanted).payload) == wanted
-
-
-# -- the other way round ------------------------------------------------------------------------------------------------
-
-
-def test_a_link_is_read() -> None:
-    info = {
-        "attrs": [
-            ("IFLA_INFO_KIND", "bridge"),
-            ("IFLA_INFO_DATA", {"attrs": [("IFLA_BR_VLAN_FILTERING", 1)]}),
-        ]
-    }
-    attrs = [
-        ("IFLA_IFNAME", "br0"),
-        ("IFLA_MTU", 1400),
-        ("IFLA_ADDRESS", MAC_TEXT),
-        ("IFLA_OPERSTATE", "UP"),
-        ("IFLA_IFALIAS", "net/c1/eth0"),
-    ]
-    attrs += [("IFLA_MASTER", 3), ("IFLA_LINK", 9), ("IFLA_PROMISCUITY", 1), ("IFLA_LINKINFO", info)]
-    found = link.read_link(written(ifinfmsg, index=7, flags=0x1043, attrs=attrs))
-    assert found == Link(7, "br0", 0x1043, MAC, 1400, 3, 9, 6, "net/c1/eth0", "bridge", 1, found.data, {})
-    assert (found.up, found.data[7]) == (True, b"\1")
-
-
-def test_a_bridge_port_is_read() -> None:
-    port = {"attrs": [("IFLA_BRPORT_MODE", 1), ("IFLA_BRPORT_ISOLATED", 1)]}
-    info = {
-        "attrs": [
-            ("IFLA_INFO_KIND", "veth"),
-            ("IFLA_INFO_SLAVE_KIND", "bridge"),
-            ("IFLA_INFO_SLAVE_DATA", port),
-        ]
-    }
-    found = link.read_link(
-        written(ifinfmsg, index=7, attrs=[("IFLA_IFNAME", "veth0"), ("IFLA_LINKINFO", info)])
-    )
-    assert (found.kind, found.up, found.port[4], found.port[33]) == ("veth", False, b"\1", b"\1")
 
 
 @given(st.integers(0, 32), st.binary(min_size=4, max_size=4), st.integers(0, 255), st.integers(0, 2**32 - 1))
@@ -366,42 +225,6 @@ paths = st.builds(
 @given(paths)
 def test_a_route_that_we_write_we_read_again(path: Path) -> None:
     assert route.read_route(route.new_route(7, path).payload) == [(7, path)]
-
-
-# -- rubbish ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "decode",
-    [link.read_link, route.read_address, route.read_route, vlan.read_vlans],
-    ids=lambda each: each.__qualname__,
-)
-@given(st.data())
-def test_whatever_bytes_come_a_decoder_ends_and_raises_nothing_but_value_error(
-    decode: Any, data: st.DataObject
-) -> None:
-    """Arbitrary bytes, and true messages torn off or with one byte changed."""
-    true = [
-        link.new_veth("veth0", "eth0", 7, 3, 1400, MAC),
-        route.new_address(7, parse_cidr("fd01::2/64"), True),
-        vlan.change(7, [(6, 1)]),
-    ]
-    true += [route.new_route(7, Path(parse_cidr("10.2.0.0/16"), parse("10.1.0.1"), 1000, 0, 5, 1300, 1200))]
-    message = bytearray(data.draw(st.sampled_from(true)).payload)
-    place = data.draw(st.integers(0, len(message) - 1))
-    message[place] = data.draw(st.integers(0, 255))
-    for payload in (data.draw(st.binary(max_size=200)), bytes(message), bytes(message[:place])):
-        try:
-            decode(payload)
-        except ValueError:
-            continue
-
-
-@pytest.mark.parametrize("kind", [5, 10])
-def test_a_number_that_no_interface_can_have_is_refused(kind: int) -> None:
-    """As the peer or the bridge of a link, which is asked for by it: found by fuzz."""
-    with pytest.raises(ValueError, match="4294967295"):
-        link.read_link(link.ifinfo(7) + number(kind, 2**32 - 1))
 
 
 def test_a_route_s_interface_is_one() -> None:

@@ -1,0 +1,175 @@
+"""The laws: every kind of record, and what has to be there before it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from core.address import V4, parse, parse_cidr
+from core.attachment import host_ifname
+from core.intent import Mapping
+from core.nft import backend
+from core.nft.conditions import compile_words
+from core.nft.names import BRIDGE, INET, TABLES, Element
+from core.nft.rules import conditional, members
+from core.plan.records import (
+    CONTAINER,
+    HOST,
+    Address,
+    Bridge,
+    Gateway,
+    LocalnetRouting,
+    NoAdvertisements,
+    Port,
+    PortVlans,
+    Promiscuous,
+    Route,
+    Station,
+    Sysctl,
+    Up,
+    VlanGateway,
+    veth,
+)
+
+Factory = Callable[[], Any]  # opens a kernel of the world under test
+OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
+PORT = host_ifname(OWNER)
+MAC = bytes.fromhex("020000000001")
+VETH = veth(PORT, "eth0", OWNER, mac=MAC)
+NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
+SPOOF_MAC, SPOOF = backend.spoof_elements(PORT, MAC, OWNER)
+TAG = "0123abcd"  # of a condition
+INET_TABLE, BRIDGE_TABLE = members(TABLES[INET]), members(TABLES[BRIDGE])
+CONDITIONAL = conditional(V4, compile_words(["ip saddr 10.0.0.0/8"]), TAG, 1)
+IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
+FILTERING = "bridge VLAN filtering"
+
+
+class Law(NamedTuple):
+    """A record and what has to be there before it. exclusive: a second one is EEXIST; deletable: apply ever deletes it alone."""
+
+    record: Any
+    before: tuple[Any, ...] = ()
+    exclusive: bool = True
+    deletable: bool = True
+    needs: str = ""
+
+
+BASE = (Bridge("br0"), Up(HOST, "br0"))
+WIRED = (*BASE, VETH)
+
+
+def kept(record: Any, before: tuple[Any, ...] = ()) -> Law:
+    """Made once, and never deleted by itself."""
+    return Law(record, before, deletable=False)
+
+
+def setting(record: Any, before: tuple[Any, ...] = (), needs: str = "") -> Law:
+    """Written as often as one likes, and never deleted."""
+    return Law(record, before, exclusive=False, deletable=False, needs=needs)
+
+
+def port(
+    number: int,
+    container: str = "10.1.0.2",
+    owner: str = OWNER,
+    host_ip: str = "",
+    protocol: str = "tcp",
+    condition: str = "",
+) -> Element:
+    mapping = Mapping(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, condition)
+    return backend.port_element(mapping, owner)
+
+
+LAWS: dict[str, Law] = {
+    "bridge": Law(Bridge("br0")),
+    "bridge with an MTU": Law(Bridge("br0", mtu=1400)),
+    "bridge that filters VLANs": Law(Bridge("br0", vlan_filtering=True), needs=FILTERING),
+    "bridge up": setting(Up(HOST, "br0"), (Bridge("br0"),)),
+    "bridge deaf to routers": setting(NoAdvertisements("br0"), BASE),
+    "promiscuous bridge": setting(Promiscuous("br0"), BASE),
+    "IPv4 gateway": kept(Gateway("br0", parse_cidr("10.1.0.1/24")), BASE),
+    "IPv6 gateway": kept(Gateway("br0", parse_cidr("fd01::1/64")), BASE),
+    "host sysctl": setting(Sysctl(HOST, "net/ipv4/ip_forward", "1")),
+    "sysctl of a link with a dot": setting(
+        Sysctl(HOST, "net/ipv4/conf/br.0/arp_notify", "1"), (Bridge("br.0"),)
+    ),
+    "container sysctl": setting(Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0")),
+    "veth": Law(VETH),
+    "veth with everything": Law(veth(PORT, "eth0", OWNER, 1400, MAC)),
+    "veth with an odd name": Law(
+        veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)
+    ),
+    "port of a bridge": setting(Port(PORT, "br0"), WIRED),
+    "port of a bridge with its flags": setting(Port(PORT, "br0", True, True, False), WIRED),
+    "station behind a port": setting(Station(PORT, MAC), (*WIRED, Port(PORT, "br0", learning=False))),
+    "VLAN gateway": Law(VlanGateway("br0.100", "br0", 100), BASE),
+    "VLANs of a port": setting(
+        PortVlans(PORT, ((100, True), (101, False))),
+        (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")),
+        needs=FILTERING,
+    ),
+    "IPv4 address": kept(Address("eth0", parse_cidr("10.1.0.2/24")), WIRED),
+    "IPv4 address of one": kept(Address("eth0", parse_cidr("10.1.0.2/32")), WIRED),
+    "IPv6 address": kept(Address("eth0", parse_cidr("fd01::2/64")), (*WIRED, IPV6_ON)),
+    "container link up": setting(Up(CONTAINER, "eth0"), WIRED),
+    "table inet": setting(TABLES[INET]),
+    "table bridge": setting(TABLES[BRIDGE]),
+    **{
+        f"member {number} of table inet": setting(member, INET_TABLE[:number])
+        for number, member in enumerate(INET_TABLE)
+        if number
+    },
+    **{
+        f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number])
+        for number, member in enumerate(BRIDGE_TABLE)
+        if number
+    },
+    "outside chain": setting(backend.outside(NET4), INET_TABLE),
+    "outside chain of IPv6": setting(backend.outside(NET6), INET_TABLE),
+    "outside chain of whoever is alone": setting(backend.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
+    "hairpin chain of IPv6": setting(backend.hairpin(NET6), INET_TABLE),
+    "hairpin chain": setting(backend.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": setting(backend.hairpin_any(), INET_TABLE),
+    "conditional chain": setting(CONDITIONAL, INET_TABLE),
+    "masquerade element": Law(
+        backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, backend.outside(NET4))
+    ),
+    "masquerade element of IPv6": Law(
+        backend.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, backend.outside(NET6))
+    ),
+    "hairpin element": Law(
+        backend.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, backend.hairpin_any())
+    ),
+    "network of an address": Law(
+        backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE
+    ),
+    "network of an IPv6 address": Law(
+        backend.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE
+    ),
+    "checked port": Law(SPOOF, BRIDGE_TABLE),
+    "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
+    "port": Law(port(8080), INET_TABLE),
+    "port of IPv6": Law(port(8080, "fd01::2", protocol="udp"), INET_TABLE),
+    "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), INET_TABLE),
+    "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
+    "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
+    "port with a condition": Law(port(8080, condition=TAG), (*INET_TABLE, CONDITIONAL)),
+    "route_localnet": setting(
+        LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
+    ),
+}
+ROUTED = (*WIRED, Address("eth0", parse_cidr("10.1.0.2/24")), Up(CONTAINER, "eth0"))
+ROUTED6 = (*WIRED, IPV6_ON, Address("eth0", parse_cidr("fd01::2/64")), Up(CONTAINER, "eth0"))
+for name, wanted in {
+    "default route": Route("eth0", parse_cidr("0.0.0.0/0"), parse("10.1.0.1")),
+    "route on the link": Route("eth0", parse_cidr("10.2.0.0/16")),
+    "route with everything": Route(
+        "eth0", parse_cidr("10.3.0.0/16"), parse("10.1.0.9"), 1000, 0, 5, 1300, 1200
+    ),
+    "route of link scope": Route("eth0", parse_cidr("10.4.0.0/16"), scope=253),
+    "route in table 0": Route("eth0", parse_cidr("10.5.0.0/16"), table=0),
+}.items():
+    LAWS[name] = kept(wanted, ROUTED)
+LAWS["IPv6 default route"] = kept(Route("eth0", parse_cidr("::/0"), parse("fd01::1")), ROUTED6)
+LAWS["IPv6 route with everything"] = kept(
+    Route("eth0", parse_cidr("fd03::/48"), parse("fd01::9"), 1000, 0, 5, 1300, 1200), ROUTED6
+)
