@@ -8,7 +8,7 @@ from typing import Any
 from core.cni.protocol import respond
 from plugins import bridge, portmap
 from tests.examples import pair, sender
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SIBLINGS = {"host-local": "ipam.host_local"}

@@ -12,7 +12,7 @@ from core.nft.names import Element
 from core.plan.records import HOST, Link, PortVlans, VlanGateway, veth
 from core.record import replace
 from tests.harness.configs import bridge, mapping
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.requests import call, made, refused
 
 VALID = "cni.dev/valid-attachments"

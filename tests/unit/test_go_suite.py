@@ -7,7 +7,7 @@ from core.kernel.go_suite import ContainerLink
 from core.nft.backend import masquerade_elements, outside, spoof_elements
 from core.nft.names import TABLES
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Plan, Port, Route, Sysctl, Up, veth
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 
 ATTACHMENT = Attachment("net", "c1", "eth0", "/netns/c1")
 

@@ -12,7 +12,7 @@ from core import deadline
 from core.nft.names import Element
 from core.plan.records import Link, Sysctl
 from tests.harness.configs import bridge, mapping
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.requests import PLUGINS, call, made, refused
 
 V4, V6 = "10.1.0.0/24", "fd01::/64"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.kernel.kernel import Kernel
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.host import Host
 from tests.kernel.laws.table import Factory
 

@@ -8,7 +8,7 @@ from core.kernel.go_suite import ContainerLink
 from core.kernel.kernel import Kernel
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Promiscuous, Route, Sysctl, Up
 from core.record import replace
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.host import Host
 from tests.kernel.laws.table import BASE, MAC, OWNER, PORT, ROUTED, VETH, WIRED, Factory
 

@@ -21,7 +21,7 @@ from core.plan.records import (
     VlanGateway,
 )
 from plugins import bridge, portmap
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.requests import BIN, SIBLINGS
 
 # Stays after a failed ADD: others may use it by now.

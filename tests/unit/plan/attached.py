@@ -13,7 +13,8 @@ from core.nft import backend
 from core.nft.names import INET, TABLES, Chain, Element, Table
 from core.nft.rules import members
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Plan, Route, Sysctl, Up, veth
-from tests.harness.fake_kernel import FakeKernel, World
+from tests.harness.fake_kernel.kernel import FakeKernel
+from tests.harness.fake_kernel.world import World
 
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 NETNS = "/netns/c1"

@@ -12,7 +12,8 @@ from core.nft.rules import members
 from core.plan import apply
 from core.plan.records import HOST, Gateway, Plan, Sysctl
 from core.record import replace
-from tests.harness.fake_kernel import FakeKernel, World
+from tests.harness.fake_kernel.kernel import FakeKernel
+from tests.harness.fake_kernel.world import World
 from tests.unit.plan.attached import (
     ADDRESS,
     BRIDGE,

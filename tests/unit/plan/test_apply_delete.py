@@ -11,7 +11,8 @@ from core.nft.names import Element, Elements
 from core.plan import apply
 from core.plan.records import Bridge, Link, Plan
 from core.record import replace
-from tests.harness.fake_kernel import FakeKernel, World
+from tests.harness.fake_kernel.kernel import FakeKernel
+from tests.harness.fake_kernel.world import World
 from tests.unit.plan.attached import CHAIN, NETNS, OTHER, OWNER, PLAN, VETH, port, published, refused
 
 

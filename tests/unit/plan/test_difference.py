@@ -5,7 +5,7 @@ from core.plan import apply, difference
 from core.plan.records import HOST, Plan
 from core.plan.words import describe
 from core.record import replace
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.unit.plan.attached import (
     MASQUERADE,
     OTHER,

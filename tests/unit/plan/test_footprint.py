@@ -17,7 +17,7 @@ from core.plan.records import CONTAINER, Address, Link, Plan, Port, PortVlans, R
 from core.plan.words import describe
 from core.record import OWNED
 from plugins import bridge, portmap
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,90}", fullmatch=True)
 ifnames = st.from_regex(r"[a-z][a-z0-9.@-]{0,14}", fullmatch=True)

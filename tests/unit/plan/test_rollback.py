@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import INTERFACE_EXISTS, KERNEL_REFUSED, PORT_TAKEN, TRY_AGAIN_LATER
 from tests.harness.configs import bridge, mapping
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.harness.requests import call, made, refused
 
 V4, V6 = "10.1.0.0/24", "fd01::/64"

@@ -12,7 +12,7 @@ from core.nft.rules import members
 from core.plan import apply
 from core.plan.records import Plan, veth
 from core.record import replace
-from tests.harness.fake_kernel import World
+from tests.harness.fake_kernel.world import World
 from tests.unit.plan.attached import BRIDGE, CHAIN, MASQUERADE, OTHER, OWNER, kernel, port, published, refused
 
 
