@@ -1,7 +1,8 @@
-"""Which test covers which item of the conformance checklist: `python -m tests.checklist` reads the numbers in the tests' docstrings.
+"""Which test covers which item of the conformance checklist.
 
-A docstring says `B-12`, `B-12 B-14`, or a range `H-30..H-33`. Ends with 1 if an item has neither a test nor a reason in REASONS, if a
-reason has been overtaken by a test, or if a docstring names an item that there is not.
+`python -m tests.checklist` reads the numbers in the tests' docstrings: `B-12`, `B-12 B-14`, or a range
+`H-30..H-33`. It ends with 1 if an item has neither a test nor a reason in REASONS, if an item with a reason
+has a test all the same, or if a docstring names an item that there is not.
 """
 
 import ast
@@ -11,18 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-LAST = {
-    "S": 107,
-    "R": 25,
-    "B": 71,
-    "H": 61,
-    "P": 50,
-}  # entry point and specification, runtime, bridge, host-local, portmap
+# Entry point and specification, runtime, bridge, host-local, portmap.
+LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50}
 NUMBER = re.compile(r"\b([SRBHP])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
 LATER = "iptables backends come later"
 REASONS = {
     **dict.fromkeys(("P-5", *(f"P-{number}" for number in (16, 17, 18, *range(20, 26)))), LATER),
-    "B-69": "about a helper that reads nft's JSON; ours writes map elements over netlink, and B-35 and B-45 cover failure and removal",
+    "B-69": "about a helper that reads nft's JSON; ours writes map elements over netlink,"
+    " and B-35 and B-45 cover failure and removal",
 }
 
 
@@ -38,7 +35,10 @@ def items(docstring: str) -> Iterator[str]:
 
 
 def documented(path: Path) -> Iterator[tuple[str, str]]:
-    """(test, docstring) for the module, each class and each test in *path*; the first two speak for all tests in them."""
+    """(test, docstring) for the module, each class and each test in *path*.
+
+    The first two speak for all tests in them.
+    """
     tree = ast.parse(path.read_text())
     name = str(path.relative_to(TESTS))
     yield name, ast.get_docstring(tree) or ""

@@ -1,4 +1,7 @@
-"""Which executables are tested, and the fake host: whatever touches a kernel runs in a lab and never on the machine itself."""
+"""Which executables are tested, and the fake host.
+
+Whatever touches a kernel runs in a lab and never on the machine itself.
+"""
 
 import os
 import sys
@@ -29,13 +32,15 @@ def pytest_configure() -> None:
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Start the same pytest again inside a lab, so that plain `pytest` works; where no lab can be made, stay and skip."""
+    """Start the same pytest again inside a lab, so that plain `pytest` works.
+
+    Where no lab can be made, stay: the tests that need one are skipped.
+    """
     if lab.MARK in os.environ or lab.obstacle():
         return None
     roots = os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", f"{tempfile.gettempdir()}/cniwire-{os.getuid()}")
-    os.makedirs(
-        roots, exist_ok=True
-    )  # in a lab everybody is root: temporary folders are told apart by who one is outside
+    # In a lab everybody is root: temporary folders are told apart by who one is outside.
+    os.makedirs(roots, exist_ok=True)
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         capture.stop_global_capturing()

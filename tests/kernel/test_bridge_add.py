@@ -17,7 +17,7 @@ VERSIONS = (*WITHOUT_INTERFACES, "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 
 
 def test_add_makes_exactly_this(host: Host) -> None:
-    """B-1 B-3 B-16 B-17: a switch with the gateway's address, a pair of ends, an address and a default route; nothing else."""
+    """B-1 B-3 B-16 B-17: a bridge with the gateway's address, a veth pair, an address, a default route."""
     container = host.container()
     before = host.state(container)
     made = host.network(bridge(host.data, "10.1.0.0/24")).add(container)
@@ -67,7 +67,7 @@ def test_add_prints_what_it_made(host: Host) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_packets_pass_in_every_version_and_family(host: Host, version: str, family: str) -> None:
-    """B-3 B-4 B-5 B-42: ADD, pings between two containers, to and from the host, CHECK where the version has it, DEL."""
+    """B-3 B-4 B-5 B-42: ADD, pings between two containers and to and from the host, CHECK if any, DEL."""
     net = host.network(bridge(host.data, *FAMILIES[family]), version=version)
     first, second = host.container("c1"), host.container("c2")
     net.add(first)
@@ -168,7 +168,7 @@ def test_the_bridge_keeps_its_mac(host: Host, subnet: str) -> None:
 
 
 def test_mtu_is_that_of_both_ends_and_of_a_new_bridge(host: Host) -> None:
-    """B-64: all three 1400, and said so in the result; a packet of the old size does not pass unfragmented."""
+    """B-64: all three have MTU 1400, as the result says; a packet of 1500 does not pass unfragmented."""
     container = host.container()
     result = host.network(bridge(host.data, "10.1.0.0/24", mtu=1400)).add(container)
     assert [interface["mtu"] for interface in result["interfaces"]] == [1400, 1400, 1400]
@@ -231,7 +231,7 @@ def test_isolated_ports_reach_the_host_but_not_each_other(
     ],
 )
 def test_a_mac_may_be_asked_for_in_three_ways(host: Host, given: dict[str, object], mac: str) -> None:
-    """B-30 B-31 B-32 B-33: runtimeConfig wins over args.cni wins over CNI_ARGS (of which host-local knows nothing)."""
+    """B-30 B-31 B-32 B-33: runtimeConfig wins over args.cni, that over CNI_ARGS, which host-local ignores."""
     container = host.container()
     config = bridge(host.data, "10.1.0.0/24", capabilities={"mac": True}, **given.pop("config", {}))  # type: ignore[arg-type]
     result = host.network(config).add(container, **given)  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ def test_unknown_args_need_ignore_unknown(host: Host) -> None:
 def test_duplicate_address_detection_only_when_asked(
     host: Host, keys: dict[str, bool], accept_dad: str
 ) -> None:
-    """B-67: ADD does not wait unless asked, and then only until the address is settled, which takes the kernel two seconds at most."""
+    """B-67: ADD waits only if asked, and until the address is settled, which takes two seconds at most."""
     container, begin = host.container(), time.monotonic()
     host.network(bridge(host.data, "fd01::/64", **keys)).add(container)
     assert time.monotonic() - begin < (4 if accept_dad == "1" else 1)

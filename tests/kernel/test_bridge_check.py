@@ -50,7 +50,11 @@ KEYS = {"ipMasq": True, "hairpinMode": True, "macspoofchk": True, "portIsolation
     ],
 )
 def test_check_fails_after(host: Host, where: str, sabotage: str, told: list[str]) -> None:
-    """B-43: and after ADD it had passed. The cause comes first, in a person's words, one line each; what only follows from it is indented."""
+    """B-43: CHECK passed right after ADD.
+
+    The causes come first, each in a person's words on a line of its own; what only follows from them is
+    indented.
+    """
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", **KEYS))
     container = host.container()
     mac = str(net.add(container)["interfaces"][-1]["mac"])
@@ -78,7 +82,8 @@ def test_check_names_all_that_is_wrong(host: Host) -> None:
     container = host.container()
     net.add(container)
     container.run(
-        "ip route delete default && ip address add 10.1.0.9/24 dev eth0 && ip address delete 10.1.0.2/24 dev eth0"
+        "ip route delete default && ip address add 10.1.0.9/24 dev eth0"
+        " && ip address delete 10.1.0.2/24 dev eth0"
     )
     host.run("ip address delete 10.1.0.1/24 dev br0")
     with pytest.raises(PluginError) as failed:
@@ -108,15 +113,17 @@ def test_check_fails_when_the_reservation_is_gone(host: Host) -> None:
 
 
 def test_check_tolerates_what_others_add_and_change(host: Host) -> None:
-    """B-43: routes and links are nobody's mistake, nor are addresses that expire; and the MTU is for later plugins to change."""
+    """B-43: routes, links, addresses that expire are nobody's mistake; later plugins may change the MTU."""
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", mtu=1450))
     container = host.container()
     net.add(container)
     container.run(
-        "ip address add 10.7.7.7/32 dev eth0 valid_lft 600 preferred_lft 600 && ip address add 10.7.7.8/32 dev eth0 scope link"
+        "ip address add 10.7.7.7/32 dev eth0 valid_lft 600 preferred_lft 600"
+        " && ip address add 10.7.7.8/32 dev eth0 scope link"
     )
     container.run(
-        "ip route add 10.8.0.0/16 via 10.1.0.1 && ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x"
+        "ip route add 10.8.0.0/16 via 10.1.0.1"
+        " && ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x"
     )
     container.run("ip link set eth0 mtu 1400 && ip route add default via 10.6.0.1 dev x metric 50")
     host.run("ip address add 10.9.0.1/24 dev br0")
@@ -138,11 +145,14 @@ DETOURS = {
     "the upper half": "ip route add 128.0.0.0/1 via 10.1.0.99",
     "the lower half": "ip route add 0.0.0.0/1 via 10.1.0.99",
     "a half that is a black hole": "ip route add blackhole 128.0.0.0/1",
-    "a policy rule": "ip route add default via 10.1.0.99 table 99 && ip rule add from 10.1.0.2 lookup 99 priority 9",
-    "an IPv6 policy rule": "ip -6 route add default via fd01::99 table 99 && ip -6 rule add from fd01::2 lookup 99 priority 9",
+    "a policy rule": "ip route add default via 10.1.0.99 table 99"
+    " && ip rule add from 10.1.0.2 lookup 99 priority 9",
+    "an IPv6 policy rule": "ip -6 route add default via fd01::99 table 99"
+    " && ip -6 rule add from fd01::2 lookup 99 priority 9",
     "a rule for all": "ip route add default via 10.1.0.99 table 99 && ip rule add lookup 99 priority 9",
-    "a rule to another interface": "ip link add x type bridge && ip link set x up && ip address add 10.6.0.2/24 dev x"
-    " && ip route add default via 10.6.0.1 table 99 && ip rule add lookup 99 priority 9",
+    "a rule to another interface": "ip link add x type bridge && ip link set x up"
+    " && ip address add 10.6.0.2/24 dev x && ip route add default via 10.6.0.1 table 99"
+    " && ip rule add lookup 99 priority 9",
     "a prohibition": "ip rule add from 10.1.0.2 prohibit priority 9",
     "an IPv6 black hole": "ip -6 rule add from fd01::2 blackhole priority 9",
 }
@@ -150,7 +160,7 @@ DETOURS = {
 
 @pytest.mark.parametrize("sabotage", DETOURS.values(), ids=DETOURS)
 def test_check_sees_where_the_container_really_speaks(host: Host, sabotage: str) -> None:
-    """An address that prevResult does not know, and every way by which packets leave for elsewhere; undone, all is well."""
+    """An address that prevResult does not know, and every way by which packets leave for elsewhere."""
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64"))
     container = host.container()
     net.add(container)
@@ -171,7 +181,8 @@ def test_check_follows_a_later_plugin_that_moves_the_routes_to_a_table_of_their_
     container = host.container()
     answer = net.add(container)
     container.run(
-        "ip route add 10.1.0.0/24 dev eth0 table 100 && ip route add default via 10.1.0.1 table 100 && ip route delete default"
+        "ip route add 10.1.0.0/24 dev eth0 table 100 && ip route add default via 10.1.0.1 table 100"
+        " && ip route delete default"
     )
     container.run("ip rule add from 10.1.0.2 lookup 100")
     net.check(container)
@@ -183,7 +194,7 @@ def test_check_follows_a_later_plugin_that_moves_the_routes_to_a_table_of_their_
 
 
 def test_check_leaves_alone_what_a_later_plugin_told_in_its_result(host: Host) -> None:
-    """A second address on our interface, which IPAM never reserved; an interface of its own, with address and default route."""
+    """An address on our interface that IPAM never reserved; an interface with address and default route."""
     net = host.network(bridge(host.data, "10.9.0.0/24", ipMasq=True))
     container = host.container()
     answer = net.add(container)
@@ -201,7 +212,7 @@ def test_check_leaves_alone_what_a_later_plugin_told_in_its_result(host: Host) -
 
 
 def test_check_does_not_believe_a_later_plugin_everything(host: Host) -> None:
-    """What prevResult names and is not there, an address that somebody else has reserved, our own that only others could vouch for."""
+    """prevResult names an address that is not there, one that another has reserved, ours on the bridge."""
     net = host.network(bridge(host.data, "10.9.0.0/24"))
     container, other = host.container(), host.container("c2")
     answer = net.add(container)

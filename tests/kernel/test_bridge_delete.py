@@ -1,4 +1,4 @@
-"""bridge DEL and GC on a real kernel: what was made for the attachment is gone, whatever else is gone already."""
+"""bridge DEL and GC on a real kernel: whatever is gone already, what was made for the attachment goes."""
 
 import os
 
@@ -129,7 +129,10 @@ def test_gc_removes_a_veth_that_was_killed_before_it_got_its_alias(host: Host) -
 
 @pytest.mark.parametrize("path", [f"/proc/{os.getpid()}/ns/net", "/proc/self/ns/net"])
 def test_del_with_a_recycled_pid_frees_what_the_container_had(host: Host, path: str) -> None:
-    """B-24: the container's process is dead, and its number is a process of the host by now. Nothing of the host's is touched."""
+    """B-24: the container's process is dead, and a process of the host has its number.
+
+    Nothing of the host's is touched.
+    """
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, macspoofchk=True), PORTMAP)
     net.add(host.container("c1"), portMappings=[mapping(8080)])
     net.delete(host.children[0])  # type: ignore[arg-type]

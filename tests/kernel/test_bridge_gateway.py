@@ -10,7 +10,7 @@ from tests.harness.traffic import ping
 
 @pytest.mark.parametrize(("first", "second"), [("10.1.0.0/24", "10.2.0.0/24"), ("fd01::/64", "fd01::/48")])
 def test_a_second_gateway_is_refused(host: Host, first: str, second: str) -> None:
-    """B-26 B-27 B-71: another IPv4 net, an overlapping IPv6 one; the message names both and nothing is changed."""
+    """B-26 B-27 B-71: another IPv4 net, an overlapping IPv6 net; the message names both, nothing changes."""
     host.network(bridge(host.data, first)).add(host.container("c1"))
     container = host.container("c2")
     before = host.state(container)
@@ -46,7 +46,7 @@ def gateway(subnet: str) -> str:
 def test_a_new_container_behind_an_old_address_is_reached_at_once(
     host: Host, subnet: str, address: str
 ) -> None:
-    """B-70: with a second port up and the host's neighbour entry REACHABLE; neighbours on the bridge reach it as well."""
+    """B-70: by the host, whose neighbour entry is REACHABLE, and by neighbours on the bridge."""
     net = host.network(bridge(host.data, subnet))
     other = host.container("other")
     net.add(other)
@@ -67,7 +67,10 @@ def test_a_new_container_behind_an_old_address_is_reached_at_once(
 
 
 def test_a_fresh_bridge_forwards_ipv6_at_once(host: Host) -> None:
-    """B-17: the kernel asks for neighbours from the bridge's link-local address, which must not be tentative for its first second."""
+    """B-17: the kernel asks for neighbours from the bridge's link-local address.
+
+    While that is tentative, for a second by default, nothing would be forwarded.
+    """
     outside = host.outside()
     outside.run("ip -6 route add fd01::/64 via 2001:db8:ff::1")
     host.sysctl("net/ipv6/conf/default/accept_dad", 1)
@@ -96,7 +99,10 @@ NO_MAC = "ip link set br0 address 00:00:00:00:00:00"
 
 @pytest.mark.parametrize("left", ["", NO_MAC, f"ip address add 10.1.0.1/24 dev br0 && {NO_MAC}"])
 def test_a_bridge_that_has_lost_its_mac_gets_one(host: Host, left: str) -> None:
-    """Its last port went, and with it its MAC. Pinned as it was, the gateway would never answer; whether we pinned it or somebody else."""
+    """A bridge loses its MAC with its last port.
+
+    If all zeros were pinned as its MAC, by us or by somebody else, the gateway would never answer.
+    """
     host.run(WITHOUT_MAC)
     if left:
         host.run(left)

@@ -86,7 +86,7 @@ def test_add_refuses_an_interface_name_in_use(host: Host) -> None:
 
 
 def test_the_del_after_a_refused_add_leaves_the_other_network_s_interface_alone(host: Host) -> None:
-    """CNI_IFNAME belongs to another network: the runtime calls DEL after the failure, and the container keeps what it has."""
+    """CNI_IFNAME belongs to another network: the container keeps it at the DEL that follows the failure."""
     net, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True)), host.container()
     net.add(container)
     before = host.state(container)
@@ -203,7 +203,10 @@ def test_a_bridge_is_not_its_own_ipam_plugin(host: Host) -> None:
 @pytest.mark.parametrize("called", [None, "switch"])
 @pytest.mark.parametrize("command", ["ADD", "CHECK", "STATUS"])
 def test_nor_is_it_under_another_name(host: Host, command: str, called: str | None) -> None:
-    """A configuration that does not say what it is for, found by `make fuzz`: each call started the next one, for a minute."""
+    """The configuration does not say which plugin it is for, or names another one.
+
+    Found by `make fuzz`: each call started the next one, for a minute.
+    """
     config = {
         "cniVersion": "1.1.0",
         "name": "net",
@@ -262,7 +265,7 @@ def fill(folder: Path) -> None:
 
 
 def test_names_that_the_kernel_takes_as_patterns_are_refused(host: Host) -> None:
-    """br%d would be another bridge at each try, and eth%d an interface that nobody finds again. The DEL that follows succeeds."""
+    """br%d would be another bridge at each try, eth%d an interface that nobody finds again; DEL succeeds."""
     container = host.container()
     before = host.state(container)
     net = host.network(bridge(host.data, "10.1.0.0/24", bridge="br%d"))

@@ -1,4 +1,4 @@
-"""VLANs of bridge on a real kernel that has them; where it does not, the plan is tested on the fake kernel."""
+"""VLANs of bridge, on a real kernel that has them. Where it has none, the fake kernel tests the plan."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Vlans = dict[int, list[str]]
 
 
 def obstacle(host: Host) -> str:
-    """Say why this kernel cannot filter VLANs, or nothing; asked by switching that on for a bridge that is thrown away."""
+    """Say why this kernel cannot filter VLANs, or nothing: a bridge is made that filters, and deleted."""
     try:
         host.run("ip link add probe type bridge && ip link set probe type bridge vlan_filtering 1")
     except AssertionError as error:
@@ -46,10 +46,11 @@ NATIVE = ["PVID", "Egress Untagged"]
     ("keys", "expected"),
     [
         ({"vlan": 100, "preserveDefaultVlan": True}, {1: ["Egress Untagged"], 100: NATIVE}),  # B-9
+        # B-10
         (
             {"vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 202}]},
             {1: NATIVE, 101: [], 200: [], 201: [], 202: []},
-        ),  # B-10
+        ),
         ({"vlan": 100, "vlanTrunk": [{"id": 101}]}, {100: NATIVE, 101: []}),  # B-11
         ({"vlan": 100}, {100: NATIVE}),  # B-12
     ],
@@ -64,7 +65,7 @@ def test_a_port_has_exactly_these_vlans(vlan_host: Host, keys: dict[str, Any], e
 
 @pytest.mark.parametrize("preserve", [False, True])
 def test_the_gateway_of_a_vlan(vlan_host: Host, preserve: bool) -> None:
-    """B-13 B-14: a fourth interface `br0.100` holds it, its peer is in the VLAN, and the container reaches it."""
+    """B-13 B-14: `br0.100`, a fourth interface, has it; its peer is in the VLAN; the container reaches it."""
     container = vlan_host.container()
     config = bridge(vlan_host.data, "10.1.0.0/24", vlan=100, preserveDefaultVlan=preserve)
     result = vlan_host.network(config).add(container)

@@ -1,4 +1,4 @@
-"""Our rules and elements on the real kernel, in nft's own words; and the same words through the nft program."""
+"""Our rules and elements on the real kernel, as nft prints them; and what nft makes of the same words."""
 
 import json
 import re
@@ -161,7 +161,7 @@ def test_every_rule_is_printed_as_its_text_says(listed: Host) -> None:
 
 @pytest.mark.usefixtures("listed")
 def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() -> None:
-    """So a CHECK that finds all in order needs no rule to compare with (DECISIONS 67): digests are enough, but for conditions."""
+    """So a CHECK that finds no difference compares digests (DECISIONS 67); only conditions need rules."""
     with Kernel("") as kernel:
         for chain in CHAINS:
             assert [
@@ -200,7 +200,7 @@ def declaration(item: Map) -> str:
 
 @pytest.mark.parametrize("family", TABLES)
 def test_the_skeleton_is_what_nft_itself_compiles(listed: Host, family: str) -> None:
-    """The expressions too, not only what they are printed as: register by register, for the rules of the tables themselves."""
+    """The expressions of the tables' own rules, register by register, and not only their text."""
     script = [f"table {family} oracle {{", *map(declaration, nft_tables.maps(family))]
     script += [
         f"chain {chain.name} {{ {'; '.join(rule.text for rule in rules_of(chain))}; }}"

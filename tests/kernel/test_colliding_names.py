@@ -1,4 +1,7 @@
-"""Names of host veths are 44 bits of a hash: what is under a name that is ours may be somebody else's, and stays theirs."""
+"""Names of host veths are 44 bits of a hash.
+
+What has a name of ours may be somebody else's, and then stays theirs.
+"""
 
 import pytest
 
@@ -149,7 +152,10 @@ def test_what_a_killed_add_left_without_its_alias_is_found_under_any_name(host: 
 
 
 def test_one_that_is_just_being_made_is_not_taken_for_another_of_its_name(host: Host) -> None:
-    """An ADD at the same time, between the link and its alias: neither refused for it nor deleted; GC, which is called alone, takes what is left."""
+    """Another ADD has made its link and not yet set its alias.
+
+    Our ADD is not refused for that link and our DEL leaves it; GC, which runs alone, deletes it.
+    """
     net, one = chain(host), host.container(ONE)
     first, second, *_ = host_ifnames(f"net/{ONE}/eth0")
     host.run(f"ip link add {first} group {newborn_group(f'net/{OTHER}/eth0')} type veth peer name x0")

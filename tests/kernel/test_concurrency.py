@@ -1,4 +1,4 @@
-"""Hundreds of ADDs and DELs at once over one bridge, one range and one nft table, ours and the Go plugins' mixed.
+"""Hundreds of ADDs and DELs at once over one bridge, one range and one nft table, ours and Go's.
 
 The first of them race on a fresh node, so that the bridge and the tables are made by whoever is fastest.
 """
@@ -26,7 +26,10 @@ needs_go = pytest.mark.skipif(
 
 
 def at_once(host: Host, work: Callable[[Container], Any], containers: Iterable[Container]) -> list[Any]:
-    """Do *work* for all containers, IN_FLIGHT at a time; each thread lives in the host's namespace. Raises the first failure."""
+    """Do *work* for all containers, IN_FLIGHT at a time. Raises the first failure.
+
+    Each thread lives in the host's namespace.
+    """
 
     def inside(container: Container) -> Any:
         if not getattr(local, "entered", False):
@@ -72,7 +75,7 @@ def test_many_adds_and_dels_at_once_on_a_fresh_node(host: Host, count: int) -> N
 
 
 def test_adds_race_with_dels_of_the_same_range(host: Host) -> None:
-    """A range with fewer addresses than containers: an address that is given back is given out again, and never to two."""
+    """There are fewer addresses than containers: a released one is given out again, never to two."""
     net = host.network(bridge(host.data, "10.1.0.0/26", ipMasq=True), PORTMAP)
     containers = [host.container(f"c{number}") for number in range(90)]
     alive: dict[str, str] = {}
@@ -154,7 +157,7 @@ def test_two_networks_create_their_bridges_and_the_one_table_together(host: Host
 
 @needs_go
 def test_the_go_plugins_and_ours_share_one_range_at_once(host: Host) -> None:
-    """Whoever adds and whoever deletes: one bridge, one directory, every address once, and nothing left of ours or theirs."""
+    """Whoever adds and whoever deletes: one bridge, one directory, no address twice, nothing is left."""
     config = bridge(host.data, "10.1.0.0/23")
     ours = host.network(config)
     theirs = host.network(config, version="1.0.0", suites={"bridge": GO, "host-local": GO})

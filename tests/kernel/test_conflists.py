@@ -1,4 +1,7 @@
-"""Configurations in the shapes that hosts write, odd keys and all: tests/conflists/, each run by what we have of its plugins."""
+"""Configurations in the shapes that hosts write, odd keys and all: tests/conflists/.
+
+Each is run by those of its plugins that we have.
+"""
 
 import re
 import shutil
@@ -37,33 +40,24 @@ LACKING = {  # whose entries are left out, or done by hand
     "podman-switch": {"firewall"},
     "static": {"static"},
 }
-IPTABLES = {
-    "iptables": ("ipMasqBackend", "backend"),
-    "portmap-options": ("markMasqBit",),
-}  # keys that wait for the iptables backend
+# Keys that wait for the iptables backend.
+IPTABLES = {"iptables": ("ipMasqBackend", "backend"), "portmap-options": ("markMasqBit",)}
 UNSUPPORTED_FIELD = 2
-STORES = (
-    Path("/var/lib/cni/networks"),
-    Path("/run/cni-ipam-state"),
-)  # host-local's default, and kindnet's; both the lab's own
-WANTED: Mapping[
-    str, Mapping[str, Any]
-] = {  # what users ask of a runtime; handed on where an entry declares it
+# The default of host-local, and that of kindnet; both the lab's own.
+STORES = (Path("/var/lib/cni/networks"), Path("/run/cni-ipam-state"))
+# What users ask of a runtime; handed on where an entry declares it.
+WANTED: Mapping[str, Mapping[str, Any]] = {
     "c1": {
         "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
         "ips": ["10.46.7.77/24", "2001:db8:7::77/64"],
     },
     "c2": {"portMappings": [mapping(8081)], "ips": ["10.46.7.78/24", "2001:db8:7::78/64"]},
 }
-VERSIONS = {
-    "as_written": "",
-    "at_1.1.0": "1.1.0",
-}  # GC and STATUS exist since then, and none of the files is that young
+# GC and STATUS exist since then, and none of the files is that young.
+VERSIONS = {"as_written": "", "at_1.1.0": "1.1.0"}
 WITHOUT_CHECK = ("0.1.0", "0.2.0", "0.3.0", "0.3.1")
-CABLE = {
-    4: ("192.0.2.1", "192.0.2.2"),
-    6: ("2001:db8:ff::1", "2001:db8:ff::2"),
-}  # the host's end, and the outside machine's
+# The host's end, and the outside machine's.
+CABLE = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8:ff::1", "2001:db8:ff::2")}
 
 of_each_file = pytest.mark.parametrize("name", FILES)
 of_each_version = pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
@@ -88,10 +82,14 @@ def everything(host: Host, *others: Namespace) -> State:
 
 
 def not_shared(lines: State, nets: Mapping[str, Chain]) -> list[str]:
-    """Of *lines* what may not outlive the last attachment: all but bridges and their settings, forwarding, and rules that name nobody."""
+    """Those of *lines* that may not outlive the last attachment.
+
+    Bridges with their settings, forwarding, and rules that name nobody may.
+    """
     names = "|".join([entry.get("bridge", "cni0") for net in nets.values() for entry in net.plugins])
     stays = [
-        rf"link ({names}) bridge|address ({names}) |route \S+ dev ({names}) |sysctl net/ipv[46]/conf/({names})/",
+        rf"link ({names}) bridge|address ({names}) |route \S+ dev ({names}) ",
+        rf"sysctl net/ipv[46]/conf/({names})/",
         r"sysctl net/ipv4/ip_forward =|sysctl net/ipv6/conf/all/forwarding =",
         r"nft (table|chain|rule|map|set) (inet|bridge) cniwire\b",
     ]
@@ -99,7 +97,10 @@ def not_shared(lines: State, nets: Mapping[str, Chain]) -> list[str]:
 
 
 def attach(net: Chain, ifname: str, *containers: Container) -> None:
-    """ADD and CHECK each of *containers*, STATUS before, as a runtime may at that version; addresses that were asked for are given."""
+    """ADD and CHECK each of *containers*, as a runtime may at that version; STATUS before.
+
+    Where addresses are asked for, they are given.
+    """
     if net.version == "1.1.0":
         net.status()
     for container in containers:
@@ -124,7 +125,7 @@ def collect(nets: Mapping[str, Chain], *valid: Container) -> None:
 
 
 def converse(net: Chain, ifname: str, container: Container, other: Namespace, outside: Namespace) -> None:
-    """Let packets through: from *other* to the container, from outside to its published ports, from the container to the outside."""
+    """Let packets through: from *other* to the container, from outside to its ports, from it to outside."""
     addresses = [text.partition("/")[0] for text in container.addresses(ifname)]
     if not addresses:
         for number, end in enumerate((container, other), 1):
@@ -150,7 +151,10 @@ def test_there_are_files() -> None:
 
 @of_each_file
 def test_what_we_lack_of_a_file_is_known(name: str, plugins: Path) -> None:
-    """Whoever builds a plugin takes it out of LACKING, and out of what the harness does by hand: from then on its entries are run."""
+    """Whoever builds a plugin takes it out of LACKING, and out of what the harness does by hand.
+
+    From then on its entries are run.
+    """
     assert named(FILES[name]) - {path.name for path in plugins.iterdir()} == LACKING.get(name, set())
 
 
@@ -167,7 +171,10 @@ def test_the_launcher_reads_a_file_whole(name: str) -> None:
 def test_a_file_serves_its_containers_and_nothing_of_them_is_left(
     host: Host, name: str, version: str
 ) -> None:
-    """ADD, CHECK, packets, DEL; at 1.1.0 STATUS, and GC, as one of two containers dies without a DEL. Then all once more, and DEL twice."""
+    """ADD, CHECK, packets, DEL; at 1.1.0 STATUS too, and GC when one of two containers dies without a DEL.
+
+    Then all of it once more, with DEL twice.
+    """
     outside, first = host.outside(), host.container("c1")
     others = [host.container("c2")] if name != "static" else []  # which would give it the same address
     nets = networks(host, name, version, IPTABLES.get(name, ()))
@@ -214,7 +221,10 @@ def test_what_waits_for_iptables_is_refused_by_name_and_never_hinders_del(
 @of_each_version
 @pytest.mark.parametrize("name", [name for name in FILES if {"host-local", "flannel"} & named(FILES[name])])
 def test_a_section_ipam_serves_host_local_alone(host: Host, name: str, version: str) -> None:
-    """As behind somebody else's main plugin, which calls the executable with its own entry: the first address of each set."""
+    """As behind somebody else's main plugin, which calls the executable with its own entry.
+
+    The first address of each set is given.
+    """
 
     def local(command: str, ifname: str, config: Result) -> Any:
         answer = host.call(

@@ -1,4 +1,4 @@
-"""DEL always gets through: whatever was done to the node since ADD, it succeeds and leaves nothing of the attachment."""
+"""DEL succeeds, whatever was done to the node since ADD, and leaves nothing of the attachment."""
 
 import shutil
 from collections.abc import Callable
@@ -66,7 +66,8 @@ OF_THE_NODE: dict[str, Sabotage] = {
     "another owns the port": lambda host, container: (
         host.run("nft delete element inet cniwire hostports4 '{ tcp . 8080 }'"),
         host.run(
-            "nft add element inet cniwire hostports4 '{ tcp . 8080 comment \"net/c9/eth0\" : 10.1.0.99 . 80 }'"
+            "nft add element inet cniwire hostports4"
+            " '{ tcp . 8080 comment \"net/c9/eth0\" : 10.1.0.99 . 80 }'"
         ),
     ),
     "the reservations are gone": lambda host, container: shutil.rmtree(host.data),
@@ -265,7 +266,7 @@ def test_an_add_after_the_del_is_as_good_as_the_first(host: Host, sabotage: str)
 
 
 def test_an_address_whose_reservation_was_lost_is_not_given_to_a_second_container(host: Host) -> None:
-    """Somebody removed dataDir while containers live: masquerade and port maps know better, and ADD names the holder."""
+    """dataDir was removed while containers live: masquerade, port maps know better; ADD names the holder."""
     net, container = added(host, "chain")
     net.delete(container)
     shutil.rmtree(host.data)

@@ -1,4 +1,7 @@
-"""GC of every plugin and of the chain: all that a network owns and nobody claims is gone, in both firewall families and in IPAM."""
+"""GC of every plugin and of the chain: what a network owns and nobody claims is gone.
+
+In the tables of both families, inet and bridge, and in IPAM.
+"""
 
 import json
 from typing import Any
@@ -58,7 +61,10 @@ def test_gc_keeps_each_listed_interface_and_no_other(host: Host, key: str) -> No
 
 
 def test_gc_with_nothing_alive_leaves_what_is_shared(host: Host) -> None:
-    """1.9 GC: an empty list is meaningful; the node is as after the DEL of everybody, but for chains that now nobody needs."""
+    """1.9 GC: an empty list is meaningful.
+
+    The node is as after the DEL of everybody, without the chains that nobody needs any more.
+    """
     net = chain(host)
     add(net, "c1")
     net.delete(host.children[0])  # type: ignore[arg-type]
@@ -82,7 +88,10 @@ def test_gc_with_nothing_alive_leaves_what_is_shared(host: Host) -> None:
     ids=str,
 )
 def test_gc_with_null_is_gc_with_an_empty_list(host: Host, keys: dict[str, None]) -> None:
-    """What libcni sends, and CRI-O with it after a reboot, when nothing is alive: a nil slice. In every plugin and in IPAM."""
+    """libcni sends a nil slice when nothing is alive, and so does CRI-O after a reboot.
+
+    To every plugin and to IPAM.
+    """
     net = chain(host)
     add(net, "c1", "c2")
     assert lines_of(host, "c1/eth0", "c2/eth0")
@@ -151,7 +160,8 @@ def test_gc_goes_to_any_ipam_plugin_and_goes_on_after_its_failure(host: Host) ->
         '{"code": 123, "msg": "busy"}',
     )
     folder = host.ipam(
-        f"cat > {host.folder}/heard; case $CNI_COMMAND in ADD) echo '{result}';; GC) echo '{error}'; exit 1;; esac"
+        f"cat > {host.folder}/heard;"
+        f" case $CNI_COMMAND in ADD) echo '{result}';; GC) echo '{error}'; exit 1;; esac"
     )
     net = host.network(bridge(isGateway=True, ipMasq=True, ipam={"type": "fake"}), suites={"fake": folder})
     net.add(host.container("c1"))

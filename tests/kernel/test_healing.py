@@ -1,4 +1,4 @@
-"""What others do to our shared rules: CHECK names each difference, the next ADD mends it, and traffic is translated again."""
+"""What others do to our shared rules: CHECK names it, the next ADD mends it, and packets are translated."""
 
 import json
 
@@ -37,8 +37,14 @@ EDITS = [
     f"nft flush table {INET}",
     f"nft 'delete chain {INET} prerouting; delete chain {INET} postrouting'",
     f"nft 'flush chain {INET} prerouting; delete chain {INET} prerouting; add chain {INET} prerouting'",
-    f"nft 'flush chain {INET} prerouting; flush chain {INET} output; delete chain {INET} output; delete chain {INET} prerouting'",
-    f"nft 'flush chain {INET} output; delete chain {INET} output; add chain {INET} output {{ type nat hook output priority -90; }}'",
+    (
+        f"nft 'flush chain {INET} prerouting; flush chain {INET} output;"
+        f" delete chain {INET} output; delete chain {INET} prerouting'"
+    ),
+    (
+        f"nft 'flush chain {INET} output; delete chain {INET} output;"
+        f" add chain {INET} output {{ type nat hook output priority -90; }}'"
+    ),
     f"nft 'flush chain {INET} hairpin6-64; delete set {INET} near6'",
 ]
 SUBNETS = ("10.1.0.0/24", "fd01::/64")
@@ -82,7 +88,10 @@ def test_check_tells_of_an_edit_and_the_next_add_mends_it(host: Host, edit: str)
 
 
 def test_check_tells_of_rules_that_carry_our_mark_and_say_something_else(host: Host) -> None:
-    """As whoever lists, edits and loads again leaves them. ADD only looks at marks; CHECK compares every expression."""
+    """As they are after somebody lists, edits and loads them.
+
+    ADD looks at marks only, CHECK at every expression.
+    """
     net = wired(host)
     text = (
         host.run("nft list ruleset")
@@ -104,7 +113,8 @@ def test_a_ruleset_that_was_saved_and_loaded_again_is_no_difference(host: Host) 
     net.check(host.children[0], portMappings=[mapping(8080)])  # type: ignore[arg-type]
 
 
-HALF = f"add table {INET}; add map {INET} hostports4 {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}"
+PORTS = "type inet_proto . inet_service : ipv4_addr . inet_service;"
+HALF = f"add table {INET}; add map {INET} hostports4 {{ {PORTS} }}"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +130,8 @@ def test_an_incomplete_table_is_completed(host: Host, left: str) -> None:
 def test_a_map_of_other_types_is_replaced(host: Host) -> None:
     """By one of ours; whatever was in it was not ours."""
     host.run(
-        f"nft 'add table {INET}; add map {INET} masquerade4 {{ type ipv4_addr : mark; }}; add set {INET} near4 {{ type ipv4_addr; }}'"
+        f"nft 'add table {INET}; add map {INET} masquerade4 {{ type ipv4_addr : mark; }};"
+        f" add set {INET} near4 {{ type ipv4_addr; }}'"
     )
     net = wired(host)
     net.check(host.children[0], portMappings=[mapping(8080)])  # type: ignore[arg-type]
@@ -171,7 +182,7 @@ def test_mappings_that_had_chains_of_their_own_leave_none(host: Host, verb: str)
 
 
 def test_nothing_names_the_subnet_once_its_last_container_is_gone(host: Host) -> None:
-    """What the tests of runtimes look for; and addresses of their own (/32, /128: Calico, AWS) leave no chain each."""
+    """The tests of runtimes look for it."""
     net = wired(host)
     net.delete(host.children[0])  # type: ignore[arg-type]
     assert [
@@ -180,8 +191,10 @@ def test_nothing_names_the_subnet_once_its_last_container_is_gone(host: Host) ->
 
 
 def test_addresses_that_are_networks_of_their_own_share_their_chains(host: Host) -> None:
+    """A /32 or /128, as Calico and AWS give them, has no chain of its own."""
     host.run(
-        "ip link add cali1 type veth peer name cali2 && ip link set cali1 up && ip route add 10.14.0.0/24 dev cali1"
+        "ip link add cali1 type veth peer name cali2 && ip link set cali1 up"
+        " && ip route add 10.14.0.0/24 dev cali1"
     )
     ports = host.network({**PORTMAP})
     before: list[str] = []

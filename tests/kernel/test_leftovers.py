@@ -17,10 +17,21 @@ from core.netlink.message import Message
 from core.netlink.socket import Socket
 from plugins import bridge as bridge_plugin
 from tests.harness.configs import bridge, host_local
-from tests.harness.host import Host
+from tests.harness.host import Container, Host
 from tests.harness.plugin import PATH, PluginError
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment_of_add(host: Host, container: Container) -> dict[str, str]:
+    return {
+        "PATH": PATH,
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": str(host.plugins),
+    }
 
 
 def test_gc_finds_the_other_half_of_a_spoof_check(host: Host) -> None:
@@ -64,7 +75,8 @@ def test_a_bridge_of_somebody_else_keeps_its_settings(host: Host, state: str) ->
 def test_a_bridge_that_is_the_hosts_own_uplink_still_hears_its_router(host: Host) -> None:
     """Its default route came by an advertisement; STATUS tells of it, and what it means."""
     host.run(
-        "ip link add br0 type bridge && ip link set br0 up && ip -6 route add default via fe80::1 dev br0 proto ra"
+        "ip link add br0 type bridge && ip link set br0 up"
+        " && ip -6 route add default via fe80::1 dev br0 proto ra"
     )
     net, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     net.add(container)
@@ -83,7 +95,7 @@ def test_a_bridge_that_is_the_hosts_own_uplink_still_hears_its_router(host: Host
 def test_a_bridge_does_not_come_up_before_it_has_its_settings(
     host: Host, monkeypatch: pytest.MonkeyPatch, number: int, expected: int
 ) -> None:
-    """Nobody would set them later. What cannot be set at all, without IPv6 or below a read-only /proc/sys, is no failure."""
+    """Nobody would set them later; without IPv6 or below a read-only /proc/sys nobody can: no failure."""
     network, container = host.network(bridge(host.data, "10.1.0.0/24")), host.container()
     write, failing = sysctl.write, True
 
@@ -93,35 +105,28 @@ def test_a_bridge_does_not_come_up_before_it_has_its_settings(
         write(key, value)
 
     monkeypatch.setattr(sysctl, "write", failing_write)
-    environ = {
-        "CNI_COMMAND": "ADD",
-        "CNI_CONTAINERID": "c1",
-        "CNI_NETNS": str(container.path),
-        "CNI_IFNAME": "eth0",
-    }
+    environ = environment_of_add(host, container)
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
     for answer in (expected, 0) if expected else (expected,):
-        code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
+        code, output = respond(bridge_plugin, environ, lambda: stdin)
         assert code == answer, output
         failing = False
     assert host.sysctl("net/ipv6/conf/br0/accept_ra") == ("0" if expected else "1")
 
 
 def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
-    """S-46: a full disk behind stdout, or a runtime that is gone. Exit 1, and as nobody knows of the attachment it is not there."""
+    """S-46: behind stdout is a full disk, or no runtime any more. Exit 1, and the attachment is undone."""
     config = {
         **bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True),
         "name": "net",
         "cniVersion": "1.1.0",
     }
-    network, container = (
-        host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True)),
-        host.container(),
-    )
+    network = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True, macspoofchk=True))
+    container = host.container()
     network.add(container)
     network.delete(container)
     before = host.state(container)
-    environ = f"PATH={PATH} CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
+    environ = " ".join(f"{name}={text}" for name, text in environment_of_add(host, container).items())
     status = host.run(f"{environ} {host.plugins}/bridge >/dev/full; echo $?", stdin=json.dumps(config))
     assert (status, host.state(container)) == ("1", before)
 
@@ -129,7 +134,7 @@ def test_an_add_whose_answer_nobody_takes_is_undone(host: Host) -> None:
 def test_an_add_whose_answer_from_the_kernel_is_lost_leaves_nothing(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel has carried the request out, but the reply does not fit the buffer (ENOBUFS): at each reply in turn."""
+    """The kernel did as asked, but its reply does not fit the buffer (ENOBUFS): with each reply in turn."""
     network, container = host.network(bridge(macspoofchk=True)), host.container()
     network.add(container)
     network.delete(container)
@@ -171,11 +176,9 @@ def test_a_directory_that_a_killed_add_made_is_on_disk_before_the_next_add_tells
     """H-56: mkdir was done, fsync of the parent was not."""
     folder, log = host.data / "net", tmp_path / "log"
     folder.mkdir(parents=True)
-    network, container = (
-        host.network({"type": "host-local", "ipam": host_local(host.data, "10.1.0.0/24")}),
-        host.container(),
-    )
-    environ = f"PATH={PATH} CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS={container.path} CNI_IFNAME=eth0 CNI_PATH={host.plugins}"
+    network = host.network({"type": "host-local", "ipam": host_local(host.data, "10.1.0.0/24")})
+    container = host.container()
+    environ = " ".join(f"{name}={text}" for name, text in environment_of_add(host, container).items())
     stdin = json.dumps(network.derived(network.plugins[0]))
     host.run(f"{environ} strace -f -y -e trace=fsync,write -o {log} {host.plugins}/host-local", stdin=stdin)
     synced = log.read_text().rpartition(" write(1<")[0]
@@ -198,21 +201,16 @@ def test_whoever_cannot_leave_the_container_at_once_tries_again(
         enter(descriptor)
 
     monkeypatch.setattr(netns, "_setns", failing)
-    environ = {
-        "CNI_COMMAND": "ADD",
-        "CNI_CONTAINERID": "c1",
-        "CNI_NETNS": str(container.path),
-        "CNI_IFNAME": "eth0",
-    }
+    environ = environment_of_add(host, container)
     stdin = json.dumps(network.derived(network.plugins[0])).encode()
-    code, output = respond(bridge_plugin, {**environ, "CNI_PATH": str(host.plugins)}, lambda: stdin)
+    code, output = respond(bridge_plugin, environ, lambda: stdin)
     assert code == 0, output
     assert len(moves) > 6
     assert host.links() == ["br0", host.veth("net/c1/eth0")]
 
 
 def test_whoever_cannot_leave_the_container_at_all_ends_there(host: Host) -> None:
-    """One JSON error, exit 1, and nothing is done in the wrong namespace; DEL clears up what was made before."""
+    """One JSON error, exit 1, nothing is done in the wrong namespace; DEL deletes what was made before."""
     network, container = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True)), host.container()
     network.add(host.container("c0"))
     before = host.state(container)
@@ -231,18 +229,10 @@ def failing(descriptor):
 netns._setns = failing
 main(bridge, {"host-local": "ipam.host_local"})
 """
-    variables = {
-        "CNI_CONTAINERID": "c1",
-        "CNI_NETNS": str(container.path),
-        "CNI_IFNAME": "eth0",
-        "CNI_PATH": str(host.plugins),
-        "PATH": PATH,
-    }
     command = [sys.executable, "-I", "-c", code, str(ROOT)]
     stdin = json.dumps(network.derived(network.plugins[0]))
-    done = subprocess.run(
-        command, env={**variables, "CNI_COMMAND": "ADD"}, input=stdin, capture_output=True, text=True
-    )
+    environ = environment_of_add(host, container)
+    done = subprocess.run(command, env=environ, input=stdin, capture_output=True, text=True)
     error = json.loads(done.stdout)
     assert (done.returncode, error["code"], "Cannot allocate memory" in error["msg"]) == (1, 11, True)
     network.delete(container)

@@ -1,4 +1,7 @@
-"""Ports published on 127.0.0.1: from the host itself, and from nowhere else; and where the host cannot reach the container from there."""
+"""Ports published on 127.0.0.1 are reached from the host itself and from nowhere else.
+
+And where the host cannot reach the container from there, the mapping works without.
+"""
 
 import time
 from typing import Any
@@ -35,7 +38,10 @@ def send_loopback_to(space: Namespace, gateway: str) -> None:
 
 @pytest.mark.parametrize("host_ip", ["127.0.0.1", ""])
 def test_only_the_host_reaches_its_127_0_0_1(host: Host, host_ip: str) -> None:
-    """CVE-2020-8558: neither a machine of the LAN nor a neighbour reaches the port there, nor a service of the host itself."""
+    """CVE-2020-8558: neither a machine of the LAN nor a neighbour reaches the port there.
+
+    Nor do they reach a service of the host itself.
+    """
     outside, container, neighbour = host.outside(), host.container("c1"), host.container("c2")
     net = host.network(bridge(host.data, "10.1.0.0/24", hairpinMode=True, ipMasq=True), PORTMAP)
     net.add(neighbour)
@@ -70,7 +76,10 @@ def seen(host: Host) -> list[bool]:
 
 
 def test_it_is_our_chain_that_drops_them(host: Host) -> None:
-    """The control of the test before: attackers' packets do come in, none comes by the chain, and without its rule all do."""
+    """Control of the test before: the attackers' packets come in.
+
+    None passes the chain, and without its rule all do.
+    """
     outside, container, neighbour = host.outside(), host.container("c1"), host.container("c2")
     net = host.network(bridge(host.data, "10.1.0.0/24"), PORTMAP)
     net.add(neighbour)
@@ -87,7 +96,7 @@ def test_it_is_our_chain_that_drops_them(host: Host) -> None:
 
 
 def test_a_connection_to_the_host_s_loopback6_is_refused_at_once(host: Host) -> None:
-    """So that whoever asks for localhost falls back to 127.0.0.1; and hostIP ::1 does not stop a container."""
+    """Whoever asks for localhost falls back to 127.0.0.1, and hostIP ::1 does not stop a container."""
     container = host.container()
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True), PORTMAP)
     result = host.network(net.plugins[0]).add(container)
@@ -136,7 +145,10 @@ def chained(
     "route", ["", "blackhole", "unreachable", "prohibit", "throw", "link", "gateway", "lo"]
 )
 def test_without_a_way_of_its_own_the_mapping_works_without_loopback(host: Host, route: str) -> None:
-    """No route, or one that leads to a gateway or an interface that is none of the attachment's: ADD says so, CHECK does not mind."""
+    """No route, or one to a gateway or to an interface that is not the attachment's.
+
+    ADD says so, CHECK does not mind.
+    """
     container = host.container()
     host.run("ip link add cable up type bridge && ip address add 192.0.2.1/24 dev cable")
     ways = {
@@ -175,7 +187,8 @@ def test_a_veth_is_the_attachment_s_own_whoever_names_it(host: Host, previous: d
     """As behind Calico or Cilium: a route to the host's end, which no prevResult names."""
     container = host.container()
     host.run(
-        f"ip link add lxc1 up type veth peer name eth0 netns {container.path} && ip route add {ADDRESS} dev lxc1"
+        f"ip link add lxc1 up type veth peer name eth0 netns {container.path}"
+        f" && ip route add {ADDRESS} dev lxc1"
     )
     container.run(
         f"ip address add {ADDRESS}/32 dev eth0 && ip link set eth0 up && ip route add default dev eth0"

@@ -1,4 +1,7 @@
-"""One container on several networks with the same published port, as runtimes hand it to each: the first keeps it, the next stands behind."""
+"""One container on several networks with the same published port, as runtimes hand it to each.
+
+The first network keeps the port, the next one takes it over after the first one's DEL.
+"""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +63,10 @@ def leads_to(host: Host, container: Container) -> str:
 def test_the_port_answers_until_the_last_network_is_left(
     host: Host, order: tuple[int, ...], keys: dict[str, Any], host_ip: str
 ) -> None:
-    """In whatever order they are left: through the first that is still there. CHECK of all is content, and nothing remains."""
+    """Through the first network that is still there, in whatever order they are left.
+
+    CHECK passes on all that are left, and in the end nothing remains.
+    """
     host.outside()
     nets, container, ports = networks(host, 3, **keys), host.container(), [mapping(8080, hostIP=host_ip)]
     other = host.container("c0")

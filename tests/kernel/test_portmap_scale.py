@@ -1,4 +1,7 @@
-"""portmap with as many ports as there are: every verb, on a fresh node and beside others, in seconds; and it hears who stops it."""
+"""portmap with as many ports as there are: every verb, on a fresh node and beside others, takes seconds.
+
+A signal is heard within one.
+"""
 
 import signal
 import socket
@@ -24,7 +27,7 @@ SO_SNDBUFFORCE = 32
 
 
 def may_send_any_size() -> bool:
-    """Only the machine's own root may: in an ordinary user's lab net.core.wmem_max is the largest transaction."""
+    """Only the machine's own root may. In an ordinary user's lab no transaction exceeds net.core.wmem_max."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as handle:
         try:
             handle.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 24)
@@ -64,9 +67,8 @@ class Ports:
         with within(VERB_S):
             answer = self.host.call(command, self.config(name, *mappings), self.containers[name])
         if answer.exit_code:
-            raise RuntimeError(
-                f"{command} {name}: {answer.output['code']} {answer.output['msg'][:200]}"
-            )  # not its 65,535 mappings
+            # not its 65,535 mappings
+            raise RuntimeError(f"{command} {name}: {answer.output['code']} {answer.output['msg'][:200]}")
 
     def count(self, owner: str = "net/") -> int:
         """How many elements carry an owner, read by nft."""
@@ -79,7 +81,10 @@ def singly(count: int, **keys: Any) -> list[dict[str, Any]]:
 
 @any_size
 def test_every_port_at_once(host: Host) -> None:
-    """On a fresh node, where the first attempt is refused for want of maps; again over its own remains; CHECK, DEL, GC."""
+    """On a fresh node, where the first attempt is refused for want of maps; again over its own remains.
+
+    Then CHECK, DEL and GC.
+    """
     ports, every = Ports(host, "c1", "c2", snat=False), singly(ALL)
     elements = 2 * ALL
     ports("ADD", "c1", *every)
@@ -152,7 +157,7 @@ def under_way(
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("after_s", [0.3, 0.8, 1.6])
 def test_sigterm_is_heard_wherever_it_computes(host: Host, after_s: float, again: bool) -> None:
-    """Within a second, however many mappings have to be read, planned, compared with what is there, and sent."""
+    """Within a second, however many mappings are read, planned, compared with what is there, and sent."""
     ports = Ports(host, "c1", snat=False)
     every = [
         mapping(1, 1, protocol, range=ALL)

@@ -12,7 +12,7 @@ from tests.kernel.published import PROTOCOLS, SUBNETS, published, unreachable
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_published_port_answers_from_everywhere(host: Host, protocol: str) -> None:
-    """P-35 P-36 P-38: outside, the host by its address and by 127.0.0.1, the container itself; gone after DEL."""
+    """P-35 P-36 P-38: outside, the host by its address and 127.0.0.1, the container itself; until DEL."""
     outside = host.outside()
     net, container, first = published(host), host.container(), host.container("c0")
     net.add(first, portMappings=[mapping(1)])
@@ -44,7 +44,7 @@ def test_a_published_port_answers_from_everywhere(host: Host, protocol: str) -> 
 @pytest.mark.parametrize("hairpin", [False, True])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_neighbours_reach_a_published_port(host: Host, bridge_nf: int, hairpin: bool, protocol: str) -> None:
-    """P-37: another container on the same bridge, by any address of the host, whatever the port's hairpin flag."""
+    """P-37: another container on the bridge, by any address of the host, whatever the port's hairpin flag."""
     host.outside()
     net, container, neighbour = published(host, hairpin=hairpin), host.container("c1"), host.container("c2")
     net.add(neighbour)
@@ -140,7 +140,7 @@ def test_masq_all_hides_every_caller(host: Host, family: str, keys: dict[str, An
 
 
 def test_without_snat_the_caller_is_never_changed(host: Host) -> None:
-    """P-27 P-42: no masquerade, so neither localhost nor the container itself gets an answer; no route_localnet."""
+    """P-27 P-42: no masquerade: neither localhost nor the container itself is answered; no route_localnet."""
     outside = host.outside()
     net, container = published(host, snat=False), host.container()
     net.add(container, portMappings=[mapping(8080)])

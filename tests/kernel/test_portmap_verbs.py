@@ -81,16 +81,14 @@ def test_add_needs_a_previous_result(host: Host) -> None:
         ({"backend": "ebtables"}, [mapping(8080)], ["backend", "ebtables"]),
         ({"backend": "iptables"}, [mapping(8080)], ["backend", "iptables"]),
         ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, [mapping(8080)], ["conditionsV4"]),  # P-9
-        (
-            {"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]},
-            [mapping(8080)],
-            ["conditionsV6"],
-        ),  # P-9
+        # P-9
+        ({"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]}, [mapping(8080)], ["conditionsV6"]),
+        # P-11
         (
             {"externalSetMarkChain": "KUBE", "markMasqBit": 5},
             [mapping(8080)],
             ["externalSetMarkChain", "markMasqBit"],
-        ),  # P-11
+        ),
         ({"markMasqBit": 32}, [mapping(8080)], ["markMasqBit", "32"]),  # P-11
         ({"markMasqBit": -1}, [mapping(8080)], ["markMasqBit", "-1"]),  # P-11
     ],
@@ -128,7 +126,7 @@ def test_sctp_is_accepted(host: Host) -> None:
 def test_del_needs_the_attachment_alone(
     host: Host, with_mappings: bool, with_result: bool, path: str
 ) -> None:
-    """P-2 P-28 P-45: no mappings, no prevResult, no netns, no tools on PATH: all of it goes, and what is others' stays."""
+    """P-2 P-28 P-45: no mappings, no prevResult, no netns, no tools on PATH: all goes but what is others'."""
     net, container = published(host), host.container()
     net.add(host.container("c0"), portMappings=[mapping(1, range=5), mapping(1, 80, "udp")])
     result = host.network(*net.plugins[:1]).add(container)
@@ -193,7 +191,7 @@ def elements(host: Host) -> set[str]:
 @pytest.mark.parametrize("snat", [True, False])
 @pytest.mark.parametrize("masq_all", [True, False])
 def test_check_knows_what_should_be_there(host: Host, snat: bool, masq_all: bool) -> None:
-    """P-29 P-34: fails before ADD, passes after, fails when an element or the table is gone, and after DEL."""
+    """P-29 P-34: fails before ADD, passes after; fails without an element or the table, and after DEL."""
     net, container, ports = (
         published(host, snat=snat, masqAll=masq_all),
         host.container(),

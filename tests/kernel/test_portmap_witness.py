@@ -1,4 +1,7 @@
-"""A host port whose holder's DEL never came: taken over once he is provably gone, behind every plugin's way of filling prevResult."""
+"""A host port whose holder's DEL never came is taken over once the holder is provably gone.
+
+Behind every plugin's way of filling prevResult.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -40,15 +43,17 @@ def publish(
 
 
 def wire(host: Host, container: Container) -> None:
-    host.run(
-        f"ip link add lxc1 up type veth peer name eth0 netns {container.path}; ip link add cbr0 up type bridge"
-    )
+    host.run(f"ip link add lxc1 up type veth peer name eth0 netns {container.path}")
+    host.run("ip link add cbr0 up type bridge")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("lost", ["link", "namespace"])
 def test_a_port_whose_holder_is_gone_is_taken_over(host: Host, shape: str, lost: str) -> None:
-    """The namespace's path is gone, or its host interface where prevResult named it; before that, 105. CHECK does not mind witnesses."""
+    """The namespace's path is gone, or the host interface, where prevResult names one; until then code 105.
+
+    CHECK passes with a witness as without.
+    """
     first, second = host.container("c1"), host.container("c2")
     wire(host, first)
     assert publish(host, first, shape, "10.14.199.37")[0] == 0

@@ -1,4 +1,7 @@
-"""A whole attachment after a power cut: namespace, links and rules are gone, reservations have stayed, and the boot is another one."""
+"""A whole attachment after a power cut: namespace, links and rules are gone, reservations have stayed.
+
+The boot ID is another one.
+"""
 
 import os
 from typing import Any
@@ -23,9 +26,8 @@ def before_the_cut(host: Host, subnet: str) -> tuple[Network, Container]:
 
 
 def power_fails(host: Host, container: Container) -> None:
-    host.run(
-        f"ip link delete {host.veth('net/c1/eth0')}; ip link delete br0; nft flush ruleset"
-    )  # a namespace takes its links with it later
+    # A namespace takes its links with it later.
+    host.run(f"ip link delete {host.veth('net/c1/eth0')}; ip link delete br0; nft flush ruleset")
     container.close()
 
 

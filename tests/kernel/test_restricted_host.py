@@ -1,4 +1,4 @@
-"""Hosts that let less be done: /proc/sys is read-only, IPv6 is switched off or not there at all, and there is no nftables."""
+"""Hosts that let less be done: /proc/sys is read-only, IPv6 is off or absent, there is no nftables."""
 
 import sys
 
@@ -11,8 +11,12 @@ from tests.harness.plugin import PluginError
 from tests.harness.traffic import ping
 
 # Flags that the mount has already stay: an ordinary user may not take them away.
-READ_ONLY = "unshare --mount sh -ec 'mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind,nosuid,nodev,noexec /proc/sys; exec {}'"
-NO_IPV6 = "unshare --mount sh -ec 'mount --bind /proc/sys/net/ipv4/neigh /proc/sys/net/ipv6; exec {}'"  # a folder in which nothing of IPv6 is
+READ_ONLY = (
+    "unshare --mount sh -ec 'mount --bind /proc/sys /proc/sys;"
+    " mount -o remount,ro,bind,nosuid,nodev,noexec /proc/sys; exec {}'"
+)
+# A folder in which nothing of IPv6 is.
+NO_IPV6 = "unshare --mount sh -ec 'mount --bind /proc/sys/net/ipv4/neigh /proc/sys/net/ipv6; exec {}'"
 WITHOUT_NFT = f"{sys.executable} {without_nft.__file__} {{}}"
 WEB = [mapping(8080)]
 

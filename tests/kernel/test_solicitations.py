@@ -1,4 +1,7 @@
-"""IPv6 addresses that neighbours can look for: the kernel joins their multicast groups a little after it has taken the address."""
+"""IPv6 addresses that neighbours can look for.
+
+The kernel joins their multicast groups a little after it has taken the address.
+"""
 
 import errno
 import threading
@@ -79,7 +82,10 @@ def test_a_gateway_that_cannot_be_asked_for_is_refused(
 
 
 def test_add_returns_when_container_and_gateway_have_joined_their_groups(host: Host, tmp_path: Path) -> None:
-    """B-70: each first ADD of a bridge; without the wait, one in a hundred came too early and the first packet took a second."""
+    """B-70: each first ADD of a bridge.
+
+    Without the wait, one in a hundred came too early, and the first packet took a second.
+    """
     for number in range(2, 12):
         net = host.network(bridge(tmp_path / str(number), "fd01::/64"))
         container = host.container(f"c{number}")

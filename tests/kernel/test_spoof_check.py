@@ -1,4 +1,7 @@
-"""macspoofchk against frames that no IP stack sends: of many kinds, and at every moment of an attachment's life."""
+"""macspoofchk against frames that no IP stack sends.
+
+Of many kinds, and at every moment of an attachment's life.
+"""
 
 import socket
 import struct
@@ -67,7 +70,10 @@ def listener_of(container: Namespace) -> socket.socket:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_frame_with_a_foreign_source_moves_or_is_learnt(host: Host, kind: str) -> None:
-    """B-45: what goes to link-local groups comes by another hook of the bridge than the rest, and would be learnt all the same."""
+    """B-45: frames to link-local groups come by another hook of the bridge than the rest.
+
+    Unchecked, their source would be learnt all the same.
+    """
     net = host.network(bridge(host.data, "10.1.0.0/24", macspoofchk=True))
     attacker, victim = host.container("c1"), host.container("c2")
     net.add(attacker)

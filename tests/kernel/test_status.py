@@ -89,7 +89,10 @@ def test_status_of_a_switch_asks_nobody(host: Host) -> None:
 
 
 def test_status_without_nftables_is_bad_where_rules_are_wanted(host: Host) -> None:
-    """1.9 STATUS: a process without the capability stands for a kernel without nftables; a mere switch needs none."""
+    """1.9 STATUS: a process without the capability stands for a kernel without nftables.
+
+    A mere switch needs none.
+    """
     net = host.network(wired(host), PORTMAP)
     drop = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin"
     for config, wanted in (
@@ -97,8 +100,8 @@ def test_status_without_nftables_is_bad_where_rules_are_wanted(host: Host) -> No
         (net.plugins[1], "1"),
         ({"type": "bridge", "bridge": "br0"}, "0"),
     ):
-        script = f"{drop} env CNI_COMMAND=STATUS CNI_PATH={host.plugins} {host.plugins / config['type']}; printf '\\n%s' $?"
-        said = host.run(script, stdin=json.dumps(net.derived(config)))
+        call = f"CNI_COMMAND=STATUS CNI_PATH={host.plugins} {host.plugins / config['type']}"
+        said = host.run(f"{drop} env {call}; printf '\\n%s' $?", stdin=json.dumps(net.derived(config)))
         assert said.splitlines()[-1] == wanted, said
         assert wanted == "0" or "nftables cannot be used" in said
 

@@ -1,4 +1,7 @@
-"""What every plugin of a kind has to do, on the real kernel, through executables: as tests/unit/test_verbs.py, and with signals and real links."""
+"""What every plugin of a kind has to do, through executables on the real kernel, with signals and real links.
+
+tests/unit/test_verbs.py has the same on the fake one.
+"""
 
 import signal
 import sys

@@ -17,6 +17,10 @@ def test_ruff_finds_nothing() -> None:
     passes("ruff", "check", "--quiet", ".")
 
 
+def test_ruff_would_format_nothing_anew() -> None:
+    passes("ruff", "format", "--check", "--quiet", ".")
+
+
 def test_mypy_finds_nothing() -> None:
     passes("mypy")
 

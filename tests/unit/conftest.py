@@ -1,4 +1,4 @@
-"""Hypothesis looks for wrong answers here, not for slow ones: on a busy machine any example may take its time."""
+"""Hypothesis looks for wrong answers here, not for slow ones: a busy machine may take its time."""
 
 from hypothesis import HealthCheck, settings
 

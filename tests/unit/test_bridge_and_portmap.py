@@ -1,4 +1,7 @@
-"""Whole verbs of bridge and portmap on the fake kernel: VLANs, which not every kernel has, and what the kernel tests cannot time."""
+"""Whole verbs of bridge and portmap on the fake kernel.
+
+VLANs, which not every kernel has, and what the kernel tests cannot time.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ def published(*mappings: dict[str, Any], **keys: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("preserve", [False, True])
 def test_a_vlan_with_a_gateway(tmp_path: Path, preserve: bool) -> None:
-    """B-13 B-14 B-18: a fourth interface `br0.100`; neighbours are told through it; CHECK, DEL and DEL again."""
+    """B-13 B-14 B-18: `br0.100`, a fourth interface, announces to neighbours; CHECK, DEL and DEL again."""
     world, config = World(), bridge(tmp_path, "10.1.0.0/24", vlan=100, preserveDefaultVlan=preserve)
     result = made(world, "ADD", config)
     assert [item["name"] for item in result["interfaces"]] == ["br0", PORT, "eth0", "br0.100"]

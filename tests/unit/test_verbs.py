@@ -1,4 +1,7 @@
-"""What every plugin of a kind has to do, on the fake kernel: whoever is listed here gets all of it. The smallest are in tests/examples."""
+"""What every plugin of a kind has to do, on the fake kernel: whoever is listed here gets all of it.
+
+The smallest are in tests/examples.
+"""
 
 import copy
 import errno

@@ -1,6 +1,7 @@
 """A kernel that is a dictionary: it passes the same suite as the real one and fails when a test wants it to.
 
-Law: what a record needs is looked at (its link, its bridge, its table, the chain it jumps to), packets are not.
+Law: what a record needs has to be there (its link, its bridge, its table, the chain it jumps to).
+Packets are not simulated.
 """
 
 from typing import Any, Self

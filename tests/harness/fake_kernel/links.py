@@ -83,7 +83,7 @@ class Links:
         return [name]
 
     def stands_on(self, key: Key, gone: set[tuple[str, str]]) -> bool:
-        """Whether a record is gone with its link: nearly all have the link's place and name behind their kind."""
+        """Whether a record is gone with its link: most keys have the link's place and name behind."""
         if key[0] == "Sysctl":
             return any((key[1], part) in gone for part in key[2].split("/"))
         return key[1:3] in gone

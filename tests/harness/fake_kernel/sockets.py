@@ -11,7 +11,10 @@ from tests.harness.fake_kernel.world import ENETUNREACH, ENOENT, refuse
 
 
 class Ways:
-    """A container's rtnetlink socket that knows of routes, and answers in the kernel's words: a route is told as it is made."""
+    """A container's rtnetlink socket that knows of routes.
+
+    It answers in the kernel's words: a route is told in the bytes in which it is made.
+    """
 
     def __init__(self, kernel: Links) -> None:
         self.kernel = kernel

@@ -21,7 +21,8 @@ class World:
     """What several fake kernels share: every record by its identity, and every link by namespace and name.
 
     fail_at: which create of all fails, counted from 1 and record by record, 0 for none; fail_with: its errno.
-    fail_finish: what the kernel does once everything is made, by method: an exception to raise or a value to return.
+    fail_finish: by method, what the kernel does once everything is made: an exception to raise or a value to
+    return.
     """
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class World:
         self.indexes = 1
 
     def kernel(self, netns: str = "") -> "FakeKernel":
-        """What a Request's kernel is: opens a kernel for one namespace. A namespace "/gone..." is not there."""
+        """Open a kernel for one namespace, as a Request does. A namespace "/gone..." is not there."""
         if netns.startswith("/gone"):
             raise FileNotFoundError(ENOENT, f"CNI_NETNS: no network namespace at {netns}")
         from tests.harness.fake_kernel.kernel import FakeKernel  # which is made of a world

@@ -44,7 +44,11 @@ FILTERING = "bridge VLAN filtering"
 
 
 class Law(NamedTuple):
-    """A record and what has to be there before it. exclusive: a second one is EEXIST; deletable: apply ever deletes it alone."""
+    """A record and what has to be there before it.
+
+    exclusive: creating it twice is EEXIST. deletable: apply deletes it by itself at times. needs: what this
+    kernel may lack.
+    """
 
     record: Any
     before: tuple[Any, ...] = ()

@@ -143,7 +143,7 @@ def test_owned_where_there_are_no_tables_is_nothing(opened: Factory) -> None:
 
 @pytest.mark.parametrize("count", [1, 201, 1000])
 def test_elements_of_finds_many(opened: Factory, count: int) -> None:
-    """P-19: more than fit one message or one datagram; with a witness behind the owner, and those of everybody."""
+    """P-19: more than fit one message or one datagram; of one owner with a witness, and of everybody."""
     opened().create(*INET_TABLE)
     opened().create(
         *[port(number, "fd01::2", f"{OWNER} veth1", "2001:db8::1") for number in range(1, count + 1)],

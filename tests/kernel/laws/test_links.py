@@ -49,7 +49,10 @@ def test_a_veth_is_refused_for_either_name(opened: Factory) -> None:
 
 
 def test_gateways_that_conflict(opened: Factory) -> None:
-    """B-26 B-28: one IPv4 address a bridge unless forced; IPv6 networks stand side by side; the same one is EEXIST."""
+    """B-26 B-28: one IPv4 address a bridge unless forced; IPv6 networks stand side by side.
+
+    The same address again is EEXIST.
+    """
     for record in BASE:
         opened().create(record)
     first, second = Gateway("br0", parse_cidr("10.1.0.1/24")), Gateway("br0", parse_cidr("10.2.0.1/24"))

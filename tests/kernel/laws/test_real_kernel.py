@@ -45,7 +45,7 @@ def test_a_veth_whose_port_cannot_be_set_leaves_nothing(host: Host) -> None:
 
 
 def test_the_pair_of_a_vlans_gateway(host: Host) -> None:
-    """The bridge's end has the lower index by one, is up and a port; the gateway's end waits for its settings."""
+    """The bridge's end is a port, up, and has the lower index by one; the gateway's end stays down."""
     with Kernel("") as kernel:
         for record in (*BASE, VlanGateway("br0.100", "br0", 100)):
             kernel.create(record)

@@ -33,7 +33,8 @@ from tests.unit.bridge.planned import (
 def test_ipv4_with_a_default_gateway() -> None:
     """B-3 B-16 B-17: the gateway is the first address of the network, and a default route leads through it.
 
-    The port joins the bridge last, so that what the kernel says when the container's link comes up is not flooded.
+    The port joins the bridge last, so that what the kernel sends when the container's link comes up is not
+    flooded.
     """
     assert planned(wanted(**ipam(isDefaultGateway=True)), answer("10.1.0.7/24")) == Plan(
         shared=(*BARE_SHARED, Gateway("br0", parse_cidr("10.1.0.1/24")), FORWARD4),
@@ -67,7 +68,10 @@ def test_ipv6_with_a_default_gateway() -> None:
 
 
 def test_dual_stack_several_ranges_and_a_forced_gateway() -> None:
-    """B-5 B-6 B-16 B-26: every address its gateway, one default route a family, in IPAM's order; forceAddress is handed on."""
+    """B-5 B-6 B-16 B-26: every address has its gateway, and each family one default route, in IPAM's order.
+
+    forceAddress is handed on.
+    """
     wished = wanted(**ipam(isDefaultGateway=True, forceAddress=True))
     assert planned(wished, answer("10.1.0.7/24", "fd01::7/64", "fd02::7/64")) == Plan(
         shared=(
@@ -127,10 +131,8 @@ def test_a_given_gateway_is_kept_and_stands_on_the_bridge() -> None:
     ("routes", "expected"),
     [
         ([], [("0.0.0.0/0", "10.1.0.1")]),
-        (
-            [{"dst": "0.0.0.0/0"}],
-            [("0.0.0.0/0", "10.1.0.1")],
-        ),  # through the same gateway: one route, not EEXIST
+        # through the same gateway: one route, not EEXIST
+        ([{"dst": "0.0.0.0/0"}], [("0.0.0.0/0", "10.1.0.1")]),
         ([{"dst": "0.0.0.0/0", "gw": "10.1.0.9"}], [("0.0.0.0/0", "10.1.0.9")]),
         ([{"dst": "::/0", "gw": "fd01::1"}], [("::/0", "fd01::1"), ("0.0.0.0/0", "10.1.0.1")]),
     ],

@@ -44,7 +44,7 @@ from tests.unit.bridge.planned import (
 
 
 def test_the_smallest_plan() -> None:
-    """B-1 B-8 B-15 B-48 B-67: layer 2; no VLAN filtering, no isolation, no duplicate detection unless asked for."""
+    """B-1 B-8 B-15 B-48 B-67: layer 2; no VLAN filtering, isolation or duplicate detection unless asked."""
     assert planned(wanted()) == Plan(
         shared=BARE_SHARED,
         owned=(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, NO_DAD, UP, *NOTIFY),
@@ -101,7 +101,7 @@ def test_a_container_interface_that_stays_down() -> None:
     ids=str,
 )
 def test_vlans_of_the_port(keys: dict[str, Any], vlans: tuple[tuple[int, bool], ...], keep: bool) -> None:
-    """B-9 B-10 B-11 B-12 B-15: access, trunk with native 1, access and trunk, the port's default removed or kept."""
+    """B-9 B-10 B-11 B-12 B-15: access, trunk with native 1, both; the default VLAN removed or kept."""
     assert planned(wanted(**keys)) == Plan(
         shared=(Bridge("br0", vlan_filtering=True), Up(HOST, "br0"), NoAdvertisements("br0")),
         owned=(BARE_VETH, PORT_ACCEPT_RA, BARE_PORT, PortVlans(PORT, vlans, keep), NO_DAD, UP, *NOTIFY),
@@ -136,7 +136,10 @@ def test_a_trunk_is_parsed(trunk: list[Any], ids: list[int]) -> None:
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_gateway_of_a_vlan(keep: bool) -> None:
-    """B-13 B-14: a veth br0.100 with the gateway, its peer an access port; preserveDefaultVlan concerns the container's port."""
+    """B-13 B-14: a veth br0.100 has the gateway, its peer is an access port.
+
+    preserveDefaultVlan concerns the container's port.
+    """
     wished = wanted(**ipam(isGateway=True, vlan=100, preserveDefaultVlan=keep))
     pair = VlanGateway("br0.100", "br0", 100)
     assert gateway_link(wished) == "br0.100"
@@ -162,17 +165,11 @@ def vlan_port(pair: VlanGateway) -> str:
     ("keys", "addresses", "last"),
     [
         (ipam(isGateway=True), ["10.1.0.7/24"], True),
-        (
-            ipam(),
-            ["10.1.0.7/24"],
-            False,
-        ),  # somebody else is the gateway, and may answer the router solicitation
+        # somebody else is the gateway, and may answer the router solicitation
+        (ipam(), ["10.1.0.7/24"], False),
         (ipam(isGateway=True), ["10.1.0.7/24", "fd01::7/64"], False),  # its multicast groups have to be known
-        (
-            ipam(isGateway=True, enabledad=True),
-            ["10.1.0.7/24"],
-            False,
-        ),  # the question whether anybody has the address has to be heard
+        # the question whether anybody has the address has to be heard
+        (ipam(isGateway=True, enabledad=True), ["10.1.0.7/24"], False),
         ({"isGateway": True}, [], False),
     ],
     ids=str,

@@ -37,7 +37,7 @@ from core.netlink.socket import DONE, ERROR, NLM_F_ACK_TLVS, failure
     ],
 )
 def test_acknowledgements(payload: bytes, flags: int, kind: int, expected: str | None) -> None:
-    """The kernel's own explanation stands behind the text of the number; what is no error number is a protocol error."""
+    """The kernel's own explanation stands behind the number's text; a number that is no errno is EPROTO."""
     found = failure(payload, flags, kind)
     assert (None if found is None else str(found)) == expected
 

@@ -45,16 +45,18 @@ def decoded(message: Message) -> dict[str, Any]:
 
 
 def steps(rule: dict[str, Any]) -> list[str]:
-    """The expressions of a rule, a line each: name and values in pyroute2's words, without what all of them have in common."""
+    """The expressions of a rule, a line each: name and values in pyroute2's words.
+
+    Without the prefixes that all of its constants have.
+    """
     return [
         step(each["NFTA_EXPR_NAME"], each.get("NFTA_EXPR_DATA", {})) for each in rule["NFTA_RULE_EXPRESSIONS"]
     ]
 
 
 def step(name: str, data: dict[str, Any]) -> str:
-    return " ".join(
-        [name, *[said for said in [word(value) for value in data.values()] if said]]
-    )  # no flag says nothing
+    said = [word(value) for value in data.values()]
+    return " ".join([name, *[each for each in said if each]])  # a value without any flag has none
 
 
 def word(value: Any) -> str:

@@ -92,16 +92,12 @@ def test_a_batch_is_one_datagram_and_asks_for_one_answer() -> None:
     ("answers", "error"),
     [
         ([datagram(acknowledgement(2, 17), acknowledgement(3))], FileExistsError),
-        (
-            [datagram(acknowledgement(2, 17)), datagram(acknowledgement(3, 2))],
-            FileExistsError,
-        ),  # the first is told
+        # the first is told
+        ([datagram(acknowledgement(2, 17)), datagram(acknowledgement(3, 2))], FileExistsError),
         ([datagram(acknowledgement(3, 2))], FileNotFoundError),
         ([datagram(acknowledgement(1, 1))], PermissionError),  # refused as a whole
-        (
-            [datagram(acknowledgement(0, 5)), datagram(acknowledgement(3, 16))],
-            OSError,
-        ),  # of another batch, then ours
+        # of another batch, then ours
+        ([datagram(acknowledgement(0, 5)), datagram(acknowledgement(3, 16))], OSError),
     ],
 )
 def test_a_refused_batch_raises_the_first_error(answers: list[bytes], error: type[OSError]) -> None:
@@ -176,7 +172,10 @@ def test_well_framed_rubbish_raises_nothing_but_os_error(messages: list[tuple[in
 
 
 def test_the_news_of_an_interrupted_list_that_nobody_waits_for_repeats_no_request() -> None:
-    """A message of an earlier list, left in the socket, says NLM_F_DUMP_INTR; the request behind it has gone out, and goes out once."""
+    """A message of an earlier list, left in the socket, says NLM_F_DUMP_INTR.
+
+    Our request is sent once all the same.
+    """
     sent: list[list[tuple[int, int, int]]] = []
 
     def answer(data: bytes) -> list[bytes]:

@@ -32,7 +32,10 @@ def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
 
 
 def test_the_marks_of_a_table_are_those_of_its_chains() -> None:
-    """What ADD looks for without working the rules out; the entries of chains that only some need are no concern of the table."""
+    """What ADD looks for without working the rules out.
+
+    The entries of chains that only some attachments need are no concern of the table.
+    """
     for family, table in TABLES.items():
         marks = {chain.name: [MARK] * chain.size for chain in chains(family) if chain.name != FURTHER}
         assert {name: len(each) for name, each in marks.items()} == SIZES[family]

@@ -1,4 +1,7 @@
-"""Which rules that a kernel tells are ours: older kernels tell less of an expression, newer ones may tell more."""
+"""Which of the rules that a kernel lists are ours.
+
+Older kernels tell less of an expression, newer ones may tell more.
+"""
 
 import pytest
 
@@ -13,7 +16,10 @@ ZERO = bytes(4)
 
 
 def told(expressions: bytes, changed: dict[tuple[str, int], bytes | None]) -> bytes:
-    """As another kernel would tell them. changed: (expression, attribute) -> what it is instead, None where it is not told."""
+    """As another kernel would tell them.
+
+    changed: (expression, attribute) -> the value it tells instead, None where it does not tell the attribute.
+    """
     result = b""
     for _, member in attribute_list(expressions):
         name, data = (dict(attribute_list(member)).get(kind, b"") for kind in (1, 2))

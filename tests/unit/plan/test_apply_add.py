@@ -69,7 +69,7 @@ def test_a_setting_with_another_value_is_written() -> None:
 
 
 class Racing(FakeKernel):
-    """Somebody else creates the shared record between our look and our own creation; *as_is* tells what they make."""
+    """Somebody else creates the shared record between our look and our creation; *as_is*: as we want it."""
 
     def __init__(self, world: World, as_is: bool) -> None:
         super().__init__(world, NETNS)

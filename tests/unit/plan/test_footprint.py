@@ -1,4 +1,7 @@
-"""The law that holds DEL to ADD: what plan() makes, footprint() covers; and what plan() is given, it survives."""
+"""The law that holds DEL to ADD: what plan() makes, footprint() covers.
+
+And whatever plan() is given, it ends in a plan or a CNIError.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -98,7 +101,7 @@ conditions = st.fixed_dictionaries(
 
 
 def covered(record: object, footprint: tuple[object, ...], attachment: Attachment) -> bool:
-    """Whether deleting *footprint* takes *record* along: by its identity, or with the link that it stands on."""
+    """Whether deleting *footprint* takes *record* along: by its identity, or with the link it stands on."""
     links = {(each.name, each.ifname) for each in footprint if isinstance(each, Link)}
     ends = {end for pair in links for end in pair}
     match record:

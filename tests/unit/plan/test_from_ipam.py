@@ -30,7 +30,10 @@ def test_the_first_gateway_of_each_family_is_the_one() -> None:
 
 
 def test_routes_take_their_own_gateway_or_their_familys() -> None:
-    """U-8: host bits of the destination are dropped; scope link has none; two gateways are two routes, one route twice is one."""
+    """U-8: host bits of the destination are dropped; a route of scope link has no gateway.
+
+    Two gateways are two routes, one route twice is one.
+    """
     ips = [{"address": "10.1.0.2/24", "gateway": "10.1.0.1"}]
     routes: list[dict[str, Any]] = [
         {"dst": "10.9.8.7/8"},

@@ -1,4 +1,7 @@
-"""A failure at whatever point of ADD leaves nothing of the attachment: every plugin, every create, on the fake kernel."""
+"""A failure at whatever point of ADD leaves nothing of the attachment.
+
+Every plugin, every create, on the fake kernel.
+"""
 
 import errno
 from pathlib import Path
@@ -83,7 +86,10 @@ def cases() -> list[Any]:
 
 
 class Bench:
-    """One world and the plugins in it: *before* is called in front of the one under test, with its result handed on."""
+    """One world and the plugins in it.
+
+    *before* is called in front of the plugin under test, which is handed its result.
+    """
 
     def __init__(
         self, folder: Path, before: tuple[str, ...], config: dict[str, Any], subnets: tuple[str, ...]
@@ -106,7 +112,10 @@ class Bench:
         return config
 
     def state(self) -> Any:
-        """Everything that is: records, links, reservations. The container's `lo` is no attachment's own: once IPv6 is on, it stays on."""
+        """Everything that is there: records, links, reservations.
+
+        But for the container's `lo`, which belongs to no attachment: IPv6, once on, stays on there.
+        """
         reserved = {
             file.name: file.read_bytes()
             for file in self.data.glob("net/*[.:][0-9a-f]*")
@@ -127,7 +136,10 @@ class Bench:
 def test_add_that_fails_at_any_create_leaves_what_was_there(
     tmp_path: Path, before: tuple[str, ...], config: dict[str, Any], subnets: tuple[str, ...]
 ) -> None:
-    """B-34 B-35 P-44: with every errno: one JSON error, owned objects as before, the addresses released; then ADD succeeds."""
+    """B-34 B-35 P-44: with every errno one JSON error, owned objects as before, the addresses released.
+
+    Then ADD succeeds.
+    """
     bench = Bench(tmp_path, before, config, subnets)
     world = bench.world
     made(world, "ADD", bench.prepare("c0"), "c0")  # from here on everything shared is there

@@ -9,7 +9,7 @@ from tests.unit.portmap.planned import TCP, V4, planned, port, to, wanted
 
 
 def test_conditions() -> None:
-    """P-1 P-7: a chain and maps for the condition, which all attachments with the same one share; IPv6 has none here."""
+    """P-1 P-7: attachments with the same condition share its chain and maps; IPv6 has no condition here."""
     made = planned(
         wanted(
             {"hostPort": 8080, "containerPort": 80},
@@ -19,7 +19,8 @@ def test_conditions() -> None:
     )
     chain = made.shared[1]
     assert isinstance(chain, Chain)
-    suffix = "-" + hashlib.sha512(b"4 ip saddr != 10.0.0.0/8").hexdigest()[:8]
+    condition = "ip saddr != 10.0.0.0/8"
+    suffix = "-" + hashlib.sha512(f"4 {condition}".encode()).hexdigest()[:8]
     address, service = "ipv4_addr", ("inet_proto", "inet_service")
     assert chain == Chain(
         INET,
@@ -32,8 +33,8 @@ def test_conditions() -> None:
         entries=chain.entries,
     )
     assert [rule.text for rule in rules_of(chain)] == [
-        f"ip saddr != 10.0.0.0/8 dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4{suffix}",
-        f"ip saddr != 10.0.0.0/8 dnat ip to meta l4proto . th dport map @hostports4{suffix}",
+        f"{condition} dnat ip to ip daddr . meta l4proto . th dport map @hostip_hostports4{suffix}",
+        f"{condition} dnat ip to meta l4proto . th dport map @hostports4{suffix}",
     ]
     assert [(where, rule.text) for where, rule in chain.entries] == [("further", f"jump hostports{suffix}")]
     assert made == Plan(

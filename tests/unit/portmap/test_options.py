@@ -23,11 +23,12 @@ from tests.unit.portmap.planned import wanted
             ["conditionsV6", "markMasqBit", "5"],
         ),
         ({"markMasqBit": 5}, UNSUPPORTED_FIELD, ["markMasqBit", "5"]),
+        # P-11
         (
             {"markMasqBit": 5, "externalSetMarkChain": "KUBE"},
             INVALID_CONFIG,
             ["markMasqBit", "externalSetMarkChain"],
-        ),  # P-11
+        ),
         ({"markMasqBit": -1}, INVALID_CONFIG, ["markMasqBit", "-1"]),  # P-11
         ({"markMasqBit": 32}, INVALID_CONFIG, ["markMasqBit", "32"]),  # P-11
         ({"conditionsV4": ["ip saddr horse"]}, INVALID_CONFIG, ["conditionsV4", "horse"]),
@@ -102,7 +103,7 @@ def test_loopback6_is_left_out_and_said() -> None:
 
 
 def test_options_as_parsed() -> None:
-    """P-1 P-2: snat is on unless switched off; keys in any case; without runtimeConfig there is nothing to map."""
+    """P-1 P-2: snat is on by default; keys in any case; without runtimeConfig there is nothing to map."""
     assert options(Section({})) == Options((), True, False, {}, intents.NFT)
     assert options(
         Section({"runtimeconfig": {"portmappings": [{"HOSTPORT": 1, "containerport": 2}]}, "Snat": False})

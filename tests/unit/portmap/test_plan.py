@@ -190,10 +190,8 @@ def test_which_links_are_the_hosts() -> None:
 @pytest.mark.parametrize(
     ("ips", "expected"),
     [
-        (
-            [{"address": V4, "interface": 0}, {"address": "10.1.0.8/24", "interface": 2}],
-            ["10.1.0.8/24"],
-        ),  # P-1
+        # P-1
+        ([{"address": V4, "interface": 0}, {"address": "10.1.0.8/24", "interface": 2}], ["10.1.0.8/24"]),
         ([{"address": V4, "interface": 1}], []),
         ([{"address": V4, "interface": 3}], []),  # the container's, but another interface
         ([{"address": V4}], [V4]),  # P-10
