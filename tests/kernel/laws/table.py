@@ -46,8 +46,8 @@ FILTERING = "bridge VLAN filtering"
 class Law(NamedTuple):
     """A record and what has to be there before it.
 
-    exclusive: creating it twice is EEXIST. deletable: apply deletes it by itself at times. needs: what this
-    kernel may lack.
+    exclusive: creating it twice is EEXIST. deletable: apply may have to delete just this record. needs: what
+    this kernel may lack.
     """
 
     record: Any

@@ -47,7 +47,7 @@ def decoded(message: Message) -> dict[str, Any]:
 def steps(rule: dict[str, Any]) -> list[str]:
     """The expressions of a rule, a line each: name and values in pyroute2's words.
 
-    Without the prefixes that all of its constants have.
+    Prefixes that constants of a kind share, such as NFT_, are left out.
     """
     return [
         step(each["NFTA_EXPR_NAME"], each.get("NFTA_EXPR_DATA", {})) for each in rule["NFTA_RULE_EXPRESSIONS"]
