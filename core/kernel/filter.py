@@ -96,6 +96,14 @@ def _create_elements(kernel: State, *records: Any) -> None:
     kernel.firewall.commit(client.create_elements(records), look=True)
 
 
+def understood(elements: list[Any]) -> list[Any]:
+    """Elements that were just read, with what each of them is for."""
+    from core.nft import meaning  # late: who creates elements knows
+
+    meaning.understand(elements)
+    return elements
+
+
 def replace(kernel: State, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
     from core.nft import client  # late: loaded with the first netfilter socket
@@ -110,11 +118,12 @@ def standing(kernel: State, wanted: list[Element]) -> list[Element | None]:
     Many are looked up in a list of their map.
     """
     if len(wanted) <= MOST_SINGLE:
-        return [kernel.firewall.find(item) for item in wanted]
+        found = [kernel.firewall.find(item) for item in wanted]
+        understood([each for each in found if each])
+        return found
     maps = dict.fromkeys([(item.table, item.map) for item in wanted])
-    there = {
-        (table, name, item.key): item for table, name in maps for item in kernel.firewall.list(table, name)
-    }
+    listed = [item for table, name in maps for item in kernel.firewall.list(table, name)]
+    there = {(item.table, item.map, item.key): item for item in understood(listed)}
     return [there.get((item.table, item.map, item.key)) for item in wanted]
 
 
@@ -162,7 +171,7 @@ def elements_of(kernel: State, want: Elements) -> list[Element]:
     """
     names = kernel.firewall.maps(want.table, want.prefixes)
     found = [item for name in names for item in kernel.firewall.list(want.table, name, want.owner.encode())]
-    return [item for item in found if want.owner in ("", item.holder)]
+    return understood([item for item in found if want.owner in ("", item.holder)])
 
 
 def _find_elements(kernel: State, want: Elements) -> Elements | None:
@@ -184,7 +193,7 @@ def owned(kernel: State, kind: Elements, network: str) -> list[tuple[str, Elemen
     prefix = network_prefix(network)
     names = kernel.firewall.maps(kind.table, kind.prefixes)
     listed = [item for name in names for item in kernel.firewall.list(kind.table, name, prefix.encode())]
-    return [(item.holder, item) for item in listed if item.holder.startswith(prefix)]
+    return [(item.holder, item) for item in understood(listed) if item.holder.startswith(prefix)]
 
 
 def sweep(kernel: State) -> None:

@@ -1,4 +1,4 @@
-"""Bridges and virtual links as a kernel's records: how each is found, created, deleted and listed by owner."""
+"""Bridges, virtual links and bridge ports as a kernel's records: how each is found, created, deleted, listed by owner."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from core.attachment import OWNER_BITS, host_ifnames, network_prefix, newborn_gr
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel.state import ABSENT
 from core.netlink import link as codec
-from core.netlink.link import IFF_PROMISC, IFF_UP, IFLA_BR_VLAN_FILTERING
-from core.plan.records import HOST, Bridge, Link, Peer, Promiscuous
+from core.netlink.link import (
+    IFF_UP,
+    IFLA_BR_VLAN_FILTERING,
+    IFLA_BRPORT_ISOLATED,
+    IFLA_BRPORT_LEARNING,
+    IFLA_BRPORT_MODE,
+)
+from core.plan.records import HOST, Bridge, Link, Peer, Port
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -32,16 +38,6 @@ def _find_bridge(kernel: State, want: Bridge) -> Bridge | None:
 def _create_bridge(kernel: State, want: Bridge) -> None:
     mac = system.drawn_mac()
     kernel.at(want.place).do(codec.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
-
-
-def _find_promiscuous(kernel: State, want: Promiscuous) -> Promiscuous | None:
-    found = kernel.link(want.place, want.link)
-    return want if found and found.flags & IFF_PROMISC else None
-
-
-def _create_promiscuous(kernel: State, want: Promiscuous) -> None:
-    kernel.at(want.place).do(codec.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
-    kernel.forget_link(want.place, want.link)
 
 
 def _find_link(kernel: State, want: Link) -> Link | None:
@@ -88,6 +84,32 @@ def _create_link(kernel: State, want: Link) -> None:
     except OSError:
         _delete_owned(kernel, want)
         raise
+
+
+def _find_port(kernel: State, want: Port) -> Port | None:
+    found = kernel.link(want.place, want.link)
+    if found is None or not found.master:
+        return None
+    switches = (IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED)
+    hairpin, learning, isolated = [found.port.get(kind) == b"\1" for kind in switches]
+    bridge = _master(kernel, want, found.master)
+    return replace(want, bridge=bridge, hairpin=hairpin, isolated=isolated, learning=learning)
+
+
+def _master(kernel: State, want: Port, index: int) -> str:
+    """The name of the bridge with *index*; the wanted one is known already, as a rule."""
+    bridge = kernel.link(want.place, want.bridge)
+    if bridge and bridge.index == index:
+        return want.bridge
+    return codec.read_link(kernel.at(want.place).ask(codec.get_link_at(index))[0][1]).name
+
+
+def _create_port(kernel: State, want: Port) -> None:
+    master = kernel.need(want.place, want.bridge).index
+    flags = codec.set_port(want.link, want.hairpin, want.isolated, want.learning)
+    up = codec.set_flags(want.link, IFF_UP, IFF_UP)
+    kernel.at(want.place).do(codec.set_master(want.link, master), flags, up)
+    kernel.forget_link(want.place, want.link)
 
 
 def is_of(link: codec.Link, owner: str) -> bool:
@@ -169,8 +191,8 @@ def owned(kernel: State, _kind: type, network: str) -> list[tuple[str, Link]]:
     return [(link.alias, Link(HOST, link.name, link.kind, link.alias or prefix)) for link in mine]
 
 
-FIND: dict[type, Any] = {Bridge: _find_bridge, Promiscuous: _find_promiscuous, Link: _find_link}
-CREATE: dict[type, Any] = {Bridge: _create_bridge, Promiscuous: _create_promiscuous, Link: _create_link}
+FIND: dict[type, Any] = {Bridge: _find_bridge, Port: _find_port, Link: _find_link}
+CREATE: dict[type, Any] = {Bridge: _create_bridge, Port: _create_port, Link: _create_link}
 DELETE: dict[type, Any] = {
     Bridge: lambda kernel, want: delete_link(kernel, want.name, want.place),
     Link: _delete_owned,

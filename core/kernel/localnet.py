@@ -8,7 +8,8 @@ from core.address import text as address_text
 from core.kernel import sysctl
 from core.netlink import route
 from core.netlink.socket import if_indextoname
-from core.plan.records import HOST, LocalnetRouting
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ changes the list of marks; so does a release whose rules are others. Table comme
 them change.
 
 What a name or a key means is known where it is written (core.nft.backend) and where it is read back
-(core.nft.decode). Pure.
+(core.nft.meaning). Pure.
 """
 
 from __future__ import annotations
 
+from core import address
 from core.address import FAMILIES
 from core.intent import MASQUERADE, NO_SPOOF, PUBLISH
 from core.record import HEALED, OWNED, KernelRecord, Record
@@ -29,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.address import Family
+    from core.address import Cidr, Family
     from core.nft.expression import Rule
 
 TABLE = "cniwire"
@@ -200,3 +201,22 @@ def is_on_demand(chain: str) -> bool:
     """Whether a chain of that name is one of ours that only some attachments need."""
     stem, dash, _ = chain.partition(DASH)
     return bool(dash) and stem in ON_DEMAND
+
+
+def of_prefix(kind: str, network: Cidr) -> Chain:
+    """The chain of all networks with a prefix of that length."""
+    family = network.family
+    mask = address.mask(network).to_bytes(family.size, "big")
+    return Chain(INET, f"{kind}{family.tag}{DASH}{network.prefix_len}", kind=kind, mask=mask)
+
+
+def jump(name: str, about: Any, chain: str, owner: str) -> Element:
+    container = about.container
+    text = f"{address.text(container)} : jump {chain}"
+    return Element(INET, name + address.family(container).tag, container, b"", chain, owner, text, about)
+
+
+def in_network(name: str, about: Any, owner: str) -> Element:
+    container, net = about.container, about.network.address
+    text = f"{address.text(container)} . {address.text(net)}"
+    return Element(INET, name + about.network.family.tag, container + net, b"", "", owner, text, about)

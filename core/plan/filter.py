@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr
     from core.cni.config import Section
-    from core.intent import Publication
+    from core.publication import Publication
 
 NFTABLES, IPTABLES = "nftables", "iptables"
 NFT: Any = nft

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from core import deadline
 from core.intent import PUBLISH
-from core.nft.backend import port_element, port_maps_beginning
 from core.nft.names import Elements
+from core.nft.ports import port_element, port_maps_beginning
 from core.plan import apply
 from core.record import replace
 
@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.intent import Mapping
     from core.nft.names import Element
+    from core.publication import Mapping
 
     Overlap = tuple[Mapping, Element]
 

@@ -7,9 +7,10 @@ from core.address import V4
 from core.attachment import Attachment
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, CNIError
-from core.intent import Mapping, Publication
 from core.plan import filter as intents
-from core.plan.records import LocalnetRouting, Plan
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import Plan
+from core.publication import Mapping, Publication
 from core.record import replace
 from plugins.portmap.options import Options, Wanted
 

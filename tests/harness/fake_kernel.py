@@ -13,7 +13,7 @@ from core.attachment import host_ifnames, network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.kernel import witness
 from core.kernel.go_suite import ContainerLink
-from core.kernel.ports import vlan_port
+from core.kernel.switching import vlan_port
 from core.netlink import link as codec
 from core.netlink import route
 from core.netlink.link import IF_OPER_UP, IFF_PROMISC, IFF_UP
@@ -21,6 +21,7 @@ from core.netlink.message import Message
 from core.netlink.route import IFA_F_PERMANENT, RT_TABLE_MAIN
 from core.nft.names import Chain, Element, Elements, Map, is_on_demand
 from core.nft.rules import members
+from core.plan.localnet import LocalnetRouting
 from core.plan.records import (
     CONTAINER,
     HOST,
@@ -28,18 +29,14 @@ from core.plan.records import (
     Bridge,
     Gateway,
     Link,
-    LocalnetRouting,
     NoAdvertisements,
     Peer,
     Port,
-    PortVlans,
-    Promiscuous,
     Route,
-    Station,
     Sysctl,
     Up,
-    VlanGateway,
 )
+from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.record import HEALED, SETTING
 from core.record import replace as changed
 

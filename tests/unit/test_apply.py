@@ -18,8 +18,8 @@ from core.errors import (
     TRY_AGAIN_LATER,
     CNIError,
 )
-from core.intent import PUBLISH, Mapping
-from core.nft import backend
+from core.intent import PUBLISH
+from core.nft import backend, ports
 from core.nft.names import INET, TABLES, Chain, Element, Elements, Table
 from core.nft.rules import members
 from core.plan import apply, difference
@@ -32,13 +32,14 @@ from core.plan.records import (
     Link,
     Peer,
     Plan,
-    PortVlans,
     Route,
     Sysctl,
     Up,
     veth,
 )
+from core.plan.switching import PortVlans
 from core.plan.words import describe
+from core.publication import Mapping
 from core.record import replace
 from tests.harness.fake_kernel import FakeKernel, World
 
@@ -65,7 +66,7 @@ INDEX = {record: place for place, record in enumerate((*SHARED, *PLAN.owned))}
 
 
 def port(number: int, owner: str, container: str = "10.1.0.2") -> Element:
-    return backend.port_element(Mapping("tcp", b"", number, parse(container), 80), owner)
+    return ports.port_element(Mapping("tcp", b"", number, parse(container), 80), owner)
 
 
 def kernel(world: World | None = None) -> FakeKernel:
@@ -269,10 +270,10 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
 
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
-    world, chain = World(), backend.hairpin(parse_cidr("10.1.0.0/24"))
+    world, chain = World(), ports.hairpin(parse_cidr("10.1.0.0/24"))
     kernel(world).create(*members(TABLES[INET]))
     kernel(world).create(port(8080, OTHER))
-    wanted = (port(8080, OWNER), *backend.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
+    wanted = (port(8080, OWNER), *ports.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
     apply.add(kernel(world), Plan((TABLES[INET], chain), wanted), lambda: None)
     assert set(world.records.values()) == {*members(TABLES[INET]), chain, *wanted}
 

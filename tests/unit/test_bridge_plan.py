@@ -23,15 +23,12 @@ from core.plan.records import (
     NoAdvertisements,
     Plan,
     Port,
-    PortVlans,
-    Promiscuous,
     Route,
-    Station,
     Sysctl,
     Up,
-    VlanGateway,
     veth,
 )
+from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.record import replace
 from plugins.bridge.options import Options, options
 from plugins.bridge.plan import gateway_link, plan

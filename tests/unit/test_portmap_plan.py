@@ -10,12 +10,13 @@ from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
-from core.intent import Hairpin, Mapping
-from core.nft import backend
+from core.nft import ports
 from core.nft.names import INET, TABLES, Chain, Element, Map
 from core.nft.rules import rules_of
 from core.plan import filter as intents
-from core.plan.records import LocalnetRouting, Plan
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import Plan
+from core.publication import Hairpin, Mapping
 from plugins.portmap.options import Options, Wanted, options
 from plugins.portmap.plan import container_addresses, host_links, plan
 
@@ -24,7 +25,7 @@ OWNER = "net/c1/eth0"
 TCP, UDP, SCTP = b"\6\0\0\0", b"\x11\0\0\0", b"\x84\0\0\0"
 V4, V6 = "10.1.0.7/24", "fd01::7/64"
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
-HAIRPIN4, HAIRPIN6 = backend.hairpin(NET4), backend.hairpin(NET6)
+HAIRPIN4, HAIRPIN6 = ports.hairpin(NET4), ports.hairpin(NET6)
 LOCALNET = LocalnetRouting(parse("10.1.0.7"), ("br0", ATTACHMENT.host_ifname))
 
 
@@ -158,7 +159,7 @@ def test_no_snat() -> None:
 def test_masquerade_all() -> None:
     """P-30 P-31 P-32 P-33: every caller, of both families."""
     assert planned(wanted({"hostPort": 8080, "containerPort": 80}, masqAll=True)) == Plan(
-        shared=(TABLES[INET], backend.hairpin_any(), LOCALNET),
+        shared=(TABLES[INET], ports.hairpin_any(), LOCALNET),
         owned=(
             to("hostports4", TCP + port(8080), "10.1.0.7", 80, "tcp . 8080"),
             hairpin("10.1.0.7", "hairpin-any"),

@@ -9,17 +9,8 @@ from typing import Any
 
 from core.cni.protocol import respond
 from core.nft.names import Chain, Map, Table
-from core.plan.records import (
-    HOST,
-    Bridge,
-    Gateway,
-    NoAdvertisements,
-    PortVlans,
-    Promiscuous,
-    Sysctl,
-    Up,
-    VlanGateway,
-)
+from core.plan.records import HOST, Bridge, Gateway, NoAdvertisements, Sysctl, Up
+from core.plan.switching import PortVlans, Promiscuous, VlanGateway
 from plugins import bridge, portmap
 from tests.harness.fake_kernel import World
 from tests.harness.requests import BIN, SIBLINGS

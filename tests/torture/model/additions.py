@@ -128,7 +128,6 @@ class Additions(Knowledge):
         self.elements[at] = made
         self.alive[at] = alive._replace(ports=ports)
 
-
     def forget_remains(self, ports: Ports) -> None:
         """A refused ADD may have deleted what gone attachments had of these ports behind the first level."""
         there = self.bed.truth().elements
