@@ -47,10 +47,10 @@ class Kernel(State):
 
     def restore(self, before: Any) -> None:
         """Write back what was there before a record was written (core.plan.changed.Before). Raises OSError."""
-        if before.found is None:
-            self.delete(before.record)
-        else:
+        if before.found is not None:
             self.create(before.found)
+        elif type(before.record) in home(before.record).DELETE:  # else it is a setting of what is not there
+            self.delete(before.record)
 
     def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
         """(owner, record) of all that attachments of *network* own. kinds: classes of records, or Elements of an intent."""
