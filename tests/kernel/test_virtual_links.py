@@ -1,4 +1,4 @@
-"""Virtual links of every kind as records, in either namespace, and batches of which the kernel makes a part."""
+"""Virtual links of every kind as records, in either namespace; and batches that are made in part."""
 
 from collections.abc import Iterator
 from typing import Any
