@@ -1,9 +1,9 @@
-"""Constants of the plugins' modules, put in the places where they are used, as a compiler of other languages does.
+"""Constants of the plugins' modules, put where they are used, as compilers of other languages do.
 
-A constant is a name in capitals that a module assigns once, at its top level, a number, a text or a tuple of them. In
-the source it says what a number is; a plugin that starts for ten milliseconds need not load the names of two hundred.
-Folded are uses in the own module, imported names, and attributes of an imported module. A constant that is then used
-nowhere is left out.
+A constant is a name in capitals that a module assigns once, at its top level, a number, a text or a tuple of
+them. In the source it says what a number is; a plugin that starts for ten milliseconds need not load the
+names of two hundred. Folded are uses in the own module, imported names, and attributes of an imported module.
+A constant that is then used nowhere is left out.
 """
 
 import ast
@@ -47,7 +47,7 @@ def value(node: ast.expr, known: Values) -> Any:
 
 
 def assigned(statement: ast.stmt) -> Iterator[tuple[ast.Name, ast.expr | int]]:
-    """The names that a statement assigns, each with its value; or with its place, where one value has many."""
+    """The names that a statement assigns, each with its value, or with its place in a value of many."""
     match statement:
         case ast.Assign(targets=[ast.Name() as name], value=found):
             yield name, found

@@ -26,7 +26,10 @@ class Masquerade(Record):
 
 
 class NoSpoof(Record):
-    """Frames that enter through a bridge port *link* carry *mac*, or are dropped; b"" where a rule does not tell."""
+    """Frames that enter through a bridge port *link* carry *mac*, or are dropped.
+
+    mac: b"" where a rule of the kernel does not tell.
+    """
 
     intent = NO_SPOOF
     link: str

@@ -1,26 +1,22 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-What attachments share is known to core.nft.readback and core.nft.changes, which are loaded where something of it has to
-be made, compared or cleared away.
+What attachments share is known to core.nft.readback and core.nft.changes, which are loaded where something of
+it has to be made, compared or cleared away.
 """
 
 from __future__ import annotations
 
 from errno import EAFNOSUPPORT, EPROTONOSUPPORT
 
-from core import system
-from core.address import FAMILIES
 from core.attachment import network_prefix
-from core.deadline import check as check_deadline
 from core.nft.names import FURTHER, INET, Chain, Element, Elements, Map, Table
 from core.record import replace as changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
-    from core.address import Family
     from core.kernel.state import State
     from core.netlink.message import Message
 
@@ -55,7 +51,10 @@ def is_as_made(kernel: State, record: Any) -> bool:
 
 
 def _create_shared(kernel: State, *records: Any) -> None:
-    """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
+    """Create tables, maps and chains, or write them anew where they are others, in one transaction.
+
+    Raises OSError.
+    """
     from core.nft import changes, readback  # late: nearly always all of it is there
     from core.nft.standing import standing
 
@@ -159,7 +158,10 @@ def _gone(kernel: State, elements: list[Element]) -> list[Element]:
 
 
 def _follow(kernel: State, gone: list[Element]) -> None:
-    """Sweep, if elements are gone whose map only some mappings need: every packet to a local address looks it up."""
+    """Sweep, if elements are gone whose map only some mappings need.
+
+    Every packet to a local address would look such a map up.
+    """
     if any([each.is_on_demand for each in gone]):
         sweep(kernel)
 
@@ -204,28 +206,11 @@ def sweep(kernel: State) -> None:
         sweeping.sweep(kernel.firewall, INET)
 
 
-def forget_flows(kernel: State, plugin: str, elements: Iterable[Any]) -> None:
-    """Flush the UDP flows of published ports, which would go on to whoever had them before.
-
-    A failure is only told, by *plugin*.
-    """
-    ports: dict[Family, set[int]] = {family: set() for family in FAMILIES}
-    for item in elements:
-        check_deadline()
-        mapping: Any = getattr(item, "about", None)
-        if getattr(mapping, "protocol", "") == "udp":
-            ports[mapping.family].add(mapping.host_port)
-    for family, wanted in ports.items():
-        if not wanted:
-            continue
-        try:
-            kernel.forget_flows(family, wanted)
-        except OSError as error:
-            system.tell(plugin, f"cannot flush UDP flows: {error.strerror}")
-
-
 def _is_there(kernel: State) -> bool:
-    """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for. Raises OSError."""
+    """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for.
+
+    Raises OSError.
+    """
     try:
         return bool(kernel.firewall)
     except OSError as error:

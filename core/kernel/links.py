@@ -1,4 +1,7 @@
-"""Bridges, virtual links and bridge ports as a kernel's records: how each is found, created, deleted, listed by owner."""
+"""Bridges, virtual links and bridge ports as a kernel's records.
+
+How each is found, created, deleted, and listed by owner.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def _find_link(kernel: State, want: Link) -> Link | None:
         parent = kernel.link(want.parent_place, want.parent) if want.parent else None
         if want.parent and (parent is None or parent.index != found.peer):
             return None
-        data = tuple([(key, codec.read_data(found, key)) for key, _ in want.data])
+        from core.netlink import virtual  # late: the usual link is a veth
+
+        data = tuple([(key, virtual.read_data(found, key)) for key, _ in want.data])
         return replace(seen, mtu=found.mtu if want.mtu else 0, data=data)
     peer = kernel.link(want.data.place, want.data.name)
     if peer is None or found.peer != peer.index or peer.peer != found.index:
@@ -70,14 +75,17 @@ def _create_link(kernel: State, want: Link) -> None:
         kernel.at(want.place).do(made)
         kernel.forget_link(end.place, end.name)
     else:
+        from core.netlink import virtual  # late: as above
+
         parent = kernel.need(want.parent_place, want.parent).index if want.parent else 0
         start = want.parent_place if want.parent else want.place
         netns = kernel.netns if start != want.place else None
-        options = codec.write_data(want.kind, want.data)
-        made = codec.new_link(want.name, want.kind, options, parent, netns, want.mtu, want.mac, group)
+        options = virtual.write_data(want.kind, want.data)
+        made = virtual.new_link(want.name, want.kind, options, parent, netns, want.mtu, want.mac, group)
         kernel.at(start).do(made)
     kernel.forget_link(want.place, want.name)
-    try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
+    # Not in one send: where the first is refused, a link of that name is another's, and not ours to change.
+    try:
         alias = codec.set_alias(want.name, want.owner)
         brought_up = () if want.kind == "veth" or not flags else (codec.set_flags(want.name, flags, flags),)
         kernel.at(want.place).do(alias, *brought_up)
@@ -115,8 +123,8 @@ def _create_port(kernel: State, want: Port) -> None:
 def is_of(link: codec.Link, owner: str) -> bool:
     """Whether a virtual link carries the mark of *owner*: its alias, or its group while it has none.
 
-    "net/" stands for all of the network. A physical link that was moved into a container has an alias, too, and is never
-    ours to delete.
+    "net/" stands for all of the network. A physical link that was moved into a container has an alias, too,
+    and is never ours to delete.
     """
     if not link.kind:
         return False
@@ -126,7 +134,7 @@ def is_of(link: codec.Link, owner: str) -> bool:
 
 
 def port_of(kernel: State, owner: str) -> tuple[str, str]:
-    """The name of an owner's host veth, "" for none; and the first free one of the names that it may have, "" for none.
+    """The name of an owner's host veth, and the first free one that it may have; "" for none.
 
     Raises OSError.
     """
@@ -138,7 +146,9 @@ def port_of(kernel: State, owner: str) -> tuple[str, str]:
 
 
 def _delete_owned(kernel: State, want: Link) -> list[str]:
-    """Delete the link that is the owner's, by its index: under a name that it may have there can be somebody else's.
+    """Delete the owner's link by its index.
+
+    Under one of the names that it may have there can be somebody else's link.
 
     Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""VLANs of bridge ports and their gateways, stations behind ports, and promiscuous links, as a kernel's records."""
+"""VLANs of bridge ports and their gateways, stations, and promiscuous links, as a kernel's records."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _find_vlan_gateway(kernel: State, want: VlanGateway) -> VlanGateway | None:
 
 
 def _create_vlan_gateway(kernel: State, want: VlanGateway) -> None:
-    """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
+    """Create the pair. The bridge's end is the peer, whose index is one less, as with the reference."""
     bridge, port = kernel.need(want.place, want.bridge), vlan_port(want)
     kernel.at(want.place).do(codec.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
     try:  # not in one send, as with every pair

@@ -52,7 +52,10 @@ def publish(wanted: Publication, owner: str) -> Records:
 
 
 def condition(words: list[str], family: Family) -> tuple[Rule, str]:
-    """What has to hold for a published port besides, compiled from nft's words, and its tag. Raises ValueError."""
+    """What has to hold for a published port besides, compiled from nft's words, and its tag.
+
+    Raises ValueError.
+    """
     from core.nft import ports  # late: portmap only
 
     return ports.condition(words, family)
@@ -69,7 +72,7 @@ def outside(network: Cidr) -> Chain:
 
 
 def masquerade_elements(cidr: Cidr, owner: str) -> tuple[Element, ...]:
-    """The container's address jumps to the chain of its prefix, which looks up the network that it lies in."""
+    """The container's address jumps to the chain of its prefix, which looks its network up."""
     about = Masquerade(cidr.address, address.network(cidr))
     return jump("masquerade", about, outside(cidr).name, owner), in_network("inside", about, owner)
 

@@ -13,7 +13,10 @@ from core.nft.values import NFGENMSG_BYTES, comment_text
 
 
 def decoded(table: str, name: str, payload: bytes, containing: bytes = b"") -> list[Element]:
-    """The elements of the map *name* in one NFT_MSG_NEWSETELEM payload, of those whose bytes contain *containing*."""
+    """The elements of the map *name* in one NFT_MSG_NEWSETELEM payload.
+
+    containing: only those whose bytes contain it.
+    """
     check_deadline()
     members = attributes(payload, NFGENMSG_BYTES).get(values.NFTA_SET_ELEM_LIST_ELEMENTS, b"")
     found = [attributes(data) for _, data in attribute_list(members) if containing in data]

@@ -1,6 +1,9 @@
-"""What elements of our maps are for, read from their bytes: the other half of core.nft.backend and core.nft.ports.
+"""What elements of our maps are for, read from their bytes.
 
-Law: an element that somebody else wrote into our maps may consist of any bytes; then it is for nothing (None). Pure.
+The other half of core.nft.backend and core.nft.ports, which write them.
+
+Law: an element that somebody else wrote into our maps may consist of any bytes; then it is for nothing
+(None). Pure.
 """
 
 from __future__ import annotations
@@ -28,7 +31,10 @@ def understand(elements: Iterable[Element]) -> None:
 
 
 def reader(name: str) -> Callable[[bytes, bytes, str], Any]:
-    """The function that tells what an element of the map *name* is for, by its key, its data and the chain it jumps to."""
+    """The function that tells what an element of the map *name* is for.
+
+    It takes the key, the data and the name of the chain that the element jumps to.
+    """
     base, *parts = name.split(DASH)
     stem, tag = base[:-1], base[-1:]
     if stem.removeprefix(SPECIFIC) == "hostports" and tag in FAMILY_OF_TAG:

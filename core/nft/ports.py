@@ -1,4 +1,7 @@
-"""Published ports in our nft tables: the maps and elements of portmap, and what leads their answers back. Pure."""
+"""Published ports in our nft tables: the maps and elements of portmap, and what leads their answers back.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def publish(wanted: Publication, owner: str) -> Records:
-    """Ports of the host lead to ports of a container, from outside, from the host and from the container's neighbours."""
+    """Ports of the host lead to ports of a container, from outside, the host and the neighbours."""
     shared: list[Any] = [TABLES[INET]]
     first = wanted.mappings[0]
     if wanted.condition or first.level > 1:
@@ -100,7 +103,9 @@ def _port(port: int) -> bytes:
 
 
 def port_maps_beginning(family: Family, condition: str, whole: bool) -> tuple[str, ...]:
-    """What the names of the maps of one family and condition begin with: those for one address, and on further levels.
+    """The beginnings of the names of maps for one family and condition.
+
+    Those for one host address, and those on further levels.
 
     whole: those of the first level for every address, too.
     """

@@ -1,13 +1,15 @@
 """The plan: which objects of the kernel make up an attachment, as plain records.
 
-Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
-`owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC; `changed` ones are
-settings of what is not ours (core.plan.changed), written back on rollback and by DEL. The order of a list is the order of work; only shared
-nft tables and chains wait until an element cannot do without them.
+Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one
+attachment; `owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC;
+`changed` ones are settings of what is not ours (core.plan.changed), written back on rollback and by DEL. The
+order of a list is the order of work; only shared nft tables and chains wait until an element cannot do
+without them.
 
-Here are the records that nearly every plan has; those that few have are beside it (switching, localnet, changed).
-Each class carries the law of its kind, as core.record.KernelRecord lists it. Pure: the module that a record calls its
-home knows how it is made. place: HOST or CONTAINER, the network namespace that the record belongs to.
+Here are the records that nearly every plan has; those that few have are beside it (switching, localnet,
+changed). Each class carries the law of its kind, as core.record.KernelRecord lists it. Pure: the module that
+a record calls its home knows how it is made. place: HOST or CONTAINER, the network namespace that the record
+belongs to.
 """
 
 from __future__ import annotations
@@ -58,10 +60,11 @@ class Peer(Record):
 class Link(KernelRecord):
     """A virtual link of the attachment; its alias is *owner*.
 
-    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in *parent_place*,
-    "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws. data: what else the kind needs,
-    as pairs of a key (core.netlink.link.INFO_DATA) and a number; of a veth the Peer, whose MTU is the same.
-    up: it comes up when it is created, or, where *held*, not before it is a port.
+    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in
+    *parent_place*, "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws.
+    data: what else the kind needs, as pairs of a key (core.netlink.virtual.INFO_DATA) and a number; of a veth
+    the Peer, whose MTU is the same. up: it comes up when it is created, or, where *held*, not before it is a
+    port.
     """
 
     home, lifecycle, identity, taken = LINKS, OWNED, ("place", "name"), INTERFACE_EXISTS
@@ -92,7 +95,10 @@ def veth(name: str, ifname: str, owner: str, mtu: int = 0, mac: bytes = b"", hel
 
 
 class Up(KernelRecord):
-    """The administrative state of a link. ipv6: one of ours in the host speaks IPv6, even where new links do not."""
+    """The administrative state of a link.
+
+    Ipv6: one of ours in the host speaks IPv6, even where new links do not.
+    """
 
     home, lifecycle, identity, batch, dies_with_link = (
         ADDRESSING,
@@ -109,7 +115,7 @@ class Up(KernelRecord):
 
 
 class NoAdvertisements(KernelRecord):
-    """The host takes no IPv6 routes from whoever is behind *link*, unless its own default route comes from there."""
+    """The host takes no IPv6 routes from behind *link*, unless its own default route comes from there."""
 
     home, lifecycle, identity = ADDRESSING, SETTING, ("place", "link")
     absent = "the host believes router advertisements on {link}"
@@ -149,8 +155,8 @@ class Sysctl(KernelRecord):
 class Port(KernelRecord):
     """A link as a port of *bridge*, with its flags; it comes up with them, if it was not up before.
 
-    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, a Station
-    tells it.
+    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does
+    not, a Station tells it.
     """
 
     home, lifecycle, identity, dies_with_link, universal = LINKS, SETTING, ("place", "link"), True, True

@@ -12,7 +12,7 @@ SWITCHING = "core.kernel.switching"
 
 
 class VlanGateway(KernelRecord):
-    """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
+    """A veth pair in the host: *name* has the VLAN's gateway, its peer is an access port of the bridge."""
 
     home, lifecycle, identity = SWITCHING, SHARED, ("place", "name")
     absent = "{name}, the gateway of VLAN {vlan}, is gone"
@@ -43,7 +43,10 @@ class Station(KernelRecord):
 
 
 class PortVlans(KernelRecord):
-    """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
+    """The VLANs of a bridge port: (id, pvid and untagged?) pairs.
+
+    Keep_default: leave the port's own PVID 1 alone.
+    """
 
     home, lifecycle, identity, dies_with_link = SWITCHING, SETTING, ("place", "link"), True
     absent = "{link} has lost its VLANs"

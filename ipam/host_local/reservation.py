@@ -1,7 +1,7 @@
 """The format of reservations: where the files are, what they are named, and what they say.
 
-A file says `containerID CR LF ifname`, or the container ID alone, which is the form of old releases of the Go plugin.
-It is named by the address. Readers trim white space around the whole content. Pure.
+A file says `containerID CR LF ifname`, or the container ID alone, which is the form of old releases of the Go
+plugin. It is named by the address. Readers trim white space around the whole content. Pure.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ def vlan_link(wanted: Options) -> str:
 
 
 def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
-    """All that one attachment needs. *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's."""
+    """All that one attachment needs.
+
+    *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's.
+    """
     port, ifname = attachment.host_ifname, attachment.ifname
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
     if wanted.promiscuous:
@@ -85,9 +88,10 @@ def _container(wanted: Options, ifname: str, answer: Result) -> Plan:
 def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
     """Whether the link may come up in the container before it is a port of the bridge.
 
-    Then the frames that the kernel sends when a link comes up are flooded to no other port, which would cost more than
-    all the rest on a bridge with many. Not so with IPv6, whose multicast groups the bridge has to learn; with duplicate
-    address detection, which has to reach the others; and where a router on the bridge may answer a solicitation.
+    Then the frames that the kernel sends when a link comes up are flooded to no other port, which would cost
+    more than all the rest on a bridge with many. Not so with IPv6, whose multicast groups the bridge has to
+    learn; with duplicate address detection, which has to reach the others; and where a router on the bridge
+    may answer a solicitation.
     """
     families = [cidr.family for cidr in from_ipam.cidrs(answer)]
     return wanted.layer3 and wanted.is_gateway and not wanted.detect and V6 not in families
