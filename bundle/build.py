@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType
 
+from bundle.folding import folded
 from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,10 +85,10 @@ class Lean(ast.NodeTransformer):
         return ast.parse("\n".join([f"__taken = __run__('{node.module}')", *names])).body
 
 
-def compiled(source: Path) -> CodeType:
-    """The code of a source file."""
-    tree = ast.fix_missing_locations(Lean().visit(ast.parse(source.read_text())))
-    code: CodeType = compile(tree, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2)
+def compiled(tree: ast.Module, source: Path) -> CodeType:
+    """The code of a module."""
+    lean = ast.fix_missing_locations(Lean().visit(tree))
+    code: CodeType = compile(lean, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2)
     return code
 
 
@@ -104,7 +105,11 @@ def archive(contents: Path, apart: bool = False) -> None:
 
     apart: each module is read by a system call of its own, for tests.bench.profile.
     """
-    codes = {name: compiled(source) for name, source in MODULES.items()}
+    scripts = {name: ast.parse((ROOT / "bin" / name).read_text()) for name in PLUGINS}
+    trees = folded(
+        {name: ast.parse(source.read_text()) for name, source in MODULES.items()}, list(scripts.values())
+    )
+    codes = {name: compiled(tree, MODULES[name]) for name, tree in trees.items()}
     with open(contents / "cniwire.modules", "wb") as file:
 
         def put(value: CodeType | dict[str, CodeType]) -> tuple[int, int]:
@@ -117,7 +122,7 @@ def archive(contents: Path, apart: bool = False) -> None:
         entries = {}
         for name in PLUGINS:
             together = {module: codes[module] for module in sorted(usual(name) & codes.keys()) if not apart}
-            entries[name] = put({"": compiled(ROOT / "bin" / name), **together})
+            entries[name] = put({"": compiled(scripts[name], ROOT / "bin" / name), **together})
     (contents / "cniwire.boot").write_bytes(boot(places, entries, contents, apart))
     PLACES.parent.mkdir(exist_ok=True)
     PLACES.write_text(json.dumps(places))

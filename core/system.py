@@ -11,6 +11,10 @@ from posix import _exit as _exit
 from posix import environ as _raw
 from posix import lstat, stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SEEK_SET = 0
 ENCODING, ERRORS = "utf-8", "surrogateescape"
 S_IFMT, S_IFREG, S_IFDIR, S_IFLNK = 0o170000, 0o100000, 0o040000, 0o120000  # of st_mode: inode(7)
@@ -48,6 +52,12 @@ def kind(path: str) -> int:
         return stat(path).st_mode & S_IFMT
     except (OSError, ValueError):
         return 0
+
+
+def first_file(directories: Iterable[str], name: str) -> str:
+    """The path of the first regular file of that name in *directories*, "" for none."""
+    paths = [join(directory, name) for directory in directories if directory]
+    return next((path for path in paths if kind(path) == S_IFREG), "")
 
 
 def there(path: str) -> bool:

@@ -12,6 +12,7 @@ from core.netlink.message import DUMP, Message, attribute, attribute_list, attri
 from core.netlink.socket import NETFILTER, Socket
 from core.nft import values as nft
 from core.nft.values import NFGENMSG_BYTES, comment_text
+from ipam.host_local.reservation import LAST
 
 Inventory = dict[str, set[str]]
 
@@ -41,7 +42,7 @@ def files(folder: str) -> set[str]:
 
 def reservations(folder: str) -> set[str]:
     """The files that hold an address; not the lock, the index and the note of the last address."""
-    others = (".", "lock", "last_reserved_ip.")
+    others = (".", "lock", LAST)
     return {path for path in files(folder) if not os.path.basename(path).startswith(others)}
 
 

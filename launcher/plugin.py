@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from core import system
 from core.cni import json
 from core.errors import INCOMPATIBLE_VERSION, INTERNAL, CNIError
 from launcher.environment import outer_environ
@@ -68,10 +69,9 @@ def find(plugin_type: str, plugin_dirs: Sequence[str]) -> str:
     """
     if not plugin_type or "/" in plugin_type:
         raise PluginMissing(f"type: want the name of a plugin executable, found {plugin_type!r}")
-    for directory in plugin_dirs:
-        path = os.path.join(directory, plugin_type)
-        if os.path.isfile(path):
-            return path
+    path = system.first_file(plugin_dirs, plugin_type)
+    if path:
+        return path
     hint = "name its directory with --plugin-dir or CNI_PATH"
     searched = f"searched {', '.join(plugin_dirs) or 'no directory'}"
     raise PluginMissing(f"plugin {plugin_type!r} not found", searched, hint)

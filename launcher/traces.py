@@ -6,7 +6,6 @@ No cache is asked: all is read from the kernel and from host-local's files, whic
 import contextlib
 import ipaddress
 import os
-import re
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,14 +14,10 @@ from typing import Any
 
 from core.attachment import network_prefix, owner_text
 from core.nft.names import TABLE
+from ipam.host_local import reservation
 from launcher import inventory
 from launcher.conflist import Network
 from launcher.interfaces import interfaces
-
-DATA_DIR = "/var/lib/cni/networks"
-MARK = "user.cniwire"  # the extended attribute in which our host-local notes machine, boot and namespace
-CONTENT_LIMIT = 4096  # bytes of a reservation
-OWNER = re.compile(r"([A-Za-z0-9_.-]+)(?:\r\n(\S+))?")  # containerID CR LF ifname, or the container ID alone
 
 
 @dataclass(frozen=True)
@@ -82,11 +77,11 @@ def traces(network: Network, host_links: Iterable[Link], comments: Iterable[str]
         if trace := of_owner(found, network.name, comment.partition(" ")[0]):
             trace.comments.append(comment)
     for plugin in network.plugins:
-        for (container_id, ifname), reservation in reservations(network.name, plugin):
+        for (container_id, ifname), reserved in reservations(network.name, plugin):
             owner = owner_text(network.name, container_id, ifname)
             trace = found.setdefault(owner, Trace(container_id, ifname))
             trace.container_id = container_id  # whole: an owner text may have a hash in its place
-            trace.reservations.append(reservation)
+            trace.reservations.append(reserved)
     return found
 
 
@@ -118,10 +113,9 @@ def reservations(network: str, plugin: Mapping[str, Any]) -> Iterator[tuple[tupl
         path = os.path.join(folder, name)
         with contextlib.suppress(ValueError, OSError):  # no address, or gone meanwhile, or no regular file
             address = str(ipaddress.ip_address(name))
-            text, age = contents(path)
-            found = OWNER.fullmatch(text)
-            if found or not text.strip("\0"):
-                owner = (found[1], found[2] or "") if found else ("", "")
+            content, age = contents(path)
+            owner = ("", "") if reservation.is_torn(content) else reservation.owner(content)
+            if owner:
                 yield owner, Reservation(address, path, mark_of(path), age)
 
 
@@ -130,7 +124,7 @@ def directory(network: str, plugin: Mapping[str, Any]) -> str:
     ipam = plugin.get("ipam")
     if not isinstance(ipam, dict) or ipam.get("type") != "host-local":
         return ""
-    return os.path.join(str(ipam.get("dataDir") or DATA_DIR), network)
+    return os.path.join(str(ipam.get("dataDir") or reservation.DATA_DIR), network)
 
 
 def names_in(folder: str) -> list[str]:
@@ -141,8 +135,8 @@ def names_in(folder: str) -> list[str]:
         return []
 
 
-def contents(path: str) -> tuple[str, float]:
-    """The trimmed text of a reservation, and its age in seconds.
+def contents(path: str) -> tuple[bytes, float]:
+    """The trimmed content of a reservation, and its age in seconds.
 
     Raises OSError when it is no regular file.
     """
@@ -151,13 +145,12 @@ def contents(path: str) -> tuple[str, float]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(None, "no regular file")
-        text = file.read(CONTENT_LIMIT).decode(errors="surrogateescape")
-        return text.strip(), time.time() - status.st_mtime
+        return file.read(reservation.CONTENT_LIMIT).strip(), time.time() - status.st_mtime
 
 
 def mark_of(path: str) -> bytes:
     """The mark that our host-local set on a reservation, b"" where there is none."""
     try:
-        return os.getxattr(path, MARK, follow_symlinks=False)
+        return os.getxattr(path, reservation.ATTRIBUTE, follow_symlinks=False)
     except OSError:
         return b""

@@ -42,10 +42,9 @@ def find(plugin_type: str, search_path: str) -> str:
     """
     if not plugin_type or "/" in plugin_type:
         raise CNIError(INVALID_CONFIG, f"ipam.type: want the name of a plugin, found {render(plugin_type)}")
-    for directory in search_path.split(":"):
-        path = system.join(directory, plugin_type)
-        if directory and system.kind(path) == system.S_IFREG:
-            return path
+    path = system.first_file(search_path.split(":"), plugin_type)
+    if path:
+        return path
     missing = f"ipam.type: failed to find plugin {render(plugin_type)} in path [{search_path}]"
     raise CNIError(DELEGATE_FAILED, missing, "install it there, or add its directory to CNI_PATH")
 

@@ -28,7 +28,10 @@ ACCEPT_RA = "net/ipv6/conf/{}/accept_ra"
 
 
 def teaches_routes(kernel: State, name: str) -> bool:
-    """Whether the host has its IPv6 default route from router advertisements that came in by a link. Raises OSError."""
+    """Whether the host has its IPv6 default route from router advertisements that came in by a link.
+
+    Raises OSError.
+    """
     link = kernel.link(HOST, name)
     if link is None:
         return False
@@ -73,13 +76,16 @@ def _gateways(kernel: State, want: Gateway) -> list[Cidr]:
 
 
 def _find_gateway(kernel: State, want: Gateway) -> Gateway | None:
-    """None also on a link without a MAC, as a bridge is that has lost its last port: nobody could answer from there."""
+    """None also where the link has no MAC: nobody could answer from there.
+
+    A bridge has none when its last port is gone and nothing pinned the MAC.
+    """
     found = kernel.link(want.place, want.link)
     return want if found and any(found.mac) and want.cidr in _gateways(kernel, want) else None
 
 
 def _create_gateway(kernel: State, want: Gateway) -> None:
-    """Replace or refuse a conflicting address, add ours, and write the link's MAC to itself, so that it stays.
+    """Replace or refuse a conflicting address, add ours, and pin the link's MAC by writing it.
 
     A link that has no MAC gets one.
     """
@@ -127,8 +133,8 @@ def _path(want: Route) -> Path:
 def _find_route(kernel: State, want: Route) -> Route | None:
     """A route with the destination, and the gateway where one is wanted and it is no default route.
 
-    A later plugin of the chain may have moved it to another table, so only a wanted table is compared. Spec: section 2
-    "CHECK".
+    A later plugin of the chain may have moved it to another table, so only a wanted table is compared. Spec:
+    section 2 "CHECK".
     """
     link = kernel.link(want.place, want.link)
     if link is None:
@@ -156,7 +162,7 @@ def _route(kernel: State, want: Route) -> Message:
 
 
 def _create(kernel: State, *batch: Any) -> None:
-    """Addresses, link state and routes of one place travel together; the first refusal is the one reported."""
+    """Send addresses, link state and routes of one place together; the first refusal is raised."""
     place = batch[0].place
     if place == HOST:
         from core.kernel.newborn import prepare  # late: nearly always the bridge is up
@@ -192,8 +198,9 @@ def _delete(kernel: State, *batch: Any) -> list[Any]:
 def announce(kernel: State, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
     """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire.
 
-    Writing the MAC that the container's end has already makes the kernel announce it (arp_notify, ndisc_notify), now
-    that the port forwards. A packet socket would do as well, but its close waits for an RCU grace period.
+    Writing the MAC that the container's end has already makes the kernel announce it (arp_notify,
+    ndisc_notify), now that the port forwards. A packet socket would do as well, but its close waits for an
+    RCU grace period.
     """
     index = kernel.need(HOST, bridge).index
     kernel.at(HOST).exchange(tuple([route.del_neighbour(index, address) for address in addresses]))

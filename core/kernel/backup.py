@@ -1,11 +1,11 @@
 """What the settings of a link were before they were changed, in a file: DEL writes them back.
 
-The one place where the kernel is not the database. Path and format are those of the reference's tuning plugin:
-FOLDER/<containerID>_<ifname>.json, mode 0600, an object with those of mac, promisc, mtu, allmulti and txQLen that are to
-be changed.
+The one place where the kernel is not the database. Path and format are those of the reference's tuning
+plugin: FOLDER/<containerID>_<ifname>.json, mode 0600, an object with those of mac, promisc, mtu, allmulti and
+txQLen that are to be changed.
 
-Law: the file is complete before anything is changed, and goes when all of it is written back. What a killed ADD has left
-there is older than what a second one finds, so it stays.
+Law: the file is complete before anything is changed, and goes when all of it is written back. What a killed
+ADD has left there is older than what a second one finds, so it stays.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _make_folder(path: str) -> None:
 
 
 def load(folder: str, attachment: Attachment, link: LinkSettings) -> LinkSettings | None:
-    """What the file of an attachment says of *link*, None where there is no file. Raises OSError, CNIError."""
+    """What the file of an attachment says of *link*; None without a file. Raises OSError, CNIError."""
     name = path(folder, attachment)
     try:
         descriptor = system.open(name, system.O_RDONLY | system.O_NONBLOCK | system.O_CLOEXEC)
@@ -132,7 +132,7 @@ def restore(kernel: Any, folder: str, attachment: Attachment, link: LinkSettings
 
 
 def remove(folder: str, attachment: Attachment) -> None:
-    """Remove the file of an attachment, and one that was never finished; absent is success. Raises OSError."""
+    """Remove an attachment's file, finished or not; absent is success. Raises OSError."""
     for name in (path(folder, attachment), path(folder, attachment) + UNFINISHED):
         try:
             system.unlink(name)

@@ -1,4 +1,7 @@
-"""Links that are not ours, and what is changed of them, as a kernel's records. Loaded by plugins that do so."""
+"""Links that are not ours, and what is changed of them, as a kernel's records.
+
+Loaded by plugins that change them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from core import system
 from core.kernel import links
 from core.kernel.state import ABSENT
 from core.netlink import link as codec
-from core.netlink.link import IFF_ALLMULTI, IFF_PROMISC, IFINFO_BYTES, IFLA_TXQLEN
+from core.netlink import virtual
+from core.netlink.link import IFF_PROMISC, IFINFO_BYTES
 from core.netlink.message import attributes, unsigned
+from core.netlink.virtual import IFF_ALLMULTI, IFLA_TXQLEN
 from core.plan.changed import LinkSettings, Master, Membership, Moved
 from core.plan.records import CONTAINER, HOST, Link
 from core.record import replace
@@ -24,8 +29,8 @@ if TYPE_CHECKING:
 def _delete_master(kernel: State, want: Master) -> list[str]:
     """Delete a master that has no members; absent is success. Raises OSError.
 
-    A member that joins between the look and the deletion is put out with it, as with any look before a deletion; its
-    CHECK says so.
+    A member that joins between the look and the deletion is put out with it, as with any look before a
+    deletion; its CHECK says so.
     """
     kernel.forget_link(want.place, want.name)
     found = kernel.link(want.place, want.name)
@@ -61,7 +66,7 @@ def _write_settings(kernel: State, want: LinkSettings) -> None:
     switches = ((IFF_PROMISC, want.promiscuous), (IFF_ALLMULTI, want.all_multicast))
     change = sum([bit for bit, wanted in switches if wanted is not None])
     flags = sum([bit for bit, wanted in switches if wanted])
-    made = codec.write_settings(want.link, want.mac, want.mtu, want.tx_queue_len, flags, change)
+    made = virtual.write_settings(want.link, want.mac, want.mtu, want.tx_queue_len, flags, change)
     kernel.at(want.place).do(made)
     kernel.forget_link(want.place, want.link)
 
@@ -98,7 +103,7 @@ def _move_in(kernel: State, want: Moved) -> None:
     assert kernel.netns is not None
     kernel.at(HOST).do(codec.set_alias(want.name, want.name))
     try:
-        kernel.at(HOST).do(codec.move(found.index, kernel.netns, want.ifname))
+        kernel.at(HOST).do(virtual.move(found.index, kernel.netns, want.ifname))
     except OSError as error:
         kernel.forget_link(HOST, want.name)
         if error.errno == EEXIST and kernel.link(HOST, want.name) is None:
@@ -119,7 +124,7 @@ def _move_back(kernel: State, want: Moved) -> list[Moved]:
             continue
         host = system.open("/proc/self/ns/net", system.O_RDONLY | system.O_CLOEXEC)
         try:
-            kernel.at(CONTAINER).do(codec.move(found.index, host, want.name))
+            kernel.at(CONTAINER).do(virtual.move(found.index, host, want.name))
         finally:
             system.close(host)
         kernel.at(HOST).do(codec.set_alias(want.name, ""))

@@ -1,8 +1,8 @@
-"""Under which addresses a container speaks, and which way its packets leave: what nobody told in prevResult is a difference.
+"""A container's addresses, and the way of its packets: what prevResult does not tell is a difference.
 
-CHECK only. A later plugin of the chain may add addresses and routes, move ours to a table of their own (sbr) or put the link into
-a VRF; it tells the first two in its result, and none of these leads elsewhere. What leaves by another interface's route in the main table is
-another network's affair.
+CHECK only. A later plugin of the chain may add addresses and routes, move ours to a table of their own (sbr)
+or put the link into a VRF; it tells the first two in its result, and none of these leads elsewhere. What
+leaves by another interface's route in the main table is another network's affair.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from core.netlink.route import Path
 
 GLOBAL = (RT_SCOPE_UNIVERSE, RT_SCOPE_SITE)
-# Nothing is sent there; the kernel is asked for the way. In either half of the address space, as two routes of /1 together outdo a default route.
+# Nothing is sent there; the kernel is asked for the way. In either half of the address space, as two routes
+# of /1 together outdo a default route.
 FAR = {
     V4: ("1.0.0.1", "65.0.0.1", "192.0.2.1", "198.51.100.1"),
     V6: ("2001:db8::1", "2600::1", "8000::1", "c000::1"),
@@ -32,7 +33,10 @@ FAR = {
 
 
 def differences(kernel: Any, ifname: str, result: Result, ours: list[Cidr]) -> list[str]:
-    """What the container's side has that *result* does not know; *ours*: the addresses of this interface in it. Raises OSError."""
+    """What the container's side has that *result* does not know. Raises OSError.
+
+    ours: the addresses of this interface in the result.
+    """
     link = kernel.link(CONTAINER, ifname)
     if link is None:
         return []  # which CHECK has told already
@@ -89,7 +93,8 @@ def _detours(kernel: Any, link: Link, gateways: set[bytes], source: bytes, cover
     in_main = [(path.gateway, protocol) for path, protocol in paths if path.table == RT_TABLE_MAIN]
     if not paths:
         return []  # which CHECK has told already
-    want = f"want packets from {address.text(source)} to leave by {link.name} through {' or '.join([_shown(each) for each in sorted(gateways)])}"
+    through = " or ".join([_shown(each) for each in sorted(gateways)])
+    want = f"want packets from {address.text(source)} to leave by {link.name} through {through}"
     right = gateways | {gateway for gateway, protocol in in_main if protocol == RTPROT_RA}
     told = [
         f"{want}, found another default route through {_shown(gateway)}"

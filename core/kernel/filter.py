@@ -1,26 +1,22 @@
 """Our nft tables, chains and elements as a kernel's records.
 
-What attachments share is known to core.nft.readback and core.nft.changes, which are loaded where something of it has to
-be made, compared or cleared away.
+What attachments share is known to core.nft.readback and core.nft.changes, which are loaded where something of
+it has to be made, compared or cleared away.
 """
 
 from __future__ import annotations
 
 from errno import EAFNOSUPPORT, EPROTONOSUPPORT
 
-from core import system
-from core.address import FAMILIES
 from core.attachment import network_prefix
-from core.deadline import check as check_deadline
 from core.nft.names import FURTHER, INET, Chain, Element, Elements, Map, Table
 from core.record import replace as changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
-    from core.address import Family
     from core.kernel.state import State
     from core.netlink.message import Message
 
@@ -55,7 +51,10 @@ def is_as_made(kernel: State, record: Any) -> bool:
 
 
 def _create_shared(kernel: State, *records: Any) -> None:
-    """Create tables, maps and chains, or write them anew where they are others, in one transaction. Raises OSError."""
+    """Create tables, maps and chains, or write them anew where they are others, in one transaction.
+
+    Raises OSError.
+    """
     from core.nft import changes, readback  # late: nearly always all of it is there
     from core.nft.standing import standing
 
@@ -96,6 +95,14 @@ def _create_elements(kernel: State, *records: Any) -> None:
     kernel.firewall.commit(client.create_elements(records), look=True)
 
 
+def understood(elements: list[Any]) -> list[Any]:
+    """Elements that were just read, with what each of them is for."""
+    from core.nft import meaning  # late: who creates elements knows
+
+    meaning.understand(elements)
+    return elements
+
+
 def replace(kernel: State, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
     from core.nft import client  # late: loaded with the first netfilter socket
@@ -110,11 +117,12 @@ def standing(kernel: State, wanted: list[Element]) -> list[Element | None]:
     Many are looked up in a list of their map.
     """
     if len(wanted) <= MOST_SINGLE:
-        return [kernel.firewall.find(item) for item in wanted]
+        found = [kernel.firewall.find(item) for item in wanted]
+        understood([each for each in found if each])
+        return found
     maps = dict.fromkeys([(item.table, item.map) for item in wanted])
-    there = {
-        (table, name, item.key): item for table, name in maps for item in kernel.firewall.list(table, name)
-    }
+    listed = [item for table, name in maps for item in kernel.firewall.list(table, name)]
+    there = {(item.table, item.map, item.key): item for item in understood(listed)}
     return [there.get((item.table, item.map, item.key)) for item in wanted]
 
 
@@ -150,7 +158,10 @@ def _gone(kernel: State, elements: list[Element]) -> list[Element]:
 
 
 def _follow(kernel: State, gone: list[Element]) -> None:
-    """Sweep, if elements are gone whose map only some mappings need: every packet to a local address looks it up."""
+    """Sweep, if elements are gone whose map only some mappings need.
+
+    Every packet to a local address would look such a map up.
+    """
     if any([each.is_on_demand for each in gone]):
         sweep(kernel)
 
@@ -162,7 +173,7 @@ def elements_of(kernel: State, want: Elements) -> list[Element]:
     """
     names = kernel.firewall.maps(want.table, want.prefixes)
     found = [item for name in names for item in kernel.firewall.list(want.table, name, want.owner.encode())]
-    return [item for item in found if want.owner in ("", item.holder)]
+    return understood([item for item in found if want.owner in ("", item.holder)])
 
 
 def _find_elements(kernel: State, want: Elements) -> Elements | None:
@@ -184,7 +195,7 @@ def owned(kernel: State, kind: Elements, network: str) -> list[tuple[str, Elemen
     prefix = network_prefix(network)
     names = kernel.firewall.maps(kind.table, kind.prefixes)
     listed = [item for name in names for item in kernel.firewall.list(kind.table, name, prefix.encode())]
-    return [(item.holder, item) for item in listed if item.holder.startswith(prefix)]
+    return [(item.holder, item) for item in understood(listed) if item.holder.startswith(prefix)]
 
 
 def sweep(kernel: State) -> None:
@@ -195,28 +206,11 @@ def sweep(kernel: State) -> None:
         sweeping.sweep(kernel.firewall, INET)
 
 
-def forget_flows(kernel: State, plugin: str, elements: Iterable[Any]) -> None:
-    """Flush the UDP flows of published ports, which would go on to whoever had them before.
-
-    A failure is only told, by *plugin*.
-    """
-    ports: dict[Family, set[int]] = {family: set() for family in FAMILIES}
-    for item in elements:
-        check_deadline()
-        mapping: Any = getattr(item, "about", None)
-        if getattr(mapping, "protocol", "") == "udp":
-            ports[mapping.family].add(mapping.host_port)
-    for family, wanted in ports.items():
-        if not wanted:
-            continue
-        try:
-            kernel.forget_flows(family, wanted)
-        except OSError as error:
-            system.tell(plugin, f"cannot flush UDP flows: {error.strerror}")
-
-
 def _is_there(kernel: State) -> bool:
-    """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for. Raises OSError."""
+    """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for.
+
+    Raises OSError.
+    """
     try:
         return bool(kernel.firewall)
     except OSError as error:

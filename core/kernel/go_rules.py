@@ -1,7 +1,7 @@
 """The packet filter of the Go reference suite: recognised and cleaned, never written.
 
-Its masquerade and port mappings stand in iptables chains named by a hash, or in nft tables of its own. iptables-nft
-keeps the chains where the netfilter socket reaches them.
+Its masquerade and port mappings stand in iptables chains named by a hash, or in nft tables of its own.
+iptables-nft keeps the chains where the netfilter socket reaches them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IPTABLES_FAMILIES = ("ip", "ip6")
 
 
 def delete_masquerade(kernel: Any, attachment: Attachment) -> list[CNIError]:
-    """Remove the masquerade rules of an attachment: chain CNI-<hash> in nat, rules in cni_plugins_masquerade."""
+    """Remove masquerade rules of an attachment: chain CNI-<hash> in nat, rules in cni_plugins_masquerade."""
     network, container, ifname = attachment.network, attachment.container_id, attachment.ifname
     comment = f"{hashed(16, '', network)}-{hashed(16, '', f'{ifname}:{container}')}"
     chain = hashed(28, "CNI-", network + container)

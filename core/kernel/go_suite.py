@@ -1,4 +1,6 @@
-"""What the Go reference suite made: recognised and cleaned, never written. Its links; core.kernel.go_rules has its rules.
+"""What the Go reference suite made: recognised and cleaned, never written.
+
+Its links; core.kernel.go_rules has its rules.
 
 Its host veths have random names and no alias.
 """
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 class ContainerLink(KernelRecord):
     """CNI_IFNAME inside the container, whoever made it; its deletion takes the host's end along.
 
-    owner: the attachment whose DEL this is; what another attachment of ours has under this name stays. "" for whoever.
+    owner: the attachment whose DEL this is; what another attachment of ours has under this name stays. "" for
+    whoever.
     """
 
     home, lifecycle, identity = "core.kernel.go_suite", OWNED, ("place", "ifname")

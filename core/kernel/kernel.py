@@ -1,8 +1,8 @@
 """The real kernel: how each record of a plan is found, created, deleted and listed by owner.
 
-A record names the module that knows its kind (its home), which is imported at first use: a plugin loads what its own
-records need. A home has tables by type of record: FIND, CREATE and, where DEL or rollback deletes it, DELETE; and
-owned(), where GC lists it.
+A record names the module that knows its kind (its home), which is imported at first use: a plugin loads what
+its own records need. A home has tables by type of record: FIND, CREATE and, where DEL or rollback deletes it,
+DELETE; and owned(), where GC lists it.
 """
 
 from __future__ import annotations
@@ -30,36 +30,47 @@ class Kernel(State):
     """What core.plan.apply asks of a kernel."""
 
     def find(self, record: Any) -> Any:
-        """The kernel's counterpart of *record*, with its own values; None when there is none. Raises OSError."""
+        """The kernel's counterpart of *record* with the kernel's values; None for none. Raises OSError."""
         return home(record).FIND[type(record)](self, record)
 
     def create(self, *records: Any) -> None:
         """Create the records of one batch exclusively, or write one setting.
 
-        Raises OSError; its attribute record names the one refused, its attribute made what was made all the same.
+        Raises OSError; its attribute record names the one refused, its attribute made what was made all the
+        same.
         """
         home(records[0]).CREATE[type(records[0])](self, *records)
 
     def delete(self, *records: Any) -> list[Any]:
-        """Delete by identity, of elements many at once; absent is success. Returns what was there. Raises OSError."""
+        """Delete by identity, of elements many at once; absent is success. Returns what was there.
+
+        Raises OSError.
+        """
         gone: list[Any] = home(records[0]).DELETE[type(records[0])](self, *records)
         return gone
 
     def restore(self, before: Any) -> None:
-        """Write back what was there before a record was written (core.plan.changed.Before). Raises OSError."""
-        if before.found is None:
-            self.delete(before.record)
-        else:
+        """Write back what was there before a record was written. Raises OSError.
+
+        before: a core.plan.changed.Before.
+        """
+        if before.found is not None:
             self.create(before.found)
+        elif type(before.record) in home(before.record).DELETE:  # else it is a setting of what is not there
+            self.delete(before.record)
 
     def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
-        """(owner, record) of all that attachments of *network* own. kinds: classes of records, or Elements of an intent."""
+        """(owner, record) of all that attachments of *network* own.
+
+        Kinds: classes of records, or Elements of an intent.
+        """
         found: list[tuple[str, Any]] = []
         for kind in kinds:
             found += home(kind).owned(self, kind, network)
         return found
 
-    # -- the packet filter ---------------------------------------------------------------------------------------------
+    # -- the packet filter
+    # ---------------------------------------------------------------------------------------------
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """Replace nft elements in one transaction. Raises OSError."""
@@ -70,7 +81,10 @@ class Kernel(State):
         return all([each.is_marked(self.firewall.marks.get(each.table, {})) for each in shared])
 
     def is_as_made(self, shared: Any) -> bool:
-        """Whether a shared table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
+        """Whether a shared table or chain is surely as we make it, with all that belongs to it.
+
+        Raises OSError.
+        """
         return bool(self.filter.is_as_made(self, shared))
 
     def sweep(self) -> None:
@@ -83,7 +97,7 @@ class Kernel(State):
         return found
 
     def elements_of(self, kind: Elements) -> list[Element]:
-        """The nft elements that carry an owner; those of every owner where *kind* names none. Raises OSError."""
+        """The nft elements of an owner, or of every owner where *kind* names none. Raises OSError."""
         found: list[Element] = self.filter.elements_of(self, kind)
         return found
 
@@ -100,22 +114,26 @@ class Kernel(State):
 
         return is_gone(self, comment)
 
-    # -- interfaces of containers --------------------------------------------------------------------------------------
+    # -- interfaces of containers
+    # --------------------------------------------------------------------------------------
 
     def port_of(self, owner: str) -> tuple[str, str]:
-        """The name of an owner's host veth, and the first free one that it may have; "" for none. Raises OSError."""
+        """The name of an owner's host veth, and the first free one that it may have; "" for none.
+
+        Raises OSError.
+        """
         from core.kernel import links  # late: chained plugins make no link
 
         return links.port_of(self, owner)
 
     def teaches_routes(self, name: str) -> bool:
-        """Whether the host has its IPv6 default route from router advertisements by a link. Raises OSError."""
+        """Whether router advertisements by a link taught the host its IPv6 default route. Raises OSError."""
         from core.kernel import addressing  # late: as above
 
         return addressing.teaches_routes(self, name)
 
     def announce(self, ifname: str, mac: bytes, addresses: list[bytes], bridge: str) -> None:
-        """Make the neighbours forget who had *addresses* before: the host's own table, and everybody on the wire."""
+        """Make the host and everybody on the wire forget who had *addresses* before. Raises OSError."""
         from core.kernel import addressing  # late: as above
 
         addressing.announce(self, ifname, mac, addresses, bridge)

@@ -1,4 +1,7 @@
-"""Bridges and virtual links as a kernel's records: how each is found, created, deleted and listed by owner."""
+"""Bridges, virtual links and bridge ports as a kernel's records.
+
+How each is found, created, deleted, and listed by owner.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,14 @@ from core.attachment import OWNER_BITS, host_ifnames, network_prefix, newborn_gr
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel.state import ABSENT
 from core.netlink import link as codec
-from core.netlink.link import IFF_PROMISC, IFF_UP, IFLA_BR_VLAN_FILTERING
-from core.plan.records import HOST, Bridge, Link, Peer, Promiscuous
+from core.netlink.link import (
+    IFF_UP,
+    IFLA_BR_VLAN_FILTERING,
+    IFLA_BRPORT_ISOLATED,
+    IFLA_BRPORT_LEARNING,
+    IFLA_BRPORT_MODE,
+)
+from core.plan.records import HOST, Bridge, Link, Peer, Port
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -34,16 +43,6 @@ def _create_bridge(kernel: State, want: Bridge) -> None:
     kernel.at(want.place).do(codec.new_bridge(want.name, want.mtu, mac, want.vlan_filtering))
 
 
-def _find_promiscuous(kernel: State, want: Promiscuous) -> Promiscuous | None:
-    found = kernel.link(want.place, want.link)
-    return want if found and found.flags & IFF_PROMISC else None
-
-
-def _create_promiscuous(kernel: State, want: Promiscuous) -> None:
-    kernel.at(want.place).do(codec.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
-    kernel.forget_link(want.place, want.link)
-
-
 def _find_link(kernel: State, want: Link) -> Link | None:
     found = kernel.link(want.place, want.name)
     if found is None or found.kind != want.kind:
@@ -54,7 +53,9 @@ def _find_link(kernel: State, want: Link) -> Link | None:
         parent = kernel.link(want.parent_place, want.parent) if want.parent else None
         if want.parent and (parent is None or parent.index != found.peer):
             return None
-        data = tuple([(key, codec.read_data(found, key)) for key, _ in want.data])
+        from core.netlink import virtual  # late: the usual link is a veth
+
+        data = tuple([(key, virtual.read_data(found, key)) for key, _ in want.data])
         return replace(seen, mtu=found.mtu if want.mtu else 0, data=data)
     peer = kernel.link(want.data.place, want.data.name)
     if peer is None or found.peer != peer.index or peer.peer != found.index:
@@ -74,14 +75,17 @@ def _create_link(kernel: State, want: Link) -> None:
         kernel.at(want.place).do(made)
         kernel.forget_link(end.place, end.name)
     else:
+        from core.netlink import virtual  # late: as above
+
         parent = kernel.need(want.parent_place, want.parent).index if want.parent else 0
         start = want.parent_place if want.parent else want.place
         netns = kernel.netns if start != want.place else None
-        options = codec.write_data(want.kind, want.data)
-        made = codec.new_link(want.name, want.kind, options, parent, netns, want.mtu, want.mac, group)
+        options = virtual.write_data(want.kind, want.data)
+        made = virtual.new_link(want.name, want.kind, options, parent, netns, want.mtu, want.mac, group)
         kernel.at(start).do(made)
     kernel.forget_link(want.place, want.name)
-    try:  # not in one send: the first may be refused because of another's link of that name, which is not ours to change
+    # Not in one send: where the first is refused, a link of that name is another's, and not ours to change.
+    try:
         alias = codec.set_alias(want.name, want.owner)
         brought_up = () if want.kind == "veth" or not flags else (codec.set_flags(want.name, flags, flags),)
         kernel.at(want.place).do(alias, *brought_up)
@@ -90,11 +94,37 @@ def _create_link(kernel: State, want: Link) -> None:
         raise
 
 
+def _find_port(kernel: State, want: Port) -> Port | None:
+    found = kernel.link(want.place, want.link)
+    if found is None or not found.master:
+        return None
+    switches = (IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED)
+    hairpin, learning, isolated = [found.port.get(kind) == b"\1" for kind in switches]
+    bridge = _master(kernel, want, found.master)
+    return replace(want, bridge=bridge, hairpin=hairpin, isolated=isolated, learning=learning)
+
+
+def _master(kernel: State, want: Port, index: int) -> str:
+    """The name of the bridge with *index*; the wanted one is known already, as a rule."""
+    bridge = kernel.link(want.place, want.bridge)
+    if bridge and bridge.index == index:
+        return want.bridge
+    return codec.read_link(kernel.at(want.place).ask(codec.get_link_at(index))[0][1]).name
+
+
+def _create_port(kernel: State, want: Port) -> None:
+    master = kernel.need(want.place, want.bridge).index
+    flags = codec.set_port(want.link, want.hairpin, want.isolated, want.learning)
+    up = codec.set_flags(want.link, IFF_UP, IFF_UP)
+    kernel.at(want.place).do(codec.set_master(want.link, master), flags, up)
+    kernel.forget_link(want.place, want.link)
+
+
 def is_of(link: codec.Link, owner: str) -> bool:
     """Whether a virtual link carries the mark of *owner*: its alias, or its group while it has none.
 
-    "net/" stands for all of the network. A physical link that was moved into a container has an alias, too, and is never
-    ours to delete.
+    "net/" stands for all of the network. A physical link that was moved into a container has an alias, too,
+    and is never ours to delete.
     """
     if not link.kind:
         return False
@@ -104,7 +134,7 @@ def is_of(link: codec.Link, owner: str) -> bool:
 
 
 def port_of(kernel: State, owner: str) -> tuple[str, str]:
-    """The name of an owner's host veth, "" for none; and the first free one of the names that it may have, "" for none.
+    """The name of an owner's host veth, and the first free one that it may have; "" for none.
 
     Raises OSError.
     """
@@ -116,7 +146,9 @@ def port_of(kernel: State, owner: str) -> tuple[str, str]:
 
 
 def _delete_owned(kernel: State, want: Link) -> list[str]:
-    """Delete the link that is the owner's, by its index: under a name that it may have there can be somebody else's.
+    """Delete the owner's link by its index.
+
+    Under one of the names that it may have there can be somebody else's link.
 
     Raises OSError.
     """
@@ -169,8 +201,8 @@ def owned(kernel: State, _kind: type, network: str) -> list[tuple[str, Link]]:
     return [(link.alias, Link(HOST, link.name, link.kind, link.alias or prefix)) for link in mine]
 
 
-FIND: dict[type, Any] = {Bridge: _find_bridge, Promiscuous: _find_promiscuous, Link: _find_link}
-CREATE: dict[type, Any] = {Bridge: _create_bridge, Promiscuous: _create_promiscuous, Link: _create_link}
+FIND: dict[type, Any] = {Bridge: _find_bridge, Port: _find_port, Link: _find_link}
+CREATE: dict[type, Any] = {Bridge: _create_bridge, Port: _create_port, Link: _create_link}
 DELETE: dict[type, Any] = {
     Bridge: lambda kernel, want: delete_link(kernel, want.name, want.place),
     Link: _delete_owned,

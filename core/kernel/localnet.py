@@ -1,4 +1,7 @@
-"""Whether 127.0.0.1 of the host reaches a container: route_localnet of the interface in between, as a kernel's record."""
+"""Whether 127.0.0.1 of the host reaches a container, as a kernel's record.
+
+The setting is route_localnet of the interface in between.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from core.address import text as address_text
 from core.kernel import sysctl
 from core.netlink import route
 from core.netlink.socket import if_indextoname
-from core.plan.records import HOST, LocalnetRouting
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +20,16 @@ if TYPE_CHECKING:
 
     from core.kernel.state import State
 
-# How the kernel says that there is no way: EACCES is a prohibit route, EINVAL a blackhole, EHOSTUNREACH an unreachable one.
+# How the kernel says that there is no way: EACCES is a prohibit route, EINVAL a blackhole, EHOSTUNREACH an
+# unreachable one.
 NO_WAY = (ENOENT, ENXIO, EACCES, ENODEV, EINVAL, ENETUNREACH, EHOSTUNREACH)
 
 
 def _way(kernel: State, want: LocalnetRouting) -> tuple[str, str]:
-    """(the sysctl that lets 127.0.0.1 reach the destination, "") or ("", why there is none). Raises OSError."""
+    """The sysctl that lets 127.0.0.1 reach the destination, or else why there is none. Raises OSError.
+
+    Returns (key, "") or ("", reason).
+    """
     try:
         index, path = route.read_route(kernel.at(HOST).ask(route.get_route(want.destination))[0][1])[0]
         name = if_indextoname(index)

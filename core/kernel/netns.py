@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 OURS = "/proc/self/ns/net"
 CLONE_NEWNET = 0x40000000
-STRANDED = '{"cniVersion": "1.1.0", "code": 11, "msg": "cannot return from the container\'s namespace: REASON", "details": "DEL, then try again"}'
+STRANDED = (
+    '{"cniVersion": "1.1.0", "code": 11, "msg": "cannot return from the container\'s namespace: REASON", '
+    '"details": "DEL, then try again"}'
+)
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
 
 
@@ -62,7 +65,8 @@ def visit(descriptor: int, errand: Callable[[], T]) -> T:
 def _return(home: int) -> None:
     """Leave the container's namespace; tried again, as memory may be short for a moment.
 
-    Whoever cannot leave ends here: what he undid would be the container's, and what he made on the host stays until DEL.
+    Whoever cannot leave ends here: what he undid would be the container's, and what he made on the host stays
+    until DEL.
     """
     reason = ""
     for _ in range(3):
@@ -84,7 +88,10 @@ def _setns(descriptor: int) -> None:
 
 
 def _libc_setns(descriptor: int) -> int:
-    """Python 3.11: the C library's setns, without the price of the ctypes package. Its errno is not within reach."""
+    """Python 3.11: the C library's setns, without the price of the ctypes package.
+
+    Its errno is not within reach.
+    """
     import _ctypes  # late: 3.12 and later have system.setns
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]

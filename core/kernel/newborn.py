@@ -1,4 +1,4 @@
-"""A host link of ours that comes up for the first time: what has to be written before, as nobody comes back to it."""
+"""What has to be written before a host link of ours comes up for the first time: nothing does so later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from core.kernel.state import State
     from core.plan.records import Up
 
-# A bridge of ours is no host that learns its routes from others; and without a link-local address, which duplicate
+# A bridge of ours is no host that learns its routes from others; and without a link-local address, which
+# duplicate
 # detection withholds for two seconds, the host could not ask for the neighbours that it forwards to.
 SETTINGS = (("accept_ra", "0"), ("accept_dad", "0"))
 EUI64 = "0"  # addr_gen_mode
@@ -22,8 +23,8 @@ EUI64 = "0"  # addr_gen_mode
 def prepare(kernel: State, want: Up) -> None:
     """Write the settings of a host link, unless it is somebody else's. Raises OSError.
 
-    A bridge of ours was born in a link group, which it leaves when it comes up; any other bridge that is down is somebody else's. Only
-    what will never be possible is passed over.
+    A bridge of ours was born in a link group, which it leaves when it comes up; any other bridge that is down
+    is somebody else's. Only what will never be possible is passed over.
     """
     there = kernel.link(HOST, want.link)
     bridge = there is not None and there.kind == "bridge"

@@ -1,7 +1,8 @@
 """Two namespaces and what is known of them for the length of one call: sockets, and links by name.
 
-Law: two sockets, no moods. One rtnetlink socket in the host namespace, one in the container's, opened at first use; only
-sysctls and packet sockets need a short visit inside. Nothing is cached but links, by name, for the length of one call.
+Law: two sockets, no moods. One rtnetlink socket in the host namespace, one in the container's, opened at
+first use; only sysctls and packet sockets need a short visit inside. Nothing is cached but links, by name,
+for the length of one call.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class State:
     """The host's kernel state and that of one container namespace, as it is looked at."""
 
     def __init__(self, netns_path: str = "") -> None:
-        """*netns_path*: the container's, "" for none. Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is none."""
+        """*netns_path*: the container's, "" for none.
+
+        Raises FileNotFoundError when it is gone, CNIError(INVALID_NETNS) when it is none.
+        """
         self.netns = _opened(netns_path) if netns_path else None
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
@@ -110,7 +114,11 @@ class State:
         self.links.pop((place, name), None)
 
     def remember_up(self, place: str, name: str) -> None:
-        """A link was switched on: nothing else of it has changed in the container, while in the host it may begin to forward."""
+        """Note that a link was switched on.
+
+        In the container nothing else of it has changed; in the host it may begin to forward, so it is
+        forgotten.
+        """
         if (known := self.links.pop((place, name), None)) and place == CONTAINER:
             self.links[place, name] = replace(known, flags=known.flags | IFF_UP)
 
@@ -120,7 +128,10 @@ class State:
         return self.need(place, name)
 
     def look(self, place: str, *names: str) -> None:
-        """Look at several links in one go, past what is remembered; what is there is remembered. Raises OSError."""
+        """Look at several links in one go, past what is remembered; what is there is remembered.
+
+        Raises OSError.
+        """
         self.links = {
             where: link for where, link in self.links.items() if where[0] != place or where[1] not in names
         }
@@ -130,7 +141,7 @@ class State:
         )
 
     def await_link(self, place: str, name: str, ready: Callable[[Link], bool]) -> bool:
-        """Wait for the kernel's own word that a link is *ready*, unless it is known; False when it has not come in time."""
+        """Wait until the kernel says that a link is *ready*; False when it does not in time."""
         return ready(self.need(place, name)) or self._await(
             RTNLGRP_LINK, place, lambda: ready(self.look_again(place, name))
         )
@@ -147,7 +158,10 @@ class State:
         return self.await_link(HOST, name, lambda link: link.operstate == IF_OPER_UP)
 
     def addresses_settle(self, name: str) -> bool:
-        """Wait until duplicate address detection is over in the container; False on timeout. Raises OSError on a duplicate."""
+        """Wait until duplicate address detection is over in the container; False on timeout.
+
+        Raises OSError on a duplicate.
+        """
 
         def settled() -> bool:
             flags = [flags for _, _, flags in self.addresses(CONTAINER, name)]
@@ -158,10 +172,10 @@ class State:
         return self._await(RTNLGRP_IPV6_IFADDR, CONTAINER, settled)
 
     def has_joined_groups(self, place: str, name: str, addresses: list[bytes]) -> bool:
-        """Wait until a link has joined the solicited-node groups of its IPv6 *addresses*; False when it does not in time.
+        """Wait until a link has joined the solicited-node groups of its IPv6 *addresses*; False on timeout.
 
-        The kernel takes an address before it has joined the group (RFC 4291 section 2.7.1), and a neighbour who solicits
-        too early tries again only after a second. Raises OSError.
+        The kernel takes an address before it has joined the group (RFC 4291 section 2.7.1), and a neighbour
+        who solicits too early tries again only after a second. Raises OSError.
         """
         wanted = {SOLICITED_NODE + packed[13:] for packed in addresses if address.family(packed) is V6}
         if not wanted:

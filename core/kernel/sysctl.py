@@ -63,7 +63,10 @@ def _find_sysctl(kernel: State, want: Sysctl) -> Sysctl | None:
 
 
 def _create_sysctl(kernel: State, *batch: Sysctl) -> None:
-    """Write settings of one place; *kernel.notes* says which one that should be is not, as /proc/sys is read-only."""
+    """Write settings of one place.
+
+    *kernel.notes* says which one could not be written because /proc/sys is read-only.
+    """
 
     def write_all() -> None:
         for want in batch:

@@ -1,11 +1,13 @@
 """What proves that the owner of an nft element is gone: words behind the owner in the element's comment.
 
     net/c1/eth0                                        the host veth that our bridge names after the owner
-    net/c1/eth0 lxc1 netns:26:1041:/run/netns/c1       a host interface, and the namespace's path in the folder with that device and inode
+    net/c1/eth0 lxc1 netns:26:1041:/run/netns/c1       a host interface, and the namespace's path in the
+                                                       folder with that device and inode
     net/c1/eth0 -                                      nothing does
 
-One witness that is gone proves it. Loaded behind another suite's plugin, and where something stands in the way.
-Law: what cannot be proven gone counts as alive. Rules in nft do not outlive a boot, so neither do the witnesses.
+One witness that is gone proves it. Loaded behind another suite's plugin, and where something stands in the
+way. Law: what cannot be proven gone counts as alive. Rules in nft do not outlive a boot, so neither do the
+witnesses.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ NETNS, PROC = "netns:", "/proc/"
 
 
 def words(kernel: Any, owner: str, links: list[str], netns: str) -> str:
-    """The witnesses of *owner*: the first of the host's *links* that ends in the container, and the path of its namespace. Raises OSError."""
+    """The witnesses of *owner*, as words. Raises OSError.
+
+    They are the first of the host's *links* whose other end is in the container, and the path of its
+    namespace.
+    """
     ends = [name for name in links if getattr(kernel.link(HOST, name), "kind", "") in ENDS]
     kept = ""
     for witness in (*ends[:1], _path(netns)):
@@ -53,7 +59,7 @@ def _path(netns: str) -> str:
 
 
 def _folder(path: str) -> str:
-    """The folder whose identity tells that a path means the same there and here: where pids come and go, /proc itself."""
+    """The folder whose identity tells whether a path means the same to us; /proc where it has a pid."""
     return path[: path.index(PROC) + len(PROC)] if PROC in path else system.parent(path)
 
 
@@ -68,13 +74,16 @@ def is_gone(kernel: Any, comment: str) -> bool:
 
 
 def _is_no_more(kernel: Any, name: str, owner: str) -> bool:
-    """Whether a host interface is gone; under a name of our making there may be another attachment's by now."""
+    """Whether a host interface is gone. One with a name that we give may be another attachment's by now."""
     link = kernel.link(HOST, name)
     return link is None or (name in host_ifnames(owner) and link.alias not in ("", owner))
 
 
 def _is_unlinked(place: str) -> bool:
-    """Whether "device:inode:path" was in that folder and is not any more. A folder that is another one proves nothing."""
+    """Whether "device:inode:path" was in that folder and is not any more.
+
+    A folder that is another one proves nothing.
+    """
     device, _, rest = place.partition(":")
     inode, _, path = rest.partition(":")
     try:

@@ -1,6 +1,7 @@
 """Forgetting tracked UDP flows, which would go on to the old container when a port changes hands.
 
-linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filter and deleted by their full tuple.
+linux/netfilter/nfnetlink_conntrack.h. Flows are listed by the kernel's own filter and deleted by their full
+tuple.
 """
 
 from __future__ import annotations

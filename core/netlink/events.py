@@ -19,7 +19,9 @@ NETLINK_ADD_MEMBERSHIP = 1
 
 
 def wait(events: Socket, group: int, done: Callable[[], bool], timeout_s: float) -> bool:
-    """Look again with *done* after every event of an rtnetlink *group*; False when *timeout_s* is over. Raises OSError.
+    """Look again with *done* after every event of an rtnetlink *group*; False when *timeout_s* is over.
+
+    Raises OSError.
 
     events: an rtnetlink socket in the namespace in question, for this alone; it is closed.
     """

@@ -23,10 +23,6 @@ from core.netlink.message import (
 )
 from core.record import Record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE = 1, 3, 4, 5, 10, 16
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_PROMISCUITY = (
@@ -38,25 +34,21 @@ IFLA_LINKINFO, IFLA_IFALIAS, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_PRO
     30,
 )
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
-IFLA_BR_VLAN_FILTERING, VETH_INFO_PEER, IFLA_TXQLEN = 7, 1, 13
+IFLA_BR_VLAN_FILTERING, VETH_INFO_PEER = 7, 1
 IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED = 4, 8, 33  # mode: hairpin
 RTEXT_FILTER_SKIP_STATS = 1 << 3
-IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
+IFF_UP, IFF_PROMISC = 0x1, 0x100
 IF_OPER_UP = 6
 IFINFO_BYTES = 16
 
-# Of kinds of links: what they need besides, by a word of ours; the attribute of IFLA_INFO_DATA and its bytes.
-INFO_DATA = {
-    "macvlan": {"mode": (1, 4)},  # IFLA_MACVLAN_MODE
-    "ipvlan": {"mode": (1, 2), "flags": (2, 2)},  # IFLA_IPVLAN_MODE, _FLAGS
-    "vlan": {"id": (1, 2)},  # IFLA_VLAN_ID
-    "vrf": {"table": (1, 4)},  # IFLA_VRF_TABLE
-}
 NEWBORN_BRIDGE = 0x0C41B41D  # the link group of our bridges that have not been up yet
 
 
 class Link(Record):
-    """A network interface as the kernel describes it. mac is packed; master and peer are indexes, 0 for none."""
+    """A network interface as the kernel describes it.
+
+    mac is packed; master and peer are indexes, 0 for none.
+    """
 
     index: int
     name: str
@@ -148,8 +140,8 @@ def new_veth(
 ) -> Message:
     """Create a pair.
 
-    *name* stays here, with *flags*, in link group *group* and as a port of *master*. *peer*, with *mac*, goes to
-    the namespace of the descriptor *netns*.
+    *name* stays here, with *flags*, in link group *group* and as a port of *master*. *peer*, with *mac*, goes
+    to the namespace of the descriptor *netns*.
     """
     size = number(IFLA_MTU, mtu) if mtu else b""
     there = ifinfo() + string(IFLA_IFNAME, peer) + size + (attribute(IFLA_ADDRESS, mac) if mac else b"")
@@ -160,55 +152,6 @@ def new_veth(
     return Message(
         RTM_NEWLINK, CREATE | EXCL, here + nest(IFLA_LINKINFO, string(IFLA_INFO_KIND, "veth"), data)
     )
-
-
-def write_data(kind: str, data: Iterable[tuple[str, int]]) -> bytes:
-    """What a kind of link needs besides, from pairs of a key of INFO_DATA and a number."""
-    known = INFO_DATA.get(kind, {})
-    return b"".join([number(known[key][0], value, size=known[key][1]) for key, value in data])
-
-
-def read_data(link: Link, key: str) -> int:
-    """The number that a link has for a key of INFO_DATA."""
-    return unsigned(link.data.get(INFO_DATA[link.kind][key][0], b""))
-
-
-def new_link(
-    name: str,
-    kind: str,
-    data: bytes,
-    parent: int,
-    netns: int | None,
-    mtu: int,
-    mac: bytes,
-    group: int,
-) -> Message:
-    """Create a virtual link, down, on the link with index *parent* (0 for none), in the namespace of descriptor *netns*."""
-    attrs = string(IFLA_IFNAME, name) + number(IFLA_GROUP, group)
-    attrs += number(IFLA_LINK, parent) if parent else b""
-    attrs += number(IFLA_MTU, mtu) if mtu else b""
-    attrs += attribute(IFLA_ADDRESS, mac) if mac else b""
-    attrs += number(IFLA_NET_NS_FD, netns) if netns is not None else b""
-    info = nest(IFLA_LINKINFO, string(IFLA_INFO_KIND, kind), *([nest(IFLA_INFO_DATA, data)] if data else []))
-    return Message(RTM_NEWLINK, CREATE | EXCL, ifinfo() + attrs + info)
-
-
-def move(index: int, netns: int, name: str) -> Message:
-    """Move a link to the namespace of descriptor *netns* under a new name.
-
-    Where the name is taken there, the kernel answers EEXIST, and may have moved the link all the same.
-    """
-    return Message(RTM_SETLINK, 0, ifinfo(index) + number(IFLA_NET_NS_FD, netns) + string(IFLA_IFNAME, name))
-
-
-def write_settings(
-    name: str, mac: bytes, mtu: int, tx_queue_len: int | None, flags: int, change: int
-) -> Message:
-    """Write several settings of a link; b"", 0, None leave one alone, and so do flags outside of *change*."""
-    attrs = attribute(IFLA_ADDRESS, mac) if mac else b""
-    attrs += number(IFLA_MTU, mtu) if mtu else b""
-    attrs += number(IFLA_TXQLEN, tx_queue_len) if tx_queue_len is not None else b""
-    return Message(RTM_SETLINK, 0, ifinfo(0, flags, change) + string(IFLA_IFNAME, name) + attrs)
 
 
 def set_alias(name: str, alias: str) -> Message:

@@ -1,4 +1,7 @@
-"""Netlink messages as bytes: requests, and the attributes that they are made of. RFC 3549; linux/netlink.h. Pure."""
+"""Netlink messages as bytes: requests, and the attributes that they are made of. RFC 3549; linux/netlink.h.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 def attribute_list(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
-    """As attributes, in order and with repetitions; *offset* is a multiple of 4. A torn attribute ends the list."""
+    """As attributes, in order and with repetitions; *offset* is a multiple of 4.
+
+    A torn attribute ends the list.
+    """
     found = list[tuple[int, bytes]]()
     add, end = found.append, len(data)
     last = end - 4

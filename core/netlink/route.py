@@ -1,7 +1,7 @@
 """Addresses, routes and neighbours as rtnetlink messages, and the replies read back.
 
-Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(7), linux/rtnetlink.h, linux/if_addr.h.
-Pure.
+Nothing is sent here: functions return Messages, or decode a payload. rtnetlink(7), linux/rtnetlink.h,
+linux/if_addr.h. Pure.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ def list_groups(index: int) -> Message:
 
 
 def read_address(payload: bytes) -> tuple[Cidr, int, int]:
-    """Decode a reply to list_addresses or list_groups: address or group, its scope and its flags. Raises ValueError."""
+    """Decode a reply to list_addresses or list_groups: address or group, its scope and its flags.
+
+    Raises ValueError.
+    """
     af, prefix_len, flags, scope, _ = head(IFADDRMSG, payload)
     found = attributes(payload, IFADDR_BYTES)
     packed = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS) or found.get(IFA_MULTICAST, b"")

@@ -1,7 +1,7 @@
 """The netlink transport: a socket on which several requests travel in one send.
 
-Law: a request that the kernel refuses is an OSError with the kernel's own explanation; nothing is retried in silence
-but an interrupted dump. RFC 3549; linux/netlink.h.
+Law: a request that the kernel refuses is an OSError with the kernel's own explanation; nothing is retried in
+silence but an interrupted dump. RFC 3549; linux/netlink.h.
 """
 
 from __future__ import annotations
@@ -55,13 +55,19 @@ class Socket:
         return replies
 
     def ask_all(self, messages: tuple[Message, ...]) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
-        """As exchange, for questions: one dump, or any number of others. Their one reply is the end, so no acknowledgement is asked for."""
+        """As exchange, for questions: one dump, or any number of others.
+
+        Their one reply is the end, so no acknowledgement is asked for.
+        """
         return self.exchange(messages, REQUEST)
 
     def ask_each(
         self, messages: tuple[Message, ...], absent: tuple[int, ...]
     ) -> list[list[tuple[int, bytes]]]:
-        """The replies to each of several questions, none where it fails with an errno of *absent*. Raises the first other OSError."""
+        """The replies to each of several questions, none where it fails with an errno of *absent*.
+
+        Raises the first other OSError.
+        """
         outcome = self.ask_all(messages)
         for _, failure in outcome:
             if failure and failure.errno not in absent:
@@ -69,7 +75,10 @@ class Socket:
         return [replies for replies, _ in outcome]
 
     def do(self, *messages: Message) -> list[list[tuple[int, bytes]]]:
-        """Send requests together; each is carried out. Returns the replies to each; raises the first one's OSError."""
+        """Send requests together; each is carried out.
+
+        Returns the replies to each; raises the first one's OSError.
+        """
         outcome = self.exchange(messages)
         for _, failure in outcome:
             if failure:
@@ -79,7 +88,10 @@ class Socket:
     def exchange(
         self, messages: tuple[Message, ...], acknowledged: int = REQUEST | ACK
     ) -> list[tuple[list[tuple[int, bytes]], OSError | None]]:
-        """Send requests together and collect, for each, its replies and its error. Raises OSError if the socket fails."""
+        """Send requests together and collect, for each, its replies and its error.
+
+        Raises OSError if the socket fails.
+        """
         one_reply = acknowledged == REQUEST and messages[0].flags != DUMP
         for _ in range(INTERRUPTED_TRIES):
             first = self.send(messages, acknowledged)
@@ -130,7 +142,8 @@ class Socket:
     def receive(self) -> list[tuple[int, int, int, bytes]]:
         """The (type, flags, sequence, payload) of the messages in the next datagram.
 
-        Raises OSError; its attribute unanswered tells that the kernel may have carried out what it was asked for.
+        Raises OSError; its attribute unanswered tells that the kernel may have carried out what it was asked
+        for.
         """
         try:
             with WAITING:

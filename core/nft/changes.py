@@ -1,4 +1,7 @@
-"""The messages that make and delete what attachments share in our nft tables: tables, maps, chains, rules. Pure."""
+"""The messages that make and delete what attachments share in our nft tables: tables, maps, chains, rules.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -97,9 +97,9 @@ class Firewall:
     def commit(self, messages: list[Message], look: bool = False, generation: bytes = b"") -> None:
         """Carry out all messages or none of them. Raises OSError, the first that the kernel reports.
 
-        look: list the rules of our tables on the way, into *marks*. The question goes out before the transaction, and
-        nobody waits for it alone.
-        generation: what generation() said; if anything has changed since, nothing is done (ERESTART).
+        look: list the rules of our tables on the way, into *marks*. The question goes out before the
+        transaction, and nobody waits for it alone. generation: what generation() said; if anything has
+        changed since, nothing is done (ERESTART).
         """
         self.standing.clear()
         question = -1
@@ -125,7 +125,7 @@ class Firewall:
             raise error
 
     def _outcome(self, first: int, last: int, question: int) -> tuple[OSError | None, list[bytes]]:
-        """The first error of a transaction whose messages have these numbers, and the answers to *question* (-1: none was asked)."""
+        """The first error of the transaction with these numbers, and the answers to *question* (-1: none)."""
         error, listed, open_ = None, list[bytes](), {last, question} - {-1}
         while open_:
             for kind, flags, sequence, payload in self._received(first):
@@ -143,9 +143,10 @@ class Firewall:
     def _received(self, first: int) -> list[tuple[int, int, int, bytes]]:
         """The next messages. Raises OSError.
 
-        Of a large transaction that the kernel refuses, each message is answered, and the socket may not have room for all
-        answers; it has for the first refusal, which is raised. The kernel answers before send() returns, so there is
-        nothing to wait for: where no refusal is found, an answer is lost, and the transaction may have been carried out.
+        Of a large transaction that the kernel refuses, each message is answered, and the socket may not have
+        room for all answers; it has for the first refusal, which is raised. The kernel answers before send()
+        returns, so there is nothing to wait for: where no refusal is found, an answer is lost, and the
+        transaction may have been carried out.
         """
         try:
             return self.socket.receive()
@@ -177,7 +178,10 @@ class Firewall:
         return attributes(reply, NFGENMSG_BYTES).get(values.NFTA_GEN_ID, b"")
 
     def has_table(self, table: str, name: str = TABLE) -> bool:
-        """Whether there was such a table at the first look: what is not in it need not be deleted. Raises OSError."""
+        """Whether there was such a table at the first look: what is not in it need not be deleted.
+
+        Raises OSError.
+        """
         if self._tables is None:
             try:
                 replies = self.socket.ask(Message(values.NFT_MSG_GETTABLE, DUMP, head()))
@@ -190,7 +194,7 @@ class Firewall:
         return (values.NFPROTO[table], name) in self._tables
 
     def maps(self, table: str, prefixes: tuple[str, ...]) -> list[str]:
-        """Names of our maps that start with one of *prefixes*; those of the table's skeleton need no asking."""
+        """Names of our maps in a table that begin with one of *prefixes*. Raises OSError."""
         try:
             replies = self.socket.ask(
                 Message(values.NFT_MSG_GETSET, DUMP, head(table) + string(values.NFTA_SET_TABLE, TABLE))

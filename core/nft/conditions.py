@@ -5,7 +5,8 @@
     tcp|udp|sctp|th sport|dport       [==|!=]   PORT or PORT-PORT
     meta mark, mark                   [==|!=]   NUMBER
 
-Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` stands for any of several (!=: for none of them). Pure.
+Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` stands for any of several (!=:
+for none of them). Pure.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ PORT_FIELDS = {"sport": 0, "dport": 2}
 
 
 class Choice(Rule):
-    """A match of any of several: nft has no sets without a name that would be worth theirs, so each becomes a rule."""
+    """A match of any of several. Each becomes a rule, as an anonymous set would cost more messages."""
 
     text: str
     expressions: bytes
@@ -59,7 +60,10 @@ class Choice(Rule):
 
 
 def compile_words(words: list[str]) -> Rule:
-    """The matches of *words* as one Rule without a verdict. Raises ValueError naming the word that is not understood."""
+    """The matches of *words* as one Rule without a verdict.
+
+    Raises ValueError naming the word that is not understood.
+    """
     tokens = " ".join(words).replace("{", " { ").replace("}", " } ").split()
     if not tokens:
         raise ValueError("want a match, found nothing")

@@ -57,8 +57,8 @@ class Rule(Record):
 def expression(name: str, *data: bytes) -> bytes:
     """One member of an expression list.
 
-    data: the attributes as kernels since 5.6 tell them, and in their order: a rule that stands as it should is then told
-    in the bytes that made it.
+    data: the attributes as kernels since 5.6 tell them, and in their order: a rule that stands as it should
+    is then told in the bytes that made it.
     """
     return attribute(NFTA_LIST_ELEM, string(NFTA_EXPR_NAME, name) + attribute(NFTA_EXPR_DATA, b"".join(data)))
 
@@ -101,7 +101,10 @@ def between(low: bytes, high: bytes, operator: int = EQ) -> bytes:
 
 
 def lookup(name: str, register: int | None = None, inverted: bool = False) -> bytes:
-    """Look NFT_REG_1 up in a set (inverted: it must not be there), or in a map, whose data goes to *register*."""
+    """Look NFT_REG_1 up in a set, or in a map, whose data goes to *register*.
+
+    inverted: it must not be in the set.
+    """
     target = u32(NFTA_LOOKUP_DREG, register) if register is not None else b""
     source = u32(NFTA_LOOKUP_SREG, NFT_REG_1)
     return expression(

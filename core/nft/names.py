@@ -1,26 +1,29 @@
 """Our nft tables: `inet cniwire` for address translation and `bridge cniwire` for the spoof check.
 
-Maps with elements do the work, so that a packet and an ADD cost the same with one container as with a thousand:
+Maps with elements do the work, so that a packet and an ADD cost the same with one container as with a
+thousand:
 
     loopback             whatever the sysctls say, nobody outside reaches 127.0.0.0/8
-    prerouting, output   fib daddr type local: hostports -> dnat to what the maps say, then what `further` leads to
+    prerouting, output   fib daddr type local: hostports -> dnat to what the maps say, then `further`
     postrouting          ct status dnat: hairpin4 says whose answers must come back through the host
-                         masquerade4 says which sources leave under the host's address, unless they stay in their network
+                         masquerade4 says which sources leave under the host's address, unless they stay
+                         in their network
 
-Whether two addresses are in one network is a look-up, too: of the one, and of the other behind the network's mask. So
-there is a chain for each length of a prefix (outside4-24), and none that names a network.
+Whether two addresses are in one network is a look-up, too: of the one, and of the other behind the network's
+mask. So there is a chain for each length of a prefix (outside4-24), and none that names a network.
 
-What is shared is found by its marks, healed where they are wrong, and worked out only then: nearly always it stands.
-Each rule of a shared chain carries MARK as its comment. Whoever flushes the chain, replaces a rule or puts one in front
-changes the list of marks; so does a release whose rules are others. Table comments cannot tell: the kernel does not let
-them change.
+What is shared is found by its marks, healed where they are wrong, and worked out only then: nearly always it
+stands. Each rule of a shared chain carries MARK as its comment. Whoever flushes the chain, replaces a rule or
+puts one in front changes the list of marks; so does a release whose rules are others. Table comments cannot
+tell: the kernel does not let them change.
 
 What a name or a key means is known where it is written (core.nft.backend) and where it is read back
-(core.nft.decode). Pure.
+(core.nft.meaning). Pure.
 """
 
 from __future__ import annotations
 
+from core import address
 from core.address import FAMILIES
 from core.intent import MASQUERADE, NO_SPOOF, PUBLISH
 from core.record import HEALED, OWNED, KernelRecord, Record
@@ -29,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.address import Family
+    from core.address import Cidr, Family
     from core.nft.expression import Rule
 
 TABLE = "cniwire"
@@ -62,8 +65,8 @@ HOME = "core.kernel.filter"
 class Element(KernelRecord):
     """An element of one of our nft maps; its comment is the owner.
 
-    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without comment.
-    about: what it is for, a record of core.intent.
+    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without
+    comment. about: what it is for, a record of core.intent.
     """
 
     home, lifecycle, batch, atomic = HOME, OWNED, "nft", True
@@ -137,10 +140,13 @@ class Hook(Record):
 
 
 class Chain(KernelRecord):
-    """A chain with its rules; *maps* and *entries* (rules of the chain named in front) are made with it, in one batch.
+    """A chain with its rules; *maps* and *entries* are made with it, in one batch.
 
-    kind, mask: of a chain whose rules follow from them (core.nft.rules.rules_of); mask is that of a network, packed.
-    body: the rules of any other. A chain that only some attachments need is deleted by GC once none does.
+    entries: (name of a chain, rule that is appended there).
+
+    kind, mask: of a chain whose rules follow from them (core.nft.rules.rules_of); mask is that of a network,
+    packed. body: the rules of any other. A chain that only some attachments need is deleted by GC once none
+    does.
     """
 
     home, lifecycle, batch, atomic, rank = HOME, HEALED, "nft", True, 2
@@ -163,7 +169,7 @@ class Chain(KernelRecord):
         return KIND_SIZES[self.kind, len(self.mask)] if self.kind else len(self.body)
 
     def is_marked(self, marks: dict[str, list[str]]) -> bool:
-        """Whether the rules' comments by chain, as seen in the kernel, are those of this chain as we make it."""
+        """Whether the comments of rules, by chain, as the kernel has them, are those that we write."""
         named = f"{MARK} {self.name}"
         entered = all([named in marks.get(where, ()) for where, _ in self.entries])
         return marks.get(self.name) == [MARK] * self.size and entered
@@ -183,7 +189,10 @@ class Table(KernelRecord):
     table: str
 
     def is_marked(self, marks: dict[str, list[str]]) -> bool:
-        """As Chain's, for all chains that are always there. A map that is missing takes the rules along that use it."""
+        """As Chain's, for all chains that are always there.
+
+        A map that is missing takes the rules along that use it.
+        """
         return all([marks.get(name) == [MARK] * size for name, size in SIZES[self.table].items()])
 
 
@@ -192,7 +201,7 @@ FAMILY_OF_TAG: dict[str, Family] = {each.tag: each for each in FAMILIES}
 
 
 def suffix(condition: str, level: int) -> str:
-    """What is behind the names of the maps and chains of mappings with a condition, or on a level behind the first."""
+    """The end of the names of maps and chains for a condition, or for a level behind the first."""
     return (DASH + condition if condition else "") + (f"{DASH}{level}" if level > 1 else "")
 
 
@@ -200,3 +209,22 @@ def is_on_demand(chain: str) -> bool:
     """Whether a chain of that name is one of ours that only some attachments need."""
     stem, dash, _ = chain.partition(DASH)
     return bool(dash) and stem in ON_DEMAND
+
+
+def of_prefix(kind: str, network: Cidr) -> Chain:
+    """The chain of all networks with a prefix of that length."""
+    family = network.family
+    mask = address.mask(network).to_bytes(family.size, "big")
+    return Chain(INET, f"{kind}{family.tag}{DASH}{network.prefix_len}", kind=kind, mask=mask)
+
+
+def jump(name: str, about: Any, chain: str, owner: str) -> Element:
+    container = about.container
+    text = f"{address.text(container)} : jump {chain}"
+    return Element(INET, name + address.family(container).tag, container, b"", chain, owner, text, about)
+
+
+def in_network(name: str, about: Any, owner: str) -> Element:
+    container, net = about.container, about.network.address
+    text = f"{address.text(container)} . {address.text(net)}"
+    return Element(INET, name + about.network.family.tag, container + net, b"", "", owner, text, about)

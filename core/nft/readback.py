@@ -1,7 +1,7 @@
 """What stands in our nft tables, read back and compared with what belongs there.
 
-Loaded by healing, by a CHECK that found another digest, and by whoever looks for what is left over. Every function takes
-the Firewall, whose socket asks.
+Loaded by healing, by a CHECK that found another digest, and by whoever looks for what is left over. Every
+function takes the Firewall, whose socket asks.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def is_another(now: Standing, want: Map) -> bool:
 
 
 def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
-    """The chain with the rules that it has; those of ours as they are meant, whatever else the kernel tells of them."""
+    """The chain with the rules that it has. A rule that means the same as ours is told as ours."""
     now = standing(firewall, want.table)
     if want.name not in now.hooks:
         return None
@@ -80,7 +80,10 @@ def _recognised(found: Found, wanted: tuple[Rule, ...]) -> Rule:
 
 
 def _without_repeats(expressions: bytes) -> list[bytes]:
-    """The expressions one by one, without a match on the family or protocol that stands before already: nft leaves it out on reloading."""
+    """The expressions one by one, without a second match on the same family or protocol.
+
+    nft leaves such a match out when it loads a rule set that it has listed.
+    """
     members = [member for _, member in attribute_list(expressions)]
     kept: list[bytes] = []
     matches: set[tuple[bytes, bytes]] = set()
@@ -102,7 +105,10 @@ def _name(expression: bytes) -> str:
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
-    """Whether two expression lists mean the same. Kernels tell fewer attributes before 5.6, or more: what only one side has, has to be zero."""
+    """Whether two expression lists mean the same.
+
+    Kernels tell fewer attributes before 5.6, or more: what only one side has, has to be zero.
+    """
     if ours == theirs:
         return True
     one, other = _without_repeats(ours), _without_repeats(theirs)
@@ -110,7 +116,7 @@ def same(ours: bytes, theirs: bytes) -> bool:
 
 
 def _alike(ours: bytes, theirs: bytes) -> bool:
-    """The same of one expression: its name, and what is known of it; whether values are flagged as nested is no matter."""
+    """As `same`, of one expression: its name and its attributes, with or without the flag for nests."""
     if _name(ours) != _name(theirs):
         return False
     mine, its = _known(ours), _known(theirs)

@@ -1,7 +1,7 @@
 """What stands in our nft tables: the maps and chains of each, and the rules of chains that attachments share.
 
-Above each expression list stands the rule as nft prints it, in the Rule itself; a test compares the two. Loaded only where something
-has to be made or compared. Pure.
+Above each expression list stands the rule as nft prints it, in the Rule itself; a test compares the two.
+Loaded only where something has to be made or compared. Pure.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ ADDRESS_TYPES = {V4: "ipv4_addr", V6: "ipv6_addr"}
 
 
 def port_maps(of: Family, behind: str = "") -> tuple[Map, ...]:
-    """The maps from host port to container: for any local address, and for one. behind: what their names end in."""
+    """The maps from host port to container: for any local address, and for one.
+
+    Behind: what their names end in.
+    """
     target = (ADDRESS_TYPES[of], "inet_service")
     anywhere = Map(INET, f"hostports{of.tag}{behind}", ("inet_proto", "inet_service"), target)
     specific = ADDRESS_TYPES[of], *anywhere.key
@@ -91,7 +94,7 @@ def port_rules(of: Family, behind: str = "") -> tuple[Rule, ...]:
 
 
 def conditional(of: Family, condition: Rule | None, tag: str, level: int) -> Chain:
-    """The chain and maps of all mappings that share a condition, or stand on a level behind the first, or both.
+    """The chain and maps of all mappings with the same condition and level.
 
     tag: of the condition, "" where there is none.
     """
@@ -164,7 +167,11 @@ def _bridge_maps() -> tuple[Map, ...]:
 
 
 def _bridge_chains() -> tuple[Chain, ...]:
-    """input sees what the bridge takes for itself and would learn from all the same: frames to link-local groups."""
+    """The chains of the spoof check.
+
+    prerouting sees what is forwarded, input what the bridge takes for itself: it would learn from those
+    frames, too.
+    """
     pair = meta(IIFNAME) + payload(LINK_HEADER, 6, 6, WORD + 4) + lookup("spoof_macs", inverted=True)
     checked = Rule(
         "iifname @spoof iifname . ether saddr != @spoof_macs drop",

@@ -1,7 +1,8 @@
-"""What stands in our nft tables, as the kernel lists it; and whether it is, to the byte, what this release makes.
+"""What stands in our nft tables as the kernel lists it, and whether it is what this release makes.
 
-The second is told by digests, so a CHECK that finds all in order works out no rule and loads none of the modules that know them. A digest
-that differs says nothing by itself: kernels before 5.6 tell rules in other words. Then core.nft.readback compares.
+The second is told by digests, so a CHECK that finds all in order works out no rule and loads none of the
+modules that know them. A digest that differs says nothing by itself: kernels before 5.6 tell rules in other
+words. Then core.nft.readback compares.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from core.nft.client import Firewall
     from core.nft.names import Chain
 
-# Of a table's own chains, rules and maps; of a chain by kind, bytes of its mask, and whether all of them are ones. A test works them out.
+# Of a table's own chains, rules and maps; of a chain by kind, bytes of its mask, and whether all of them are
+# ones. A test works them out.
 DIGESTS: dict[object, str] = {
     "inet": "7bb33c38dd4b87b9",
     "bridge": "04d1427e2021773a",
@@ -38,7 +40,7 @@ DIGESTS: dict[object, str] = {
 
 
 class Found(Record):
-    """A rule of ours or of somebody else: its handle, its comment, and its expressions as the kernel tells them."""
+    """A rule of whomever: its handle, its comment, and its expressions as the kernel tells them."""
 
     handle: bytes
     comment: str
@@ -46,7 +48,10 @@ class Found(Record):
 
 
 class Standing(Record):
-    """One of our tables: whether it is there; maps by name with their types; chains by name with their hooks (None for none); their rules.
+    """One of our tables.
+
+    there: whether it exists. maps: by name, with their types. hooks: of chains, by name, None for none.
+    rules: by chain.
 
     uses: chain -> how many rules it has, and how many rules and elements jump to it, together.
     """
@@ -59,7 +64,10 @@ class Standing(Record):
 
 
 def standing(firewall: Firewall, table: str) -> Standing:
-    """Everything in our table but the elements; it is asked for once, until we change something. Raises OSError."""
+    """Everything in our table but the elements; it is asked for once, until we change something.
+
+    Raises OSError.
+    """
     if table not in firewall.standing:
         firewall.standing[table] = _look(firewall, table)
     found: Standing = firewall.standing[table]
@@ -104,7 +112,7 @@ TYPES_OF_A_MAP = (
 
 
 def _listed(firewall: Firewall, kind: int, table: str) -> list[dict[int, bytes]]:
-    """The attributes of all objects of a kind in our table; none where there is no nftables. Raises OSError."""
+    """The attributes of all objects of a kind in our table; none without nftables. Raises OSError."""
     flags = 0 if kind == values.NFT_MSG_GETTABLE else DUMP
     try:
         replies = firewall.socket.ask(
@@ -148,7 +156,10 @@ def is_as_made(firewall: Firewall, record: Any) -> bool:
 
 
 def table_digest(now: Standing, table: str) -> str:
-    """Of what is always in a table: chains with their hooks and rules, and maps, whose names alone have no dash."""
+    """The digest of what is always in a table.
+
+    That is chains with their hooks and rules, and maps; of maps, those without a dash in their names.
+    """
     chains = [(name, now.hooks.get(name), _rules(now, name)) for name in SIZES[table]]
     maps = [(name, types) for name, types in sorted(now.maps.items()) if DASH not in name]
     return _digest(chains, maps, now.hooks.get(FURTHER, "") if table == INET else "")

@@ -1,8 +1,10 @@
-"""Chains that attachments shared and nobody needs any more: deleted with the maps that they alone look up, and the rules that lead to them.
+"""Deletion of chains that attachments shared and nobody needs any more.
 
-Law: in use is whatever an element jumps to, and whatever looks up a map with elements in it. Looked at and deleted are one generation of
-the rule set: when anybody changes anything in between, the kernel refuses, and we look again. Loaded by GC, and by DEL of mappings that
-have chains of their own.
+With a chain go the maps that it alone looks up, and the rules that lead to it.
+
+Law: in use is whatever an element jumps to, and whatever looks up a map with elements in it. Looked at and
+deleted are one generation of the rule set: when anybody changes anything in between, the kernel refuses, and
+we look again. Loaded by GC, and by DEL of mappings that have chains of their own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What nft messages are made of: the kernel's numbers, message heads, comments, big-endian integers, data and verdicts.
+"""What nft messages are made of: numbers, heads, comments, big-endian integers, data and verdicts.
 
 linux/netfilter/nf_tables.h, nfnetlink.h; libnftnl/udata.h for comments. Pure.
 """

@@ -1,30 +1,28 @@
 """Carrying out a plan: the only place that decides what is created, compared, deleted and undone.
 
-Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and nowhere else.
-A kernel is anything with find, create, delete, replace, owned and is_gone; the tests have one that is a dictionary.
-What kinds of records differ in is read from their classes (core.record.KernelRecord), never from their types.
-Pure but for the clock of the verb.
+Law: undo only what this run created, newest first. An OSError of the kernel becomes a CNIError here and
+nowhere else. What kinds of records differ in is read from their classes (core.record.KernelRecord), never
+from their types. Pure but for the clock of the verb.
 
-What is shared (the bridge, its address, forwarding) is found or created, in the order of the plan. Two runs may create
-it at once: whoever is told EEXIST looks again and goes on. It is never undone, because another attachment may use it by
-now; but a link that is there for its members (a vrf) is deleted where it has none.
+What is shared (the bridge, its address, forwarding) is found or created, in the order of the plan. Two runs
+may create it at once: whoever is told EEXIST looks again and goes on. It is never undone, because another
+attachment may use it by now; but a link that is there for its members (a vrf) is deleted where it has none.
 
-What is owned is created exclusively: the kernel's EEXIST is the lock, nobody looks first. Everything created is noted,
-and after a failure deleted newest first. What dies with the veth needs no deletion of its own. If no answer came to a
-request, it may have been carried out: what it asked for is undone as if it had been. The same holds for a request that
-is refused and was carried out in part, as a link that is moved and cannot get its name: the error says so (made).
+What is owned is created exclusively: the kernel's EEXIST is the lock, nobody looks first. Everything created
+is noted, and after a failure deleted newest first; what dies with the veth needs no deletion of its own. A
+request without an answer may have been carried out, so it is undone, too. And so is one that was refused when
+a part of it was done, as a link that is moved and cannot get its name: the error says which (made).
 
-What is changed is not ours: what stands there is noted before it is written, and written back after a failure.
+What is changed is not ours: what stands there is noted first, and written back after a failure.
 
-Shared nft tables and chains are the exception to the order. Nearly always they are there, so nobody asks for them. The
-elements that stand on them are created first, and the kernel refuses that (ENOENT) where a map or chain is missing;
-then all of it is made in one transaction, and the elements are created again. With the elements comes a list of the
-marks that all rules carry, so a flushed or edited chain is noticed without another wait, and healed before ADD answers.
+Shared nft tables and chains are the exception to the order. Nearly always they are there, so nobody asks for
+them. The elements that stand on them are created first, and the kernel refuses that (ENOENT) where a map or
+chain is missing; then all of it is made in one transaction, and the elements are created again. With the
+elements comes a list of the marks that all rules carry, so a flushed or edited chain is noticed without
+another wait, and healed before ADD answers.
 
-A host port that is taken is an EEXIST, too. Its element names the owner: one that is provably gone is replaced, in the
-same transaction; anybody else is named in the error.
-
-DELETE and GC go on after a failure and report all of them; a retry may cure each.
+A host port that is taken is an EEXIST, too. Its element names the owner, who is replaced in the same
+transaction if provably gone, and else named in the error. DEL and GC go on after failures and report all.
 """
 
 from __future__ import annotations
@@ -53,9 +51,8 @@ RACES = 5  # how often a chain may vanish before its element is there
 def add(kernel: Any, plan: Plan, finish: Callable[[], T], keep: Keep | None = None) -> T:
     """Ensure what is shared, create what is owned, write what is changed, then *finish*.
 
-    After a failure nothing that this run created remains, and what it changed is as before. Returns what *finish*
-    returns. Raises CNIError.
-    keep: called with what was found (core.plan.changed.Before), before anything is changed.
+    After a failure nothing that this run created remains, and what it changed is as before. Returns what
+    *finish* returns. Raises CNIError. keep: gets what is found (core.plan.changed.Before) ahead of changes.
     """
     created: list[Any] = []
     skeleton = [record for record in plan.shared if record.lifecycle == HEALED]
@@ -146,7 +143,7 @@ def _batches(records: Iterable[Any]) -> list[list[Any]]:
 
 
 def _create(kernel: Any, batch: list[Any], skeleton: list[Any]) -> list[Any]:
-    """Create a batch and return it. What may be there after a failure all the same is the error's under_way."""
+    """Create a batch and return it; after a failure the error's under_way is what may be there."""
     try:
         if batch[0].atomic:
             _create_in(kernel, skeleton, batch)
@@ -162,7 +159,9 @@ def _create(kernel: Any, batch: list[Any], skeleton: list[Any]) -> list[Any]:
 
 
 def _create_in(kernel: Any, skeleton: list[Any], batch: list[object]) -> None:
-    """Create nft elements. The kernel refuses them where a shared table or chain is missing, which is then made.
+    """Create nft elements.
+
+    The kernel refuses them where a shared table or chain is missing, which is then made.
 
     Somebody's last DEL may take a chain away again before we are there.
     """
@@ -206,7 +205,7 @@ def delete(kernel: Any, footprint: Iterable[object], gone: list[object] | None =
 def gc(
     kernel: Any, network: str, kinds: Iterable[object], valid: set[str], gone: list[object] | None = None
 ) -> list[CNIError]:
-    """Delete what *network* owns, of the *kinds* that a plugin makes, and no valid owner claims; else as delete."""
+    """Delete what *network* owns of the *kinds* and no valid owner claims; else as delete."""
     try:
         owned = kernel.owned(network, kinds)
     except OSError as error:

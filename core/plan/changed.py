@@ -1,7 +1,7 @@
-"""Records of what is not ours, and of what is ours together: settings that are written back, and links for their members.
+"""Records of what is not ours, whose settings are written back, and of links that are there for others.
 
-apply notes what it finds before it changes anything, and writes that back on rollback, newest first. What DEL needs to
-write back is in a file: core.kernel.backup. Pure.
+apply notes what it finds before it changes anything, and writes that back on rollback, newest first. What DEL
+needs to write back is in a file: core.kernel.backup. Pure.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class Membership(KernelRecord):
 
 
 class Moved(KernelRecord):
-    """A link of the host, *name*, that is in the container as *ifname*. Its alias there is the name that it had."""
+    """A link of the host, *name*, that is in the container as *ifname*.
+
+    Its alias there is the name that it had.
+    """
 
     home, lifecycle, identity = CHANGES, CHANGED, ("name",)
     absent = "{ifname} is gone"

@@ -30,7 +30,9 @@ def write(
     ensure: Callable[[Any, Any], bool],
     attempt: Callable[..., Any],
 ) -> None:
-    """Write what a plan changes. What was there is appended to *created* before it is touched. Raises CNIError.
+    """Write what a plan changes. What was there is appended to *created* before it is touched.
+
+    Raises CNIError.
 
     ensure, attempt: those of core.plan.apply.
     """
@@ -52,7 +54,10 @@ def _write(
     ensure: Callable[[Any, Any], bool],
     attempt: Callable[..., Any],
 ) -> None:
-    """Write one record. A master may have lost its last member, and so have been deleted, since it was found."""
+    """Write one record.
+
+    Since a master was found, it may have lost its last member, and so have been deleted.
+    """
     for last in [False] * RACES + [True]:
         try:
             attempt("write", record, kernel.create, record)

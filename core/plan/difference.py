@@ -19,9 +19,12 @@ FOLLOWS = "  "  # before what is missing because something else is
 
 
 def check(kernel: Any, plan: Plan) -> list[str]:
-    """Every difference between the plan and the kernel, `eth0 is gone: want ..., found ...`. Raises CNIError if the kernel cannot tell.
+    """Every difference between the plan and the kernel, `eth0 is gone: want ..., found ...`.
 
-    In the order of work, so that the cause comes before what follows from it; a line about the latter is indented.
+    Raises CNIError if the kernel cannot tell.
+
+    In the order of work, so that the cause comes before what follows from it; a line about the latter is
+    indented.
     """
     differences, gone = list[str](), set[object]()
     for record in [
@@ -58,7 +61,10 @@ def _told(record: Any, found: Any, gone: set[object]) -> str:
 
 
 def report(differences: list[str]) -> None:
-    """Raise CNIError(CHECK_FAILED) with all differences, if there are any; a line of details for each behind the first."""
+    """Raise CNIError(CHECK_FAILED) with all differences, if there are any.
+
+    The first is in the message, each other one is a line of the details.
+    """
     if differences:
         count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
         raise CNIError(

@@ -1,12 +1,12 @@
 """The packet filter by intent: a plugin says what it wants of it, and a backend which records that is.
 
-    masquerade(backend, containers, owner)      what leaves the containers' networks leaves under the host's address
+    masquerade(backend, containers, owner)      what leaves the containers' networks has the host's address
     publish(backend, publication, owner)        ports of the host lead to ports of a container
     no_spoof(backend, link, mac, owner)         no frame enters through a bridge port under another MAC
 
-A backend is a module with these functions, without the first argument; they return what is shared and what is owned. It
-is chosen once per call, by a key of the configuration. DEL and GC go through all of them, as a configuration may have
-changed since ADD. Pure.
+A backend is a module with these functions, without the first argument; they return what is shared and what is
+owned. It is chosen once per call, by a key of the configuration. DEL and GC go through all of them, as a
+configuration may have changed since ADD. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr
     from core.cni.config import Section
-    from core.intent import Publication
+    from core.publication import Publication
 
 NFTABLES, IPTABLES = "nftables", "iptables"
 NFT: Any = nft

@@ -1,4 +1,4 @@
-"""From an IPAM result to records: what every plugin that makes an interface does with addresses, routes and masquerade.
+"""From an IPAM result to records: addresses, routes and settings of a container's interface.
 
 Pure.
 """
@@ -76,7 +76,8 @@ def detection(ifname: str, detect: bool) -> tuple[Sysctl, ...]:
 def announcements(ifname: str, families: set[Family]) -> tuple[Sysctl, ...]:
     """The kernel announces the addresses whenever the link comes up again or changes its MAC, at best effort.
 
-    Wanted only once the link is up, as each announcement goes to every port of the bridge, and the first would come too early.
+    Wanted only once the link is up, as each announcement goes to every port of the bridge, and the first
+    would come too early.
     """
     ipv6 = (
         (Sysctl(CONTAINER, f"net/ipv6/conf/{ifname}/ndisc_notify", "1", required=False),)
@@ -87,7 +88,10 @@ def announcements(ifname: str, families: set[Family]) -> tuple[Sysctl, ...]:
 
 
 def routes(ifname: str, result: Result) -> tuple[Route, ...]:
-    """The result's routes, each once; one without gateway goes through the first gateway of its family. Raises CNIError(INVALID_CONFIG)."""
+    """The result's routes, each once; one without gateway goes through the first gateway of its family.
+
+    Raises CNIError(INVALID_CONFIG).
+    """
     first = gateways(result)
     made = []
     for item in result["routes"]:
@@ -130,9 +134,10 @@ def container_interface(prev_result: Result, ifname: str, netns: str) -> dict[st
 
 
 def of_interface(prev_result: Result, ifname: str, netns: str) -> Result:
-    """*prev_result* with the addresses of one interface of the container alone, and without routes through the networks of others.
+    """*prev_result* reduced to one interface: its addresses, and the routes through its networks.
 
-    A later plugin of the chain may have merged its own interfaces in. An address that names no interface of the list counts for ours.
+    A later plugin of the chain may have merged its own interfaces in. An address that names no interface of
+    the list counts for ours.
     """
     others = [
         at

@@ -1,4 +1,4 @@
-"""Making what is shared in the packet filter stand again: missing tables, maps and chains, and chains whose rules are others.
+"""Healing of what is shared in the packet filter: missing tables, maps and chains, and altered chains.
 
 Loaded by a node's first ADD, and where an ADD finds marks wrong. Pure.
 """
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 
 def heal(kernel: Any, skeleton: list[Any], attempt: Callable[..., Any]) -> None:
-    """Make what is missing of shared tables and chains, and write what differs, in one transaction. Raises CNIError.
+    """Make what is missing of shared tables and chains, and write what differs, in one transaction.
 
-    A map of other types can be replaced only when no rule looks it up, so it takes all chains along. attempt: core.plan.apply's.
+    Raises CNIError.
+
+    A map of other types can be replaced only when no rule looks it up, so it takes all chains along. attempt:
+    core.plan.apply's.
     """
     wanted = [member for record in skeleton for member in members(record)]
     found = [(member, attempt("find", member, kernel.find, member)) for member in wanted]

@@ -1,12 +1,15 @@
 """The plan: which objects of the kernel make up an attachment, as plain records.
 
-Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one attachment;
-`owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC; `changed` ones are
-settings of what is not ours (core.plan.changed), written back on rollback and by DEL. The order of a list is the order of work; only shared
-nft tables and chains wait until an element cannot do without them.
+Law: one record is one kernel mutation. `shared` objects are found or created and never deleted by one
+attachment; `owned` ones are created exclusively, compared on CHECK and deleted on DEL, on rollback and by GC;
+`changed` ones are settings of what is not ours (core.plan.changed), written back on rollback and by DEL. The
+order of a list is the order of work; only shared nft tables and chains wait until an element cannot do
+without them.
 
-Each class carries the law of its kind, as core.record.KernelRecord lists it. Pure: the module that a record calls its
-home knows how it is made. place: HOST or CONTAINER, the network namespace that the record belongs to.
+Here are the records that nearly every plan has; those that few have are beside it (switching, localnet,
+changed). Each class carries the law of its kind, as core.record.KernelRecord lists it. Pure: the module that
+a record calls its home knows how it is made. place: HOST or CONTAINER, the network namespace that the record
+belongs to.
 """
 
 from __future__ import annotations
@@ -20,8 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 HOST, CONTAINER = "host", "container"
-LINKS, PORTS, ADDRESSING = "core.kernel.links", "core.kernel.ports", "core.kernel.addressing"
-SYSCTL, LOCALNET = "core.kernel.sysctl", "core.kernel.localnet"
+LINKS, ADDRESSING, SYSCTL = "core.kernel.links", "core.kernel.addressing", "core.kernel.sysctl"
 
 
 class Plan(Record):
@@ -58,10 +60,11 @@ class Peer(Record):
 class Link(KernelRecord):
     """A virtual link of the attachment; its alias is *owner*.
 
-    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in *parent_place*,
-    "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws. data: what else the kind needs,
-    as pairs of a key (core.netlink.link.INFO_DATA) and a number; of a veth the Peer, whose MTU is the same.
-    up: it comes up when it is created, or, where *held*, not before it is a port.
+    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in
+    *parent_place*, "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws.
+    data: what else the kind needs, as pairs of a key (core.netlink.virtual.INFO_DATA) and a number; of a veth
+    the Peer, whose MTU is the same. up: it comes up when it is created, or, where *held*, not before it is a
+    port.
     """
 
     home, lifecycle, identity, taken = LINKS, OWNED, ("place", "name"), INTERFACE_EXISTS
@@ -91,20 +94,11 @@ def veth(name: str, ifname: str, owner: str, mtu: int = 0, mac: bytes = b"", hel
     return Link(HOST, name, "veth", owner, mtu=mtu, data=Peer(CONTAINER, ifname, mac), held=held)
 
 
-class VlanGateway(KernelRecord):
-    """A veth pair in the host: *name* carries the VLAN's gateway, its peer is an access port of the bridge."""
-
-    home, lifecycle, identity = PORTS, SHARED, ("place", "name")
-    absent = "{name}, the gateway of VLAN {vlan}, is gone"
-    name: str
-    bridge: str
-    vlan: int
-    mtu: int = 0
-    place: str = HOST
-
-
 class Up(KernelRecord):
-    """The administrative state of a link. ipv6: one of ours in the host speaks IPv6, even where new links do not."""
+    """The administrative state of a link.
+
+    Ipv6: one of ours in the host speaks IPv6, even where new links do not.
+    """
 
     home, lifecycle, identity, batch, dies_with_link = (
         ADDRESSING,
@@ -120,17 +114,8 @@ class Up(KernelRecord):
     ipv6: bool = False
 
 
-class Promiscuous(KernelRecord):
-    """A link that takes every frame; never switched off."""
-
-    home, lifecycle, identity = LINKS, SETTING, ("place", "link")
-    absent = "{link} is not promiscuous"
-    link: str
-    place: str = HOST
-
-
 class NoAdvertisements(KernelRecord):
-    """The host takes no IPv6 routes from whoever is behind *link*, unless its own default route comes from there."""
+    """The host takes no IPv6 routes from behind *link*, unless its own default route comes from there."""
 
     home, lifecycle, identity = ADDRESSING, SETTING, ("place", "link")
     absent = "the host believes router advertisements on {link}"
@@ -170,11 +155,11 @@ class Sysctl(KernelRecord):
 class Port(KernelRecord):
     """A link as a port of *bridge*, with its flags; it comes up with them, if it was not up before.
 
-    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does not, a Station
-    tells it.
+    learning: whether the bridge learns from the source of each frame who is behind the port. Where it does
+    not, a Station tells it.
     """
 
-    home, lifecycle, identity, dies_with_link, universal = PORTS, SETTING, ("place", "link"), True, True
+    home, lifecycle, identity, dies_with_link, universal = LINKS, SETTING, ("place", "link"), True, True
     absent = "{link} is no port of {bridge} any more"
     bears = ("link",)
     link: str
@@ -182,27 +167,6 @@ class Port(KernelRecord):
     hairpin: bool = False
     isolated: bool = False
     learning: bool = True
-    place: str = HOST
-
-
-class Station(KernelRecord):
-    """A MAC behind a bridge port that does not learn."""
-
-    home, lifecycle, identity, dies_with_link = PORTS, SETTING, ("place", "port", "mac"), True
-    absent = "{port} does not know who is behind it"
-    port: str
-    mac: bytes
-    place: str = HOST
-
-
-class PortVlans(KernelRecord):
-    """The VLANs of a bridge port: (id, pvid and untagged?) pairs. keep_default: leave the port's own PVID 1 alone."""
-
-    home, lifecycle, identity, dies_with_link = PORTS, SETTING, ("place", "link"), True
-    absent = "{link} has lost its VLANs"
-    link: str
-    vlans: tuple[tuple[int, bool], ...]
-    keep_default: bool = False
     place: str = HOST
 
 
@@ -233,17 +197,3 @@ class Route(KernelRecord):
     mtu: int = 0
     advmss: int = 0
     place: str = CONTAINER
-
-
-class LocalnetRouting(KernelRecord):
-    """route_localnet=1 on the host interface behind which *destination* is: 127.0.0.1 may then reach it.
-
-    links: names of those that are the attachment's own, besides any veth. No other is touched: it may be the host's
-    uplink. bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at all.
-    """
-
-    home, lifecycle, identity = LOCALNET, SETTING, ("destination",)
-    absent = "127.0.0.1 does not reach {destination}"
-    destination: bytes
-    links: tuple[str, ...] = ()
-    bridges: bool = False

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def stale(kernel: Any, batch: list[Element]) -> list[Element]:
-    """What stands in the way of a batch and may be replaced: our own remains, or those of an attachment that is gone.
+    """What stands in the way of a batch and may be replaced: remains of our own, or of who is gone.
 
-    Raises CNIError naming the owner of anything else; with the attribute same_container, if it is all our container's on
-    other networks.
+    Raises CNIError naming the owner of anything else; with the attribute same_container, if it is all our
+    container's on other networks.
     """
     may_replace = judge(kernel)
     behind: CNIError | None = None

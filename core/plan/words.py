@@ -1,4 +1,7 @@
-"""Records in a person's words: what CHECK misses, and what the kernel refused. Loaded where something is wrong. Pure."""
+"""Records in a person's words: what CHECK misses, and what the kernel refused.
+
+Loaded where something is wrong. Pure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ADD, CHECK, DEL, GC and STATUS do alike in every plugin that is chained behind the one that makes the interface.
+"""What ADD, CHECK, DEL, GC and STATUS do alike in every plugin that is chained behind another.
 
 A plugin of this kind is a module with
 
@@ -11,8 +11,8 @@ A plugin of this kind is a module with
 
 and, where it needs them,
 
-    inherited(kernel, attachment) -> failures           delete what another suite made for the attachment
-    forget(kernel, gone)                                what follows from the records that DEL or GC found and deleted
+    inherited(kernel, attachment) -> failures           delete what another suite made
+    forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
 
 Its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
@@ -78,7 +78,7 @@ def check(request: Request) -> None:
 
 
 def delete(request: Request) -> None:
-    """Delete everything of this attachment, whichever suite made it and whatever the configuration says by now."""
+    """Delete all of this attachment, whichever suite made it and whatever the configuration says by now."""
     plugin: Any = request.plugin
     gone: list[object] = []
     with opened(request) as kernel:

@@ -1,4 +1,4 @@
-"""CHECK of a plugin that makes an interface: what prevResult tells of the attachment, what the plan makes of it, and what the kernel has.
+"""CHECK of a plugin that makes an interface: prevResult, the plan that follows from it, and the kernel.
 
 Spec: section 2 "CHECK".
 """
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 
 def differences(kernel: Any, request: Request, wanted: Any, prev_result: Result) -> list[str]:
-    """Every difference, `...: want ..., found ...`. Raises CNIError where prevResult does not tell of the attachment, or the kernel cannot.
+    """Every difference, `...: want ..., found ...`.
 
-    A later plugin of the chain may have changed the MTU, and merged its own interfaces, addresses and routes into the result.
+    Raises CNIError where prevResult does not tell of the attachment, or the kernel cannot.
+
+    A later plugin of the chain may have changed the MTU, and merged its own interfaces, addresses and routes
+    into the result.
     """
     plugin: Any = request.plugin
     attachment = request.attachment

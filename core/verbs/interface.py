@@ -14,8 +14,9 @@ and, where it needs them,
     differences(kernel, request, wanted, prev_result)   the lines that CHECK tells; else core.verbs.compare
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
 
-Its *wanted* has ipam (the type of the IPAM plugin), layer3 (whether it is asked), mac (b"" for a drawn one), mtu, complete(answer of
-IPAM) and given(prevResult's own part): what plan gets as answer in ADD and in CHECK. The request names the module.
+Its *wanted* has ipam (the type of the IPAM plugin), layer3 (whether it is asked), mac (b"" for a drawn one),
+mtu, complete(answer of IPAM) and given(prevResult's own part): what plan gets as answer in ADD and in CHECK.
+The request names the module.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ if TYPE_CHECKING:
 
 
 def add(request: Request) -> Result:
-    """Wire the container; after a failure everything is as it was, but for what is shared, which others may use by now."""
+    """Wire the container.
+
+    After a failure everything is as it was, but for what is shared, which others may use by now.
+    """
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, request.args)
     if not wanted.layer3:
@@ -97,7 +101,10 @@ def opened_if_any(request: Request) -> Any:
 
 
 def _placed(kernel: Any, attachment: Attachment) -> Attachment:
-    """The attachment with a name for its host link. One that is there is refused before IPAM is asked, whose DEL would take its address."""
+    """The attachment with a name for its host link.
+
+    One that is there is refused before IPAM is asked, whose DEL would take its address.
+    """
     if "%" in attachment.ifname:
         raise CNIError(
             INVALID_ENVIRONMENT,
@@ -123,15 +130,18 @@ def _placed(kernel: Any, attachment: Attachment) -> Attachment:
 
 
 def _is_there(kernel: Any, plugin: Any, attachment: Attachment) -> bool:
-    """Whether the attachment has come to be meanwhile. If not, what a killed ADD has left of its rules goes with its address."""
+    """Whether the attachment has come to be meanwhile.
+
+    If not, what a killed ADD has left of its rules goes with its address.
+    """
     if kernel.link(CONTAINER, attachment.ifname) or kernel.port_of(attachment.owner)[0]:
         return True
-    from core.kernel.filter import forget_flows  # late: nearly always no killed ADD has left anything
+    from core.kernel import flows  # late: nearly always no killed ADD has left anything
 
     gone: list[Any] = []
     ports = intents.footprint(PUBLISH, attachment.owner)
     apply.raise_all(apply.delete(kernel, (*ports, *plugin.footprint(attachment)), gone))
-    forget_flows(kernel, plugin.NAME, gone)
+    flows.forget(kernel, plugin.NAME, gone)
     return False
 
 
@@ -161,7 +171,7 @@ def check(request: Request) -> None:
 
 
 def delete(request: Request) -> None:
-    """Delete everything of this attachment, whichever suite made it; go on after failures and report them together."""
+    """Delete all of this attachment, whichever suite made it; go on after failures and report them all."""
     from core.kernel import go_rules, go_suite  # late: DEL only
 
     plugin: Any = request.plugin
@@ -205,7 +215,10 @@ def _delegated(request: Request, command: str) -> list[CNIError]:
 
 
 def status(request: Request) -> None:
-    """Whether an ADD could be served now: the configuration, what the plugin itself needs, IPAM. Raises CNIError."""
+    """Whether an ADD could be served now: the configuration, what the plugin itself needs, IPAM.
+
+    Raises CNIError.
+    """
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, "")
     if hasattr(plugin, "available"):

@@ -12,7 +12,8 @@ from core import address, deadline, errors
 from core.cni import result, version
 from core.errors import CNIError
 from ipam.host_local import ranges, reservation, settings
-from ipam.host_local.files import CONTENT_LIMIT, failure, make
+from ipam.host_local.files import failure, make
+from ipam.host_local.reservation import CONTENT_LIMIT
 from ipam.host_local.store import Store
 
 TYPE_CHECKING = False

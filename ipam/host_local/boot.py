@@ -11,8 +11,8 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from core import system
 from core.attachment import digest
+from ipam.host_local.reservation import ATTRIBUTE
 
-ATTRIBUTE = "user.cniwire"
 FORM, OLD_FORM = b"2", b"1"  # the old one has PART bytes of the boot and knows no namespace
 HELD = b"3"  # as FORM, on a file that its ADD keeps locked until all of the attachment is made
 # Bytes kept of the machine's hash.

@@ -8,6 +8,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from core import system
 from core.errors import STORE_FAILED, CNIError
 from ipam.host_local import boot, reservation
+from ipam.host_local.reservation import CONTENT_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ DIRECTORY_MODE, FILE_MODE = 0o755, 0o600
 REWRITE = system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC | system.O_NOFOLLOW
 CREATE = system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_CLOEXEC
 READ = system.O_RDONLY | system.O_CLOEXEC | system.O_NONBLOCK | system.O_NOFOLLOW
-CONTENT_LIMIT = 4096  # bytes; an owner has far fewer
 
 
 class Directory:

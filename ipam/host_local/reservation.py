@@ -1,7 +1,7 @@
-"""What a reservation file says: `containerID CR LF ifname`, or the container ID alone. Pure.
+"""The format of reservations: where the files are, what they are named, and what they say.
 
-The second form is a legacy one, of old releases of the Go plugin. The file is named by the address.
-Readers trim white space around the whole content.
+A file says `containerID CR LF ifname`, or the container ID alone, which is the form of old releases of the Go
+plugin. It is named by the address. Readers trim white space around the whole content. Pure.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from core import address
 from core.system import decoded, encoded
 
+DATA_DIR = "/var/lib/cni/networks"  # with a directory for each network
+CONTENT_LIMIT = 4096  # bytes that are read of a file; an owner has far fewer
+ATTRIBUTE = "user.cniwire"  # the extended attribute that says for which machine, boot and namespace a file is
 LAST = "last_reserved_ip."  # followed by the number of the range set: the address that it gave away last
 SEPARATOR = b"\r\n"
 PART_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")

@@ -12,6 +12,7 @@ from core.cni.config import Section, cni_args
 from core.errors import CNIError
 from core.record import Record
 from ipam.host_local import ranges
+from ipam.host_local.reservation import DATA_DIR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from core.cni.protocol import Request
     from ipam.host_local.ranges import RangeSet
-
-DATA_DIR = "/var/lib/cni/networks"
 
 
 class Settings(Record):

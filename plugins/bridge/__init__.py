@@ -1,6 +1,7 @@
 """bridge: a veth pair between a container and a bridge of the host, with addresses from IPAM.
 
-ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the footprints that nobody claims: core.verbs.interface.
+ADD makes what `plan` says, CHECK compares it, DEL deletes its footprint, GC the footprints that nobody
+claims: core.verbs.interface.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 NAME = "bridge"
 VERSIONS = ALL
-# In the order of deletion, here and below: whoever is checked may send until the link is gone, so the check goes behind it.
+# In the order of deletion, here and below: whoever is checked may send until the link is gone, so the check
+# goes behind it.
 KINDS = (*intents.footprint(MASQUERADE), Link, *intents.footprint(NO_SPOOF))
 
 
@@ -75,7 +77,7 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
 
 def available(kernel: Any, wanted: Options) -> None:
-    """Raises CNIError where the bridge's name is another link's, or nftables are wanted and cannot be used."""
+    """Raise CNIError where the bridge's name is another link's, or nftables cannot be used."""
     link = kernel.link(HOST, wanted.bridge)
     if link and link.kind != "bridge":
         raise CNIError(
@@ -85,7 +87,8 @@ def available(kernel: Any, wanted: Options) -> None:
     if wanted.masquerade or wanted.spoof_check:
         kernel.probe_firewall()
     if link and kernel.teaches_routes(wanted.bridge):
-        told = f"the host has its IPv6 default route from {wanted.bridge}, and so believes the router advertisements of containers, too"
+        learnt = f"the host has its IPv6 default route from {wanted.bridge}"
+        told = f"{learnt}, and so believes the router advertisements of containers, too"
         system.tell(NAME, f"{told}; give it a static route and set accept_ra to 0")
 
 

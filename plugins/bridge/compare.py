@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:
-    """Every difference, `...: want ..., found ...`, the bridge's first. Raises CNIError as core.verbs.compare."""
+    """Every difference, `...: want ..., found ...`, the bridge's first.
+
+    Raises CNIError as core.verbs.compare.
+    """
     return _of_bridge(kernel, wanted, prev_result) + compare.differences(kernel, request, wanted, prev_result)
 
 
@@ -31,9 +34,8 @@ def _of_bridge(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:
     if not listed:
         return [f"want the bridge {wanted.bridge} in prevResult, found none"]
     if link and not any(link.mac):
-        return [
-            f"the bridge {wanted.bridge} has no MAC: want the bridge {wanted.bridge} with a MAC of its own, found none ({mac_text(link.mac)})"
-        ]
+        want = f"want the bridge {wanted.bridge} with a MAC of its own"
+        return [f"the bridge {wanted.bridge} has no MAC: {want}, found none ({mac_text(link.mac)})"]
     if link and mac_text(link.mac) != str(listed[0].get("mac", "")).lower():
         found = mac_text(link.mac)
         return [f"the bridge {wanted.bridge} has MAC {found}: want {listed[0].get('mac')}, found {found}"]

@@ -23,7 +23,8 @@ LARGEST_VLAN = 4094
 class Options(Record):
     """The keys of the configuration, checked.
 
-    vlans: (id, native?) pairs of the port. dns: None when it overrides nothing. backend: of the packet filter.
+    vlans: (id, native?) pairs of the port. dns: None when it overrides nothing. backend: of the packet
+    filter.
     """
 
     bridge: str
@@ -60,12 +61,16 @@ class Options(Record):
         return answer if self.dns is None else {**answer, "dns": self.dns}
 
     def given(self, own: Result) -> Result:
-        """Of a prevResult what ADD was given: where the bridge is the gateway, every address of ours got one, and a later plugin's may have none."""
+        """What ADD was given by IPAM, told from the interface's part of prevResult.
+
+        Where the bridge is the gateway, each of our addresses got one; an address of a later plugin may have
+        none.
+        """
         marked = [item for item in own["ips"] if "gateway" in item]
         return self.own({**own, "ips": marked if self.is_gateway and marked else own["ips"]})
 
     def own(self, source: Result) -> Result:
-        """*source* with the container's interface index and, for a gateway bridge, a gateway at each address."""
+        """*source* with the container's interface index, and the bridge as gateway where it is one."""
         ips = []
         for item in source["ips"]:
             cidr = address.parse_cidr(item["address"])
@@ -81,7 +86,7 @@ class Options(Record):
         return {**source, "ips": ips}
 
     def _default_routes(self, answer: Result) -> list[dict[str, Any]]:
-        """One through the bridge for each family that has an address and no default route with a gateway yet."""
+        """One through the bridge for each family with an address and no default route by a gateway yet."""
         default = [item for item in answer["routes"] if item["dst"].endswith("/0") and "gw" in item]
         routed = {address.parse_cidr(item["dst"]).family for item in default}
         return [

@@ -8,50 +8,47 @@ from core.attachment import Attachment, hashed
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import filter as intents
 from core.plan import from_ipam
-from core.plan.records import (
-    CONTAINER,
-    HOST,
-    Bridge,
-    Gateway,
-    NoAdvertisements,
-    Plan,
-    Port,
-    PortVlans,
-    Promiscuous,
-    Station,
-    Sysctl,
-    Up,
-    VlanGateway,
-    veth,
-)
+from core.plan.records import CONTAINER, HOST, Bridge, Gateway, NoAdvertisements, Plan, Port, Sysctl, Up, veth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from core.cni.result import Result
     from plugins.bridge.options import Options
 
 
-def vlan_gateway(wanted: Options) -> VlanGateway:
-    """The veth pair that carries the gateway of the port's VLAN."""
-    return VlanGateway(f"{wanted.bridge}.{wanted.vlan}", wanted.bridge, wanted.vlan, wanted.mtu)
-
-
 def gateway_link(wanted: Options) -> str:
     """The host's link that carries the container's gateway, and so knows its neighbours."""
-    return vlan_gateway(wanted).name if wanted.layer3 and wanted.is_gateway and wanted.vlan else wanted.bridge
+    return vlan_link(wanted) if wanted.layer3 and wanted.is_gateway and wanted.vlan else wanted.bridge
+
+
+def vlan_link(wanted: Options) -> str:
+    """The host's end of the veth pair that carries the gateway of the port's VLAN."""
+    return f"{wanted.bridge}.{wanted.vlan}"
 
 
 def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) -> Plan:
-    """All that one attachment needs. *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's."""
+    """All that one attachment needs.
+
+    *answer*: the completed IPAM result (no ips for layer 2); *mac*: the container's.
+    """
     port, ifname = attachment.host_ifname, attachment.ifname
     shared: list[object] = [Bridge(wanted.bridge, wanted.mtu, wanted.vlan_filtering)]
-    shared += [Promiscuous(wanted.bridge)] if wanted.promiscuous else []
+    if wanted.promiscuous:
+        from core.plan.switching import Promiscuous  # late: a bridge learns, as a rule
+
+        shared.append(Promiscuous(wanted.bridge))
     shared += [Up(HOST, wanted.bridge, _speaks_ipv6(wanted, answer)), NoAdvertisements(wanted.bridge)]
     pair = veth(port, ifname, attachment.owner, wanted.mtu, mac, held=wanted.spoof_check)
     wired = Plan((), (Port(port, wanted.bridge, wanted.hairpin, wanted.isolated, not wanted.spoof_check),))
     if wanted.vlans:
+        from core.plan.switching import PortVlans  # late: few networks have VLANs
+
         wired += Plan((), (PortVlans(port, wanted.vlans, wanted.keep_default_vlan),))
     if wanted.spoof_check:  # a bridge learns from frames to group 0e before any rule sees them
+        from core.plan.switching import Station  # late: few networks check
+
         wired += Plan((), (Station(port, mac),))
     made = Plan(tuple(shared)) + _spoof_check(wanted, attachment, mac)
     made += Plan((), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
@@ -67,18 +64,15 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
 
 def _speaks_ipv6(wanted: Options, answer: Result) -> bool:
     """Whether the host has an IPv6 address on the bridge or its VLAN's gateway."""
-    return (
-        wanted.layer3 and wanted.is_gateway and any([cidr.family is V6 for cidr in from_ipam.cidrs(answer)])
-    )
+    present = [cidr.family for cidr in from_ipam.cidrs(answer)] if wanted.layer3 else []
+    return wanted.is_gateway and V6 in present
 
 
 def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
     """It stands before there is a port, and falls after it: no frame passes in between."""
     if not wanted.spoof_check:
         return Plan()
-    return intents.no_spoof(
-        intents.BACKENDS[intents.NFTABLES], attachment.host_ifname, mac, attachment.comment
-    )
+    return intents.no_spoof(intents.NFT, attachment.host_ifname, mac, attachment.comment)
 
 
 def _container(wanted: Options, ifname: str, answer: Result) -> Plan:
@@ -87,48 +81,37 @@ def _container(wanted: Options, ifname: str, answer: Result) -> Plan:
         return from_ipam.addressing(ifname, answer, wanted.detect)
     if wanted.disabled:
         return Plan()
-    return Plan(
-        (),
-        (
-            *from_ipam.detection(ifname, wanted.detect),
-            Up(CONTAINER, ifname),
-            *from_ipam.announcements(ifname, {V4, V6}),
-        ),
-    )
+    before, after = from_ipam.detection(ifname, wanted.detect), from_ipam.announcements(ifname, {V4, V6})
+    return Plan((), (*before, Up(CONTAINER, ifname), *after))
 
 
 def _comes_up_unheard(wanted: Options, answer: Result) -> bool:
-    """Whether the port may be wired last, so that what the kernel says when the container's link comes up is flooded to no other port.
+    """Whether the link may come up in the container before it is a port of the bridge.
 
-    On a bridge with many ports that would cost more than all the rest. But IPv6 addresses want their multicast groups known, duplicate
-    detection wants to be heard, and where the host is not the gateway a router may answer the solicitation.
+    Then the frames that the kernel sends when a link comes up are flooded to no other port, which would cost
+    more than all the rest on a bridge with many. Not so with IPv6, whose multicast groups the bridge has to
+    learn; with duplicate address detection, which has to reach the others; and where a router on the bridge
+    may answer a solicitation.
     """
-    return (
-        wanted.layer3
-        and wanted.is_gateway
-        and not wanted.detect
-        and all([cidr.family is V4 for cidr in from_ipam.cidrs(answer)])
-    )
+    families = [cidr.family for cidr in from_ipam.cidrs(answer)]
+    return wanted.layer3 and wanted.is_gateway and not wanted.detect and V6 not in families
 
 
 def _gateway(wanted: Options, answer: Result) -> Plan:
     """The gateway addresses, on the bridge or on its VLAN's gateway, and forwarding."""
-    link, shared = wanted.bridge, []
+    shared: list[Any] = []
+    link = gateway_link(wanted)
     if wanted.vlan:
-        pair = vlan_gateway(wanted)
-        link = pair.name
-        shared += [
-            pair,
-            PortVlans(hashed(15, "veth", pair.name), ((wanted.vlan, True),)),
-            Up(HOST, link, _speaks_ipv6(wanted, answer)),
-        ]
+        from core.plan.switching import PortVlans, VlanGateway  # late: as above
+
+        access = PortVlans(hashed(15, "veth", link), ((wanted.vlan, True),))
+        shared += [VlanGateway(link, wanted.bridge, wanted.vlan, wanted.mtu), access]
+        shared.append(Up(HOST, link, _speaks_ipv6(wanted, answer)))
     for item in answer["ips"]:
         own, gateway = address.parse_cidr(item["address"]), address.parse(item["gateway"])
         if address.family(gateway) is not own.family:
-            raise CNIError(
-                INVALID_CONFIG,
-                f"ips: gateway {item['gateway']} is not of the family of address {item['address']}",
-            )
+            told = f"ips: gateway {item['gateway']} is not of the family of address {item['address']}"
+            raise CNIError(INVALID_CONFIG, told)
         cidr = address.Cidr(gateway, own.prefix_len)
         shared.append(Gateway(link, cidr, wanted.force_address))
     return Plan((*dict.fromkeys(shared), *from_ipam.forwarding(answer)))

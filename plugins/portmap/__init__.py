@@ -10,7 +10,7 @@ from core.attachment import Attachment
 from core.cni.version import ALL
 from core.errors import CNIError
 from core.intent import PUBLISH
-from core.kernel import filter as packet_filter
+from core.kernel import flows
 from core.nft.names import Elements
 from core.plan import apply
 from core.plan import filter as intents
@@ -63,7 +63,7 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
             level = max(level, levels.free(kernel, first, attachment.owner, whole=True))
             made = plan(wanted, attachment, prev_result, witness, level)
         try:
-            apply.add(kernel, made, lambda owned=made.owned: packet_filter.forget_flows(kernel, NAME, owned))  # type: ignore[misc]
+            apply.add(kernel, made, lambda owned=made.owned: flows.forget(kernel, NAME, owned))  # type: ignore[misc]
             break
         except CNIError as error:
             if level == MOST_LEVELS or not getattr(error, "same_container", False):
@@ -119,7 +119,7 @@ def inherited(kernel: Any, attachment: Attachment) -> list[CNIError]:
 
 def forget(kernel: Any, gone: list[object]) -> None:
     """The UDP flows of ports that are published no more would go on to whoever gets their address."""
-    packet_filter.forget_flows(kernel, NAME, gone)
+    flows.forget(kernel, NAME, gone)
 
 
 def available(kernel: Any, _: Options) -> None:

@@ -1,15 +1,15 @@
 """Levels of port maps: several networks of one container may publish the same ports.
 
-The first network has them; what the second one asks for stands on the second level, whose maps are looked up behind
-those of the first, and takes over when the first network's are deleted.
+The first network has them; what the second one asks for stands on the second level, whose maps are looked up
+behind those of the first, and takes over when the first network's are deleted.
 """
 
 from __future__ import annotations
 
 from core import deadline
 from core.intent import PUBLISH
-from core.nft.backend import port_element, port_maps_beginning
 from core.nft.names import Elements
+from core.nft.ports import port_element, port_maps_beginning
 from core.plan import apply
 from core.record import replace
 
@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.intent import Mapping
     from core.nft.names import Element
+    from core.publication import Mapping
 
     Overlap = tuple[Mapping, Element]
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def free(kernel: Any, wanted: list[Mapping], owner: str, whole: bool) -> int:
     """The level on which the *wanted* mappings, those of the first, can stand: behind their own container's.
 
-    A port on every address and the same port on one address are different keys to the kernel, but one port to people; so
-    are those of two levels. What a gone attachment left there would catch our packets, so it is deleted.
-    whole: look at what has the same key on the first level, too; else the kernel will tell. Raises CNIError(PORT_TAKEN).
+    A port on every address and the same port on one address are different keys to the kernel, but one port to
+    people; so are those of two levels. What a gone attachment left there would catch our packets, so it is
+    deleted. whole: look at what has the same key on the first level, too; else the kernel will tell. Raises
+    CNIError(PORT_TAKEN).
     """
     found = _overlapping(kernel, wanted, whole)
     if not found:

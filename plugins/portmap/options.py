@@ -39,8 +39,8 @@ class Wanted(Record):
 class Options(Record):
     """The keys of the configuration, checked.
 
-    conditions: family -> what has to hold besides, in the form of the backend, and its tag. without_loopback6: mappings
-    of ::1 were left out, since the kernel lets no answer back to it.
+    conditions: family -> what has to hold besides, in the form of the backend, and its tag.
+    without_loopback6: mappings of ::1 were left out, since the kernel lets no answer back to it.
     """
 
     mappings: tuple[Wanted, ...]
@@ -74,8 +74,9 @@ def options(config: Section, _args: str = "") -> Options:
 def _backend(config: Section, needed: bool) -> Any:
     """The backend of the packet filter. Refuses what it does not have, naming every key.
 
-    needed: whether there are mappings; without, nothing that is asked for would change anything. externalSetMarkChain
-    says how iptables masquerades, which nft does by itself; so does markMasqBit, and with nft chosen nobody looks at it.
+    needed: whether there are mappings; without, nothing that is asked for would change anything.
+    externalSetMarkChain says how iptables masquerades, which nft does by itself; so does markMasqBit, and
+    with nft chosen nobody looks at it.
     """
     name = config.text("backend")
     if name not in ("", intents.NFTABLES, intents.IPTABLES):

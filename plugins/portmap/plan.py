@@ -7,9 +7,10 @@ from core.address import V4
 from core.attachment import Attachment
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, CNIError
-from core.intent import Mapping, Publication
 from core.plan import filter as intents
-from core.plan.records import LocalnetRouting, Plan
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import Plan
+from core.publication import Mapping, Publication
 from core.record import replace
 from plugins.portmap.options import Options, Wanted
 
@@ -49,8 +50,8 @@ def plan(
 ) -> Plan:
     """All that publishes the ports of one attachment.
 
-    witness: what core.kernel.witness knows; CHECK does without. level: on which maps; those of level 2 are looked up
-    behind those of level 1, and so on.
+    witness: what core.kernel.witness knows; CHECK does without. level: on which maps; those of level 2 are
+    looked up behind those of level 1, and so on.
     """
     owner = f"{attachment.owner} {witness}".strip()
     localnet = LocalnetRouting(b"", tuple(host_links(attachment, prev_result)), not prev_result["interfaces"])

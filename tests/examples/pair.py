@@ -1,4 +1,4 @@
-"""The smallest plugin that makes an interface: a veth pair of host and container, addresses from IPAM."""
+"""pair: a veth pair with addresses from IPAM. The smallest plugin that makes an interface."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def footprint(attachment: Attachment) -> tuple[object, ...]:
 
 def finish(kernel: Any, request: Request, _wanted: Options, answer: Result, _mac: bytes) -> Result:
     ends = ((HOST, request.attachment.host_ifname), (CONTAINER, request.attachment.ifname))
-    interfaces = [interface.described(kernel, place, name, request) for place, name in ends]
-    return {**answer, "interfaces": interfaces}
+    told = [interface.described(kernel, place, name, request) for place, name in ends]
+    return {**answer, "interfaces": told}
 
 
 COMMANDS = interface.COMMANDS

@@ -9,13 +9,13 @@ import pytest
 
 from core.address import V4, V6, parse, parse_cidr
 from core.attachment import hashed
-from core.intent import Mapping
 from core.kernel.kernel import Kernel
-from core.nft import backend
+from core.nft import backend, ports
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
 from core.nft.rules import conditional, members, rules_of
 from core.nft.standing import standing
+from core.publication import Mapping
 from tests.harness import nft_tables
 from tests.harness.expressions import expressions
 from tests.harness.host import Host
@@ -82,8 +82,8 @@ def chains() -> Iterator[Chain]:
         yield from nft_tables.chains(family)
     for network in NETWORKS:
         yield backend.outside(parse_cidr(network))
-        yield backend.hairpin(parse_cidr(network))
-    yield backend.hairpin_any()
+        yield ports.hairpin(parse_cidr(network))
+    yield ports.hairpin_any()
     for words in CONDITIONS4:
         yield conditional(V4, compile_words([words]), hashed(8, "", f"4 {words}"), 1)
     for words in CONDITIONS6:
@@ -100,14 +100,14 @@ ELEMENTS = (
     *[
         element
         for each in ("10.1.0.5/32", "fd01::5/128")
-        for element in backend.hairpin_elements(parse_cidr(each), OWNER)
+        for element in ports.hairpin_elements(parse_cidr(each), OWNER)
     ],
-    backend.hairpin_any_element(parse("10.1.0.6"), OWNER),
+    ports.hairpin_any_element(parse("10.1.0.6"), OWNER),
     *backend.spoof_elements(PORT, bytes.fromhex("02abcdef0001"), OWNER),
-    *[backend.port_element(Mapping(name, b"", 8080, parse("10.1.0.5"), 80), OWNER) for name in PROTOCOLS],
-    *[backend.port_element(Mapping(name, b"", 8081, parse("fd01::5"), 65535), OWNER) for name in PROTOCOLS],
-    backend.port_element(Mapping("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1), f"{OWNER} veth1"),
-    backend.port_element(Mapping("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9), OWNER),
+    *[ports.port_element(Mapping(name, b"", 8080, parse("10.1.0.5"), 80), OWNER) for name in PROTOCOLS],
+    *[ports.port_element(Mapping(name, b"", 8081, parse("fd01::5"), 65535), OWNER) for name in PROTOCOLS],
+    ports.port_element(Mapping("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1), f"{OWNER} veth1"),
+    ports.port_element(Mapping("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9), OWNER),
 )
 
 

@@ -12,7 +12,8 @@ from core.address import V4, V6
 from core.attachment import host_ifname
 from core.errors import CHECK_FAILED, NOT_AVAILABLE, PORT_TAKEN, CNIError
 from core.nft.names import Element
-from core.plan.records import HOST, Link, PortVlans, VlanGateway, veth
+from core.plan.records import HOST, Link, veth
+from core.plan.switching import PortVlans, VlanGateway
 from core.record import replace
 from tests.harness.configs import bridge, mapping
 from tests.harness.fake_kernel.world import World

@@ -12,7 +12,8 @@ from core.kernel import witness
 from core.kernel.go_suite import ContainerLink
 from core.nft.names import Chain, Element, Elements, is_on_demand
 from core.nft.rules import members
-from core.plan.records import CONTAINER, HOST, Bridge, Gateway, Link, VlanGateway
+from core.plan.records import CONTAINER, HOST, Bridge, Gateway, Link
+from core.plan.switching import VlanGateway
 from core.record import HEALED, SETTING
 from tests.harness.fake_kernel.records import Records
 from tests.harness.fake_kernel.sockets import NoForeignRules, Ways

@@ -4,11 +4,12 @@ from typing import Any
 
 from core.address import Cidr
 from core.attachment import host_ifnames
-from core.kernel.ports import vlan_port
+from core.kernel.switching import vlan_port
 from core.netlink import link as codec
 from core.netlink.link import IF_OPER_UP, IFF_PROMISC, IFF_UP
 from core.netlink.route import IFA_F_PERMANENT
-from core.plan.records import CONTAINER, HOST, Bridge, Link, Promiscuous, Up, VlanGateway
+from core.plan.records import CONTAINER, HOST, Bridge, Link, Up
+from core.plan.switching import Promiscuous, VlanGateway
 from core.record import replace as changed
 from tests.harness.fake_kernel.world import EEXIST, ENODEV, ENOENT, Key, World, refuse
 

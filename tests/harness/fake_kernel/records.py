@@ -8,6 +8,7 @@ from core.attachment import network_prefix
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.netlink.route import RT_TABLE_MAIN
 from core.nft.names import Chain, Element, Elements, Map
+from core.plan.localnet import LocalnetRouting
 from core.plan.records import (
     CONTAINER,
     HOST,
@@ -15,18 +16,14 @@ from core.plan.records import (
     Bridge,
     Gateway,
     Link,
-    LocalnetRouting,
     NoAdvertisements,
     Peer,
     Port,
-    PortVlans,
-    Promiscuous,
     Route,
-    Station,
     Sysctl,
     Up,
-    VlanGateway,
 )
+from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.record import replace as changed
 from tests.harness.fake_kernel.links import Links
 from tests.harness.fake_kernel.world import ENODEV, ENOENT, Key, refuse

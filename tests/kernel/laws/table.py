@@ -5,29 +5,26 @@ from typing import Any, NamedTuple
 
 from core.address import V4, parse, parse_cidr
 from core.attachment import host_ifname
-from core.intent import Mapping
-from core.nft import backend
+from core.nft import backend, ports
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, TABLES, Element
 from core.nft.rules import conditional, members
+from core.plan.localnet import LocalnetRouting
 from core.plan.records import (
     CONTAINER,
     HOST,
     Address,
     Bridge,
     Gateway,
-    LocalnetRouting,
     NoAdvertisements,
     Port,
-    PortVlans,
-    Promiscuous,
     Route,
-    Station,
     Sysctl,
     Up,
-    VlanGateway,
     veth,
 )
+from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
+from core.publication import Mapping
 
 Factory = Callable[[], Any]  # opens a kernel of the world under test
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
@@ -80,7 +77,7 @@ def port(
     condition: str = "",
 ) -> Element:
     mapping = Mapping(protocol, parse(host_ip) if host_ip else b"", number, parse(container), 80, condition)
-    return backend.port_element(mapping, owner)
+    return ports.port_element(mapping, owner)
 
 
 LAWS: dict[str, Law] = {
@@ -130,9 +127,9 @@ LAWS: dict[str, Law] = {
     "outside chain": setting(backend.outside(NET4), INET_TABLE),
     "outside chain of IPv6": setting(backend.outside(NET6), INET_TABLE),
     "outside chain of whoever is alone": setting(backend.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
-    "hairpin chain of IPv6": setting(backend.hairpin(NET6), INET_TABLE),
-    "hairpin chain": setting(backend.hairpin(NET4), INET_TABLE),
-    "hairpin for everybody": setting(backend.hairpin_any(), INET_TABLE),
+    "hairpin chain of IPv6": setting(ports.hairpin(NET6), INET_TABLE),
+    "hairpin chain": setting(ports.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": setting(ports.hairpin_any(), INET_TABLE),
     "conditional chain": setting(CONDITIONAL, INET_TABLE),
     "masquerade element": Law(
         backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, backend.outside(NET4))
@@ -141,13 +138,13 @@ LAWS: dict[str, Law] = {
         backend.masquerade_elements(parse_cidr("fd01::2/64"), OWNER)[0], (*INET_TABLE, backend.outside(NET6))
     ),
     "hairpin element": Law(
-        backend.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, backend.hairpin_any())
+        ports.hairpin_any_element(parse("10.1.0.2"), OWNER), (*INET_TABLE, ports.hairpin_any())
     ),
     "network of an address": Law(
         backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[1], INET_TABLE
     ),
     "network of an IPv6 address": Law(
-        backend.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE
+        ports.hairpin_elements(parse_cidr("fd01::2/128"), OWNER)[1], INET_TABLE
     ),
     "checked port": Law(SPOOF, BRIDGE_TABLE),
     "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),

@@ -6,7 +6,7 @@ import pytest
 
 from core.address import parse_cidr
 from core.intent import MASQUERADE, NO_SPOOF, PUBLISH
-from core.nft import backend
+from core.nft import backend, ports
 from core.nft.names import Element, Elements
 from core.plan.records import HOST, Link, veth
 from core.record import replace
@@ -53,7 +53,7 @@ def test_mappings_that_have_a_chain_of_their_own_take_it_along(opened: Factory) 
 def test_sweep_takes_what_nothing_needs_and_nothing_else(opened: Factory) -> None:
     used, unused = (
         backend.outside(NET4),
-        [backend.outside(NET6), backend.hairpin(NET4), backend.hairpin_any(), CONDITIONAL],
+        [backend.outside(NET6), ports.hairpin(NET4), ports.hairpin_any(), CONDITIONAL],
     )
     opened().create(*INET_TABLE, used, *unused)
     opened().create(backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0])

@@ -6,7 +6,8 @@ from core.address import parse, parse_cidr
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.kernel.go_suite import ContainerLink
 from core.kernel.kernel import Kernel
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Promiscuous, Route, Sysctl, Up
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Route, Sysctl, Up
+from core.plan.switching import Promiscuous
 from core.record import replace
 from tests.harness.fake_kernel.world import World
 from tests.harness.host import Host

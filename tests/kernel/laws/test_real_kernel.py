@@ -7,8 +7,9 @@ import pytest
 
 from core.errors import INVALID_NETNS, CNIError
 from core.kernel.kernel import Kernel
-from core.kernel.ports import vlan_port
-from core.plan.records import HOST, Bridge, VlanGateway
+from core.kernel.switching import vlan_port
+from core.plan.records import HOST, Bridge
+from core.plan.switching import VlanGateway
 from core.record import replace
 from tests.harness.host import Host
 from tests.kernel.laws.table import BASE, PORT, VETH

@@ -6,7 +6,9 @@ import pytest
 
 from core.kernel.kernel import Kernel
 from core.nft.names import Element
-from core.plan.records import Bridge, LocalnetRouting, PortVlans, Sysctl
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import Bridge, Sysctl
+from core.plan.switching import PortVlans
 from core.record import replace
 from tests.kernel.laws.table import LAWS, Factory, Law
 

@@ -16,10 +16,16 @@ from core.errors import CNIError
 from core.netlink import conntrack, message, route, socket, vlan
 from core.netlink.link import read_link
 from core.nft import decode as nft_decode
-from core.nft import values
+from core.nft import meaning, values
 from core.nft.conditions import compile_words
 from ipam.host_local import ranges, reservation, resolv
 from tests.torture.fuzz.inputs import Inputs
+
+
+def understood(table: str, name: str, payload: bytes, containing: bytes = b"") -> None:
+    """What the elements in a reply are for."""
+    meaning.understand(nft_decode.decoded(table, name, payload, containing))
+
 
 # A reply and the documented exceptions.
 BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] = (
@@ -28,8 +34,10 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (route.read_address, (ValueError,)),
     (route.read_route, (ValueError,)),
     (vlan.read_vlans, (ValueError,)),
-    (lambda data: nft_decode.decoded("inet", "hostports4", data), ()),
-    (lambda data: nft_decode.decoded("bridge", "spoof", data, data[:2]), ()),
+    (lambda data: understood("inet", "hostports4", data), ()),
+    (lambda data: understood("inet", "hostip_hostports6-0123abcd-2", data), ()),
+    (lambda data: understood("inet", "masquerade4", data), ()),
+    (lambda data: understood("bridge", "spoof", data, data[:2]), ()),
     (values.comment_text, ()),
     (lambda data: socket.failure(data, 0x200), ()),
     (lambda data: socket.failure(data, 0x200, socket.DONE), ()),

@@ -8,24 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core.cni.protocol import respond
-from core.nft.names import Chain, Map, Table
-from core.plan.records import (
-    HOST,
-    Bridge,
-    Gateway,
-    NoAdvertisements,
-    PortVlans,
-    Promiscuous,
-    Sysctl,
-    Up,
-    VlanGateway,
-)
+from core.plan.records import HOST
+from core.record import HEALED, SETTING, SHARED
 from plugins import bridge, portmap
 from tests.harness.fake_kernel.world import World
 from tests.harness.requests import BIN, SIBLINGS
 
-# Stays after a failed ADD: others may use it by now.
-SHARED = (Bridge, Gateway, NoAdvertisements, Promiscuous, PortVlans, VlanGateway, Table)
 HIDDEN = ("lock", ".index")
 UNFORESEEN = 999
 Answer = tuple[int, bytes]
@@ -106,10 +94,10 @@ class Bench:
         return sorted(where for where, link in self.world.links.items() if link.alias or where[0] != HOST)
 
 
-def is_shared(record: object) -> bool:
-    if isinstance(record, (Up, Sysctl)):
-        return record.place == HOST or "/lo/" in getattr(record, "key", "")
-    return isinstance(record, (*SHARED, Map, Chain))
+def is_shared(record: Any) -> bool:
+    """Whether a record may stay after a failed ADD, as others may use it by now."""
+    in_host = getattr(record, "place", HOST) == HOST or "/lo/" in getattr(record, "key", "")
+    return record.lifecycle in (SHARED, HEALED) or (record.lifecycle == SETTING and in_host)
 
 
 def judge(command: str, answer: Answer, allowed: tuple[str, ...] = ()) -> Any:

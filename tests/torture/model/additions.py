@@ -110,6 +110,7 @@ class Additions(Knowledge):
         holders = self.holders(ports)
         if any(other in self.alive and other.container != at.container for other in holders):
             refused((code, document), TAKEN, "port taken")
+            self.forget_remains(ports)
             return  # the container stays without ports, until somebody deletes it
         assert code == 0, (code, document)
         assert document == alive.result
@@ -126,6 +127,15 @@ class Additions(Knowledge):
             )
         self.elements[at] = made
         self.alive[at] = alive._replace(ports=ports)
+
+    def forget_remains(self, ports: Ports) -> None:
+        """A refused ADD may have deleted what gone attachments had of these ports behind the first level."""
+        there = self.bed.truth().elements
+        wanted = {f"{protocol} {port}" for protocol, port in ports}
+        for other in self.elements.keys() - self.alive.keys():
+            own = self.elements[other]
+            remains = {each for each in own if each[1] in wanted and "-" in each[0] and each not in there}
+            self.elements[other] = own - remains
 
 
 def level_of(name: str) -> int:

@@ -7,7 +7,8 @@ from core.intent import Masquerade, NoSpoof
 from core.nft import backend, names
 from core.nft.names import Element
 from core.nft.rules import rules_of
-from core.plan.records import Address, Plan, Station
+from core.plan.records import Address, Plan
+from core.plan.switching import Station
 from core.record import replace
 from tests.unit.bridge.planned import (
     BARE_PORT,

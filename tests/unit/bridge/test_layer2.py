@@ -7,20 +7,8 @@ import pytest
 
 from core.address import parse_cidr
 from core.cni.config import Section
-from core.plan.records import (
-    HOST,
-    Address,
-    Bridge,
-    Gateway,
-    NoAdvertisements,
-    Plan,
-    Port,
-    PortVlans,
-    Promiscuous,
-    Up,
-    VlanGateway,
-    veth,
-)
+from core.plan.records import HOST, Address, Bridge, Gateway, NoAdvertisements, Plan, Port, Up, veth
+from core.plan.switching import PortVlans, Promiscuous, VlanGateway
 from plugins.bridge.options import options
 from plugins.bridge.plan import gateway_link
 from tests.unit.bridge.planned import (

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from core import address
 from core.address import Cidr, parse, parse_cidr
-from core.intent import Mapping
-from core.nft import backend, names
+from core.nft import backend, names, ports
 from core.nft.names import BRIDGE, INET, PROTOCOLS
 from core.nft.rules import rules_of
+from core.publication import Mapping
 from tests.harness.nft_tables import maps
 
 OWNER = "net/c1/eth0"
@@ -27,7 +27,7 @@ networks = st.builds(
 @given(networks)
 def test_chains_of_prefixes_have_names_that_nft_can_read(net: Cidr) -> None:
     """One for each family and length, and none for a network."""
-    for chain in (backend.outside(net), backend.hairpin(net)):
+    for chain in (backend.outside(net), ports.hairpin(net)):
         assert NFT_NAME.fullmatch(chain.name)
         assert len(chain.name) <= CHAIN_NAME_BYTES
         assert names.is_on_demand(chain.name)
@@ -46,13 +46,13 @@ def test_an_address_jumps_to_the_chain_of_its_prefix(net: Cidr, host: bytes) -> 
             backend.outside(cidr),
             (f"masquerade{tag}", f"inside{tag}"),
         ),
-        (backend.hairpin_elements(cidr, OWNER), backend.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
+        (ports.hairpin_elements(cidr, OWNER), ports.hairpin(cidr), (f"hairpin{tag}", f"near{tag}")),
     ):
         assert [(each.map, each.key, each.chain) for each in made] == [
             (maps_[0], host, chain.name),
             (maps_[1], host + inside, ""),
         ]
-    element = backend.hairpin_any_element(host, OWNER)
+    element = ports.hairpin_any_element(host, OWNER)
     assert (element.map, element.key, element.text) == (
         f"hairpin{tag}",
         host,
@@ -65,8 +65,7 @@ def test_protocols_have_their_numbers(protocol: str) -> None:
     """P-50: IANA's."""
     numbers = {"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
     assert (
-        backend.port_element(Mapping(protocol, b"", 1, parse("10.1.0.2"), 1), OWNER).key[0]
-        == numbers[protocol]
+        ports.port_element(Mapping(protocol, b"", 1, parse("10.1.0.2"), 1), OWNER).key[0] == numbers[protocol]
     )
 
 
@@ -84,7 +83,7 @@ def test_keys_and_data_are_as_long_as_the_map_says(
     """P-26: every part of a concatenation is padded to four bytes."""
     if len(host) != len(container):
         return
-    element = backend.port_element(Mapping(protocol, host if specific else b"", one, container, other), OWNER)
+    element = ports.port_element(Mapping(protocol, host if specific else b"", one, container, other), OWNER)
     assert (len(element.key), len(element.data)) == ((len(host) if specific else 0) + 8, len(container) + 4)
     assert element.map in {item.name for item in maps(INET)}
     assert int.from_bytes(element.key[-4:-2], "big") == one

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.address import parse
-from core.intent import Mapping
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, Message, attribute, pack
-from core.nft import backend, values
+from core.nft import ports, values
 from core.nft.client import Firewall
 from core.nft.names import INET
 from core.nft.values import NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSETELEM
+from core.publication import Mapping
 
-PORT = backend.port_element(Mapping("tcp", b"", 8080, parse("10.1.0.2"), 80), "net/c1/eth0")
+PORT = ports.port_element(Mapping("tcp", b"", 8080, parse("10.1.0.2"), 80), "net/c1/eth0")
 
 
 class Wire:

@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 
 from core.address import parse, parse_cidr
 from core.attachment import owner_text
-from core.intent import Mapping
 from core.netlink.message import CREATE, EXCL
-from core.nft import backend, changes, client
-from core.nft.decode import decoded as elements_in
+from core.nft import changes, client, decode, ports
+from core.nft.meaning import understand
 from core.nft.names import INET, Element
 from core.nft.values import NFT_MSG_DELCHAIN, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, comment_text
+from core.publication import Mapping
 from core.record import replace
 from tests.unit.nft.reading import decoded
 
 OWNER = "net/c1/eth0"
-PORT = backend.port_element(Mapping("tcp", b"", 8080, parse("10.1.0.2"), 80), OWNER)
-HAIRPIN = backend.hairpin_elements(parse_cidr("fd01::2/64"), OWNER)[0]
+PORT = ports.port_element(Mapping("tcp", b"", 8080, parse("10.1.0.2"), 80), OWNER)
+HAIRPIN = ports.hairpin_elements(parse_cidr("fd01::2/64"), OWNER)[0]
 
 
 def test_elements() -> None:
@@ -69,15 +69,15 @@ LONGEST = owner_text("n" * 80, "c" * 80, "i" * 15) + " " + "w" * 15
 def test_the_longest_elements_fit_their_attribute(count: int) -> None:
     """The length of a list is a 16-bit number, so many elements are many messages."""
     items = [
-        backend.port_element(Mapping("tcp", parse("2001:db8::1"), 1 + each, parse("fd01::2"), 80), LONGEST)
+        ports.port_element(Mapping("tcp", parse("2001:db8::1"), 1 + each, parse("fd01::2"), 80), LONGEST)
         for each in range(count)
     ]
     messages = client.create_elements(items)
     assert len(messages) == -(-count // 200)
     assert sum(len(decoded(message)["NFTA_SET_ELEM_LIST_ELEMENTS"]) for message in messages) == count
-    assert [item for message in messages for item in elements_in(INET, items[0].map, message.payload)] == [
-        replace(item, text="") for item in items
-    ]
+    read_again = [item for each in messages for item in decode.decoded(INET, items[0].map, each.payload)]
+    understand(read_again)
+    assert read_again == [replace(item, text="") for item in items]
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
@@ -94,12 +94,12 @@ items = st.builds(
 def test_elements_that_we_write_we_read_again(wanted: list[Element]) -> None:
     """Comments in any language."""
     messages = client.create_elements(wanted)
-    assert [item for message in messages for item in elements_in(INET, "m", message.payload)] == wanted
+    assert [item for message in messages for item in decode.decoded(INET, "m", message.payload)] == wanted
 
 
 def test_only_elements_that_contain_the_owner_are_decoded() -> None:
     (message,) = client.create_elements([PORT, replace(PORT, key=b"\1" * 8, owner="net/c2/eth0")])
-    assert [item.owner for item in elements_in(INET, "hostports4", message.payload, b"net/c2/eth0")] == [
+    assert [item.owner for item in decode.decoded(INET, "hostports4", message.payload, b"net/c2/eth0")] == [
         "net/c2/eth0"
     ]
 
@@ -107,7 +107,7 @@ def test_only_elements_that_contain_the_owner_are_decoded() -> None:
 @given(st.binary(max_size=300))
 def test_whatever_bytes_come_decoding_elements_ends(payload: bytes) -> None:
     """Never an exception: a torn list is a short one."""
-    for item in elements_in(INET, "m", payload):
+    for item in decode.decoded(INET, "m", payload):
         assert isinstance(item.owner, str)
     comment_text(payload)
 
@@ -117,4 +117,4 @@ def test_a_message_with_one_byte_changed_is_decoded_to_something(data: st.DataOb
     (message,) = client.create_elements([PORT, replace(PORT, key=b"\1" * 8)])
     changed = bytearray(message.payload)
     changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-    assert all(isinstance(item, Element) for item in elements_in(INET, "m", bytes(changed)))
+    assert all(isinstance(item, Element) for item in decode.decoded(INET, "m", bytes(changed)))

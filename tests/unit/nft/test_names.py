@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core import address
 from core.address import Cidr, parse_cidr
-from core.nft import backend
+from core.nft import backend, ports
 from core.nft.names import BRIDGE, FURTHER, INET, MAPS_OF, MARK, SIZES, TABLE_OF, TABLES
 from core.nft.rules import rules_of
 from tests.harness.nft_tables import chains, maps
@@ -23,8 +23,8 @@ networks = st.builds(
 def test_the_number_of_rules_is_known_without_them(net: Cidr) -> None:
     for chain in (
         backend.outside(net),
-        backend.hairpin(net),
-        backend.hairpin_any(),
+        ports.hairpin(net),
+        ports.hairpin_any(),
         *chains(INET),
         *chains(BRIDGE),
     ):
@@ -52,8 +52,8 @@ def test_whoever_changes_a_rule_changes_the_mark() -> None:
     shared = [
         *chains(INET),
         *chains(BRIDGE),
-        backend.hairpin_any(),
-        *[make(net) for net in nets for make in (backend.outside, backend.hairpin)],
+        ports.hairpin_any(),
+        *[make(net) for net in nets for make in (backend.outside, ports.hairpin)],
     ]
     said = "".join(
         f"{chain.name} {chain.hook} {rule.text} {rule.expressions.hex()}\n"
@@ -66,7 +66,7 @@ def test_whoever_changes_a_rule_changes_the_mark() -> None:
 def test_every_map_that_a_rule_looks_up_is_made_with_its_table() -> None:
     for family in TABLES:
         prefixes = (
-            [make(Cidr(bytes(size), 8)) for make in (backend.outside, backend.hairpin) for size in (4, 16)]
+            [make(Cidr(bytes(size), 8)) for make in (backend.outside, ports.hairpin) for size in (4, 16)]
             if family == INET
             else []
         )

@@ -4,7 +4,7 @@ import pytest
 
 from core.address import parse, parse_cidr
 from core.netlink.message import pack
-from core.nft import backend, changes, names
+from core.nft import backend, changes, names, ports
 from core.nft.conditions import compile_words
 from core.nft.names import INET
 from tests.unit.nft.reading import made, rules
@@ -63,10 +63,10 @@ def test_the_rules_of_chains() -> None:
     """B-36 B-45 P-13 P-14"""
     some = [
         backend.outside(parse_cidr("10.1.0.2/23")),
-        backend.hairpin(parse_cidr("10.1.0.2/32")),
-        backend.hairpin_any(),
+        ports.hairpin(parse_cidr("10.1.0.2/32")),
+        ports.hairpin_any(),
     ]
-    some += [backend.outside(parse_cidr("fd01::1/64")), backend.hairpin(parse_cidr("fd01::1/64"))]
+    some += [backend.outside(parse_cidr("fd01::1/64")), ports.hairpin(parse_cidr("fd01::1/64"))]
     masked = "bitwise 1 1 4 bitwise_bool f0000000 00000000"
     multicast4 = [
         *V4,

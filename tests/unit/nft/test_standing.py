@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.address import parse_cidr
-from core.nft import backend, names
+from core.nft import backend, names, ports
 from core.nft.changes import HOOKS, types
 from core.nft.names import BRIDGE, FURTHER, INET, MARK, Chain
 from core.nft.rules import rules_of
@@ -49,8 +49,8 @@ def listed(shared: list[Chain], family: str = INET) -> Standing:
 
 
 def of_kinds() -> Iterator[Chain]:
-    yield from (make(parse_cidr(net)) for net in NETWORKS for make in (backend.outside, backend.hairpin))
-    yield backend.hairpin_any()
+    yield from (make(parse_cidr(net)) for net in NETWORKS for make in (backend.outside, ports.hairpin))
+    yield ports.hairpin_any()
 
 
 def test_the_digests_are_those_of_our_rules() -> None:

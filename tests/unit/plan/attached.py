@@ -8,11 +8,11 @@ import pytest
 from core.address import parse, parse_cidr
 from core.attachment import host_ifname
 from core.errors import CNIError
-from core.intent import Mapping
-from core.nft import backend
+from core.nft import backend, ports
 from core.nft.names import INET, TABLES, Chain, Element, Table
 from core.nft.rules import members
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Plan, Route, Sysctl, Up, veth
+from core.publication import Mapping
 from tests.harness.fake_kernel.kernel import FakeKernel
 from tests.harness.fake_kernel.world import World
 
@@ -39,7 +39,7 @@ INDEX = {record: place for place, record in enumerate((*SHARED, *PLAN.owned))}
 
 
 def port(number: int, owner: str, container: str = "10.1.0.2") -> Element:
-    return backend.port_element(Mapping("tcp", b"", number, parse(container), 80), owner)
+    return ports.port_element(Mapping("tcp", b"", number, parse(container), 80), owner)
 
 
 def kernel(world: World | None = None) -> FakeKernel:

@@ -16,7 +16,8 @@ from core.cni.config import Section
 from core.errors import CNIError
 from core.nft.names import Element, Elements
 from core.plan import apply, difference
-from core.plan.records import CONTAINER, Address, Link, Plan, Port, PortVlans, Route, Station, Sysctl, Up
+from core.plan.records import CONTAINER, Address, Link, Plan, Port, Route, Sysctl, Up
+from core.plan.switching import PortVlans, Station
 from core.plan.words import describe
 from core.record import OWNED
 from plugins import bridge, portmap

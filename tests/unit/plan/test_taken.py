@@ -6,7 +6,7 @@ from core import intent
 from core.address import parse_cidr
 from core.attachment import host_ifname
 from core.errors import KERNEL_REFUSED, PORT_TAKEN
-from core.nft import backend
+from core.nft import ports
 from core.nft.names import INET, TABLES, Element, Elements
 from core.nft.rules import members
 from core.plan import apply
@@ -49,10 +49,10 @@ def test_a_port_whose_owner_cannot_be_proved_gone_is_refused(owner: str) -> None
 
 
 def test_a_port_of_a_gone_attachment_is_replaced_where_a_chain_is_missing_too() -> None:
-    world, chain = World(), backend.hairpin(parse_cidr("10.1.0.0/24"))
+    world, chain = World(), ports.hairpin(parse_cidr("10.1.0.0/24"))
     kernel(world).create(*members(TABLES[INET]))
     kernel(world).create(port(8080, OTHER))
-    wanted = (port(8080, OWNER), *backend.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
+    wanted = (port(8080, OWNER), *ports.hairpin_elements(parse_cidr("10.1.0.2/24"), OWNER))
     apply.add(kernel(world), Plan((TABLES[INET], chain), wanted), lambda: None)
     assert set(world.records.values()) == {*members(TABLES[INET]), chain, *wanted}
 

@@ -3,12 +3,14 @@
 import pytest
 
 from core.address import parse, parse_cidr
-from core.intent import Mapping
-from core.nft.backend import masquerade_elements, port_element
+from core.nft.backend import masquerade_elements
 from core.nft.names import INET, TABLES, Chain
+from core.nft.ports import port_element
 from core.plan import words
-from core.plan.records import CONTAINER, HOST, Address, Bridge, Peer, Port, PortVlans, Route, Sysctl, Up, veth
+from core.plan.records import CONTAINER, HOST, Address, Bridge, Peer, Port, Route, Sysctl, Up, veth
+from core.plan.switching import PortVlans
 from core.plan.words import describe
+from core.publication import Mapping
 from core.record import Record, replace
 from tests.unit.plan.attached import BRIDGE, CHAIN, ROUTE, VETH
 

@@ -6,10 +6,11 @@ from core.address import parse, parse_cidr
 from core.attachment import Attachment
 from core.cni import result
 from core.cni.config import Section
-from core.intent import Hairpin, Mapping
-from core.nft import backend
+from core.nft import ports
 from core.nft.names import INET, Element
-from core.plan.records import LocalnetRouting, Plan
+from core.plan.localnet import LocalnetRouting
+from core.plan.records import Plan
+from core.publication import Hairpin, Mapping
 from plugins.portmap.options import Options, options
 from plugins.portmap.plan import plan
 
@@ -18,7 +19,7 @@ OWNER = "net/c1/eth0"
 TCP, UDP, SCTP = b"\6\0\0\0", b"\x11\0\0\0", b"\x84\0\0\0"
 V4, V6 = "10.1.0.7/24", "fd01::7/64"
 NET4, NET6 = parse_cidr("10.1.0.0/24"), parse_cidr("fd01::/64")
-HAIRPIN4, HAIRPIN6 = backend.hairpin(NET4), backend.hairpin(NET6)
+HAIRPIN4, HAIRPIN6 = ports.hairpin(NET4), ports.hairpin(NET6)
 LOCALNET = LocalnetRouting(parse("10.1.0.7"), ("br0", ATTACHMENT.host_ifname))
 
 

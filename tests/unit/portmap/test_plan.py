@@ -7,7 +7,7 @@ import pytest
 from core.address import parse
 from core.cni import result
 from core.errors import INVALID_CONFIG, CNIError
-from core.nft import backend
+from core.nft import ports
 from core.nft.names import INET, TABLES, Element
 from core.nft.rules import rules_of
 from core.plan.records import Plan
@@ -123,7 +123,7 @@ def test_no_snat() -> None:
 def test_masquerade_all() -> None:
     """P-30 P-31 P-32 P-33: every caller, of both families."""
     assert planned(wanted({"hostPort": 8080, "containerPort": 80}, masqAll=True)) == Plan(
-        shared=(TABLES[INET], backend.hairpin_any(), LOCALNET),
+        shared=(TABLES[INET], ports.hairpin_any(), LOCALNET),
         owned=(
             to("hostports4", TCP + port(8080), "10.1.0.7", 80, "tcp . 8080"),
             hairpin("10.1.0.7", "hairpin-any"),

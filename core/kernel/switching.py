@@ -1,13 +1,13 @@
-"""Ports of bridges as a kernel's records: their flags, their VLANs, who is behind them, and the gateways of VLANs."""
+"""VLANs of bridge ports and their gateways, stations, and promiscuous links, as a kernel's records."""
 
 from __future__ import annotations
 
 from core.attachment import hashed
 from core.kernel.state import ABSENT
 from core.netlink import link as codec
-from core.netlink.link import IFF_UP, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_LEARNING, IFLA_BRPORT_MODE
+from core.netlink.link import IFF_PROMISC, IFF_UP
 from core.netlink.message import head
-from core.plan.records import Port, PortVlans, Station, VlanGateway
+from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -17,29 +17,13 @@ if TYPE_CHECKING:
     from core.kernel.state import State
 
 
-def _find_port(kernel: State, want: Port) -> Port | None:
+def _find_promiscuous(kernel: State, want: Promiscuous) -> Promiscuous | None:
     found = kernel.link(want.place, want.link)
-    if found is None or not found.master:
-        return None
-    switches = (IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_ISOLATED)
-    hairpin, learning, isolated = [found.port.get(kind) == b"\1" for kind in switches]
-    bridge = _master(kernel, want, found.master)
-    return replace(want, bridge=bridge, hairpin=hairpin, isolated=isolated, learning=learning)
+    return want if found and found.flags & IFF_PROMISC else None
 
 
-def _master(kernel: State, want: Port, index: int) -> str:
-    """The name of the bridge with *index*; the wanted one is known already, as a rule."""
-    bridge = kernel.link(want.place, want.bridge)
-    if bridge and bridge.index == index:
-        return want.bridge
-    return codec.read_link(kernel.at(want.place).ask(codec.get_link_at(index))[0][1]).name
-
-
-def _create_port(kernel: State, want: Port) -> None:
-    master = kernel.need(want.place, want.bridge).index
-    flags = codec.set_port(want.link, want.hairpin, want.isolated, want.learning)
-    up = codec.set_flags(want.link, IFF_UP, IFF_UP)
-    kernel.at(want.place).do(codec.set_master(want.link, master), flags, up)
+def _create_promiscuous(kernel: State, want: Promiscuous) -> None:
+    kernel.at(want.place).do(codec.set_flags(want.link, IFF_PROMISC, IFF_PROMISC))
     kernel.forget_link(want.place, want.link)
 
 
@@ -64,7 +48,7 @@ def _find_vlan_gateway(kernel: State, want: VlanGateway) -> VlanGateway | None:
 
 
 def _create_vlan_gateway(kernel: State, want: VlanGateway) -> None:
-    """The bridge's end is the peer, which the kernel makes first: its index is one less, as with the reference."""
+    """Create the pair. The bridge's end is the peer, whose index is one less, as with the reference."""
     bridge, port = kernel.need(want.place, want.bridge), vlan_port(want)
     kernel.at(want.place).do(codec.new_veth(want.name, port, None, 0, want.mtu or bridge.mtu, b"", flags=0))
     try:  # not in one send, as with every pair
@@ -129,13 +113,13 @@ def _create_port_vlans(kernel: State, want: PortVlans) -> None:
 
 
 FIND: dict[type, Any] = {
-    Port: _find_port,
+    Promiscuous: _find_promiscuous,
     Station: _find_station,
     VlanGateway: _find_vlan_gateway,
     PortVlans: _find_port_vlans,
 }
 CREATE: dict[type, Any] = {
-    Port: _create_port,
+    Promiscuous: _create_promiscuous,
     Station: _create_station,
     VlanGateway: _create_vlan_gateway,
     PortVlans: _create_port_vlans,
