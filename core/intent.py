@@ -15,13 +15,13 @@ MASQUERADE, PUBLISH, NO_SPOOF = "masquerade", "publish", "no spoof"
 
 
 class Masquerade(Record):
-    """What *container* sends to other networks leaves under the host's address.
+    """What a container sends from *address* to other networks leaves under the host's address.
 
     network: where it need not; None where a rule of the kernel does not tell.
     """
 
     intent = MASQUERADE
-    container: bytes
+    address: bytes
     network: Cidr | None = None
 
 

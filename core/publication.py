@@ -46,13 +46,13 @@ class Mapping(Record):
 
 
 class Hairpin(Record):
-    """Who comes to a published port of *container* from *network* or loopback is masqueraded.
+    """Who comes to a published port of *address* from *network* or loopback is masqueraded.
 
     network: None for everybody, or where a rule of the kernel does not tell.
     """
 
     intent = PUBLISH
-    container: bytes
+    address: bytes
     network: Cidr | None = None
 
 
@@ -63,7 +63,7 @@ class Publication(Record):
     the way. condition: the backend's own form of what has to hold besides, None for nothing.
     """
 
-    container: Cidr
+    address: Cidr
     mappings: tuple[Mapping, ...]
     hairpin: bool
     everybody: bool

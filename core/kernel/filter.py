@@ -28,26 +28,26 @@ RACES = 5  # how often another process may delete one of our elements while we a
 def _find_table(kernel: State, want: Table) -> Table | None:
     from core.nft import readback  # late: to create or delete elements, no rules need be known
 
-    return readback.find_table(kernel.firewall, want)
+    return readback.find_table(kernel.netfilter, want)
 
 
 def _find_map(kernel: State, want: Map) -> Map | None:
     from core.nft import readback  # late: as above
 
-    return readback.find_map(kernel.firewall, want)
+    return readback.find_map(kernel.netfilter, want)
 
 
 def _find_chain(kernel: State, want: Chain) -> Chain | None:
     from core.nft import readback  # late: as above
 
-    return readback.find_chain(kernel.firewall, want)
+    return readback.find_chain(kernel.netfilter, want)
 
 
 def is_as_made(kernel: State, record: Any) -> bool:
     """Whether a table or chain is surely as we make it, with all that belongs to it. Raises OSError."""
     from core.nft import standing  # late: CHECK only
 
-    return standing.is_as_made(kernel.firewall, record)
+    return standing.is_as_made(kernel.netfilter, record)
 
 
 def _create_shared(kernel: State, *records: Any) -> None:
@@ -58,7 +58,7 @@ def _create_shared(kernel: State, *records: Any) -> None:
     from core.nft import changes, readback  # late: nearly always all of it is there
     from core.nft.standing import standing
 
-    now = {each.table: standing(kernel.firewall, each.table) for each in records}
+    now = {each.table: standing(kernel.netfilter, each.table) for each in records}
     tables, maps, chains = [
         [each for each in records if each.rank == kind.rank] for kind in (Table, Map, Chain)
     ]
@@ -75,12 +75,12 @@ def _create_shared(kernel: State, *records: Any) -> None:
     for each in chains:
         entered = [where for where, _ in each.entries if readback.is_entered(now[each.table], each, where)]
         made += changes.new_chain(each, entered)
-    kernel.firewall.commit(made)
+    kernel.netfilter.commit(made)
 
 
 def _find_element(kernel: State, want: Element) -> Element | None:
     """A witness behind the owner is no difference."""
-    found = kernel.firewall.find(want)
+    found = kernel.netfilter.find(want)
     if found is None:
         return None
     owner = want.owner if found.holder == want.holder else found.owner
@@ -92,7 +92,7 @@ def _find_element(kernel: State, want: Element) -> Element | None:
 def _create_elements(kernel: State, *records: Any) -> None:
     from core.nft import client  # late: loaded with the first netfilter socket
 
-    kernel.firewall.commit(client.create_elements(records), look=True)
+    kernel.netfilter.commit(client.create_elements(records), look=True)
 
 
 def understood(elements: list[Any]) -> list[Any]:
@@ -107,7 +107,7 @@ def replace(kernel: State, stale: list[Any], batch: list[Any]) -> None:
     """Delete what is stale and create the batch, in one transaction. Raises OSError."""
     from core.nft import client  # late: loaded with the first netfilter socket
 
-    kernel.firewall.commit(client.delete_elements(stale) + client.create_elements(batch))
+    kernel.netfilter.commit(client.delete_elements(stale) + client.create_elements(batch))
     _follow(kernel, stale)
 
 
@@ -117,11 +117,11 @@ def standing(kernel: State, wanted: list[Element]) -> list[Element | None]:
     Many are looked up in a list of their map.
     """
     if len(wanted) <= MOST_SINGLE:
-        found = [kernel.firewall.find(item) for item in wanted]
+        found = [kernel.netfilter.find(item) for item in wanted]
         understood([each for each in found if each])
         return found
     maps = dict.fromkeys([(item.table, item.map) for item in wanted])
-    listed = [item for table, name in maps for item in kernel.firewall.list(table, name)]
+    listed = [item for table, name in maps for item in kernel.netfilter.list(table, name)]
     there = {(item.table, item.map, item.key): item for item in understood(listed)}
     return [there.get((item.table, item.map, item.key)) for item in wanted]
 
@@ -152,7 +152,7 @@ def _gone(kernel: State, elements: list[Element]) -> list[Element]:
     from core.nft import client  # late: loaded with the first netfilter socket
 
     if elements:
-        kernel.firewall.commit(client.delete_elements(elements))
+        kernel.netfilter.commit(client.delete_elements(elements))
         _follow(kernel, elements)
     return elements
 
@@ -171,8 +171,8 @@ def elements_of(kernel: State, want: Elements) -> list[Element]:
 
     A witness behind the owner is no difference.
     """
-    names = kernel.firewall.maps(want.table, want.prefixes)
-    found = [item for name in names for item in kernel.firewall.list(want.table, name, want.owner.encode())]
+    names = kernel.netfilter.maps(want.table, want.prefixes)
+    found = [item for name in names for item in kernel.netfilter.list(want.table, name, want.owner.encode())]
     return understood([item for item in found if want.owner in ("", item.holder)])
 
 
@@ -183,7 +183,7 @@ def _find_elements(kernel: State, want: Elements) -> Elements | None:
 def _delete_elements(kernel: State, want: Elements) -> list[Element]:
     return (
         _delete_found(kernel, lambda: elements_of(kernel, want))
-        if kernel.firewall.has_table(want.table)
+        if kernel.netfilter.has_table(want.table)
         else []
     )
 
@@ -193,8 +193,8 @@ def owned(kernel: State, kind: Elements, network: str) -> list[tuple[str, Elemen
     if not _is_there(kernel):
         return []
     prefix = network_prefix(network)
-    names = kernel.firewall.maps(kind.table, kind.prefixes)
-    listed = [item for name in names for item in kernel.firewall.list(kind.table, name, prefix.encode())]
+    names = kernel.netfilter.maps(kind.table, kind.prefixes)
+    listed = [item for name in names for item in kernel.netfilter.list(kind.table, name, prefix.encode())]
     return [(item.holder, item) for item in understood(listed) if item.holder.startswith(prefix)]
 
 
@@ -202,8 +202,8 @@ def sweep(kernel: State) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
     from core.nft import sweep as sweeping  # late: GC, and DEL of what has chains of its own
 
-    if _is_there(kernel) and kernel.firewall.has_table(INET):
-        sweeping.sweep(kernel.firewall, INET)
+    if _is_there(kernel) and kernel.netfilter.has_table(INET):
+        sweeping.sweep(kernel.netfilter, INET)
 
 
 def _is_there(kernel: State) -> bool:
@@ -212,7 +212,7 @@ def _is_there(kernel: State) -> bool:
     Raises OSError.
     """
     try:
-        return bool(kernel.firewall)
+        return bool(kernel.netfilter)
     except OSError as error:
         if error.errno in NO_NETFILTER:
             return False

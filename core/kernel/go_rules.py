@@ -57,7 +57,7 @@ def has_mappings(kernel: Any, attachment: Attachment) -> bool:
     own_chain = hashed(28, "CNI-DN-", attachment.network + container)
     for family in IPTABLES_FAMILIES:
         for table, chain in ((NAT, own_chain), (HOSTPORT, "hostports"), (HOSTPORT, "hostip_hostports")):
-            if not kernel.firewall.has_table(family, table):
+            if not kernel.netfilter.has_table(family, table):
                 continue
             try:
                 rules = _rules(kernel, family, table, chain)
@@ -87,11 +87,11 @@ def _rules(kernel: Any, family: str, table: str, chain: str) -> list[dict[int, b
     """The rules of a chain; one that is missing is FileNotFoundError. Raises OSError."""
     _need_chain(kernel, family, table, chain)
     question = Message(values.NFT_MSG_GETRULE, DUMP, _rules_of(family, table, chain))
-    return [attributes(payload, NFGENMSG_BYTES) for _, payload in kernel.firewall.socket.ask(question)]
+    return [attributes(payload, NFGENMSG_BYTES) for _, payload in kernel.netfilter.socket.ask(question)]
 
 
 def _need_chain(kernel: Any, family: str, table: str, chain: str) -> None:
-    kernel.firewall.socket.ask(Message(values.NFT_MSG_GETCHAIN, 0, _chain_of(family, table, chain)))
+    kernel.netfilter.socket.ask(Message(values.NFT_MSG_GETCHAIN, 0, _chain_of(family, table, chain)))
 
 
 def _chain_of(family: str, table: str, chain: str) -> bytes:
@@ -116,7 +116,7 @@ def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
 
     A chain that is absent is FileNotFoundError.
     """
-    if not kernel.firewall.has_table(family, NAT):
+    if not kernel.netfilter.has_table(family, NAT):
         return
     _need_chain(kernel, family, NAT, name)
     try:
@@ -124,7 +124,7 @@ def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
     except FileNotFoundError:
         rules = []
     jumps = [_deletion(family, NAT, entry, rule) for rule in rules if _jumps_to(rule, name)]
-    kernel.firewall.commit([*jumps, Message(values.NFT_MSG_DELCHAIN, 0, _chain_of(family, NAT, name))])
+    kernel.netfilter.commit([*jumps, Message(values.NFT_MSG_DELCHAIN, 0, _chain_of(family, NAT, name))])
 
 
 def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
@@ -144,8 +144,8 @@ def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
 
 def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callable[[str], bool]) -> None:
     """Delete the rules of a chain whose comment is *mine*; a missing chain is FileNotFoundError."""
-    if not kernel.firewall.has_table(family, table):
+    if not kernel.netfilter.has_table(family, table):
         return
     doomed = [rule for rule in _rules(kernel, family, table, chain) if mine(_comment(rule))]
     if doomed:
-        kernel.firewall.commit([_deletion(family, table, chain, rule) for rule in doomed])
+        kernel.netfilter.commit([_deletion(family, table, chain, rule) for rule in doomed])

@@ -78,7 +78,7 @@ class Kernel(State):
 
     def stands(self, shared: list[Any]) -> bool:
         """Whether shared tables and chains carried their marks when elements were last created."""
-        return all([each.is_marked(self.firewall.marks.get(each.table, {})) for each in shared])
+        return all([each.is_marked(self.netfilter.marks.get(each.table, {})) for each in shared])
 
     def is_as_made(self, shared: Any) -> bool:
         """Whether a shared table or chain is surely as we make it, with all that belongs to it.
@@ -101,10 +101,10 @@ class Kernel(State):
         found: list[Element] = self.filter.elements_of(self, kind)
         return found
 
-    def probe_firewall(self) -> None:
+    def probe_filter(self) -> None:
         """Raise CNIError(NOT_AVAILABLE) when nftables cannot be reached."""
         try:
-            self.firewall.generation()
+            self.netfilter.generation()
         except OSError as error:
             raise CNIError(NOT_AVAILABLE, f"nftables cannot be used: {error.strerror}") from None
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from core.address import Family
-    from core.nft.client import Firewall
+    from core.nft.client import Netfilter
 
 ABSENT = (ENOENT, ENODEV, EADDRNOTAVAIL)
 SETTLE_TIMEOUT_S = 5
@@ -48,7 +48,7 @@ class State:
         self.netns = _opened(netns_path) if netns_path else None
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
-        self.firewall_socket: Firewall | None = None
+        self.netfilter_socket: Netfilter | None = None
         self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Self:
@@ -63,8 +63,8 @@ class State:
             socket.close()
         if self.netns is not None:
             system.close(self.netns)
-        if self.firewall_socket:
-            self.firewall_socket.close()
+        if self.netfilter_socket:
+            self.netfilter_socket.close()
 
     def at(self, place: str) -> Socket:
         """The rtnetlink socket of HOST or CONTAINER."""
@@ -83,13 +83,13 @@ class State:
         return netns.visit(self.netns, errand)
 
     @property
-    def firewall(self) -> Firewall:
+    def netfilter(self) -> Netfilter:
         """The netfilter socket of the host namespace."""
-        if self.firewall_socket is None:
-            from core.nft.client import Firewall  # late: not every plugin and verb needs nft
+        if self.netfilter_socket is None:
+            from core.nft.client import Netfilter  # late: not every plugin and verb needs nft
 
-            self.firewall_socket = Firewall()
-        return self.firewall_socket
+            self.netfilter_socket = Netfilter()
+        return self.netfilter_socket
 
     def link(self, place: str, name: str) -> Link | None:
         """A link by name, None when there is none. Raises OSError."""

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     Records = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
-def masquerade(containers: list[Cidr], owner: str) -> Records:
-    """What leaves the network of each container's address is masqueraded."""
-    chains = dict.fromkeys([outside(each) for each in containers])
+def masquerade(addresses: list[Cidr], owner: str) -> Records:
+    """What leaves the network of each address is masqueraded."""
+    chains = dict.fromkeys([outside(each) for each in addresses])
     return (TABLES[INET], *chains), tuple(
-        [item for each in containers for item in masquerade_elements(each, owner)]
+        [item for each in addresses for item in masquerade_elements(each, owner)]
     )
 
 

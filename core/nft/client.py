@@ -79,7 +79,7 @@ def delete_elements(items: Iterable[Element]) -> list[Message]:
     return _elements(values.NFT_MSG_DELSETELEM, items)
 
 
-class Firewall:
+class Netfilter:
     """A netfilter netlink socket. Its close waits for the kernel to free what was deleted: close it last."""
 
     def __init__(self) -> None:

@@ -69,14 +69,14 @@ def _port_reader(host_bytes: int, size: int, parts: list[str]) -> Callable[[byte
 
 
 def _masquerade(key: bytes, _data: bytes, chain: str) -> Masquerade | None:
-    return Masquerade(_container(key), _network(key, chain))
+    return Masquerade(_address(key), _network(key, chain))
 
 
 def _hairpin(key: bytes, _data: bytes, chain: str) -> Hairpin | None:
-    return Hairpin(_container(key), _network(key, chain))
+    return Hairpin(_address(key), _network(key, chain))
 
 
-def _container(key: bytes) -> bytes:
+def _address(key: bytes) -> bytes:
     """The container's address; behind it may stand that of its network."""
     return key[: len(key) // 2] if len(key) in (8, 32) else key
 

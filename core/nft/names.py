@@ -219,12 +219,12 @@ def of_prefix(kind: str, network: Cidr) -> Chain:
 
 
 def jump(name: str, about: Any, chain: str, owner: str) -> Element:
-    container = about.container
-    text = f"{address.text(container)} : jump {chain}"
-    return Element(INET, name + address.family(container).tag, container, b"", chain, owner, text, about)
+    packed = about.address
+    text = f"{address.text(packed)} : jump {chain}"
+    return Element(INET, name + address.family(packed).tag, packed, b"", chain, owner, text, about)
 
 
 def in_network(name: str, about: Any, owner: str) -> Element:
-    container, net = about.container, about.network.address
-    text = f"{address.text(container)} . {address.text(net)}"
-    return Element(INET, name + about.network.family.tag, container + net, b"", "", owner, text, about)
+    packed, net = about.address, about.network.address
+    text = f"{address.text(packed)} . {address.text(net)}"
+    return Element(INET, name + about.network.family.tag, packed + net, b"", "", owner, text, about)

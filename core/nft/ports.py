@@ -46,10 +46,10 @@ def publish(wanted: Publication, owner: str) -> Records:
     owned = [port_element(each, owner) for each in wanted.mappings]
     if wanted.hairpin and wanted.everybody:
         shared.append(hairpin_any())
-        owned.append(hairpin_any_element(wanted.container.address, owner))
+        owned.append(hairpin_any_element(wanted.address.address, owner))
     elif wanted.hairpin:
-        shared.append(hairpin(wanted.container))
-        owned += hairpin_elements(wanted.container, owner)
+        shared.append(hairpin(wanted.address))
+        owned += hairpin_elements(wanted.address, owner)
     return tuple(shared), tuple(owned)
 
 
@@ -77,9 +77,9 @@ def hairpin_elements(cidr: Cidr, owner: str) -> tuple[Element, ...]:
     return jump("hairpin", about, hairpin(cidr).name, owner), in_network("near", about, owner)
 
 
-def hairpin_any_element(container: bytes, owner: str) -> Element:
+def hairpin_any_element(to: bytes, owner: str) -> Element:
     """Translated connections to the container are masqueraded, whoever they come from."""
-    return jump("hairpin", Hairpin(container), hairpin_any().name, owner)
+    return jump("hairpin", Hairpin(to), hairpin_any().name, owner)
 
 
 def port_map(mapping: Mapping) -> str:

@@ -1,7 +1,7 @@
 """What stands in our nft tables, read back and compared with what belongs there.
 
 Loaded by healing, by a CHECK that found another digest, and by whoever looks for what is left over. Every
-function takes the Firewall, whose socket asks.
+function takes the Netfilter, whose socket asks.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from core.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from core.nft.client import Firewall
+    from core.nft.client import Netfilter
     from core.nft.names import Map
 
 UNKNOWN = "(a rule that is not ours)"
 
 
-def find_table(firewall: Firewall, want: Table) -> Table | None:
-    return want if standing(firewall, want.table).there else None
+def find_table(netfilter: Netfilter, want: Table) -> Table | None:
+    return want if standing(netfilter, want.table).there else None
 
 
-def find_map(firewall: Firewall, want: Map) -> Map | None:
+def find_map(netfilter: Netfilter, want: Map) -> Map | None:
     """The map; with other types, if they are not ours."""
-    now = standing(firewall, want.table)
+    now = standing(netfilter, want.table)
     if want.name not in now.maps:
         return None
     return replace(want, key=("other types",)) if is_another(now, want) else want
@@ -40,12 +40,12 @@ def is_another(now: Standing, want: Map) -> bool:
     return want.name in now.maps and now.maps[want.name] != types(want)
 
 
-def find_chain(firewall: Firewall, want: Chain) -> Chain | None:
+def find_chain(netfilter: Netfilter, want: Chain) -> Chain | None:
     """The chain with the rules that it has. A rule that means the same as ours is told as ours."""
-    now = standing(firewall, want.table)
+    now = standing(netfilter, want.table)
     if want.name not in now.hooks:
         return None
-    maps = tuple([each for each in want.maps if find_map(firewall, each) == each])
+    maps = tuple([each for each in want.maps if find_map(netfilter, each) == each])
     entries = tuple([(where, rule) for where, rule in want.entries if is_entered(now, want, where)])
     found = (
         replace(want, maps=maps, entries=entries) if (maps, entries) != (want.maps, want.entries) else want

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from core.nft.client import Firewall
+    from core.nft.client import Netfilter
     from core.nft.names import Chain
 
 # Of a table's own chains, rules and maps; of a chain by kind, bytes of its mask, and whether all of them are
@@ -63,23 +63,23 @@ class Standing(Record):
     rules: dict[str, list[Found]]
 
 
-def standing(firewall: Firewall, table: str) -> Standing:
+def standing(netfilter: Netfilter, table: str) -> Standing:
     """Everything in our table but the elements; it is asked for once, until we change something.
 
     Raises OSError.
     """
-    if table not in firewall.standing:
-        firewall.standing[table] = _look(firewall, table)
-    found: Standing = firewall.standing[table]
+    if table not in netfilter.standing:
+        netfilter.standing[table] = _look(netfilter, table)
+    found: Standing = netfilter.standing[table]
     return found
 
 
-def _look(firewall: Firewall, table: str) -> Standing:
-    listed = _listed(firewall, values.NFT_MSG_GETCHAIN, table)
+def _look(netfilter: Netfilter, table: str) -> Standing:
+    listed = _listed(netfilter, values.NFT_MSG_GETCHAIN, table)
     chains = {text(each.get(values.NFTA_CHAIN_NAME, b"")): each for each in listed}
-    there = bool(chains) or bool(_listed(firewall, values.NFT_MSG_GETTABLE, table))
+    there = bool(chains) or bool(_listed(netfilter, values.NFT_MSG_GETTABLE, table))
     rules: dict[str, list[Found]] = {}
-    for each in _listed(firewall, values.NFT_MSG_GETRULE, table):
+    for each in _listed(netfilter, values.NFT_MSG_GETRULE, table):
         found = Found(
             each.get(values.NFTA_RULE_HANDLE, b""),
             comment_text(each.get(values.NFTA_RULE_USERDATA, b"")),
@@ -88,7 +88,7 @@ def _look(firewall: Firewall, table: str) -> Standing:
         rules.setdefault(text(each.get(values.NFTA_RULE_CHAIN, b"")), []).append(found)
     maps = {
         text(each.get(values.NFTA_SET_NAME, b"")): each
-        for each in _listed(firewall, values.NFT_MSG_GETSET, table)
+        for each in _listed(netfilter, values.NFT_MSG_GETSET, table)
     }
     return Standing(
         there,
@@ -111,11 +111,11 @@ TYPES_OF_A_MAP = (
 )
 
 
-def _listed(firewall: Firewall, kind: int, table: str) -> list[dict[int, bytes]]:
+def _listed(netfilter: Netfilter, kind: int, table: str) -> list[dict[int, bytes]]:
     """The attributes of all objects of a kind in our table; none without nftables. Raises OSError."""
     flags = 0 if kind == values.NFT_MSG_GETTABLE else DUMP
     try:
-        replies = firewall.socket.ask(
+        replies = netfilter.socket.ask(
             Message(kind, flags, head(table) + string(values.NFTA_TABLE_NAME, TABLE))
         )
     except OSError as error:
@@ -144,12 +144,12 @@ def _hook(found: dict[int, bytes]) -> tuple[int, int, str, int] | None:
     return number, priority, text(found.get(values.NFTA_CHAIN_TYPE, b"")), _number(policy)
 
 
-def is_as_made(firewall: Firewall, record: Any) -> bool:
+def is_as_made(netfilter: Netfilter, record: Any) -> bool:
     """Whether a table with all that is always in it, or a chain, is surely what we make. Raises OSError.
 
     Of a chain that can be told where its rules follow from its mask.
     """
-    now = standing(firewall, record.table)
+    now = standing(netfilter, record.table)
     if record.rank == Table.rank:
         return table_digest(now, record.table) == DIGESTS[record.table]
     return bool(record.kind) and chain_digest(now, record) == DIGESTS[kind_of(record)]

@@ -19,23 +19,23 @@ from core.nft.standing import standing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.netlink.message import Message
-    from core.nft.client import Firewall
+    from core.nft.client import Netfilter
     from core.nft.standing import Found, Standing
 
 TRIES = 5  # whoever changes rules meanwhile will have us sweep later
 
 
-def sweep(firewall: Firewall, table: str) -> list[str]:
+def sweep(netfilter: Netfilter, table: str) -> list[str]:
     """Delete the chains of *table* that nothing needs; returns their names. Raises OSError."""
     for _ in range(TRIES):
-        firewall.standing.clear()
-        generation = firewall.generation()
-        now = standing(firewall, table)
-        doomed = _unneeded(firewall, table, now)
+        netfilter.standing.clear()
+        generation = netfilter.generation()
+        now = standing(netfilter, table)
+        doomed = _unneeded(netfilter, table, now)
         if not doomed:
             return []
         try:
-            firewall.commit(_removal(table, now, doomed), generation=generation)
+            netfilter.commit(_removal(table, now, doomed), generation=generation)
         except OSError as error:
             if error.errno != ERESTART:
                 raise
@@ -44,7 +44,7 @@ def sweep(firewall: Firewall, table: str) -> list[str]:
     return []
 
 
-def _unneeded(firewall: Firewall, table: str, now: Standing) -> list[str]:
+def _unneeded(netfilter: Netfilter, table: str, now: Standing) -> list[str]:
     """The names of chains that no element jumps to, and no element is looked up by."""
     found = []
     for name in now.hooks:
@@ -53,7 +53,7 @@ def _unneeded(firewall: Firewall, table: str, now: Standing) -> list[str]:
         rules = now.rules.get(name, [])
         entries = [rule for members in now.rules.values() for rule in members if readback.jumps(rule) == name]
         by_elements = now.uses[name] - len(rules) - len(entries)
-        if not by_elements and not any([firewall.list(table, each) for each in _maps(rules)]):
+        if not by_elements and not any([netfilter.list(table, each) for each in _maps(rules)]):
             found.append(name)
     return found
 

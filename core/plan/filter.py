@@ -1,6 +1,6 @@
 """The packet filter by intent: a plugin says what it wants of it, and a backend which records that is.
 
-    masquerade(backend, containers, owner)      what leaves the containers' networks has the host's address
+    masquerade(backend, addresses, owner)       what leaves their networks gets the host's address
     publish(backend, publication, owner)        ports of the host lead to ports of a container
     no_spoof(backend, link, mac, owner)         no frame enters through a bridge port under another MAC
 
@@ -39,8 +39,8 @@ def chosen(config: Section, key: str) -> Any:
     return BACKENDS[name or NFTABLES]
 
 
-def masquerade(backend: Any, containers: list[Cidr], owner: str) -> Plan:
-    return Plan(*backend.masquerade(containers, owner))
+def masquerade(backend: Any, addresses: list[Cidr], owner: str) -> Plan:
+    return Plan(*backend.masquerade(addresses, owner))
 
 
 def publish(backend: Any, wanted: Publication, owner: str) -> Plan:

@@ -62,7 +62,7 @@ class MemoryCells:
         pass
 
 
-class Table:
+class HashTable:
     """*buckets* buckets of *slots* slots from *start* on. No key is all zeros (empty) or all ones (gone)."""
 
     __slots__ = ("_empty", "_gone", "bucket_size", "buckets", "cells", "key_size", "start", "width")

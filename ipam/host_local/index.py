@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from core import system
 from core.attachment import digest
-from ipam.host_local.hash_table import FileCells, Table
+from ipam.host_local.hash_table import FileCells, HashTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Index:
 
     def __init__(self, cells: Cells, owner_buckets: int, block_buckets: int) -> None:
         self.cells = cells
-        self.owners = Table(cells, HEADER, owner_buckets, OWNER_SLOTS, 8, 16)
-        self.blocks = Table(cells, self.owners.end, block_buckets, BLOCK_SLOTS, 16, BLOCK // 8)
+        self.owners = HashTable(cells, HEADER, owner_buckets, OWNER_SLOTS, 8, 16)
+        self.blocks = HashTable(cells, self.owners.end, block_buckets, BLOCK_SLOTS, 16, BLOCK // 8)
         self.crowded = False
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import system
 from ipam.host_local import index
-from ipam.host_local.hash_table import FileCells, Table
+from ipam.host_local.hash_table import FileCells, HashTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def build(entries: Entries, expected: int, cells: Cells) -> Index:
     # Odd numbers of buckets, so that neighbouring blocks never meet in one.
     owner_buckets = expected // OWNERS_PER_BUCKET + 3 | 1 if expected else 0
     bitmaps: dict[int, bytearray] = {}
-    owners = Table(cells, index.HEADER, owner_buckets, index.OWNER_SLOTS, 8, 16)
+    owners = HashTable(cells, index.HEADER, owner_buckets, index.OWNER_SLOTS, 8, 16)
     slots = _owner_slots(entries, bitmaps)
     if expected:
         cells.write(owners.end - 1, b"\0")

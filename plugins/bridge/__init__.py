@@ -85,7 +85,7 @@ def available(kernel: Any, wanted: Options) -> None:
             f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link",
         )
     if wanted.masquerade or wanted.spoof_check:
-        kernel.probe_firewall()
+        kernel.probe_filter()
     if link and kernel.teaches_routes(wanted.bridge):
         learnt = f"the host has its IPv6 default route from {wanted.bridge}"
         told = f"{learnt}, and so believes the router advertisements of containers, too"

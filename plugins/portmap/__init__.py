@@ -124,7 +124,7 @@ def forget(kernel: Any, gone: list[object]) -> None:
 
 def available(kernel: Any, _: Options) -> None:
     """Raises CNIError where nftables cannot be used."""
-    kernel.probe_firewall()
+    kernel.probe_filter()
 
 
 COMMANDS = chained.COMMANDS

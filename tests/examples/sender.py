@@ -54,7 +54,7 @@ def differences(kernel: Any, request: Request, _wanted: bool, prev_result: Resul
 
 
 def available(kernel: Any, _wanted: bool) -> None:
-    kernel.probe_firewall()
+    kernel.probe_filter()
 
 
 COMMANDS = chained.COMMANDS

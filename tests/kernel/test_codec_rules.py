@@ -165,7 +165,7 @@ def test_the_kernel_tells_our_rules_in_the_very_bytes_in_which_we_gave_them() ->
     with Kernel("") as kernel:
         for chain in CHAINS:
             assert [
-                rule.expressions for rule in standing(kernel.firewall, chain.table).rules.get(chain.name, [])
+                rule.expressions for rule in standing(kernel.netfilter, chain.table).rules.get(chain.name, [])
             ][: chain.size] == [rule.expressions for rule in rules_of(chain)]
             assert kernel.is_as_made(chain) == bool(chain.kind)
         assert all(kernel.is_as_made(table) for table in TABLES.values())

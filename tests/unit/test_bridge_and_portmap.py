@@ -168,7 +168,7 @@ def test_status_tells_what_an_add_would_run_into(tmp_path: Path) -> None:
     made(world, "STATUS", config)
     assert world.records == {}
     world.fail_finish = {
-        "probe_firewall": CNIError(NOT_AVAILABLE, "nftables cannot be used: Operation not permitted")
+        "probe_filter": CNIError(NOT_AVAILABLE, "nftables cannot be used: Operation not permitted")
     }
     for each in (config, published()):
         assert refused(world, "STATUS", each)["code"] == NOT_AVAILABLE

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipam.host_local.hash_table import FileCells, MemoryCells, Table
+from ipam.host_local.hash_table import FileCells, HashTable, MemoryCells
 
 KEYS = st.integers(1, 6).map(lambda number: bytes([number]) * 2)
 VALUES = st.integers(0, 255).map(lambda number: bytes([number, 0, number]))
@@ -17,14 +17,14 @@ VALUES = st.integers(0, 255).map(lambda number: bytes([number, 0, number]))
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "put", "remove", "change"]), KEYS, VALUES), max_size=60)
 
 
-def empty(cells: FileCells | MemoryCells) -> Table:
-    table = Table(cells, 5, 3, 2, 2, 3)
+def empty(cells: FileCells | MemoryCells) -> HashTable:
+    table = HashTable(cells, 5, 3, 2, 2, 3)
     cells.write(0, b"front")
     cells.write(5, bytes(table.end - 5))
     return table
 
 
-def run(table: Table, steps: list[tuple[str, bytes, bytes]]) -> None:
+def run(table: HashTable, steps: list[tuple[str, bytes, bytes]]) -> None:
     model: list[tuple[bytes, bytes]] = []
     for what, key, value in steps:
         if what == "put":

@@ -27,7 +27,7 @@ class FakeKernel(Records):
 
     def __init__(self, world: World, netns: str = "") -> None:
         super().__init__(world, netns)
-        self.firewall = NoForeignRules()
+        self.netfilter = NoForeignRules()
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
@@ -153,8 +153,8 @@ class FakeKernel(Records):
     def forget_flows(self, family: Family, ports: set[int]) -> int:
         return int(self.finish("forget_flows", 0, family, frozenset(ports)))
 
-    def probe_firewall(self) -> None:
-        self.finish("probe_firewall", None)
+    def probe_filter(self) -> None:
+        self.finish("probe_filter", None)
 
     def finish(self, method: str, usual: Any, *arguments: Any) -> Any:
         self.world.calls.append((method, *arguments))

@@ -10,7 +10,7 @@ from core.address import parse
 from core.netlink import socket
 from core.netlink.message import ACK, CREATE, DUMP, Message, attribute, pack
 from core.nft import ports, values
-from core.nft.client import Firewall
+from core.nft.client import Netfilter
 from core.nft.names import INET
 from core.nft.values import NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSETELEM
 from core.publication import Mapping
@@ -41,13 +41,13 @@ class Wire:
         return
 
 
-def on(wire: Wire) -> Firewall:
-    """A Firewall on that socket; none of the kernel's is opened."""
-    firewall = Firewall.__new__(Firewall)
-    firewall.standing, firewall.marks = {}, {}
-    firewall.socket = socket.Socket.__new__(socket.Socket)
-    firewall.socket.socket, firewall.socket.sequence = wire, 0  # type: ignore[assignment]
-    return firewall
+def on(wire: Wire) -> Netfilter:
+    """A Netfilter on that socket; none of the kernel's is opened."""
+    netfilter = Netfilter.__new__(Netfilter)
+    netfilter.standing, netfilter.marks = {}, {}
+    netfilter.socket = socket.Socket.__new__(socket.Socket)
+    netfilter.socket.socket, netfilter.socket.sequence = wire, 0  # type: ignore[assignment]
+    return netfilter
 
 
 def datagram(*messages: tuple[int, int, int, bytes]) -> bytes:
@@ -118,8 +118,8 @@ def test_a_dump_that_was_interrupted_is_asked_again() -> None:
     """Up to ten times, then "try again"."""
     answers = [datagram((NFT_MSG_NEWSETELEM, 0x10 | 2, 1, b"old")), datagram((3, 2, 1, bytes(4)))]
     again = [datagram((NFT_MSG_NEWSETELEM, 2, 2, b"new")), datagram((3, 2, 2, bytes(4)))]
-    firewall = on(Wire(lambda data: answers if sequences(data)[0][2] == 1 else again))
-    assert firewall.socket.ask(Message(values.NFT_MSG_GETSETELEM, DUMP, b"")) == [
+    netfilter = on(Wire(lambda data: answers if sequences(data)[0][2] == 1 else again))
+    assert netfilter.socket.ask(Message(values.NFT_MSG_GETSETELEM, DUMP, b"")) == [
         (NFT_MSG_NEWSETELEM, b"new")
     ]
     always = on(Wire(lambda data: [datagram((3, 0x10 | 2, sequences(data)[0][2], bytes(4)))]))
@@ -183,7 +183,7 @@ def test_the_news_of_an_interrupted_list_that_nobody_waits_for_repeats_no_reques
         return [datagram((16, 0x10, 1, b"")), datagram(acknowledgement(sent[-1][-1][2]))]
 
     wire = Wire(answer)
-    firewall = on(wire)
-    firewall.socket.sequence = 7
-    firewall.socket.do(Message(16, 0, b""))
+    netfilter = on(wire)
+    netfilter.socket.sequence = 7
+    netfilter.socket.do(Message(16, 0, b""))
     assert len(sent) == 1
