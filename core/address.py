@@ -36,8 +36,11 @@ def text(address: bytes) -> str:
 class Family(Record):
     """IPv4 or IPv6, and all that differs between them by name or number alone.
 
-    size: bytes of an address. af: AF_INET or AF_INET6, which are NFPROTO_IPV4 and NFPROTO_IPV6, too. word:
-    what nft calls it. tag: behind the names of our nft maps. sysctl: its folder below net/.
+    size: bytes of an address.
+    af: AF_INET or AF_INET6, which are NFPROTO_IPV4 and NFPROTO_IPV6, too.
+    word: what nft calls it.
+    tag: behind the names of our nft maps.
+    sysctl: its folder below net/.
     """
 
     __eq__ = object.__eq__

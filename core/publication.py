@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class Mapping(Record):
     """One published port: what arrives at *host_port* goes to *port* of *target*.
 
-    host_address: packed, of the family of *target*; b"" for every local address. condition: the tag of what
-    has to hold besides, "" for nothing. level: 1; or how many networks of the same container have the port,
-    with this one.
+    host_address: packed, of the family of *target*; b"" for every local address.
+    condition: the tag of what has to hold besides, "" for nothing.
+    level: 1; or how many networks of the same container have the port, with this one.
     """
 
     intent = PUBLISH
@@ -59,8 +59,9 @@ class Hairpin(Record):
 class Publication(Record):
     """The ports of one attachment in one family.
 
-    hairpin: neighbours and the host's loopback reach them, too; everybody: whoever comes is masqueraded on
-    the way. condition: the backend's own form of what has to hold besides, None for nothing.
+    hairpin: neighbours and the host's loopback reach them, too.
+    everybody: whoever comes is masqueraded on the way.
+    condition: the backend's own form of what has to hold besides, None for nothing.
     """
 
     address: Cidr

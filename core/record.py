@@ -95,14 +95,16 @@ if TYPE_CHECKING:
     class KernelRecord(Record):
         """One object or setting of the kernel. The class carries the law of its kind:
 
-        home: the module that finds, creates and deletes it, imported at first use. lifecycle: one of the
-        above. identity: the fields that find it again; two records that agree in them cannot both be there.
-        batch: neighbours in a plan with the same word here and the same place travel in one message; "" for
-        none. atomic: whether the kernel makes a batch as a whole or not at all. dies_with_link: whether the
-        deletion of the link that it belongs to undoes it. universal: whether every suite makes it for an
-        attachment, in whatever way. taken: the code of the error where its identity is taken; 0 for the usual
-        one. absent, altered: what CHECK says where it is missing, or is another; names of attributes stand in
-        braces. bears: the attributes whose names are gone when it is.
+        home: the module that finds, creates and deletes it, imported at first use.
+        lifecycle: one of the above.
+        identity: the fields that find it again; two records that agree in them cannot both be there.
+        batch: neighbours in a plan with the same word here and the same place travel in one message.
+        atomic: whether the kernel makes a batch as a whole or not at all.
+        dies_with_link: whether the deletion of the link that it belongs to undoes it.
+        universal: whether every suite makes it for an attachment, in whatever way.
+        taken: the code of the error where its identity is taken; 0 for the usual one.
+        absent, altered: what CHECK says where it is missing, or another; attributes stand in braces.
+        bears: the attributes whose names are gone when it is.
         """
 
         home: ClassVar[str]
@@ -118,6 +120,5 @@ if TYPE_CHECKING:
         bears: ClassVar[tuple[str, ...]]
 
 else:
-    KernelRecord = (
-        Record  # one base class less for twenty classes, each of which looks ninety methods up in all bases
-    )
+    # One base class less for twenty classes, each of which looks its ninety special methods up in all bases.
+    KernelRecord = Record

@@ -54,7 +54,9 @@ class Request(Record):
     """One call, checked: what a handler gets.
 
     plugin: the module that answers.
-    version: the configuration's; args: CNI_ARGS; stdin: the bytes as they came, for delegates.
+    version: the configuration's.
+    args: CNI_ARGS.
+    stdin: the bytes as they came, for delegates.
     siblings: our own executables, name -> module, for IPAM in process.
     kernel: opens a kernel, None for the real one.
     delegator: the call that this one serves in process.

@@ -62,15 +62,14 @@ class Kernel(State):
     def owned(self, network: str, kinds: Iterable[Any]) -> list[tuple[str, Any]]:
         """(owner, record) of all that attachments of *network* own.
 
-        Kinds: classes of records, or Elements of an intent.
+        kinds: classes of records, or Elements of an intent.
         """
         found: list[tuple[str, Any]] = []
         for kind in kinds:
             found += home(kind).owned(self, kind, network)
         return found
 
-    # -- the packet filter
-    # ---------------------------------------------------------------------------------------------
+    # -- the packet filter -----------------------------------------------------------------------------
 
     def replace(self, stale: list[Any], batch: list[Any]) -> None:
         """Replace nft elements in one transaction. Raises OSError."""
@@ -114,8 +113,7 @@ class Kernel(State):
 
         return is_gone(self, comment)
 
-    # -- interfaces of containers
-    # --------------------------------------------------------------------------------------
+    # -- interfaces of containers ----------------------------------------------------------------------
 
     def port_of(self, owner: str) -> tuple[str, str]:
         """The name of an owner's host veth, and the first free one that it may have; "" for none.

@@ -98,8 +98,8 @@ class Netfilter:
         """Carry out all messages or none of them. Raises OSError, the first that the kernel reports.
 
         look: list the rules of our tables on the way, into *marks*. The question goes out before the
-        transaction, and nobody waits for it alone. generation: what generation() said; if anything has
-        changed since, nothing is done (ERESTART).
+        transaction, and nobody waits for it alone.
+        generation: what generation() said; if anything has changed since, nothing is done (ERESTART).
         """
         self.standing.clear()
         question = -1

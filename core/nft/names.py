@@ -65,8 +65,9 @@ HOME = "core.kernel.filter"
 class Element(KernelRecord):
     """An element of one of our nft maps; its comment is the owner.
 
-    data: the mapped value, b"" where *chain* is: a jump to it. text: the element as nft prints it, without
-    comment. about: what it is for, a record of core.intent.
+    data: the mapped value, b"" where *chain* is: a jump to it.
+    text: the element as nft prints it, without comment.
+    about: what it is for, a record of core.intent.
     """
 
     home, lifecycle, batch, atomic = HOME, OWNED, "nft", True
@@ -145,8 +146,8 @@ class Chain(KernelRecord):
     entries: (name of a chain, rule that is appended there).
 
     kind, mask: of a chain whose rules follow from them (core.nft.rules.rules_of); mask is that of a network,
-    packed. body: the rules of any other. A chain that only some attachments need is deleted by GC once none
-    does.
+    packed.
+    body: the rules of any other. A chain that only some attachments need is deleted by GC once none does.
     """
 
     home, lifecycle, batch, atomic, rank = HOME, HEALED, "nft", True, 2

@@ -50,7 +50,9 @@ class Found(Record):
 class Standing(Record):
     """One of our tables.
 
-    there: whether it exists. maps: by name, with their types. hooks: of chains, by name, None for none.
+    there: whether it exists.
+    maps: by name, with their types.
+    hooks: of chains, by name, None for none.
     rules: by chain.
 
     uses: chain -> how many rules it has, and how many rules and elements jump to it, together.

@@ -9,8 +9,8 @@ class LocalnetRouting(KernelRecord):
     """route_localnet=1 on the host interface behind which *destination* is: 127.0.0.1 may then reach it.
 
     links: names of those that are the attachment's own, besides any veth. No other is touched: it may be the
-    host's uplink. bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at
-    all.
+    host's uplink.
+    bridges: any bridge is taken for its own, too: a result before 0.3.0 names no interfaces at all.
     """
 
     home, lifecycle, identity = "core.kernel.localnet", SETTING, ("destination",)

@@ -60,11 +60,13 @@ class Peer(Record):
 class Link(KernelRecord):
     """A virtual link of the attachment; its alias is *owner*.
 
-    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb. parent: the link below, in
-    *parent_place*, "" for none. mtu: 0 for the kernel's default. mac: b"" for one that the kernel draws.
+    kind: the kernel's word, such as veth, macvlan, ipvlan, vlan, dummy, ifb.
+    parent: the link below, in *parent_place*, "" for none.
+    mtu: 0 for the kernel's default.
+    mac: b"" for one that the kernel draws.
     data: what else the kind needs, as pairs of a key (core.netlink.virtual.INFO_DATA) and a number; of a veth
-    the Peer, whose MTU is the same. up: it comes up when it is created, or, where *held*, not before it is a
-    port.
+    the Peer, whose MTU is the same.
+    up: it comes up when it is created, or, where *held*, not before it is a port.
     """
 
     home, lifecycle, identity, taken = LINKS, OWNED, ("place", "name"), INTERFACE_EXISTS
@@ -140,7 +142,8 @@ class Gateway(KernelRecord):
 class Sysctl(KernelRecord):
     """A setting below /proc/sys.
 
-    required: a failure to write it is an error. if_writable: not where all of /proc/sys is read-only.
+    required: a failure to write it is an error.
+    if_writable: not where all of /proc/sys is read-only.
     """
 
     home, lifecycle, identity, batch, dies_with_link = SYSCTL, SETTING, ("place", "key"), "sysctl", True

@@ -23,8 +23,9 @@ LARGEST_VLAN = 4094
 class Options(Record):
     """The keys of the configuration, checked.
 
-    vlans: (id, native?) pairs of the port. dns: None when it overrides nothing. backend: of the packet
-    filter.
+    vlans: (id, native?) pairs of the port.
+    dns: None when it overrides nothing.
+    backend: of the packet filter.
     """
 
     bridge: str

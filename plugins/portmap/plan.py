@@ -50,8 +50,8 @@ def plan(
 ) -> Plan:
     """All that publishes the ports of one attachment.
 
-    witness: what core.kernel.witness knows; CHECK does without. level: on which maps; those of level 2 are
-    looked up behind those of level 1, and so on.
+    witness: what core.kernel.witness knows; CHECK does without.
+    level: on which maps; those of level 2 are looked up behind those of level 1, and so on.
     """
     owner = f"{attachment.owner} {witness}".strip()
     localnet = LocalnetRouting(b"", tuple(host_links(attachment, prev_result)), not prev_result["interfaces"])

@@ -76,7 +76,9 @@ def test_a_gateway_that_cannot_be_asked_for_is_refused(
     kernel.create(Gateway("br0", parse_cidr("fd01::1/64")))
     monkeypatch.setattr(state, "SOLICITED_NODE", bytes(13))
     monkeypatch.setattr(state, "SETTLE_TIMEOUT_S", 0.2)
-    with pytest.raises(TimeoutError, match="br0 does not hear who looks for fd02::1/64") as refused:
+    with pytest.raises(
+        TimeoutError, match="br0 has not joined the solicited-node group of fd02::1/64"
+    ) as refused:
         kernel.create(Gateway("br0", parse_cidr("fd02::1/64")))
     assert refused.value.errno == errno.ETIMEDOUT
 

@@ -51,7 +51,7 @@ def test_check_tells_each_cause_on_a_line_of_its_own(cniwire: Cniwire) -> None:
         "  8 more follow from that; --verbose shows all",
     ]
     _, stdout, _ = split(cniwire, "check", web, "--verbose")
-    assert "  eth0 is gone: want Veth(" in stdout
+    assert "  eth0 is gone: want Link(host, veth" in stdout
     assert (
         "    eth0 has no address 10.9.0.2/24: want Address(eth0, cidr 10.9.0.2/24), found nothing" in stdout
     )
