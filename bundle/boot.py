@@ -1,8 +1,26 @@
 """What the interpreter runs first in a bundled plugin.
 
-The plugins' own modules are marshalled in one file. A module is run when the first of its names is used. That
-needs neither importlib's search, locks and specs nor the import statement, which looks for a path in every
-module. Before any other module is imported, the interpreter's start is completed.
+Law: a plugin runs none of Python's own import machinery as long as all is well; when something is wrong, all
+of Python is there.
+
+Why: importing one module the usual way costs a search through finders and paths, a spec, a loader, a lock, a
+file that is opened and read. A plugin has some sixty modules of its own and lives for ten milliseconds.
+
+How our own modules come. build.py has marshalled all of them into one file, which is mapped, not read. For
+each, an empty module stands in `sys.modules` from the beginning. Its __getattr__ (PEP 562) is called when the
+first of its names is asked for, unmarshals the code and runs it; from then on it is a module like any other.
+What every ADD of a plugin loads is one marshalled dictionary, in which no text stands twice. build.py has
+replaced our modules' import statements of one another by look-ups in `sys.modules`, because the statement
+asks every module for a __path__ and a __spec__, which would run it.
+
+How the interpreter's own modules come. The few that plugins use are built in, and made importable here
+without a search. The import of any other happens on the way to an error message. With EARLY, the interpreter
+has stopped after the core phase of its start (PEP 587) and knows no path, no codec, no standard stream. So
+the only finder on sys.meta_path, Cold, first has interpreter.c do the rest of the start, takes itself out,
+and lets the usual finders go on. The first search for a codec does the same for codecs.
+
+How a plugin is known. All executables are one file. Which one is meant is told by the name under which it was
+called, itself or at the end of symbolic links; a copy ends in the name behind a dash.
 """
 
 import posix
