@@ -25,6 +25,7 @@ from core.plan.records import (
 )
 from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.publication import Mapping
+from core.record import OWNED, SHARED
 
 Factory = Callable[[], Any]  # opens a kernel of the world under test
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
@@ -43,29 +44,27 @@ FILTERING = "bridge VLAN filtering"
 class Law(NamedTuple):
     """A record and what has to be there before it.
 
-    exclusive: creating it twice is EEXIST. deletable: apply may have to delete just this record. needs: what
-    this kernel may lack.
+    deletable: whether apply ever deletes it alone. needs: what this kernel may lack.
     """
 
     record: Any
     before: tuple[Any, ...] = ()
-    exclusive: bool = True
     deletable: bool = True
     needs: str = ""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a second one is EEXIST, as the record's own law says."""
+        return self.record.lifecycle in (SHARED, OWNED)
 
 
 BASE = (Bridge("br0"), Up(HOST, "br0"))
 WIRED = (*BASE, VETH)
 
 
-def kept(record: Any, before: tuple[Any, ...] = ()) -> Law:
-    """Made once, and never deleted by itself."""
-    return Law(record, before, deletable=False)
-
-
-def setting(record: Any, before: tuple[Any, ...] = (), needs: str = "") -> Law:
-    """Written as often as one likes, and never deleted."""
-    return Law(record, before, exclusive=False, deletable=False, needs=needs)
+def kept(record: Any, before: tuple[Any, ...] = (), needs: str = "") -> Law:
+    """Never deleted by itself."""
+    return Law(record, before, deletable=False, needs=needs)
 
 
 def port(
@@ -84,26 +83,26 @@ LAWS: dict[str, Law] = {
     "bridge": Law(Bridge("br0")),
     "bridge with an MTU": Law(Bridge("br0", mtu=1400)),
     "bridge that filters VLANs": Law(Bridge("br0", vlan_filtering=True), needs=FILTERING),
-    "bridge up": setting(Up(HOST, "br0"), (Bridge("br0"),)),
-    "bridge deaf to routers": setting(NoAdvertisements("br0"), BASE),
-    "promiscuous bridge": setting(Promiscuous("br0"), BASE),
+    "bridge up": kept(Up(HOST, "br0"), (Bridge("br0"),)),
+    "bridge deaf to routers": kept(NoAdvertisements("br0"), BASE),
+    "promiscuous bridge": kept(Promiscuous("br0"), BASE),
     "IPv4 gateway": kept(Gateway("br0", parse_cidr("10.1.0.1/24")), BASE),
     "IPv6 gateway": kept(Gateway("br0", parse_cidr("fd01::1/64")), BASE),
-    "host sysctl": setting(Sysctl(HOST, "net/ipv4/ip_forward", "1")),
-    "sysctl of a link with a dot": setting(
+    "host sysctl": kept(Sysctl(HOST, "net/ipv4/ip_forward", "1")),
+    "sysctl of a link with a dot": kept(
         Sysctl(HOST, "net/ipv4/conf/br.0/arp_notify", "1"), (Bridge("br.0"),)
     ),
-    "container sysctl": setting(Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0")),
+    "container sysctl": kept(Sysctl(CONTAINER, "net/ipv6/conf/lo/disable_ipv6", "0")),
     "veth": Law(VETH),
     "veth with everything": Law(veth(PORT, "eth0", OWNER, 1400, MAC)),
     "veth with an odd name": Law(
         veth("veth0123456789a", "e.th-0@x", "n" * 80 + "/" + "c" * 80 + "/" + "i" * 15)
     ),
-    "port of a bridge": setting(Port(PORT, "br0"), WIRED),
-    "port of a bridge with its flags": setting(Port(PORT, "br0", True, True, False), WIRED),
-    "station behind a port": setting(Station(PORT, MAC), (*WIRED, Port(PORT, "br0", learning=False))),
+    "port of a bridge": kept(Port(PORT, "br0"), WIRED),
+    "port of a bridge with its flags": kept(Port(PORT, "br0", True, True, False), WIRED),
+    "station behind a port": kept(Station(PORT, MAC), (*WIRED, Port(PORT, "br0", learning=False))),
     "VLAN gateway": Law(VlanGateway("br0.100", "br0", 100), BASE),
-    "VLANs of a port": setting(
+    "VLANs of a port": kept(
         PortVlans(PORT, ((100, True), (101, False))),
         (Bridge("br0", vlan_filtering=True), VETH, Port(PORT, "br0")),
         needs=FILTERING,
@@ -111,26 +110,26 @@ LAWS: dict[str, Law] = {
     "IPv4 address": kept(Address("eth0", parse_cidr("10.1.0.2/24")), WIRED),
     "IPv4 address of one": kept(Address("eth0", parse_cidr("10.1.0.2/32")), WIRED),
     "IPv6 address": kept(Address("eth0", parse_cidr("fd01::2/64")), (*WIRED, IPV6_ON)),
-    "container link up": setting(Up(CONTAINER, "eth0"), WIRED),
-    "table inet": setting(TABLES[INET]),
-    "table bridge": setting(TABLES[BRIDGE]),
+    "container link up": kept(Up(CONTAINER, "eth0"), WIRED),
+    "table inet": kept(TABLES[INET]),
+    "table bridge": kept(TABLES[BRIDGE]),
     **{
-        f"member {number} of table inet": setting(member, INET_TABLE[:number])
+        f"member {number} of table inet": kept(member, INET_TABLE[:number])
         for number, member in enumerate(INET_TABLE)
         if number
     },
     **{
-        f"member {number} of table bridge": setting(member, BRIDGE_TABLE[:number])
+        f"member {number} of table bridge": kept(member, BRIDGE_TABLE[:number])
         for number, member in enumerate(BRIDGE_TABLE)
         if number
     },
-    "outside chain": setting(backend.outside(NET4), INET_TABLE),
-    "outside chain of IPv6": setting(backend.outside(NET6), INET_TABLE),
-    "outside chain of whoever is alone": setting(backend.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
-    "hairpin chain of IPv6": setting(ports.hairpin(NET6), INET_TABLE),
-    "hairpin chain": setting(ports.hairpin(NET4), INET_TABLE),
-    "hairpin for everybody": setting(ports.hairpin_any(), INET_TABLE),
-    "conditional chain": setting(CONDITIONAL, INET_TABLE),
+    "outside chain": kept(backend.outside(NET4), INET_TABLE),
+    "outside chain of IPv6": kept(backend.outside(NET6), INET_TABLE),
+    "outside chain of whoever is alone": kept(backend.outside(parse_cidr("10.1.0.2/32")), INET_TABLE),
+    "hairpin chain of IPv6": kept(ports.hairpin(NET6), INET_TABLE),
+    "hairpin chain": kept(ports.hairpin(NET4), INET_TABLE),
+    "hairpin for everybody": kept(ports.hairpin_any(), INET_TABLE),
+    "conditional chain": kept(CONDITIONAL, INET_TABLE),
     "masquerade element": Law(
         backend.masquerade_elements(parse_cidr("10.1.0.2/24"), OWNER)[0], (*INET_TABLE, backend.outside(NET4))
     ),
@@ -154,7 +153,7 @@ LAWS: dict[str, Law] = {
     "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
     "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
     "port with a condition": Law(port(8080, condition=TAG), (*INET_TABLE, CONDITIONAL)),
-    "route_localnet": setting(
+    "route_localnet": kept(
         LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
     ),
 }
