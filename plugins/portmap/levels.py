@@ -28,8 +28,8 @@ def free(kernel: Any, wanted: list[Mapping], owner: str, whole: bool) -> int:
 
     A port on every address and the same port on one address are different keys to the kernel, but one port to
     people; so are those of two levels. What a gone attachment left there would catch our packets, so it is
-    deleted. whole: look at what has the same key on the first level, too; else the kernel will tell. Raises
-    CNIError(PORT_TAKEN).
+    deleted. Raises CNIError(PORT_TAKEN).
+    whole: look at what has the same key on the first level, too; else the kernel will tell.
     """
     found = _overlapping(kernel, wanted, whole)
     if not found:
