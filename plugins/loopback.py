@@ -11,7 +11,8 @@ from core.cni import result
 from core.cni.version import ALL
 from core.errors import CHECK_FAILED, INVALID_CONFIG, INVALID_NETNS, KERNEL_REFUSED, CNIError, of_kernel
 from core.kernel.state import State
-from core.netlink.link import IFF_UP, set_flags
+from core.netlink.link import IFF_UP, get_link, read_link, set_flags
+from core.netlink.route import list_addresses, read_address
 from core.plan.records import CONTAINER
 
 TYPE_CHECKING = False
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from core.address import Cidr
     from core.cni.protocol import Request
     from core.cni.result import Result
+    from core.netlink.message import Message
 
 NAME = "loopback"
 VERSIONS = ALL
 LO, NO_MAC = "lo", "00:00:00:00:00:00"
+LOOPBACK_IFINDEX = 1  # in every network namespace
 LOOPBACK = {address.V4: address.Cidr(b"\x7f\0\0\0", 8), address.V6: address.Cidr(bytes(15) + b"\1", 128)}
 
 
@@ -35,16 +38,16 @@ def add(request: Request) -> Result:
     """
     previous = result.parse_prev(request.config, request.version)
     with _opened(request) as kernel:
-        was_up = _attempt(kernel.need, CONTAINER, LO).up
-        _addresses(kernel)
-        _attempt(_switch, kernel, IFF_UP)
-        try:
-            present = _addresses(kernel)
-            return previous if previous is not None else _answer(present, request.attachment.netns)
-        except BaseException:
-            if not was_up:
-                _attempt(_switch, kernel, 0)
-            raise
+        (link,), present = _ask(kernel, get_link(LO), list_addresses(LOOPBACK_IFINDEX))
+        if not read_link(link).up:
+            _of_loopback(present)
+            try:
+                _, present = _ask(kernel, set_flags(LO, IFF_UP, IFF_UP), list_addresses(LOOPBACK_IFINDEX))
+            except BaseException:
+                _ask(kernel, set_flags(LO, 0, IFF_UP))
+                raise
+        addresses = _of_loopback(present)
+        return previous if previous is not None else _answer(addresses, request.attachment.netns)
 
 
 def _opened(request: Request) -> Any:
@@ -54,14 +57,19 @@ def _opened(request: Request) -> Any:
         raise CNIError(INVALID_NETNS, str(error.strerror)) from None
 
 
-def _switch(kernel: Any, flags: int) -> None:
-    kernel.at(CONTAINER).do(set_flags(LO, flags, IFF_UP))
-    kernel.forget_link(CONTAINER, LO)
+def _ask(kernel: Any, *messages: Message) -> list[list[bytes]]:
+    """The payloads that the kernel answers to each of some requests, sent together. Raises CNIError."""
+    try:
+        answers = kernel.at(CONTAINER).do(*messages)
+    except OSError as error:
+        code = of_kernel(error.errno) if error.errno else KERNEL_REFUSED
+        raise CNIError(code, f"lo: {error.strerror}") from error
+    return [[payload for _, payload in answer] for answer in answers]
 
 
-def _addresses(kernel: Any) -> list[Cidr]:
+def _of_loopback(payloads: list[bytes]) -> list[Cidr]:
     """The addresses of lo. Raises CNIError when one is no loopback address."""
-    present = [cidr for cidr, _, _ in _attempt(kernel.addresses, CONTAINER, LO)]
+    present = [read_address(payload)[0] for payload in payloads]
     for cidr in present:
         if not address.contains(LOOPBACK[cidr.family], cidr.address):
             remedy = f"remove it (ip address del {cidr} dev lo), or leave loopback out"
@@ -84,7 +92,8 @@ def _answer(present: list[Cidr], netns: str) -> Result:
 def check(request: Request) -> None:
     """Raises CNIError(CHECK_FAILED) when lo is down."""
     with _opened(request) as kernel:
-        if not _attempt(kernel.need, CONTAINER, LO).up:
+        ((link,),) = _ask(kernel, get_link(LO))
+        if not read_link(link).up:
             raise CNIError(CHECK_FAILED, "lo is down: want it up")
 
 
@@ -97,16 +106,7 @@ def delete(request: Request) -> None:
     except (FileNotFoundError, CNIError):
         return
     with kernel:
-        _attempt(_switch, kernel, 0)
-
-
-def _attempt(work: Any, *arguments: Any) -> Any:
-    """Do what the kernel may refuse. Raises CNIError."""
-    try:
-        return work(*arguments)
-    except OSError as error:
-        code = of_kernel(error.errno) if error.errno else KERNEL_REFUSED
-        raise CNIError(code, f"lo: {error.strerror}") from error
+        _ask(kernel, set_flags(LO, 0, IFF_UP))
 
 
 COMMANDS = {"ADD": add, "CHECK": check, "DEL": delete}

@@ -8,6 +8,11 @@ SUBNETS = {"IPv4": ("10.60.0.0/16",), "dual stack": ("10.60.0.0/16", "fd60::/64"
 FIRST_PORT = 20_000
 
 
+def loopback(_node: Node) -> Json:
+    """loopback, which has no keys."""
+    return {"type": "loopback"}
+
+
 def host_local(node: Node, families: str = "IPv4") -> Json:
     """host-local by itself, as a plugin of its own."""
     ranges = [[{"subnet": subnet}] for subnet in SUBNETS[families]]

@@ -97,9 +97,15 @@ class Bench:
 
 
 def plugins_alone(bench: Bench) -> None:
-    """host-local by itself, and bridge with it but without masquerade."""
+    """loopback, the floor of what a call costs; host-local; bridge with it but without masquerade."""
     plain = Chain(masquerade=False)
-    for name, of in (("host-local alone", chain.host_local), ("bridge alone", plain.bridge)):
+    alone: dict[str, Callable[[Node], Json]] = {
+        "loopback": chain.loopback,
+        "host-local": chain.host_local,
+        "bridge": plain.bridge,
+    }
+    for plugin, of in alone.items():
+        name = f"{plugin} alone"
         for node, attachment in bench.replacements(name):
             added, result = node.call("ADD", of(node), attachment)
             bench.note(Row(name, "ADD"), node, added)
