@@ -19,8 +19,6 @@ else:
         except ImportError:  # a bundle without; hashlib would bring OpenSSL along
             from core.sha512 import sha512
 
-# Stands behind the owner in an element's comment if no host interface shows whether the attachment exists
-NEVER_GONE = "-"
 CANDIDATES = 4  # names that a host veth may have
 OWNER_BITS = 11  # of a newborn veth's link group, which has 31
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255

@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from core.attachment import NEVER_GONE, host_ifname, host_ifnames, owner_text
+from core import witness
+from core.attachment import owner_text
 from launcher import answers, netns, surroundings, target
 from launcher.cache import Cached
 from launcher.conflist import Network
 from launcher.traces import Link, Trace, elements, links, traces
 
 LIVES, GONE, UNKNOWN = "lives", "gone", "unknown"
-ENDS = ("veth", "netkit", "tun")  # kinds of links that end in a container
 OUR_RUN = re.compile(r"run-\d+-\d+")
 # Seconds in which an ADD that has a reservation makes its interface, and in which the kernel removes
 # the interfaces of a namespace that has ended.
@@ -170,23 +170,15 @@ def signs_of_death(attachment: Attachment, network: Network, host: Host) -> Iter
 
 
 def denies(comment: str, host_links: Mapping[str, Link]) -> bool:
-    """Whether a witness that an nft element's comment names does not exist any more.
-
-    Behind the owner stand an interface of the host, and a path with the device and inode of its folder:
-    `net/c1/eth0 lxc1 netns:26:1041:/run/netns/c1`. Where nothing stands there, the witness is the host veth
-    that our bridge names after the owner. `-` says that there is no such interface.
-    """
-    owner, _, rest = comment.partition(" ")
-    name, _, place = f" {rest}".partition(" netns:")
-    name = name.strip() or (host_ifname(owner) if not rest else "")
-    link = host_links.get(name)
-    is_anothers = link is not None and name in host_ifnames(owner) and link.alias not in ("", owner)
-    if name not in ("", NEVER_GONE) and (link is None or is_anothers):
+    """Whether a witness that an nft element's comment names does not exist any more."""
+    named = witness.read(comment)
+    link = host_links.get(named.link)
+    if named.link and (link is None or witness.holds_anothers(named.link, link.alias, named.owner)):
         return True
-    device, inode, path = [*place.split(":", 2), "", ""][:3]
     try:
-        folder = os.stat("/proc" if path.startswith("/proc/") else os.path.dirname(path))
-        return (device, inode) == (f"{folder.st_dev}", f"{folder.st_ino}") and not os.path.lexists(path)
+        folder = os.stat(witness.folder(named.path))
+        is_ours = witness.folder_identity(folder.st_dev, folder.st_ino) == named.folder
+        return is_ours and not os.path.lexists(named.path)
     except (OSError, ValueError):
         return False
 
@@ -211,7 +203,7 @@ def gone(cached: Cached) -> str:
 
 def is_end(link: Link | None) -> bool:
     """Whether an interface ends in another namespace, and so dies with it; a tun counts as one that does."""
-    return link is not None and link.kind in ENDS and (link.apart or link.kind == "tun")
+    return link is not None and link.kind in witness.ENDS and (link.apart or link.kind == "tun")
 
 
 def bridge_of(network: Network) -> str:

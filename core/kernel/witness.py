@@ -1,32 +1,20 @@
-"""What proves that the owner of an nft element is gone: words behind the owner in the element's comment.
+"""The witnesses of an owner's existence (core.witness), chosen by ADD and looked for afterwards.
 
-    net/c1/eth0                                        the host veth that our bridge names after the owner
-    net/c1/eth0 lxc1 netns:26:1041:/run/netns/c1       a host interface, and the namespace's path in the
-                                                       folder with that device and inode
-    net/c1/eth0 -                                      nothing does
-
-One witness that is gone proves it. Loaded behind another suite's plugin, and where something stands in the
-way. Law: what cannot be proven gone counts as alive. Rules in nft do not outlive a boot, so neither do the
-witnesses.
+Loaded behind another suite's plugin, and where something stands in the way. Law: what cannot be proven gone
+counts as alive. Rules in nft do not outlive a boot, so neither do the witnesses.
 """
 
 from __future__ import annotations
 
 from core import system
-from core.attachment import NEVER_GONE, host_ifname, host_ifnames
 from core.plan.records import HOST
+from core.witness import ENDS, NEVER_GONE, folder, folder_identity, holds_anothers, read, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 COMMENT_BYTES = 253  # that an nft comment holds
-ENDS = (
-    "veth",
-    "netkit",
-    "tun",
-)  # kinds of links that go with the container's end; a bridge or an uplink outlives it
-NETNS, PROC = "netns:", "/proc/"
 
 
 def words(kernel: Any, owner: str, links: list[str], netns: str) -> str:
@@ -48,49 +36,37 @@ def _path(netns: str) -> str:
     """The namespace's path as a witness, "" where it cannot be one."""
     try:
         netns.encode()
-        folder = system.stat(_folder(netns))
+        found = system.stat(folder(netns))
     except (OSError, ValueError):
         return ""
-    return (
-        f"{NETNS}{folder.st_dev}:{folder.st_ino}:{netns}"
-        if netns.startswith("/") and system.there(netns)
-        else ""
-    )
-
-
-def _folder(path: str) -> str:
-    """The folder whose identity tells whether a path means the same to us; /proc where it has a pid."""
-    return path[: path.index(PROC) + len(PROC)] if PROC in path else system.parent(path)
+    is_one = netns.startswith("/") and system.there(netns)
+    return word(netns, found.st_dev, found.st_ino) if is_one else ""
 
 
 def is_gone(kernel: Any, comment: str) -> bool:
     """Whether a witness of the owner in a *comment* is no more. Raises OSError."""
-    owner, _, rest = comment.partition(" ")
-    if not owner or rest == NEVER_GONE:
-        return False
-    link, _, place = f" {rest}".partition(f" {NETNS}")
-    link = link.strip() or (host_ifname(owner) if not rest else "")
-    return bool(link) and _is_no_more(kernel, link, owner) or bool(place) and _is_unlinked(place)
+    named = read(comment)
+    if named.link and _is_no_more(kernel, named.link, named.owner):
+        return True
+    return bool(named.path) and _is_unlinked(named.path, named.folder)
 
 
 def _is_no_more(kernel: Any, name: str, owner: str) -> bool:
     """Whether a host interface is gone. One with a name that we give may be another attachment's by now."""
     link = kernel.link(HOST, name)
-    return link is None or (name in host_ifnames(owner) and link.alias not in ("", owner))
+    return link is None or holds_anothers(name, link.alias, owner)
 
 
-def _is_unlinked(place: str) -> bool:
-    """Whether "device:inode:path" was in that folder and is not any more.
+def _is_unlinked(path: str, identity: str) -> bool:
+    """Whether *path* was in the folder with that identity and is not any more.
 
     A folder that is another one proves nothing.
     """
-    device, _, rest = place.partition(":")
-    inode, _, path = rest.partition(":")
     try:
-        folder = system.stat(_folder(path))
+        found = system.stat(folder(path))
     except (OSError, ValueError):
         return False
-    if (f"{folder.st_dev}", f"{folder.st_ino}") != (device, inode):
+    if folder_identity(found.st_dev, found.st_ino) != identity:
         return False
     try:
         system.lstat(path)
