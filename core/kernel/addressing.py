@@ -149,7 +149,11 @@ def _find_route(kernel: State, want: Route) -> Route | None:
     return None
 
 
-def _up(_kernel: State, want: Up) -> Message:
+def _up(kernel: State, want: Up) -> Message:
+    if want.place == HOST:
+        from core.kernel.newborn import prepare  # late: nearly always the bridge is up
+
+        prepare(kernel, want)
     return set_flags(want.link, IFF_UP, IFF_UP, grown=want.place == HOST)
 
 
@@ -164,11 +168,6 @@ def _route(kernel: State, want: Route) -> Message:
 def _create(kernel: State, *batch: Any) -> None:
     """Send addresses, link state and routes of one place together; the first refusal is raised."""
     place = batch[0].place
-    if place == HOST:
-        from core.kernel.newborn import prepare  # late: nearly always the bridge is up
-
-        for want in [each for each in batch if type(each) is Up]:
-            prepare(kernel, want)
     outcome = kernel.at(place).exchange(tuple([MESSAGES[type(want)](kernel, want) for want in batch]))
     refused = [(want, failure) for want, (_, failure) in zip(batch, outcome) if failure]
     for want, failure in refused[:1]:
@@ -176,8 +175,8 @@ def _create(kernel: State, *batch: Any) -> None:
         failure.made = [each for each in batch if each not in [other for other, _ in refused]]  # type: ignore[attr-defined]
         raise failure
     for want in batch:
-        if type(want) is Up:
-            kernel.remember_up(place, want.link)
+        if type(want) in LEARNT:
+            LEARNT[type(want)](kernel, want)
 
 
 def _delete(kernel: State, *batch: Any) -> list[Any]:
@@ -208,6 +207,7 @@ def announce(kernel: State, ifname: str, mac: bytes, addresses: list[bytes], bri
 
 
 MESSAGES: dict[type, Any] = {Up: _up, Address: _address, Route: _route}
+LEARNT: dict[type, Any] = {Up: lambda kernel, want: kernel.remember_up(want.place, want.link)}
 REMOVALS: dict[type, Any] = {
     Address: lambda index, want: route.del_address(index, want.cidr),
     Route: lambda index, want: route.del_route(index, _path(want)),

@@ -138,8 +138,3 @@ def remove(folder: str, attachment: Attachment) -> None:
             system.unlink(name)
         except FileNotFoundError:
             continue
-
-
-def settings(before: list[Any]) -> list[LinkSettings]:
-    """Of what apply found before it changes anything, the settings of links."""
-    return [each.found for each in before if type(each.found) is LinkSettings]

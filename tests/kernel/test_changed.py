@@ -99,8 +99,9 @@ def test_a_link_that_is_absent_is_named(kernel: Kernel) -> None:
 
 def changed_and_kept(kernel: Kernel, folder: Path, wanted: LinkSettings = WANTED) -> None:
     def keep(before: list[Before]) -> None:
-        for found in backup.settings(before):
-            backup.save(str(folder), ATTACHMENT, found)
+        for each in before:
+            assert isinstance(each.found, LinkSettings)
+            backup.save(str(folder), ATTACHMENT, each.found)
 
     apply.add(kernel, Plan(changed=(wanted,)), lambda: None, keep)
 

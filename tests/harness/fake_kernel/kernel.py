@@ -7,15 +7,12 @@ Packets are not simulated.
 from typing import Any, Self
 
 from core.address import Family
-from core.attachment import host_ifnames
 from core.kernel import witness
-from core.kernel.go_suite import ContainerLink
-from core.nft.names import Chain, Element, Elements, is_on_demand
+from core.nft.names import Chain, Element, is_on_demand
 from core.nft.rules import members
-from core.plan.records import CONTAINER, HOST, Bridge, Gateway, Link
-from core.plan.switching import VlanGateway
+from core.plan.records import HOST
 from core.record import HEALED, SETTING
-from tests.harness.fake_kernel.records import Records
+from tests.harness.fake_kernel.records import Records, home
 from tests.harness.fake_kernel.sockets import NoForeignRules, Ways
 from tests.harness.fake_kernel.world import EEXIST, ENOENT, World, refuse
 
@@ -58,15 +55,11 @@ class FakeKernel(Records):
             refuse(world.fail_with)
         world.calls.append(("create", record))
         key = self.key(record)
-        if isinstance(record, Gateway):
-            self.clear_gateway(record)
         if key in world.records and record.lifecycle not in REWRITTEN:
             refuse(EEXIST)
-        self.need_what_it_needs(record)
-        self.make_links(record)
+        home(record).need(self, record)
+        home(record).make(self, record)
         world.records[key] = record
-        if isinstance(record, Chain):
-            world.records.update({self.key(each): each for each in record.maps})
 
     def delete(self, *records: Any) -> list[Any]:
         """As the real one: absent is success, and a link takes along what stands on it."""
@@ -74,31 +67,7 @@ class FakeKernel(Records):
 
     def delete_one(self, record: Any) -> list[Any]:
         self.world.calls.append(("delete", record))
-        match record:
-            case Elements():
-                return [gone for each in self.elements_of(record) for gone in self.delete(each)]
-            case ContainerLink():
-                return self.delete_link(CONTAINER, record.ifname)
-            case Link():
-                names = [
-                    name
-                    for place, name in self.world.links
-                    if place == HOST and name in (record.name, *host_ifnames(record.owner))
-                ]
-                mine = [name for name in names if self.world.links[HOST, name].alias in (record.owner, "")]
-                return [gone for name in mine for gone in self.delete_link(HOST, name)]
-            case Bridge() | VlanGateway():
-                return self.delete_link(HOST, record.name)
-            case Element():
-                found = self.world.records.get(self.key(record))
-                if not found or found.owner != record.owner:
-                    return []
-                gone = [self.world.records.pop(self.key(record))]
-                if record.is_on_demand:
-                    self.sweep()
-                return gone
-        found = self.world.records.pop(self.key(record), None)
-        return [record] if found else []
+        return home(record).delete(self, record)
 
     def restore(self, before: Any) -> None:
         """As the real one."""

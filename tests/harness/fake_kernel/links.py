@@ -4,12 +4,10 @@ from typing import Any
 
 from core.address import Cidr
 from core.attachment import host_ifnames
-from core.kernel.switching import vlan_port
 from core.netlink import link as codec
-from core.netlink.link import IF_OPER_UP, IFF_PROMISC, IFF_UP
+from core.netlink.link import IF_OPER_UP
 from core.netlink.route import IFA_F_PERMANENT
-from core.plan.records import CONTAINER, HOST, Bridge, Link, Up
-from core.plan.switching import Promiscuous, VlanGateway
+from core.plan.records import CONTAINER, HOST
 from core.record import replace as changed
 from tests.harness.fake_kernel.world import EEXIST, ENODEV, ENOENT, Key, World, refuse
 
@@ -33,25 +31,6 @@ class Links:
 
     def need(self, place: str, name: str) -> codec.Link:
         return self.link(place, name) or refuse(ENODEV)
-
-    def make_links(self, record: Any) -> None:
-        match record:
-            case Bridge():
-                self.make_link(HOST, record.name, "bridge", record.mtu)
-            case VlanGateway():
-                self.make_link(HOST, record.name, "veth", record.mtu)
-                self.make_link(HOST, vlan_port(record), "veth", record.mtu)
-                self.pair((HOST, record.name), (HOST, vlan_port(record)))
-            case Link():
-                if self.link(HOST, record.name) or self.link(CONTAINER, record.ifname):
-                    refuse(EEXIST)
-                self.make_link(HOST, record.name, "veth", record.mtu, flags=IFF_UP, alias=record.owner)
-                self.make_link(CONTAINER, record.ifname, "veth", record.mtu, record.data.mac)
-                self.pair((HOST, record.name), (self.place(CONTAINER), record.ifname))
-            case Up():
-                self.flag(self.place(record.place), record.link, IFF_UP)
-            case Promiscuous():
-                self.flag(HOST, record.link, IFF_PROMISC)
 
     def make_link(
         self, place: str, name: str, kind: str, mtu: int, mac: bytes = b"", flags: int = 0, alias: str = ""
