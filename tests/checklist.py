@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-# Entry point and specification, runtime, bridge, host-local, portmap.
-LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50}
-NUMBER = re.compile(r"\b([SRBHP])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
+# Entry point and specification, runtime, bridge, host-local, portmap, loopback.
+LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50, "L": 3}
+NUMBER = re.compile(rf"\b([{''.join(LAST)}])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
 LATER = "iptables backends come later"
 REASONS = {
     **dict.fromkeys(("P-5", *(f"P-{number}" for number in (16, 17, 18, *range(20, 26)))), LATER),
