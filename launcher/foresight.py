@@ -18,6 +18,7 @@ KEYS = {
     "promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad disableContainerInterface "
     "portIsolation mac",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
+    "static": "addresses routes dns",
     "portmap": "backend snat masqAll conditionsV4 conditionsV6 markMasqBit externalSetMarkChain",
 }
 ALIKE = 0.8  # difflib's ratio: a key of five letters or more reaches it if one of them is wrong

@@ -191,6 +191,27 @@ def cni_args(text: str, known: tuple[str, ...]) -> dict[str, str]:
     return {key: value for key, value in pairs.items() if key in known}
 
 
+def asked_ips(config: Section) -> list[list[tuple[str, str]]]:
+    """(name of the key, value) for each text of args.cni.ips, and the same for runtimeConfig.ips.
+
+    Raises CNIError(INVALID_CONFIG).
+    """
+    sections = (config.section("args").section("cni"), config.section("runtimeConfig"))
+    return [[(section.name("ips"), text) for text in section.texts("ips")] for section in sections]
+
+
+def parsed(name: str, text: str, parser: Callable[[str], T], want: str) -> T:
+    """What *parser* makes of one of several texts: of a list, or of a variable (name: `CNI_ARGS: KEY`).
+
+    Raises CNIError(INVALID_CONFIG), INVALID_ENVIRONMENT.
+    """
+    try:
+        return parser(text)
+    except ValueError:
+        code = INVALID_ENVIRONMENT if name.startswith("CNI_ARGS") else INVALID_CONFIG
+        raise CNIError(code, f"{name}: want {want}, found {text!r}") from None
+
+
 def valid_attachments(config: Section) -> set[tuple[str, str]] | None:
     """The (container ID, ifname) that GC has to keep; None when the key is absent, which means "do nothing".
 

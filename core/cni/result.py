@@ -167,6 +167,17 @@ def convertible(ips: list[dict[str, Any]], version: str) -> None:
         raise CNIError(INCOMPATIBLE_VERSION, msg)
 
 
+def one_of_a_family(addresses: list[bytes], version: str) -> None:
+    """Refuse a second packed address of a family for 0.1.0 and 0.2.0, where render would drop it.
+
+    Raises CNIError(INCOMPATIBLE_VERSION).
+    """
+    families = [len(each) for each in addresses]
+    if FAMILIES.get(version) == 0 and len(set(families)) < len(families):
+        msg = f"CNI version {version} does not support more than 1 address per family"
+        raise CNIError(INCOMPATIBLE_VERSION, msg, f"{len(families)} are asked for")
+
+
 def _newest(result: Result) -> dict[str, Any]:
     return dict(sorted(_without(result, TOP, ([], {})).items()))
 

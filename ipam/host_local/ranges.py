@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from core import address
 from core.address import Cidr
-from core.cni import version
 from core.cni.config import Section
-from core.errors import INCOMPATIBLE_VERSION, INVALID_CONFIG, CNIError
+from core.cni.result import one_of_a_family
+from core.errors import INVALID_CONFIG, CNIError
 from core.record import Record
 
 TYPE_CHECKING = False
@@ -96,10 +96,7 @@ def configured(config: Section, wanted: str) -> tuple[RangeSet, ...]:
             if overlap(one, other):
                 msg = f"{name}: range set {text(one)} overlaps with {other_name}: {text(other)}"
                 raise CNIError(INVALID_CONFIG, msg)
-    families = [len(one[0].start) for _, one in sets]
-    if not version.at_least(wanted, "0.3.0") and len(set(families)) < len(families):
-        msg = f"CNI version {wanted} does not support more than 1 address per family"
-        raise CNIError(INCOMPATIBLE_VERSION, msg, f"ipam has {len(sets)} range sets")
+    one_of_a_family([one[0].start for _, one in sets], wanted)
     return tuple([one for _, one in sets])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core import address, errors, system
 from core.cni import result
-from core.cni.config import Section, cni_args
+from core.cni.config import Section, asked_ips, cni_args, parsed
 from core.errors import CNIError
 from core.record import Record
 from ipam.host_local import ranges
@@ -64,16 +64,13 @@ def _dns(path: str) -> dict[str, Any]:
 def _requested(config: Section, args: str) -> tuple[bytes, ...]:
     """CNI_ARGS IP, args.cni.ips and runtimeConfig.ips add up; a prefix on them is ignored."""
     texts = [("CNI_ARGS: IP", value) for value in cni_args(args, ("IP",)).values()]
-    for section in (config.section("args").section("cni"), config.section("runtimeConfig")):
-        texts += [(section.name("ips"), value) for value in section.texts("ips")]
-    found: dict[bytes, None] = {}
-    for name, value in texts:
-        try:
-            found[address.parse_cidr(value).address if "/" in value else address.parse(value)] = None
-        except ValueError:
-            code = errors.INVALID_ENVIRONMENT if name.startswith("CNI_ARGS") else errors.INVALID_CONFIG
-            raise CNIError(code, f"{name}: want an IP address, found {value!r}") from None
-    return tuple(found)
+    for asked in asked_ips(config):
+        texts += asked
+    return tuple(dict.fromkeys([parsed(name, value, _host, "an IP address") for name, value in texts]))
+
+
+def _host(text: str) -> bytes:
+    return address.parse_cidr(text).address if "/" in text else address.parse(text)
 
 
 def directory(request: Request) -> str:

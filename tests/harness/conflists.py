@@ -2,8 +2,7 @@
 
 What plugins that we lack would do for ours is done by hand.
 
-Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and makes an
-interface; static answers what stands in its section.
+Multus and flannel hand their delegates on; a main plugin asks host-local for addresses and wires them.
 """
 
 import json
@@ -125,20 +124,10 @@ def networks(host: Host, name: str, version: str = "", without: tuple[str, ...] 
     found: dict[str, Chain] = {}
     for number, network in enumerate(delegates(FILES[name])):
         used = version or network["cniVersion"]
-        ours, suites = list[Config](), dict[str, Path]()
+        ours = list[Config]()
         for written in entries(network):
             entry = {**FLANNEL, **written["delegate"]} if written["type"] == "flannel" else written
             if entry["type"] in MAIN or (host.plugins / entry["type"]).exists():
                 ours.append({key: value for key, value in entry.items() if key not in without})
-            if entry.get("ipam", {}).get("type") == "static":
-                suites["static"] = static(host, entry["ipam"], used)
-        found[f"net{number}" if number else "eth0"] = Chain(host, ours, network["name"], used, suites)
+        found[f"net{number}" if number else "eth0"] = Chain(host, ours, network["name"], used, {})
     return found
-
-
-def static(host: Host, ipam: Config, version: str) -> Path:
-    """Make a plugin `static` that answers what stands in its section; return its folder."""
-    answer = {"cniVersion": version, "ips": ipam["addresses"], "routes": ipam["routes"], "dns": ipam["dns"]}
-    folder = host.ipam(f"""[ "$CNI_COMMAND" != ADD ] || echo '{json.dumps(answer)}'""")
-    (folder / "fake").rename(folder / "static")
-    return folder

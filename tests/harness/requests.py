@@ -11,7 +11,7 @@ from tests.examples import pair, sender
 from tests.harness.fake_kernel.world import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
-SIBLINGS = {"host-local": "ipam.host_local"}
+SIBLINGS = {"host-local": "ipam.host_local", "static": "ipam.static"}
 PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap, pair, sender)}
 Config = Mapping[str, Any]
 

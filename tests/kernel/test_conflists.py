@@ -38,7 +38,6 @@ LACKING = {  # whose entries are left out, or done by hand
     "podman": {"firewall", "tuning"},
     "podman-ptp": {"firewall", "ptp"},
     "podman-switch": {"firewall"},
-    "static": {"static"},
 }
 # Keys that wait for the iptables backend.
 IPTABLES = {"iptables": ("ipMasqBackend", "backend"), "portmap-options": ("markMasqBit",)}

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
-PLUGINS = ("bridge", "host-local", "portmap", "loopback")
+PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 LEGEND = (
@@ -96,13 +96,21 @@ def measured(host: Host) -> dict[str, list[str]]:
     ports = {"type": "portmap", "runtimeConfig": {"portMappings": [mapping(8080)]}}
     valid = {"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]}
     alone = {"type": "loopback"}
-    chain = (("host-local", ipam), ("portmap", ports), ("bridge", wire), ("loopback", alone))
+    fixed = {"type": "static", "ipam": {"addresses": [{"address": "10.1.0.2/24", "gateway": "10.1.0.1"}]}}
+    chain = (
+        ("host-local", ipam),
+        ("portmap", ports),
+        ("bridge", wire),
+        ("loopback", alone),
+        ("static", fixed),
+    )
     final: Any = None
     for counts_as in (FIRST, "ADD"):
         result = calls.call("bridge", "ADD", wire, counts_as=counts_as)
         final = calls.call("portmap", "ADD", ports, result, counts_as)
         calls.call("host-local", "ADD", ipam, counts_as=counts_as)
         calls.call("loopback", "ADD", alone, counts_as=counts_as)
+        calls.call("static", "ADD", fixed, counts_as=counts_as)
         for plugin, config in chain if counts_as == FIRST else ():
             calls.call(plugin, "DEL", config, final)
     for verb, extra, previous in (

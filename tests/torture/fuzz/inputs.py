@@ -13,6 +13,7 @@ from core.cni.version import ALL
 from tests.torture.fuzz.vocabulary import ADDRESSES, BRIDGE_KEYS, KEYS, NAMES, NUMBERS, SUBNETS, TEXTS, WORDS
 
 NETNS = ("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")
+GATEWAYS = ("10.1.0.1", "fd01::1", "", None)
 VARIABLES = ("CNI_ARGS", "CNI_NETNS_OVERRIDE", "CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT", "CNIWIRE_DEBUGS")
 
 
@@ -125,9 +126,11 @@ class Inputs:
             config |= {key: [self.one(WORDS)] for key in ("conditionsV4", "conditionsV6") if self.chance(0.1)}
             config |= {key: self.chance(0.5) for key in ("snat", "masqAll") if self.chance(0.2)}
         if kind != "portmap" and self.chance(0.8):
-            config["ipam"] = self.ipam(data)
+            config["ipam"] = self.ipam(data) if kind != "static" and self.chance(0.9) else self.static()
         if self.chance(0.1):
             config["args"] = {"cni": {"ips": [self.one(ADDRESSES)], "mac": self.text()}}
+        if kind != "portmap" and self.chance(0.1):
+            config["runtimeConfig"] = {"ips": [self.one(ADDRESSES) for _ in self.some(3)]}
         return config
 
     def ipam(self, data: str) -> dict[str, Any]:
@@ -145,6 +148,13 @@ class Inputs:
         if self.chance(0.1):
             ipam |= {key: self.one(ADDRESSES) for key in ("rangeStart", "rangeEnd", "gateway")}
         return ipam
+
+    def static(self) -> dict[str, Any]:
+        """A section ipam for the plugin static."""
+        ends = ("10.1.0.7/24", "10.1.0.8/24", "fd01::7/64", "fd01::8/64")
+        addresses = [{"address": self.one(ends), "gateway": self.one(GATEWAYS)} for _ in self.some(2)]
+        routes = [{"dst": self.one(SUBNETS), "gw": self.one(ADDRESSES)} for _ in self.some(2)]
+        return {"type": "static", "addresses": addresses, "routes": routes, "dns": {"domain": self.text()}}
 
     def mapping(self) -> dict[str, Any]:
         made = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.cni import delegate
 from core.cni.protocol import respond
-from ipam import host_local
+from ipam import host_local, static
 from plugins import bridge, portmap
 from tests.harness.requests import BIN, SIBLINGS
 from tests.torture.fuzz import decoders
@@ -16,7 +16,12 @@ from tests.torture.fuzz.reservations import files
 from tests.torture.fuzz.scratch import UNFORESEEN, Bench, Broken, judge
 from tests.torture.fuzz.wire import Recorder, Wire, Wired
 
-PLUGINS: dict[str, Any] = {"bridge": bridge, "portmap": portmap, "host-local": host_local}
+PLUGINS: dict[str, Any] = {
+    "bridge": bridge,
+    "portmap": portmap,
+    "host-local": host_local,
+    "static": static,
+}
 VERBS = ("ADD", "ADD", "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 # The variables of a call that meets a kernel, in our own namespace.
 REAL = {

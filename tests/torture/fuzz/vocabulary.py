@@ -24,7 +24,7 @@ TEXTS = (
     *("tcp", "udp", "sctp", "TCP", "icmp", "nftables", "iptables", "true", "1", "0", "\x00", "é"),
     *("\u2028", "\ud800", "02:00:00:00:00:01", "zz:00", "MAC=02:00:00:00:00:09", "IP=10.1.0.5"),
     *("IP=10.1.0.5;IgnoreUnknown=1", "K=V", ";", "=", "null", "{}", "/etc/hosts", "/nowhere", "%s%n"),
-    *("'\"",),
+    *("'\"", "IP=10.1.0.5/24,fd01::5/64;GATEWAY=10.1.0.1,fd01::1"),
 )
 NUMBERS = (
     *(0, 1, -1, 2, 24, 67, 68, 80, 253, 1280, 1500, 4094, 4095, 8080, 65535, 65536),
@@ -35,7 +35,7 @@ KEYS = (
     *("interface", "interfaces", "sandbox", "mac", "mtu", "routes", "dst", "gw", "priority", "table"),
     *("scope", "advmss", "dns", "domain", "nameservers", "search", "options", "ipam", "args", "cni"),
     *("runtimeConfig", "ipRanges", "portMappings", "hostPort", "containerPort", "protocol", "hostIP"),
-    *("range", "ranges", "subnet", "rangeStart", "rangeEnd", "cni.dev/valid-attachments"),
+    *("range", "ranges", "subnet", "rangeStart", "rangeEnd", "addresses", "cni.dev/valid-attachments"),
     *("cni.dev/attachments", "containerID", "ifname", "bridge", "isGateway", "isDefaultGateway"),
     *("ipMasq", "forceAddress", "hairpinMode", "promiscMode", "vlan", "vlanTrunk", "id", "minID"),
     *("maxID", "macspoofchk", "enabledad", "portIsolation", "disableContainerInterface"),
