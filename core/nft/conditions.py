@@ -1,43 +1,27 @@
 """The nft match words of portmap's conditionsV4 and conditionsV6, compiled without the nft program.
 
-    ip saddr|daddr, ip6 saddr|daddr   [==|!=]   ADDRESS, ADDRESS/PREFIX or ADDRESS-ADDRESS
-    iifname, meta iifname             [==|!=]   NAME or "NAME"; NAME* for all that begin with it
-    tcp|udp|sctp|th sport|dport       [==|!=]   PORT or PORT-PORT
-    meta mark, mark                   [==|!=]   NUMBER
+    ip saddr|daddr, ip6 saddr|daddr   ADDRESS, ADDRESS/PREFIX or ADDRESS-ADDRESS
+    iifname, iif                      NAME or "NAME"; iifname: NAME* for all that begin with it
+    tcp|udp|sctp|th sport|dport       PORT or PORT-PORT
+    [meta] mark, ct mark              NUMBER or NUMBER-NUMBER; NUMBER behind `& MASK`
+    ct state                          new, established, related, invalid or untracked
+    fib saddr|daddr type              local, unicast, broadcast, multicast, anycast and so on
 
+Behind each may stand `==` or `!=` (eq, ne), where values are ordered `<`, `<=`, `>` or `>=` (lt, le, gt, ge).
 Several matches may follow one another; all have to hold. `{ VALUE, VALUE }` stands for any of several (!=:
-for none of them). Pure.
+for none of them). An interface is known by its name, not by its number, whichever word is written: it may be
+made anew. Pure.
 """
 
 from __future__ import annotations
 
-from core import address
-from core.address import FAMILIES, V4
-from core.netlink.message import pack
-from core.nft.expression import (
-    EQ,
-    IIFNAME,
-    L4PROTO,
-    MARK,
-    NEQ,
-    TRANSPORT_HEADER,
-    Rule,
-    address_field,
-    between,
-    compare,
-    in_network,
-    meta,
-    network_text,
-    of_family,
-    payload,
-)
-from core.nft.names import PROTOCOLS
+from core.nft.expression import Rule
+from core.nft.matches import EQUALITY, FAMILY_OF, MARKS, PORT_FIELDS, match, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.address import Family
 
-OPERATORS = {"==": EQ, "!=": NEQ}
 MOST_WAYS = 64
 SIDES = {
     "-s": "saddr",
@@ -47,12 +31,28 @@ SIDES = {
     "--destination": "daddr",
     "--dst": "daddr",
 }
-FAMILY_OF = {each.word: each for each in FAMILIES}
-PORT_FIELDS = {"sport": 0, "dport": 2}
+SIGNS = ("==", "!=", "<=", ">=", "<", ">")  # those of two characters first
+WORDS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+# What is written -> what nft prints, or what is meant.
+FIELDS = {
+    **{f"{word} {side}": f"{word} {side}" for word in FAMILY_OF for side in ("saddr", "daddr")},
+    **{f"{word} {port}": f"{word} {port}" for word in ("tcp", "udp", "sctp", "th") for port in PORT_FIELDS},
+    **dict.fromkeys(("iifname", "meta iifname", "iif", "meta iif"), "iifname"),
+    **dict.fromkeys(("meta mark", "mark"), "meta mark"),
+    **{each: each for each in ("ct mark", "ct state", "fib saddr type", "fib daddr type")},
+}
+LONGEST = 3  # words of a field
+KNOWN = (
+    "ip|ip6 saddr|daddr, iif, iifname, tcp|udp|sctp|th sport|dport, meta mark, ct mark, ct state"
+    " or fib saddr|daddr type"
+)
 
 
 class Choice(Rule):
-    """A match of any of several. Each becomes a rule, as an anonymous set would cost more messages."""
+    """A match of any of several, each of which becomes a rule: an anonymous set would cost more messages.
+
+    expressions: where there is only one.
+    """
 
     text: str
     expressions: bytes
@@ -69,27 +69,8 @@ def compile_words(words: list[str]) -> Rule:
         raise ValueError("want a match, found nothing")
     texts, ways = list[str](), [Rule("", b"")]
     while tokens:
-        if tokens[0] in ("iif", "oif"):
-            raise ValueError(f"want iifname and the name of an interface, found {' '.join(tokens[:2])!r}")
-        size = 1 if tokens[0] in ("iifname", "mark") else 2
-        field, rest = tokens[:size], tokens[size:]
-        operator = rest.pop(0) if rest[:1] and rest[0] in OPERATORS else "=="
-        if not rest:
-            raise ValueError(f"want a value behind {' '.join(tokens)!r}")
-        values, tokens = _values(rest)
-        found = dict([_match(field, OPERATORS[operator], value) for value in values])
-        sign = " != " if operator == "!=" else " "
-        text, _, _ = next(iter(found)).partition(" VALUE ")
-        shown = [each.partition(" VALUE ")[2] for each in found]
-        texts.append(f"{text}{sign}{shown[0] if len(shown) == 1 else '{ ' + ', '.join(shown) + ' }'}")
-        matches = [Rule(each.replace(" VALUE ", sign), match) for each, match in found.items()]
-        if operator == "!=":
-            matches = [
-                Rule(
-                    " ".join([each.text for each in matches]),
-                    b"".join([each.expressions for each in matches]),
-                )
-            ]
+        text, matches, tokens = _compiled(tokens)
+        texts.append(text)
         ways = [
             Rule(f"{way.text} {each.text}".strip(), way.expressions + each.expressions)
             for way in ways
@@ -98,17 +79,89 @@ def compile_words(words: list[str]) -> Rule:
         if len(ways) > MOST_WAYS:
             raise ValueError(f"want at most {MOST_WAYS} combinations of values, found {len(ways)}")
     text = " ".join(texts)
-    return Rule(text, ways[0].expressions) if len(ways) == 1 else Choice(text, b"", tuple(ways))
+    if len(ways) == 1:  # of several values behind !=, too, where nft would print a set
+        return ways[0] if ways[0].text == text else Choice(text, ways[0].expressions, tuple(ways))
+    return Choice(text, b"", tuple(ways))
+
+
+def _compiled(tokens: list[str]) -> tuple[str, list[Rule], list[str]]:
+    """The match that *tokens* begin with: its text, the rules any of which has to hold, and what follows."""
+    written, rest = _field(tokens)
+    field = FIELDS[written]
+    mask, rest = _mask(field, rest)
+    operator, rest = _operator(rest)
+    if not rest:
+        raise ValueError(f"want a value behind {' '.join(tokens)!r}")
+    values, rest = _values(rest)
+    if len(values) > 1 and operator not in EQUALITY:
+        raise ValueError(f"want a single value behind {operator}, found a set")
+    if mask or (field == "ct state" and (len(values) > 1 or operator)):
+        operator = operator or "=="
+    elif operator == "==":
+        operator = ""
+    for value in values:
+        _check_value(written, value)
+    found = dict([match(field, operator, value, mask) for value in values])
+    begin = " ".join([each for each in (field, mask and f"& 0x{mask:08x}", operator) if each])
+    matches = [Rule(f"{begin} {value}", expressions) for value, expressions in found.items()]
+    if operator == "!=":
+        text = " ".join([each.text for each in matches])
+        matches = [Rule(text, b"".join([each.expressions for each in matches]))]
+    several = ", ".join(found)
+    return f"{begin} {several if len(found) == 1 else f'{{ {several} }}'}", matches, rest
+
+
+def _mask(field: str, tokens: list[str]) -> tuple[int, list[str]]:
+    """The mask of a mark that *tokens* begin with, 0 for none; and what follows."""
+    if field not in MARKS or tokens[:1] not in (["&"], ["and"]):
+        return 0, tokens
+    mask = number("".join(tokens[1:2]), 2**32 - 1)
+    if not mask:
+        raise ValueError(f"want a mask with a bit in it behind {field} &, found {tokens[1]!r}")
+    return mask, tokens[2:]
+
+
+def _field(tokens: list[str]) -> tuple[str, list[str]]:
+    """The field that *tokens* begin with, as it is written, and what follows."""
+    for size in range(LONGEST, 0, -1):
+        written = " ".join(tokens[:size])
+        if written in FIELDS:
+            return written, tokens[size:]
+    raise ValueError(f"want {KNOWN}, found {' '.join(tokens[:2])!r}")
+
+
+def _operator(tokens: list[str]) -> tuple[str, list[str]]:
+    """The operator that *tokens* begin with, if they do, also without a space behind it; and what follows."""
+    first = tokens[0] if tokens else ""
+    if first in WORDS:
+        return WORDS[first], tokens[1:]
+    sign = next((each for each in SIGNS if first.startswith(each)), "")
+    behind = first[len(sign) :]
+    return sign, [behind, *tokens[1:]] if behind else tokens[1:]
 
 
 def _values(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """The value that *tokens* begin with, or those in its braces; and what follows."""
+    """The value that *tokens* begin with, or those in its braces; and what follows.
+
+    States may stand in a row without braces, and with spaces behind the commas.
+    """
     if tokens[0] != "{":
-        return tokens[:1], tokens[1:]
+        value, rest = tokens[0], tokens[1:]
+        while rest and (value.endswith(",") or rest[0].startswith(",")):
+            value, rest = value + rest[0], rest[1:]
+        return [value], rest
     if "}" not in tokens:
         raise ValueError(f"want a closing }} behind {' '.join(tokens)!r}")
     end = tokens.index("}")
     return [value.strip() for value in " ".join(tokens[1:end]).split(",")], tokens[end + 1 :]
+
+
+def _check_value(written: str, value: str) -> None:
+    """Refuse what nft would take for something else than this module does."""
+    if "," in value and written != "ct state" and not value.startswith('"'):
+        raise ValueError(f"want braces around several values, {{ {value} }}, found {value!r}")
+    if written.endswith("iif") and (value.isdigit() or value.strip('"').endswith("*")):
+        raise ValueError(f"want the name of one interface behind {written}, found {value!r}")
 
 
 def from_iptables(words: list[str], family: Family) -> list[str]:
@@ -123,75 +176,3 @@ def from_iptables(words: list[str], family: Family) -> list[str]:
         tokens = rest
     compile_words(found)
     return found
-
-
-def _match(field: list[str], operator: int, value: str) -> tuple[str, bytes]:
-    """One match as nft prints it, VALUE where an operator may stand, and its expressions."""
-    if field[0] in FAMILY_OF and field[1:] in (["saddr"], ["daddr"]):
-        shown, match = _address(FAMILY_OF[field[0]], field[1] == "saddr", operator, value)
-        return f"{' '.join(field)} VALUE {shown}", match
-    if field in (["iifname"], ["meta", "iifname"]):
-        shown, match = _interface(operator, value)
-        return f"iifname VALUE {shown}", match
-    if field in (["mark"], ["meta", "mark"]):
-        mark = _number(value, 2**32 - 1)
-        return f"meta mark VALUE 0x{mark:08x}", meta(MARK) + compare(pack("=I", mark), operator)
-    if field[0] in ("tcp", "udp", "sctp", "th") and field[1:] in (["sport"], ["dport"]):
-        protocol = b"" if field[0] == "th" else meta(L4PROTO) + compare(bytes([PROTOCOLS[field[0]]]))
-        shown, match = _ports(operator, value)
-        return f"{' '.join(field)} VALUE {shown}", protocol + payload(
-            TRANSPORT_HEADER, PORT_FIELDS[field[1]], 2
-        ) + match
-    raise ValueError(
-        f"want ip|ip6 saddr|daddr, iifname, tcp|udp|sctp|th sport|dport or mark, found {' '.join(field)!r}"
-    )
-
-
-def _interface(operator: int, value: str) -> tuple[str, bytes]:
-    """A name, or what names begin with and an asterisk."""
-    name = value.strip('"')
-    packed = name.encode()
-    if not 0 < len(packed) < 16 or packed == b"*":
-        raise ValueError(f"want the name of an interface, found {value!r}")
-    return f'"{name}"', meta(IIFNAME) + compare(
-        packed[:-1] if name.endswith("*") else packed.ljust(16, b"\0"), operator
-    )
-
-
-def _address(family: Family, source: bool, operator: int, value: str) -> tuple[str, bytes]:
-    low, dash, high = value.partition("-")
-    first = (
-        address.network(address.parse_cidr(value))
-        if "/" in value
-        else address.host_prefix(address.parse(low))
-    )
-    last = address.parse(high) if dash else first.address
-    if not first.family is address.family(last) is family:
-        raise ValueError(f"want an {'IPv4' if family is V4 else 'IPv6'} address, found {value!r}")
-    if last == first.address:
-        return network_text(first, source).split()[-1], in_network(first, source, operator)
-    if last < first.address:
-        raise ValueError(f"want a range of addresses, the smaller first, found {value!r}")
-    shown = f"{address.text(first.address)}-{address.text(last)}"
-    return shown, of_family(family) + address_field(family, source) + between(first.address, last, operator)
-
-
-def _ports(operator: int, value: str) -> tuple[str, bytes]:
-    low, dash, high = value.partition("-")
-    first = _number(low, 65535)
-    last = _number(high, 65535) if dash else first
-    if last < first:
-        raise ValueError(f"want a range of ports, the smaller first, found {value!r}")
-    if last == first:
-        return f"{first}", compare(first.to_bytes(2, "big"), operator)
-    return f"{first}-{last}", between(first.to_bytes(2, "big"), last.to_bytes(2, "big"), operator)
-
-
-def _number(value: str, largest: int) -> int:
-    try:
-        number = int(value, 16 if value[:2] == "0x" else 10) if value.isascii() and value.isalnum() else -1
-    except ValueError:
-        number = -1
-    if not 0 <= number <= largest:
-        raise ValueError(f"want a number up to {largest}, found {value!r}")
-    return number

@@ -30,8 +30,9 @@ WORD = 8  # NFT_REG32_00: the first of the 4-byte registers that overlay NFT_REG
 EQ, NEQ, LT, LTE, GT, GTE = range(6)  # NFT_CMP_*, NFT_RANGE_*
 LINK_HEADER, NETWORK_HEADER, TRANSPORT_HEADER = range(3)  # NFT_PAYLOAD_*
 MARK, IIFNAME, OIFNAME, META_NFPROTO, L4PROTO = 3, 6, 7, 15, 16  # NFT_META_*
-NFT_BITWISE_BOOL, NFT_NAT_DNAT, NFT_CT_STATUS, IPS_DST_NAT = 0, 1, 2, 0x20
-NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, RTN_LOCAL = 3, 1 << 1, 2
+NFT_BITWISE_BOOL, NFT_NAT_DNAT, NFT_BYTEORDER_HTON = 0, 1, 1
+NFT_CT_STATE, NFT_CT_STATUS, NFT_CT_MARK, IPS_DST_NAT = 0, 2, 3, 0x20
+NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_SADDR, NFTA_FIB_F_DADDR, RTN_LOCAL = 3, 1 << 0, 1 << 1, 2
 NF_NAT_RANGE_MAP_IPS, NF_NAT_RANGE_PROTO_SPECIFIED = 1, 2
 
 NFTA_META_DREG, NFTA_META_KEY = 1, 2
@@ -45,6 +46,8 @@ NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_FLAGS = 1, 2, 7
 NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_ADDR_MAX, NFTA_NAT_REG_PROTO_MIN, NFTA_NAT_REG_PROTO_MAX = 3, 4, 5, 6
 NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS = 1, 2, 3
 NFTA_CT_DREG, NFTA_CT_KEY = 1, 2
+NFTA_BYTEORDER_SREG, NFTA_BYTEORDER_DREG, NFTA_BYTEORDER_OP = 1, 2, 3
+NFTA_BYTEORDER_LEN, NFTA_BYTEORDER_SIZE = 4, 5
 
 
 class Rule(Record):
@@ -131,16 +134,32 @@ def dnat(family: Family, port_register: int) -> bytes:
     )
 
 
+def address_type(side: int) -> bytes:
+    """Load the type (RTN_*) that the routing tables give to an address; side: NFTA_FIB_F_*."""
+    question = u32(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE), u32(NFTA_FIB_FLAGS, side)
+    return expression("fib", u32(NFTA_FIB_DREG, NFT_REG_1), *question)
+
+
 def local_destination() -> bytes:
     """fib daddr type local"""
-    question = u32(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE), u32(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
-    return expression("fib", u32(NFTA_FIB_DREG, NFT_REG_1), *question) + compare(pack("=I", RTN_LOCAL))
+    return address_type(NFTA_FIB_F_DADDR) + compare(pack("=I", RTN_LOCAL))
+
+
+def conntrack(key: int) -> bytes:
+    """Load what the kernel knows of the packet's connection."""
+    return expression("ct", u32(NFTA_CT_DREG, NFT_REG_1), u32(NFTA_CT_KEY, key))
+
+
+def to_network_order(size: int) -> bytes:
+    """Turn the number of *size* bytes in NFT_REG_1, so that it can be compared by size."""
+    registers = u32(NFTA_BYTEORDER_SREG, NFT_REG_1), u32(NFTA_BYTEORDER_DREG, NFT_REG_1)
+    kind = u32(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON), u32(NFTA_BYTEORDER_LEN, size)
+    return expression("byteorder", *registers, *kind, u32(NFTA_BYTEORDER_SIZE, size))
 
 
 def translated() -> bytes:
     """ct status dnat"""
-    status = expression("ct", u32(NFTA_CT_DREG, NFT_REG_1), u32(NFTA_CT_KEY, NFT_CT_STATUS))
-    return status + bitwise(4, pack("=I", IPS_DST_NAT)) + compare(bytes(4), NEQ)
+    return conntrack(NFT_CT_STATUS) + bitwise(4, pack("=I", IPS_DST_NAT)) + compare(bytes(4), NEQ)
 
 
 def of_family(family: Family) -> bytes:

@@ -17,6 +17,7 @@ from core.nft.rules import conditional, members, rules_of
 from core.nft.standing import standing
 from core.publication import Mapping
 from tests.harness import nft_tables
+from tests.harness.conditions import CONDITIONS4, CONDITIONS6
 from tests.harness.expressions import expressions
 from tests.harness.host import Host
 
@@ -25,54 +26,6 @@ PORT = "veth0123456789a"
 NETWORKS = (
     *("10.1.0.0/24", "10.1.2.0/23", "10.128.0.0/9", "192.0.2.1/32", "0.0.0.0/0", "128.0.0.0/1"),
     *("fd01::/64", "fd01::1/128", "2001:db8:1:2::/63", "::/0", "fe80::/10"),
-)
-CONDITIONS4 = (
-    *(
-        "ip saddr 10.0.0.0/8",
-        "ip saddr 10.0.0.5/24",
-        "ip saddr != 10.1.2.3",
-        "ip daddr == 10.1.2.0/23",
-        "ip saddr 0.0.0.0/0",
-    ),
-    *(
-        "ip daddr 10.0.0.1-10.0.0.9",
-        "ip saddr != 10.0.0.0-10.0.0.255",
-        "ip saddr 10.0.0.1-10.0.0.1",
-        "ip saddr 192.0.2.1/32",
-    ),
-    *(
-        "iifname eth0",
-        'iifname != "eth0"',
-        "meta iifname veth*",
-        "iifname != br-*",
-        "iifname fifteen-bytes-x",
-    ),
-    *(
-        "tcp dport 80",
-        "tcp sport 1024-65535",
-        "udp dport != 53",
-        "udp sport != 1-9",
-        "sctp dport 5",
-        "th dport 80",
-        "th sport 7-7",
-    ),
-    *("meta mark 1", "mark 0x10", "mark != 4294967295", "meta mark == 0"),
-    *(
-        "ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16",
-        "tcp sport 90 tcp dport 80",
-        "meta mark 1 tcp dport 80 iifname eth0",
-    ),
-    "iifname eth0 ip saddr != 10.1.2.0/23 tcp dport 8080-8089",
-)
-CONDITIONS6 = (
-    *(
-        "ip6 saddr fd00::/8",
-        "ip6 saddr != fd01::1",
-        "ip6 daddr fd01::1-fd01::9",
-        "ip6 saddr ::/0",
-        "ip6 daddr 2001:DB8::1/64",
-    ),
-    *("tcp dport 80 ip6 saddr fd00::/8", "udp dport 53", "iifname eth0"),
 )
 
 
@@ -245,13 +198,6 @@ def test_what_is_whose_stands_in_comments(listed: Host) -> None:
     """The tables say who made them, and for which rules."""
     text = listed.run("nft list ruleset")
     assert text.count(f'comment "cniwire {MARK}: CNI plugins"') == 2
-
-
-@pytest.mark.parametrize("words", [*CONDITIONS4, *CONDITIONS6])
-def test_a_condition_is_read_back_as_itself(words: str) -> None:
-    """What nft prints of a condition compiles to the same condition."""
-    rule = compile_words([words])
-    assert compile_words([rule.text]) == rule
 
 
 def test_the_listing_is_loaded_by_nft_again(listed: Host) -> None:

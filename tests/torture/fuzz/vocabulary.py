@@ -18,7 +18,8 @@ NAMES = (
 WORDS = (
     *("ip saddr 10.0.0.0/8", "ip6 saddr fd00::/8", "ip", "saddr", "tcp dport 80", "meta mark 0x10"),
     *("iifname eth*", "!=", "==", "-s 10.0.0.0/8", "mark 1", "udp sport 1-9", "th dport 99999"),
-    *('iifname "', "ip saddr 10.0.0.9-10.0.0.1"),
+    *('iifname "', "ip saddr 10.0.0.9-10.0.0.1", "ct state new, related", "ct mark & 7 > 1", "iif {"),
+    *("fib saddr type { local }", "tcp dport >=80", "ct state != new,", "mark &", "iif 1", "meta iif a*"),
 )
 TEXTS = (
     *("tcp", "udp", "sctp", "TCP", "icmp", "nftables", "iptables", "true", "1", "0", "\x00", "é"),
