@@ -24,6 +24,9 @@ PLAIN4 = (
         "fib daddr type unicast",
         "fib saddr type blackhole",
     ),
+    *("ct state invalid", "ct state established", "fib saddr type broadcast", "fib saddr type unspec"),
+    *("fib saddr type anycast", "fib daddr type multicast", "fib saddr type unreachable"),
+    "fib saddr type prohibit",
     "meta mark 1 tcp dport 80 iifname eth0",
     "ct state new,related tcp dport != 22 fib saddr type unicast ct mark 0",
 )

@@ -162,5 +162,14 @@ def test_no_verb_loads_what_is_known_to_be_dear(host: Host) -> None:
     assert {call: names for call, names in dear.items() if names} == {}
 
 
+def test_bridge_serves_static_in_its_own_process(host: Host) -> None:
+    """And loads of it the module alone, not what executes another one's plugin."""
+    calls = Calls(host)
+    wire = {"type": "bridge", "ipam": {"type": "static", "addresses": [{"address": "10.1.0.2/24"}]}}
+    calls.call("bridge", "ADD", wire)
+    found = {"core.cni.process", "ipam.static", "ipam.host_local"} & {*calls.modules["bridge ADD"]}
+    assert found == {"ipam.static"}
+
+
 if __name__ == "__main__":
     sys.stdout.write(now())
