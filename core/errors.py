@@ -25,7 +25,7 @@ ADDRESSES_EXHAUSTED = 103  # no address left in a range set
 ADDRESS_UNAVAILABLE = 104  # the requested address is reserved, or in no range
 PORT_TAKEN = 105  # a host port is mapped by another attachment
 DELEGATE_FAILED = 106  # the IPAM plugin is missing, died, hung or printed rubbish
-STORE_FAILED = 107  # the reservation directory cannot be read or written
+STORE_FAILED = 107  # a directory of reservations or backups cannot be read or written
 GATEWAY_CONFLICT = 108  # the bridge carries another gateway address
 INTERNAL = 999  # unforeseen: type and text of the exception
 

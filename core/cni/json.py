@@ -78,7 +78,7 @@ def _whole(digits: str) -> int | float:
         return _huge(digits)
 
 
-class _Rules:
+class Rules:
     """What the scanner asks its context for."""
 
     strict = True
@@ -91,7 +91,7 @@ class _Rules:
     parse_object, parse_array, parse_string = PARTS
 
 
-def parse(data: bytes, what: str) -> Any:
+def parse(data: bytes, what: str, rules: type[Rules] = Rules) -> Any:
     """Decode one JSON document; *what* names it in the error ("network configuration").
 
     Invalid UTF-8 and lone surrogates become U+FFFD, as the reference does.
@@ -101,7 +101,7 @@ def parse(data: bytes, what: str) -> Any:
     text = data.decode("utf-8", "replace")
     start = len(text) - len(text.lstrip(WHITESPACE))
     try:
-        value, end = _stacked(1, make_scanner(_Rules), text, start)  # type: ignore[arg-type]
+        value, end = _stacked(1, make_scanner(rules), text, start)  # type: ignore[arg-type]
         if text[end:].strip(WHITESPACE):
             raise ValueError("text behind the JSON document")
         if text.count("{") + text.count("[") > DEPTH and _is_deep(value):

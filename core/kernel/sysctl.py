@@ -21,11 +21,11 @@ ROOT = "/proc/sys/"
 OUT_OF_REACH = (EPERM, EACCES, EROFS, ENOENT)  # not ours to set; ENOENT: there is no IPv6
 
 
-def read(key: str) -> str:
+def read(key: str, most: int = 4096) -> str:
     """The value of "net/ipv4/ip_forward", without white space around it. Raises OSError."""
     descriptor = system.open(ROOT + key, system.O_RDONLY | system.O_CLOEXEC)
     try:
-        return system.read(descriptor, 4096).decode("ascii", "replace").strip()
+        return system.read(descriptor, most).decode("ascii", "replace").strip()
     finally:
         system.close(descriptor)
 

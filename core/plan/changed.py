@@ -6,7 +6,7 @@ needs to write back is in a file: core.kernel.backup. Pure.
 
 from __future__ import annotations
 
-from core.plan.records import Link
+from core.plan.records import CONTAINER, Link
 from core.record import CHANGED, WITH_MEMBERS, KernelRecord
 
 CHANGES = "core.kernel.changes"
@@ -31,6 +31,16 @@ class LinkSettings(KernelRecord):
     promiscuous: bool | None = None
     all_multicast: bool | None = None
     tx_queue_len: int | None = None
+
+
+class TunedSysctl(KernelRecord):
+    """A setting below /proc/sys that is not ours."""
+
+    home, lifecycle, identity = "core.kernel.tuned", CHANGED, ("place", "key")
+    absent = "{key} cannot be read"
+    key: str
+    value: str
+    place: str = CONTAINER
 
 
 class Membership(KernelRecord):

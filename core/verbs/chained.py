@@ -14,6 +14,9 @@ and, where it needs them,
     inherited(kernel, attachment) -> failures           delete what another suite made
     forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
+    INSIDE = True                                       if it works in the container's namespace
+
+One that keeps what it has changed in files has DEL and GC of its own, and neither KINDS nor footprint.
 
 Its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
 """
@@ -24,7 +27,7 @@ from core import system
 from core.attachment import owner_text
 from core.cni import result
 from core.cni.config import valid_attachments
-from core.errors import INVALID_CONFIG, CNIError
+from core.errors import INVALID_CONFIG, INVALID_NETNS, CNIError
 from core.plan import apply
 
 TYPE_CHECKING = False
@@ -59,11 +62,26 @@ def _configuration(request: Request) -> tuple[Any, Result]:
     return wanted, prev_result
 
 
-def opened(request: Request) -> Any:
-    """The host's kernel; the container's namespace is of no interest."""
+def opened(request: Request, if_any: bool = False) -> Any:
+    """The host's kernel, and of a plugin that works inside, the container's.
+
+    if_any: a namespace that is gone, or was never one, is no obstacle.
+    Raises CNIError(INVALID_NETNS).
+    """
     from core.kernel.kernel import Kernel  # late: often nothing is asked for
 
-    return (request.kernel or Kernel)("")
+    make = request.kernel or Kernel
+    netns = request.attachment.netns if hasattr(request.plugin, "INSIDE") else ""
+    try:
+        return make(netns)
+    except FileNotFoundError as error:
+        if if_any:
+            return make("")
+        raise CNIError(INVALID_NETNS, str(error.strerror)) from None
+    except CNIError:
+        if if_any:
+            return make("")
+        raise
 
 
 def check(request: Request) -> None:

@@ -1,25 +1,21 @@
 """What is not ours is changed and written back: settings of links, memberships, links that are moved."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.attachment import Attachment
 from core.errors import KERNEL_REFUSED, CNIError
-from core.kernel import backup
 from core.kernel.kernel import Kernel
+from core.kernel.tuned import is_same
 from core.plan import apply, difference
-from core.plan.changed import Before, LinkSettings, Master, Membership, Moved
+from core.plan.changed import LinkSettings, Master, Membership, Moved, TunedSysctl
 from core.plan.records import CONTAINER, HOST, Plan
 from core.record import replace
 from tests.harness.host import Container, Host
 
 MAC = bytes.fromhex("020000000042")
 WANTED = LinkSettings(CONTAINER, "eth0", MAC, 1400, promiscuous=True, all_multicast=True, tx_queue_len=77)
-ATTACHMENT = Attachment("net", "c1", "eth0")
 MASTER = Master(HOST, "all0", "bridge", "")
 
 
@@ -94,89 +90,51 @@ def test_a_link_that_is_absent_is_named(kernel: Kernel) -> None:
     assert told.startswith("eth7 is gone: want ")
 
 
-# -- the file --------------------------------------------------------------------------------------
+# -- sysctls ---------------------------------------------------------------------------------------
+
+RANGE = "net/ipv4/ip_local_port_range"
 
 
-def changed_and_kept(kernel: Kernel, folder: Path, wanted: LinkSettings = WANTED) -> None:
-    def keep(before: list[Before]) -> None:
-        for each in before:
-            assert isinstance(each.found, LinkSettings)
-            backup.save(str(folder), ATTACHMENT, each.found)
-
-    apply.add(kernel, Plan(changed=(wanted,)), lambda: None, keep)
-
-
-def test_del_writes_back_what_the_file_says(kernel: Kernel, container: Container, tmp_path: Path) -> None:
-    """T-2 to T-9 T-11: in the reference's own format, for the owner alone; twice is once."""
-    before, folder = settings(container), tmp_path / "run" / "tuning"
-    changed_and_kept(kernel, folder)
-    (file,) = folder.iterdir()
-    assert (file.name, file.stat().st_mode & 0o777) == ("c1_eth0.json", 0o600)
-    assert json.loads(file.read_text()) == {
-        "mac": before["address"],
-        "promisc": False,
-        "mtu": before["mtu"],
-        "allmulti": False,
-        "txQLen": before["txqlen"],
-    }
-    for _ in range(2):
-        backup.restore(kernel, str(folder), ATTACHMENT, LinkSettings(CONTAINER, "eth0"))
-        assert settings(container) == before
-        assert list(folder.iterdir()) == []
-
-
-def test_a_second_add_keeps_what_the_first_one_found(
-    kernel: Kernel, container: Container, tmp_path: Path
-) -> None:
-    """What a killed ADD has left is older, and so the truth."""
-    before = settings(container)
-    changed_and_kept(kernel, tmp_path, LinkSettings(CONTAINER, "eth0", mtu=1400))
-    changed_and_kept(kernel, tmp_path)
-    backup.restore(kernel, str(tmp_path), ATTACHMENT, LinkSettings(CONTAINER, "eth0"))
-    assert settings(container) == before
-
-
-def test_what_is_restored_goes_with_a_link_that_is_gone(
-    kernel: Kernel, container: Container, tmp_path: Path
-) -> None:
-    folder = tmp_path / "tuning"
-    changed_and_kept(kernel, folder)
-    (folder / "c1_eth0.json.new").write_text("{")  # of a save that was killed
-    container.run("ip link del eth0")
-    backup.restore(kernel, str(folder), ATTACHMENT, LinkSettings(CONTAINER, "eth0"))
-    assert list(folder.iterdir()) == []
+def test_a_sysctl_is_written_compared_and_written_back(kernel: Kernel, container: Container) -> None:
+    before = container.sysctl(RANGE)
+    wanted = Plan(changed=(TunedSysctl(RANGE, "1024 65000"), TunedSysctl("net/core/somaxconn", "0x200")))
+    apply.add(kernel, wanted, lambda: None)
+    assert (container.sysctl(RANGE), container.sysctl("net/core/somaxconn")) == ("1024\t65000", "512")
+    assert difference.check(kernel, wanted) == []  # whatever white space and base the kernel tells it in
+    container.sysctl("net/core/somaxconn", 128)
+    (told,) = difference.check(kernel, wanted)
+    assert told.startswith(
+        "net/core/somaxconn is 128, not 0x200: want TunedSysctl(net/core/somaxconn, 0x200)"
+    )
+    container.sysctl(RANGE, before)
+    with pytest.raises(CNIError, match="something else"):
+        apply.add(kernel, wanted, fail)
+    assert (container.sysctl(RANGE), container.sysctl("net/core/somaxconn")) == (before, "128")
 
 
 @pytest.mark.parametrize(
-    ("content", "named"),
+    ("want", "found", "same"),
     [
-        ('{"mtu": "1500"}', "mtu: found '1500'"),
-        ('{"promisc": 1}', "promisc: found 1"),
-        ('{"mac": "01:00:00:00:00:01"}', "mac: invalid MAC"),
-        ('{"txQLen": -1}', "txQLen: found -1"),
-        ("[]", "c1_eth0.json"),
-        ('{"mtu": 15', "c1_eth0.json"),
+        ("1", "1", True),
+        ("010", "8", True),
+        ("-1", "-1", True),
+        ("cubic", "cubic", True),
+        ("cubic", "reno", False),
+        ("1 2", "1", False),
+        ("08", "8", False),
+        ("1024,2048", "1024", False),
     ],
 )
-def test_a_damaged_file_is_named_and_changes_nothing(
-    kernel: Kernel, container: Container, tmp_path: Path, content: str, named: str
-) -> None:
-    before = settings(container)
-    (tmp_path / "c1_eth0.json").write_text(content)
-    with pytest.raises(CNIError) as refused:
-        backup.restore(kernel, str(tmp_path), ATTACHMENT, LinkSettings(CONTAINER, "eth0"))
-    assert named in refused.value.msg
-    assert settings(container) == before
-    assert (tmp_path / "c1_eth0.json").read_text() == content
+def test_values_are_compared_as_the_kernel_reads_them(want: str, found: str, same: bool) -> None:
+    assert is_same(want, found) is same
 
 
-def test_a_file_of_the_reference_is_read(kernel: Kernel, container: Container, tmp_path: Path) -> None:
-    """A node that switches suites: keys that were not changed are left out there, or null."""
-    before = settings(container)
-    container.run("ip link set eth0 mtu 1400")
-    (tmp_path / "c1_eth0.json").write_text(f'{{"mtu":{before["mtu"]},"mac":null}}')
-    backup.restore(kernel, str(tmp_path), ATTACHMENT, LinkSettings(CONTAINER, "eth0"))
-    assert settings(container) == before
+def test_a_sysctl_that_can_only_be_written_is_written(kernel: Kernel, container: Container) -> None:
+    """There is nothing to be written back."""
+    flush = TunedSysctl("net/ipv4/route/flush", "1")
+    kept: list[Any] = []
+    apply.add(kernel, Plan(changed=(flush,)), lambda: None, kept.extend)
+    assert [each.found for each in kept] == [None]
 
 
 # -- members and masters ---------------------------------------------------------------------------
