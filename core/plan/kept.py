@@ -115,25 +115,26 @@ def render(kept: Kept) -> bytes:
 
 def of(before: list[Any], owner: str, netns: int, earlier: Kept | None) -> Kept:
     """What apply has found (core.plan.changed.Before), but for what an *earlier* ADD has found already."""
-    link: dict[str, Any] = {}
-    sysctls: dict[str, tuple[str, str]] = {}
-    for each in before:
-        if type(each.found) is LinkSettings:
-            link |= _asked(each.found)
-        elif type(each.found) is TunedSysctl:
-            sysctls[each.record.key] = each.found.value, each.record.value
+    made = Kept({}, {}, owner, netns)
+    for each in [each for each in before if each.found is not None]:
+        KEEPERS[type(each.record)](made, each)
     if earlier:
-        link |= earlier.link
+        made.link.update(earlier.link)
         for key, (first, after) in earlier.sysctls.items():
-            sysctls[key] = first, sysctls.get(key, ("", after))[1]
-    return Kept(link, sysctls, owner, netns)
+            made.sysctls[key] = first, made.sysctls.get(key, ("", after))[1]
+    return made
 
 
-def _asked(found: LinkSettings) -> dict[str, Any]:
+def _keep_link(made: Kept, each: Any) -> None:
     """The settings that are going to be written; a link without a MAC (lo) cannot be given none again."""
-    values = {field: getattr(found, field) for field in FIELDS.values()}
-    return {
-        field: value
-        for field, value in values.items()
-        if value is not None and (any(value) if field == "mac" else value != UNASKED.get(field))
-    }
+    values = {field: getattr(each.found, field) for field in FIELDS.values()}
+    for field, value in values.items():
+        if value is not None and (any(value) if field == "mac" else value != UNASKED.get(field)):
+            made.link[field] = value
+
+
+def _keep_sysctl(made: Kept, each: Any) -> None:
+    made.sysctls[each.record.key] = each.found.value, each.record.value
+
+
+KEEPERS: dict[type, Callable[[Kept, Any], None]] = {LinkSettings: _keep_link, TunedSysctl: _keep_sysctl}

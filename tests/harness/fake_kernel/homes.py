@@ -15,10 +15,12 @@ from core.netlink.link import IFF_PROMISC, IFF_UP
 from core.netlink.route import RT_TABLE_MAIN
 from core.nft.names import Chain, Element, Elements, Map
 from core.plan import records as plain
+from core.plan.changed import LinkSettings, TunedSysctl
 from core.plan.localnet import LocalnetRouting
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Link, Peer, Port, Route, Sysctl, Up
 from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.record import replace as changed
+from tests.harness.fake_kernel.changes import find_settings, find_tuned, keep_settings, keep_tuned
 from tests.harness.fake_kernel.world import EEXIST, ENODEV, ENOENT, Key, refuse
 
 Kernel = Any  # tests.harness.fake_kernel.records.Records, which is made with this module
@@ -41,6 +43,11 @@ def as_kept(_kernel: Kernel, _record: Any, found: Any) -> Any:
     return found
 
 
+def itself(_kernel: Kernel, record: Any, _found: Any) -> Any:
+    """What is created is what is kept."""
+    return record
+
+
 def forget(kernel: Kernel, record: Any) -> list[Any]:
     """Delete by identity."""
     return [record] if kernel.world.records.pop(kernel.key(record), None) else []
@@ -51,6 +58,7 @@ class Home(NamedTuple):
     find: what the real kernel would tell of what is kept, None for nothing.
     need: refuses a record without what has to be there.
     make: what else happens when it is created.
+    keep: what is kept then, None for nothing, as where the kernel would have that by itself.
     delete: returns what was there.
     """
 
@@ -58,6 +66,7 @@ class Home(NamedTuple):
     find: Callable[[Kernel, Any, Any], Any] = as_kept
     need: Callable[[Kernel, Any], None] = nothing
     make: Callable[[Kernel, Any], None] = nothing
+    keep: Callable[[Kernel, Any, Any], Any] = itself
     delete: Callable[[Kernel, Any], list[Any]] = forget
 
 
@@ -249,6 +258,8 @@ HOMES: dict[type, Home] = {
     LocalnetRouting: Home(
         key=lambda kernel, record: ("LocalnetRouting", way(kernel, record.destination)), find=find_localnet
     ),
+    LinkSettings: Home(find=find_settings, need=needs_its_link, keep=keep_settings),
+    TunedSysctl: Home(find=find_tuned, keep=keep_tuned),
     Chain: Home(need=needs_its_table, make=make_maps),
     Map: Home(need=needs_its_table),
     Element: Home(find=find_element, need=needs_its_map, delete=delete_element),

@@ -11,12 +11,12 @@ from core.kernel import witness
 from core.nft.names import Chain, Element, is_on_demand
 from core.nft.rules import members
 from core.plan.records import HOST
-from core.record import HEALED, SETTING
+from core.record import CHANGED, HEALED, SETTING
 from tests.harness.fake_kernel.records import Records, home
 from tests.harness.fake_kernel.sockets import NoForeignRules, Ways
 from tests.harness.fake_kernel.world import EEXIST, ENOENT, World, refuse
 
-REWRITTEN = (SETTING, HEALED)  # lifecycles of what is written as often as one likes
+REWRITTEN = (SETTING, HEALED, CHANGED)  # lifecycles of what is written as often as one likes
 
 
 class FakeKernel(Records):
@@ -59,7 +59,11 @@ class FakeKernel(Records):
             refuse(EEXIST)
         home(record).need(self, record)
         home(record).make(self, record)
-        world.records[key] = record
+        kept = home(record).keep(self, record, world.records.get(key))
+        if kept is None:
+            world.records.pop(key, None)
+        else:
+            world.records[key] = kept
 
     def delete(self, *records: Any) -> list[Any]:
         """As the real one: absent is success, and a link takes along what stands on it."""

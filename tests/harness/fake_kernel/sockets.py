@@ -1,5 +1,6 @@
 """The sockets of a fake kernel, for code that asks them itself."""
 
+from hashlib import sha512
 from typing import NoReturn, Self
 
 from core.address import FAMILIES
@@ -10,6 +11,17 @@ from tests.harness.fake_kernel.links import Links
 from tests.harness.fake_kernel.world import ENETUNREACH, ENOENT, refuse
 
 
+class Identity:
+    """A socket of a namespace, as far as that tells which one it is."""
+
+    def __init__(self, netns: str | None) -> None:
+        self.netns = netns or ""
+
+    def getsockopt(self, level: int, option: int, length: int) -> bytes:
+        """SO_NETNS_COOKIE."""
+        return sha512(self.netns.encode()).digest()[:length]
+
+
 class Ways:
     """A container's rtnetlink socket that knows of routes.
 
@@ -18,6 +30,7 @@ class Ways:
 
     def __init__(self, kernel: Links) -> None:
         self.kernel = kernel
+        self.socket = Identity(kernel.netns)
 
     def ask(self, message: Message) -> list[tuple[int, bytes]]:
         af, prefix_len = message.payload[:2]
