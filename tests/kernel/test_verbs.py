@@ -14,6 +14,7 @@ import pytest
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Container, Host
 from tests.harness.running import Running
+from tests.harness.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 V4, V6 = "10.1.0.0/24", "fd01::/64"
@@ -36,7 +37,15 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
     "sender": lambda _: {"type": "sender"},
+    "tuning": lambda host: {
+        "type": "tuning",
+        "dataDir": str(host.data / "tuning"),
+        "sysctl": {"net.ipv4.conf.IFNAME.arp_notify": "0"},
+        "mac": "02:00:00:00:00:42",
+        "mtu": 1400,
+    },
 }
+INSIDE = ("tuning",)  # what they change goes with the container's namespace
 ALL = {**INTERFACES, **CHAINED}
 
 
@@ -45,7 +54,7 @@ def host(host: Host) -> Host:
     """The host of a test, with the examples beside the plugins."""
     folder = host.folder / "plugins"
     folder.mkdir()
-    for name in ("bridge", "host-local", "portmap"):
+    for name in ("bridge", "host-local", "portmap", "tuning"):
         (folder / name).symlink_to(host.plugins / name)
     for name in EXAMPLES:
         (folder / name).write_text(EXAMPLE.format(python=sys.executable, root=str(ROOT), name=name))
@@ -61,6 +70,10 @@ class Scene:
         self.plugin, self.host = plugin, host
         self.front = {"name": "net", "cniVersion": "1.1.0", **bridge(host.data, V4, V6)}
         self.config = {"name": "net", "cniVersion": "1.1.0", **ALL[plugin](host)}
+
+    def lasting(self, container: Container) -> State:
+        """The state but for what goes with the container's namespace."""
+        return self.host.state(*([] if self.plugin in INSIDE else [container]))
 
     def request(self, container: Container) -> dict[str, Any]:
         """The configuration, with the result of what stands in front."""
@@ -94,7 +107,7 @@ def test_all_that_add_makes_is_checked_and_deleted(scene: Scene) -> None:
     neighbour, container = scene.host.container("c0"), scene.host.container()
     scene.made("ADD", scene.request(neighbour), neighbour)
     request = scene.request(container)
-    before = scene.host.state(container)
+    before, lasting = scene.host.state(container), scene.lasting(container)
     for gone in (False, True):
         result = scene.made("ADD", request, container)
         assert scene.host.state(container) != before
@@ -106,21 +119,22 @@ def test_all_that_add_makes_is_checked_and_deleted(scene: Scene) -> None:
                 bare if gone else {**request, "prevResult": result},
                 container.name if gone else container,
             )
-        assert scene.host.state(container) == before
+        assert scene.lasting(container) == lasting
+        assert gone or scene.host.state(container) == before
 
 
 def test_gc_deletes_what_nobody_claims(scene: Scene) -> None:
     neighbour, container = scene.host.container("c0"), scene.host.container()
     scene.made("ADD", scene.request(neighbour), neighbour)
     request = scene.request(container)
-    before = scene.host.state(container)
+    before = scene.lasting(container)
     scene.made("ADD", request, container)
     state = scene.host.state(container)
     both = [{"containerID": name, "ifname": "eth0"} for name in ("c0", "c1")]
     scene.made("GC", {**scene.config, "cni.dev/valid-attachments": both})
     assert scene.host.state(container) == state
     scene.made("GC", {**scene.config, "cni.dev/valid-attachments": both[:1]})
-    assert scene.host.state(container) == before
+    assert scene.lasting(container) == before
 
 
 def test_check_sees_what_is_gone(scene: Scene) -> None:
@@ -129,6 +143,8 @@ def test_check_sees_what_is_gone(scene: Scene) -> None:
     result = scene.made("ADD", request, container)
     if scene.plugin in INTERFACES:
         container.run("ip address flush dev eth0")
+    elif scene.plugin in INSIDE:
+        container.run("ip link set eth0 mtu 1300")
     else:
         scene.host.run("nft flush ruleset")
     assert scene.refused("CHECK", {**request, "prevResult": result}, container) == CHECK_FAILED
