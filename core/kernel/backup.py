@@ -90,11 +90,8 @@ def restore(kernel: Any, folder: str, attachment: Attachment) -> list[CNIError]:
         return []
     failures: list[CNIError] = []
     if kernel.netns is not None and told.netns in (0, _cookie(kernel)):
-        for record, still in _changed(told, attachment.ifname):
-            try:
-                _write_back(kernel, record, still)
-            except CNIError as error:
-                failures.append(error)
+        _write_back_all(kernel, told, attachment.ifname)
+        failures = _write_back_all(kernel, told, attachment.ifname)  # conf/all has set those of all links
     if not failures:
         remove(folder, attachment)
     return failures
@@ -107,11 +104,27 @@ def _changed(told: Kept, ifname: str) -> list[tuple[Any, Any]]:
     return [*link, *[(TunedSysctl(key, before), TunedSysctl(key, after)) for key, before, after in sysctls]]
 
 
+def _write_back_all(kernel: Any, told: Kept, ifname: str) -> list[CNIError]:
+    failures = []
+    for record, still in _changed(told, ifname):
+        try:
+            _write_back(kernel, record, still)
+        except CNIError as error:
+            failures.append(error)
+    return failures
+
+
 def _write_back(kernel: Any, record: Any, still: Any) -> None:
     found = attempt("find", record, kernel.find, record)
     if found in (None, record) or (still and attempt("find", still, kernel.find, still) != still):
         return
     attempt("write back", record, kernel.create, record)
+
+
+def is_there(folder: str, attachment: Attachment) -> bool:
+    """Whether an attachment has a file, finished or not."""
+    name = path(folder, attachment)
+    return system.there(name) or system.there(name + _ending(attachment.network))
 
 
 def remove(folder: str, attachment: Attachment) -> None:

@@ -105,6 +105,8 @@ def delete(request: Request) -> None:
         return
     from core.kernel import backup  # late: nearly always nothing was changed
 
+    if not backup.is_there(folder, request.attachment):
+        return
     with chained.opened(request, if_any=True) as kernel:
         try:
             failures = backup.restore(kernel, folder, request.attachment)

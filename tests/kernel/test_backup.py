@@ -166,6 +166,18 @@ def test_a_sysctl_that_another_has_set_since_stays(
     assert settings(container) == (*OLD[:-1], "1024")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_sysctl_that_sets_others_is_written_back_before_them(
+    kernel: Kernel, container: Container, folder: Path, order: int
+) -> None:
+    keys = [f"net/ipv4/conf/{name}/forwarding" for name in ("all", "eth0")]
+    for key, value in zip(keys, "01"):
+        container.sysctl(key, value)
+    changed(kernel, folder, *[TunedSysctl(key, value) for key, value in zip(keys, "10")][::order])
+    restored(kernel, folder)
+    assert [container.sysctl(key) for key in keys] == ["0", "1"]
+
+
 def test_what_is_written_back_goes_with_its_link(kernel: Kernel, container: Container, folder: Path) -> None:
     changed(kernel, folder)
     (folder / f"c1_eth0.json{backup._ending('net')}").write_text("{")  # of a save that was killed

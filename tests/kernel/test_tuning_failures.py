@@ -14,6 +14,7 @@ from tests.kernel.tuned import NEW, RANGE, SOMAXCONN, USUAL, Tuned
 INVALID_CONFIG, INVALID_NETNS, TRY_AGAIN_LATER, NOT_AVAILABLE = 7, 8, 11, 50
 KERNEL_REFUSED, STORE_FAILED = 100, 107
 WANTED: dict[str, Any] = {"mac": NEW, "mtu": 1400, "txQLen": 5, "sysctl": {SOMAXCONN: "512"}}
+NEWEST: dict[str, Any] = {"cniVersion": "1.1.0", "prevResult": None}
 ALLOWLIST = Path("/etc/cni/tuning/allowlist.conf")  # the lab's own
 
 
@@ -167,28 +168,29 @@ def test_a_setting_that_cannot_be_written_back_is_told_and_the_file_stays(tuned:
 # -- GC and STATUS ---------------------------------------------------------------------------------
 
 
+def valid(attachments: Any) -> dict[str, Any]:
+    return {"cni.dev/valid-attachments": attachments}
+
+
 def test_gc_removes_files_of_attachments_that_are_not_valid(host: Host, tuned: Tuned) -> None:
     """Those of other networks stay, and those of the Go plugin, which do not say whose they are."""
     tuned.made("ADD", **WANTED)
     (tuned.folder / "c2_eth0.json").write_text('{"mtu": 1500}')
-    newest = {"cniVersion": "1.1.0", "prevResult": None}
-    alive = [{"containerID": "c1", "ifname": "eth0"}]
-    tuned.made("GC", **newest)
-    tuned.made("GC", **newest, **{"cni.dev/valid-attachments": alive})
-    tuned.made("GC", name="other", **newest, **{"cni.dev/valid-attachments": []})
+    tuned.made("GC", **NEWEST)
+    tuned.made("GC", **NEWEST, **valid([{"containerID": "c1", "ifname": "eth0"}]))
+    tuned.made("GC", name="other", **NEWEST, **valid([]))
     assert set(tuned.files) == {"c1_eth0.json", "c2_eth0.json"}
-    tuned.made("GC", **newest, **{"cni.dev/valid-attachments": None})
+    tuned.made("GC", **NEWEST, **valid(None))
     assert set(tuned.files) == {"c2_eth0.json"}
 
 
 def test_status_says_what_add_would(tuned: Tuned, allowlist: Path) -> None:
-    newest = {"cniVersion": "1.1.0", "prevResult": None}
-    tuned.made("STATUS", **newest, **WANTED)
-    assert tuned.refused("STATUS", **newest, mtu=-1)["code"] == INVALID_CONFIG
-    error = tuned.refused("STATUS", **newest, mtu=1400, dataDir="/etc/hostname/x")
+    tuned.made("STATUS", **NEWEST, **WANTED)
+    assert tuned.refused("STATUS", **NEWEST, mtu=-1)["code"] == INVALID_CONFIG
+    error = tuned.refused("STATUS", **NEWEST, mtu=1400, dataDir="/etc/hostname/x")
     assert (error["code"], error["msg"]) == (NOT_AVAILABLE, "dataDir: /etc/hostname is not a directory")
     allowlist.write_text("")
-    error = tuned.refused("STATUS", **newest, **WANTED)
+    error = tuned.refused("STATUS", **NEWEST, **WANTED)
     assert (error["code"], error["msg"]) == (NOT_AVAILABLE, f"sysctl.{SOMAXCONN} is not allowed")
 
 
@@ -213,7 +215,8 @@ def test_an_administrator_allows_sysctls(
 ) -> None:
     """T-12: expressions are found anywhere in the key as it is written, before IFNAME is a name. ADD only."""
     allowlist.write_text(lines)
-    for config in ({"sysctl": {key: "1"}}, {"args": {"cni": {"sysctl": {key: "1"}}}}):
+    places: list[dict[str, Any]] = [{"sysctl": {key: "1"}}, {"args": {"cni": {"sysctl": {key: "1"}}}}]
+    for config in places:
         if allowed:
             tuned.made("ADD", **config)
             assert tuned.state != USUAL

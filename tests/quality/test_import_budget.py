@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
-PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static")
+PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 LEGEND = (
@@ -89,7 +89,10 @@ class Calls:
 
 
 def measured(host: Host) -> dict[str, list[str]]:
-    """Every verb of every plugin: a bridge with masquerade and gateway, and one mapped port."""
+    """Every verb of every plugin: a bridge with masquerade and gateway, and one mapped port.
+
+    tuning has keys, but for ADD, as Podman and nerdctl write none: what that loads is one piece of the bundle.
+    """
     calls = Calls(host)
     ipam = {"type": "host-local", "ipam": host_local(host.data, "10.2.0.0/24")}
     wire = bridge(host.data, "10.1.0.0/24", ipMasq=True)
@@ -97,7 +100,11 @@ def measured(host: Host) -> dict[str, list[str]]:
     valid = {"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]}
     alone = {"type": "loopback"}
     fixed = {"type": "static", "ipam": {"addresses": [{"address": "10.1.0.2/24", "gateway": "10.1.0.1"}]}}
+    keys = {"mtu": 1400, "sysctl": {"net.core.somaxconn": "512"}}
+    idle = {"type": "tuning", "dataDir": f"{host.folder}/kept"}
+    tuned = {**idle, **keys}
     chain = (
+        ("tuning", tuned),
         ("host-local", ipam),
         ("portmap", ports),
         ("bridge", wire),
@@ -108,11 +115,13 @@ def measured(host: Host) -> dict[str, list[str]]:
     for counts_as in (FIRST, "ADD"):
         result = calls.call("bridge", "ADD", wire, counts_as=counts_as)
         final = calls.call("portmap", "ADD", ports, result, counts_as)
+        calls.call("tuning", "ADD", tuned if counts_as == FIRST else idle, final, counts_as)
         calls.call("host-local", "ADD", ipam, counts_as=counts_as)
         calls.call("loopback", "ADD", alone, counts_as=counts_as)
         calls.call("static", "ADD", fixed, counts_as=counts_as)
         for plugin, config in chain if counts_as == FIRST else ():
             calls.call(plugin, "DEL", config, final)
+    calls.call("tuning", "ADD", tuned, final, FIRST)
     for verb, extra, previous in (
         ("VERSION", {}, None),
         ("STATUS", {}, None),
@@ -169,6 +178,17 @@ def test_bridge_serves_static_in_its_own_process(host: Host) -> None:
     calls.call("bridge", "ADD", wire)
     found = {"core.cni.process", "ipam.static", "ipam.host_local"} & {*calls.modules["bridge ADD"]}
     assert found == {"ipam.static"}
+
+
+def test_tuning_without_keys_opens_no_kernel(host: Host) -> None:
+    """As Podman and nerdctl write it into every network."""
+    calls = Calls(host)
+    for verb in VERBS[1:]:
+        previous = {"cniVersion": "1.1.0", "interfaces": []} if verb in ("ADD", "CHECK") else None
+        config = {"type": "tuning", "dataDir": f"{host.folder}/kept", "cni.dev/valid-attachments": []}
+        calls.call("tuning", verb, config, previous)
+    loaded = {name for names in calls.modules.values() for name in names}
+    assert {name for name in loaded if name.startswith(("core.kernel", "core.netlink", "core.nft"))} == set()
 
 
 if __name__ == "__main__":
