@@ -11,16 +11,16 @@ written, as it may be the whole namespace's, and another attachment's by now.
 
 from __future__ import annotations
 
-from errno import ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR
+from errno import ENAMETOOLONG, ENOENT, ENOPROTOOPT, ENOSPC, ENOTDIR
 
 from core import system
 from core.attachment import Attachment, hashed, network_prefix
-from core.errors import STORE_FAILED, CNIError
+from core.errors import STORE_FAILED, CNIError, of_kernel
 from core.netlink.message import unsigned
 from core.plan import kept
 from core.plan.apply import attempt
 from core.plan.changed import LinkSettings, TunedSysctl
-from core.plan.kept import Kept
+from core.plan.kept import Damaged, Kept
 from core.plan.records import CONTAINER
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def restore(kernel: Any, folder: str, attachment: Attachment) -> list[CNIError]:
     """Write back what the attachment's file says, and remove it; no file is success.
 
     Goes on after failures and returns them; the file then stays for another try. Raises CNIError where it
-    cannot be read, and there is something to be written back.
+    cannot be read, and Damaged where it says nothing and there is something that it may be of.
     """
     name = path(folder, attachment)
     data = _read(name)
@@ -82,7 +82,7 @@ def restore(kernel: Any, folder: str, attachment: Attachment) -> list[CNIError]:
         return []
     try:
         told = kept.parse(data, name)
-    except CNIError:
+    except Damaged:
         if kernel.netns is not None and kernel.find(LinkSettings(CONTAINER, attachment.ifname)):
             raise
         told = Kept({}, {}, "", 0)
@@ -157,7 +157,7 @@ def _is_stale(name: str, network: str, valid: set[str]) -> bool:
     data = _read(name) if name.endswith(".json") else None
     try:
         owner = kept.parse(data or b"", name).owner
-    except CNIError:
+    except Damaged:
         return False
     return owner.startswith(network_prefix(network)) and owner not in valid
 
@@ -175,11 +175,13 @@ def complaint(folder: str) -> str:
 
 
 def _cookie(kernel: Any) -> int:
-    """A number that no other namespace has until the next boot; 0 before Linux 5.14."""
+    """A number that no other namespace has until the next boot; 0 before Linux 5.14. Raises CNIError."""
     try:
         return unsigned(kernel.at(CONTAINER).socket.getsockopt(SOL_SOCKET, SO_NETNS_COOKIE, 8))
-    except OSError:
-        return 0
+    except OSError as error:
+        if error.errno == ENOPROTOOPT:
+            return 0
+        raise CNIError(of_kernel(error.errno), f"the container's namespace: {error.strerror}") from error
 
 
 def _read(name: str) -> bytes | None:

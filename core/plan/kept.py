@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 SYSCTL, OWNER, NETNS = "sysctl", "owner", "netns"
 BEFORE, AFTER = "before", "after"
+LOST = "what it has kept is lost; remove it"
+
+
+class Damaged(CNIError):
+    """A document that cannot be understood."""
 
 
 class Kept(Record):
@@ -88,13 +93,15 @@ RIGHT: dict[str, Callable[[Any], bool]] = {  # by key, what a value has to be
 
 
 def parse(data: bytes, name: str) -> Kept:
-    """What the document called *name* says. Raises CNIError naming what is wrong in it."""
-    told = json.parse_object(data, name)
+    """What the document called *name* says. Raises Damaged naming what is wrong in it."""
+    try:
+        told = json.parse_object(data, name)
+    except CNIError as error:
+        raise Damaged(error.code, error.msg, LOST) from None
     told = {key: value for key, value in told.items() if key in RIGHT and value is not None}
     for key, value in told.items():
         if not RIGHT[key](value):
-            told_wrong = f"{name}: {key}: found {json.render(value)[:80]}"
-            raise CNIError(INVALID_CONFIG, told_wrong, "what it has kept is lost; remove it")
+            raise Damaged(INVALID_CONFIG, f"{name}: {key}: found {json.render(value)[:80]}", LOST)
     link = {field: told[key] for key, field in FIELDS.items() if key in told}
     if "mac" in link:
         link["mac"] = mac_parse(link["mac"])

@@ -104,13 +104,14 @@ def delete(request: Request) -> None:
     if not system.there(folder):
         return
     from core.kernel import backup  # late: nearly always nothing was changed
+    from core.plan.kept import Damaged
 
     if not backup.is_there(folder, request.attachment):
         return
     with chained.opened(request, if_any=True) as kernel:
         try:
             failures = backup.restore(kernel, folder, request.attachment)
-        except CNIError as error:
+        except Damaged as error:
             system.tell(NAME, str(error))
             return
     apply.raise_all(failures, again=True)

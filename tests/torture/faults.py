@@ -26,13 +26,16 @@ from tests.torture.trace import Call, Trace
 REFUSE = ROOT / "tests" / "torture" / "refuse.py"
 VERBS = ("ADD", "DEL", "GC", "CHECK", "STATUS")
 # The other subjects only repeat what these do.
-SUBJECTS = ("host-local", "bridge-l2", "bridge-all", "bridge-executed", "portmap", "portmap-conditions")
+SUBJECTS = (
+    *("host-local", "bridge-l2", "bridge-all", "bridge-executed"),
+    *("portmap", "portmap-conditions", "tuning"),
+)
 # Subjects whose first ADD is tortured as well, with one errno for each call.
 FRESH = ("bridge-all", "portmap-conditions", "host-local")
 SILENCE, SILENCE_S = "silence", 1
 SLOWEST_S = 15
 CHUNK = 40
-ADDRESSES = re.compile(r"10\.9\.0\.\d+|fd00:9::[0-9a-f]+|([0-9a-f]{2}:){5}[0-9a-f]{2}")
+ADDRESSES = re.compile(r"10\.9\.0\.\d+|fd00:9::[0-9a-f]+|([0-9a-f]{2}:){5}[0-9a-f]{2}|\"netns\":\d+")
 # Settings without which ADD may go on.
 BEST_EFFORT = (
     "accept_ra",

@@ -46,6 +46,13 @@ def wired(data: Path, **keys: Any) -> Config:
     return configs.bridge(data, IPV4, IPV6, **keys)
 
 
+def tuned(data: Path) -> Config:
+    """tuning, of what goes with the container's end of a bridge: GC knows of no namespace."""
+    sysctl = {"net.ipv4.conf.IFNAME.arp_filter": "1", "net.ipv4.neigh.IFNAME.app_solicit": "2"}
+    link = {"mac": "02:00:00:00:00:42", "mtu": 1400, "promisc": True, "txQLen": 7}
+    return {"type": "tuning", "dataDir": str(data / "tuning"), "sysctl": sysctl, **link}
+
+
 CONDITIONED = {**configs.PORTMAP, "conditionsV4": ["ip", "saddr", "!=", "192.0.2.7"]}
 SUBJECTS = (
     Subject(
@@ -60,6 +67,7 @@ SUBJECTS = (
     Subject("bridge-executed", lambda data: (wired(data),), executed=True),
     Subject("portmap", lambda data: (wired(data), configs.PORTMAP), prepared=1),
     Subject("portmap-conditions", lambda data: (wired(data), {**CONDITIONED, "snat": False}), prepared=1),
+    Subject("tuning", lambda data: (configs.bridge(), tuned(data))),
     Subject("chain", lambda data: (wired(data, ipMasq=True, macspoofchk=True), configs.PORTMAP)),
 )
 BY_NAME = {subject.name: subject for subject in SUBJECTS}
