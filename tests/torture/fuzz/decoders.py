@@ -13,12 +13,15 @@ from core.cni.result import parse_prev, render
 from core.cni.result import route as route_of_result
 from core.cni.version import ALL
 from core.errors import CNIError
+from core.kernel.tuned import is_same
 from core.netlink import conntrack, message, route, socket, vlan
 from core.netlink.link import read_link
 from core.nft import decode as nft_decode
 from core.nft import meaning, values
 from core.nft.conditions import compile_words
+from core.plan import kept
 from ipam.host_local import ranges, reservation, resolv
+from plugins.tuning.options import refuse_repeated, sysctl_path
 from tests.torture.fuzz.inputs import Inputs
 
 
@@ -45,6 +48,8 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (reservation.owner, ()),
     (reservation.is_torn, ()),
     (lambda data: parse(data, "it"), (CNIError,)),
+    (lambda data: kept.parse(data, "it"), (kept.Damaged,)),
+    (lambda data: refuse_repeated(b'{"sysctl":' + data + b"}"), (CNIError,)),
 )
 TEXTUAL: tuple[tuple[Callable[[str], Any], tuple[type[Exception], ...]], ...] = (
     (address.parse, (ValueError,)),
@@ -56,6 +61,8 @@ TEXTUAL: tuple[tuple[Callable[[str], Any], tuple[type[Exception], ...]], ...] = 
     (is_identifier, ()),
     (ifname_complaint, ()),
     (reservation.packed, ()),
+    (sysctl_path, ()),
+    (lambda text: is_same(text, "1"), ()),
     (lambda text: Attachment(text, text, text).host_ifname, (UnicodeEncodeError,)),
 )
 RESULT = {
@@ -71,6 +78,18 @@ RANGES = {
         [{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.5", "gateway": "10.1.0.9"}],
         [{"subnet": "fd01::/64"}],
     ]
+}
+
+
+KEPT = {
+    "mac": "02:00:00:00:00:01",
+    "promisc": False,
+    "mtu": 1500,
+    "allmulti": False,
+    "txQLen": 1000,
+    "sysctl": {"net/core/x": {"before": "1", "after": "2"}},
+    "owner": "net/c1/eth0",
+    "netns": 7,
 }
 
 
@@ -110,7 +129,7 @@ def packet(inputs: Inputs, payloads: Mapping[tuple[int, int], list[bytes]]) -> b
 
 def structured(inputs: Inputs) -> None:
     """The readers of configurations."""
-    kind, version = inputs.below(5), inputs.one(ALL)
+    kind, version = inputs.below(6), inputs.one(ALL)
     if kind == 0:
         result = inputs.spoiled({**RESULT, "routes": ROUTES, "dns": {"search": ["x"]}}, inputs.below(5))
         render(parse_prev(Section({"prevResult": result}), version) or {}, version)
@@ -133,6 +152,10 @@ def structured(inputs: Inputs) -> None:
                 }
             )
         )
+    elif kind == 4:
+        document = inputs.document(inputs.spoiled(KEPT, inputs.below(4)))
+        told = kept.parse(document, "it")
+        assert kept.parse(kept.render(told), "it") == told
     else:
         with open("resolv.conf", "wb") as file:
             file.write(inputs.torn(b"nameserver 10.0.0.1\nsearch a b\noptions ndots:2\n# x\n\xff"))

@@ -6,11 +6,22 @@ So an input can be had again by its seed, and Hypothesis, which can be a random.
 """
 
 import json
+from os import getcwd
 from random import Random
 from typing import Any
 
 from core.cni.version import ALL
-from tests.torture.fuzz.vocabulary import ADDRESSES, BRIDGE_KEYS, KEYS, NAMES, NUMBERS, SUBNETS, TEXTS, WORDS
+from tests.torture.fuzz.vocabulary import (
+    ADDRESSES,
+    BRIDGE_KEYS,
+    KEYS,
+    NAMES,
+    NUMBERS,
+    SUBNETS,
+    TEXTS,
+    TUNING_KEYS,
+    WORDS,
+)
 
 NETNS = ("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")
 GATEWAYS = ("10.1.0.1", "fd01::1", "", None)
@@ -121,17 +132,26 @@ class Inputs:
         config: dict[str, Any] = {"name": "net", "cniVersion": version, "type": kind}
         if kind == "bridge":
             config |= {key: self.one(BRIDGE_KEYS[key]) for key in BRIDGE_KEYS if self.chance(0.1)}
+        if kind == "tuning":
+            config |= self.tuning(f"{getcwd()}/{data}/tuning")
         if kind == "portmap" and self.chance(0.9):
             config["runtimeConfig"] = {"portMappings": [self.mapping() for _ in self.some(3)]}
             config |= {key: [self.one(WORDS)] for key in ("conditionsV4", "conditionsV6") if self.chance(0.1)}
             config |= {key: self.chance(0.5) for key in ("snat", "masqAll") if self.chance(0.2)}
-        if kind != "portmap" and self.chance(0.8):
+        if kind not in ("portmap", "tuning") and self.chance(0.8):
             config["ipam"] = self.ipam(data) if kind != "static" and self.chance(0.9) else self.static()
         if self.chance(0.1):
             config["args"] = {"cni": {"ips": [self.one(ADDRESSES)], "mac": self.text()}}
         if kind != "portmap" and self.chance(0.1):
             config["runtimeConfig"] = {"ips": [self.one(ADDRESSES) for _ in self.some(3)]}
         return config
+
+    def tuning(self, folder: str) -> dict[str, Any]:
+        found: dict[str, Any] = {key: self.one(TUNING_KEYS[key]) for key in TUNING_KEYS if self.chance(0.5)}
+        if self.chance(0.3):
+            key = self.one(tuple(TUNING_KEYS))
+            found["args"] = {"cni": {key: self.one(TUNING_KEYS[key])}}
+        return found | {"dataDir": folder}
 
     def ipam(self, data: str) -> dict[str, Any]:
         ipam: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 from core.cni import delegate
 from core.cni.protocol import respond
 from ipam import host_local, static
-from plugins import bridge, portmap
+from plugins import bridge, portmap, tuning
 from tests.harness.requests import BIN, SIBLINGS
 from tests.torture.fuzz import decoders
 from tests.torture.fuzz.inputs import Inputs
@@ -21,6 +21,7 @@ PLUGINS: dict[str, Any] = {
     "portmap": portmap,
     "host-local": host_local,
     "static": static,
+    "tuning": tuning,
 }
 VERBS = ("ADD", "ADD", "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 # The variables of a call that meets a kernel, in our own namespace.
@@ -40,7 +41,7 @@ def protocol(bench: Bench, inputs: Inputs) -> None:
     kind = inputs.one(tuple(PLUGINS))
     command = inputs.one(VERBS) if inputs.chance(0.98) else inputs.text()
     config = inputs.config("networks", kind)
-    if command in ("CHECK", "DEL") or kind == "portmap" or inputs.chance(0.05):
+    if command in ("CHECK", "DEL") or kind in ("portmap", "tuning") or inputs.chance(0.05):
         config["prevResult"] = bench.result
     if command == "GC":
         valid = [{"containerID": inputs.one(("c0", "c1")), "ifname": "eth0"} for _ in inputs.some(2)]

@@ -42,8 +42,22 @@ KEYS = (
     *("maxID", "macspoofchk", "enabledad", "portIsolation", "disableContainerInterface"),
     *("preserveDefaultVlan", "ipMasqBackend", "snat", "masqAll", "conditionsV4", "conditionsV6"),
     *("markMasqBit", "backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf"),
-    *("capabilities", "version", "code", "msg", "details"),
+    *("capabilities", "version", "code", "msg", "details", "promisc", "allmulti", "txQLen", "sysctl"),
+    *("net.core.somaxconn", "net/ipv4/conf/eth0.1/arp_filter", "net.ipv6.conf.IFNAME.mtu", "kernel.x"),
 )
+TUNING_KEYS: dict[str, tuple[Any, ...]] = {
+    "mac": ("02:00:00:00:00:09", "02-00-00-00-00-0A", ""),
+    "mtu": (0, 1400, 65536),
+    "promisc": (True, False),
+    "allmulti": (True, False),
+    "txQLen": (0, 7),
+    "sysctl": (
+        {"net.core.somaxconn": "512"},
+        {"net/ipv4/conf/IFNAME/arp_filter": "1", "net.core.somaxconn": "0x10"},
+        {"net.core.somaxconn": "1", "net/core/somaxconn": "1"},
+        {},
+    ),
+}
 BRIDGE_KEYS: dict[str, tuple[Any, ...]] = {
     "isGateway": (True, False),
     "isDefaultGateway": (True, False),
