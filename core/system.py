@@ -6,6 +6,7 @@ and behaviour are those of os; `join` and what follows it are the few rules abou
 
 from __future__ import annotations
 
+from errno import ENAMETOOLONG, ENOENT, ENOTDIR
 from posix import *  # noqa: F403
 from posix import _exit as _exit
 from posix import environ as _raw
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SEEK_SET = 0
 ENCODING, ERRORS = "utf-8", "surrogateescape"
+NOTHING = (ENOENT, ENOTDIR, ENAMETOOLONG)  # what a call says of a path that leads to nothing
 S_IFMT, S_IFREG, S_IFDIR, S_IFLNK = 0o170000, 0o100000, 0o040000, 0o120000  # of st_mode: inode(7)
 
 
@@ -67,6 +69,15 @@ def there(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def absent(path: str) -> bool:
+    """Whether there is surely nothing at *path*: a look that fails for another reason proves nothing."""
+    try:
+        lstat(path)
+    except OSError as error:
+        return error.errno in NOTHING
+    return False
 
 
 def same_file(one: str | int, other: str | int) -> bool:

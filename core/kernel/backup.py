@@ -11,7 +11,7 @@ written, as it may be the whole namespace's, and another attachment's by now.
 
 from __future__ import annotations
 
-from errno import ENAMETOOLONG, ENOENT, ENOPROTOOPT, ENOSPC, ENOTDIR
+from errno import ENOPROTOOPT, ENOSPC
 
 from core import system
 from core.attachment import Attachment, hashed, network_prefix
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 LARGEST = 1 << 20  # bytes of a file
-NO_FILE = (ENOENT, ENOTDIR, ENAMETOOLONG)
 SOL_SOCKET, SO_NETNS_COOKIE = 1, 71
 
 
@@ -122,9 +121,9 @@ def _write_back(kernel: Any, record: Any, still: Any) -> None:
 
 
 def is_there(folder: str, attachment: Attachment) -> bool:
-    """Whether an attachment has a file, finished or not."""
+    """Whether an attachment may have a file, finished or not."""
     name = path(folder, attachment)
-    return system.there(name) or system.there(name + _ending(attachment.network))
+    return not (system.absent(name) and system.absent(name + _ending(attachment.network)))
 
 
 def remove(folder: str, attachment: Attachment) -> None:
@@ -143,7 +142,7 @@ def collect(folder: str, network: str, valid: set[str]) -> list[CNIError]:
     try:
         names = system.listdir(folder)
     except OSError as error:
-        return [] if error.errno in NO_FILE else [_refused(folder, error)]
+        return [] if error.errno in system.NOTHING else [_refused(folder, error)]
     for name in [system.join(folder, each) for each in names]:
         try:
             if name.endswith(_ending(network)) or _is_stale(name, network, valid):
@@ -193,7 +192,7 @@ def _read(name: str) -> bytes | None:
         finally:
             system.close(descriptor)
     except OSError as error:
-        if error.errno in NO_FILE:
+        if error.errno in system.NOTHING:
             return None
         raise _refused(name, error) from None
 
@@ -230,7 +229,7 @@ def _unlink(name: str) -> None:
     try:
         system.unlink(name)
     except OSError as error:
-        if error.errno not in NO_FILE:
+        if error.errno not in system.NOTHING:
             raise _refused(name, error) from None
 
 

@@ -53,8 +53,9 @@ def _look(key: str) -> str | None:
     try:
         return read(key, LONGEST)
     except OSError as error:
-        has_none = error.errno == EIO and key.endswith(SECRET)
-        if system.there(ROOT + key) and system.stat(ROOT + key).st_mode & READABLE and not has_none:
+        if system.absent(ROOT + key) or (error.errno == EIO and key.endswith(SECRET)):
+            return None
+        if system.stat(ROOT + key).st_mode & READABLE:
             raise
         return None
 

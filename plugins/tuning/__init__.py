@@ -59,8 +59,18 @@ def carry_out(kernel: Any, request: Request, wanted: Options, prev_result: Resul
         return apply.add(kernel, made, lambda: _told(prev_result, wanted, attachment.ifname), keep)
     except BaseException:
         for content in earlier:
-            backup.put_back(wanted.folder, attachment, content)
+            _put_back(wanted.folder, attachment, content)
         raise
+
+
+def _put_back(folder: str, attachment: Attachment, content: bytes | None) -> None:
+    """Make the file what it was; the failure before this is the one to report, and DEL will follow it."""
+    from core.kernel import backup  # late: as above
+
+    try:
+        backup.put_back(folder, attachment, content)
+    except CNIError:
+        return
 
 
 def _refuse(request: Request, wanted: Options) -> None:
@@ -101,7 +111,7 @@ def differences(kernel: Any, request: Request, wanted: Options, _prev_result: Re
 def delete(request: Request) -> None:
     """Write back what ADD has found. What cannot be read, no retry would cure: it is told, and left."""
     folder = _folder(request.config)
-    if not system.there(folder):
+    if system.absent(folder):
         return
     from core.kernel import backup  # late: nearly always nothing was changed
     from core.plan.kept import Damaged
@@ -121,7 +131,7 @@ def gc(request: Request) -> None:
     """Remove what was kept for attachments of this network that are not valid; their namespaces are gone."""
     valid = valid_attachments(request.config)
     folder = _folder(request.config)
-    if valid is None or not system.there(folder):
+    if valid is None or system.absent(folder):
         return
     from core.kernel import backup  # late: as above
 

@@ -10,7 +10,7 @@ from typing import Any
 from core.cni.protocol import respond
 from core.plan.records import HOST
 from core.record import HEALED, SETTING, SHARED
-from plugins import bridge, portmap
+from plugins import bridge, portmap, tuning
 from tests.harness.fake_kernel.world import World
 from tests.harness.requests import BIN, SIBLINGS
 
@@ -32,6 +32,8 @@ class Bench:
         self.data.mkdir(parents=True)
         os.chdir(folder)
         sys._cniwire_executable = str(BIN / "bridge")  # type: ignore[attr-defined]
+        for module in (tuning.__name__, f"{tuning.__name__}.options"):  # where no dataDir is configured
+            vars(sys.modules[module])["FOLDER"] = f"{self.data}/tuning"
         self.config = {"name": "net", "cniVersion": "1.1.0", **self.chain("10.1.0.0/24")}
         mappings = {"portMappings": [{"hostPort": 80, "containerPort": 80}]}
         self.ports = {"name": "net", "cniVersion": "1.1.0", "type": "portmap", "runtimeConfig": mappings}
