@@ -91,7 +91,7 @@ class Calls:
 def measured(host: Host) -> dict[str, list[str]]:
     """Every verb of every plugin: a bridge with masquerade and gateway, and one mapped port.
 
-    tuning has keys, but for ADD, as Podman and nerdctl write none: what that loads is one piece of the bundle.
+    tuning has keys, but for ADD, since Podman writes none: what that loads is one piece of the bundle.
     """
     calls = Calls(host)
     ipam = {"type": "host-local", "ipam": host_local(host.data, "10.2.0.0/24")}
