@@ -1,7 +1,7 @@
 """Sysctls that are not ours, as a kernel's records: tuning writes them, and writes back what was there.
 
-White space and the way in which a number is written make no difference: the kernel tells `1024 65535` with
-a tabulator, and 0x10 as 16.
+White space and the way in which numbers are written make no difference: the kernel tells `1024 65535` with
+a tabulator, 0x10 as 16, and the ports 8080,8081 as 8080-8081.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from core.kernel.state import State
 
+DIGITS = 5  # of a port
 LONGEST = 1 << 16  # bytes of a value: a list of reserved ports may be long
 READABLE = 0o444
 SECRET = "/stable_secret"  # EIO while there is none, and none can be taken back
@@ -29,13 +30,24 @@ def is_same(want: str, found: str) -> bool:
     return want == found or [*map(_meaning, want.split())] == [*map(_meaning, found.split())]
 
 
-def _meaning(word: str) -> int | str:
-    """A number as the kernel reads it, in base 8 behind a 0; any other word as it is."""
+def _meaning(word: str) -> object:
+    """A number as the kernel reads it, in base 8 behind a 0; a list of ports; any other word as it is."""
     digits = word.lstrip("-").lower()
     try:
         return int(word, 16 if digits.startswith("0x") else 8 if digits.startswith("0") else 10)
     except ValueError:
-        return word
+        return _ports(word) or word
+
+
+def _ports(word: str) -> set[int]:
+    """The ports of a list with ranges; none where it is no such list."""
+    found: set[int] = set()
+    for low, _, high in [part.partition("-") for part in word.split(",")]:
+        ends = low, high or low
+        if not all([end.isascii() and end.isdecimal() and len(end) <= DIGITS for end in ends]):
+            return set()
+        found.update(range(int(ends[0]), int(ends[1]) + 1))
+    return found
 
 
 def _find(kernel: State, want: TunedSysctl) -> TunedSysctl | None:
@@ -61,7 +73,8 @@ def _look(key: str) -> str | None:
 
 
 def _write(kernel: State, want: TunedSysctl) -> None:
-    kernel.visit(want.place, lambda: write(want.key, want.value))
+    """An empty list of ports is a line without any: of no bytes at all the kernel takes no notice."""
+    kernel.visit(want.place, lambda: write(want.key, want.value or "\n"))
 
 
 FIND: dict[type, Any] = {TunedSysctl: _find}

@@ -123,6 +123,11 @@ def test_a_sysctl_is_written_compared_and_written_back(kernel: Kernel, container
         ("1 2", "1", False),
         ("08", "8", False),
         ("1024,2048", "1024", False),
+        ("80,8081,8080,9", "9,80,8080-8081", True),
+        ("80,8081", "80,8080-8081", False),
+        ("80-4000000000", "80", False),
+        ("a,b", "a,b,", False),
+        (f"1,{'9' * 5000}", "1", False),
     ],
 )
 def test_values_are_compared_as_the_kernel_reads_them(want: str, found: str, same: bool) -> None:

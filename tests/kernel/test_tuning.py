@@ -108,6 +108,16 @@ def test_sysctls_are_written_and_written_back(tuned: Tuned) -> None:
     assert (tuned.state, tuned.files) == (USUAL, {})
 
 
+def test_a_list_of_ports_that_was_empty(tuned: Tuned) -> None:
+    """The kernel tells neighbours as a range."""
+    key, config = "net/ipv4/ip_local_reserved_ports", {"net.ipv4.ip_local_reserved_ports": "8081,8080,9000"}
+    tuned.made("ADD", sysctl=config)
+    assert tuned.container.sysctl(key) == "8080-8081,9000"
+    tuned.made("CHECK", sysctl=config)
+    tuned.made("DEL", sysctl=config)
+    assert (tuned.container.sysctl(key), tuned.files) == ("", {})
+
+
 def test_a_sysctl_in_args_alone(tuned: Tuned) -> None:
     """It crashes the reference."""
     config: dict[str, Any] = {"args": {"cni": {"sysctl": {SOMAXCONN: "9"}}}}
