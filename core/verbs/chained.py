@@ -14,6 +14,7 @@ and, where it needs them,
     inherited(kernel, attachment) -> failures           delete what another suite made
     forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
+    ENTERS = True                                       where it works in the container's namespace, too
 
 Its *wanted* is false where nothing is asked for, so that no kernel is opened. The request names the module.
 """
@@ -24,7 +25,7 @@ from core import system
 from core.attachment import owner_text
 from core.cni import result
 from core.cni.config import valid_attachments
-from core.errors import INVALID_CONFIG, CNIError
+from core.errors import INVALID_CONFIG, INVALID_NETNS, CNIError
 from core.plan import apply
 
 TYPE_CHECKING = False
@@ -59,11 +60,22 @@ def _configuration(request: Request) -> tuple[Any, Result]:
     return wanted, prev_result
 
 
-def opened(request: Request) -> Any:
-    """The host's kernel; the container's namespace is of no interest."""
+def opened(request: Request, if_any: bool = False) -> Any:
+    """The host's kernel, and that of the container's namespace where the plugin ENTERS it.
+
+    if_any: a namespace that is gone, or was never one, is no obstacle. Raises CNIError(INVALID_NETNS).
+    """
     from core.kernel.kernel import Kernel  # late: often nothing is asked for
 
-    return (request.kernel or Kernel)("")
+    netns = request.attachment.netns if hasattr(request.plugin, "ENTERS") else ""
+    try:
+        return (request.kernel or Kernel)(netns)
+    except (FileNotFoundError, CNIError) as error:
+        if if_any:
+            return (request.kernel or Kernel)("")
+        if isinstance(error, CNIError):
+            raise
+        raise CNIError(INVALID_NETNS, str(error.strerror)) from None
 
 
 def check(request: Request) -> None:
@@ -81,7 +93,7 @@ def delete(request: Request) -> None:
     """Delete all of this attachment, whichever suite made it and whatever the configuration says by now."""
     plugin: Any = request.plugin
     gone: list[object] = []
-    with opened(request) as kernel:
+    with opened(request, if_any=True) as kernel:
         failures = apply.delete(kernel, plugin.footprint(request.attachment), gone)
         if hasattr(plugin, "inherited"):
             failures += plugin.inherited(kernel, request.attachment)
@@ -98,7 +110,7 @@ def gc(request: Request) -> None:
         return
     network = request.attachment.network
     gone: list[object] = []
-    with opened(request) as kernel:
+    with opened(request, if_any=True) as kernel:
         failures = apply.gc(
             kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone
         )
@@ -112,7 +124,7 @@ def status(request: Request) -> None:
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, "")
     if hasattr(plugin, "available"):
-        with opened(request) as kernel:
+        with opened(request, if_any=True) as kernel:
             plugin.available(kernel, wanted)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from core.cni.protocol import respond
-from plugins import bridge, portmap
+from plugins import bandwidth, bridge, portmap
 from tests.examples import pair, sender
 from tests.harness.fake_kernel.world import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SIBLINGS = {"host-local": "ipam.host_local", "static": "ipam.static"}
-PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap, pair, sender)}
+PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap, bandwidth, pair, sender)}
 Config = Mapping[str, Any]
 
 

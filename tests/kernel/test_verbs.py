@@ -35,9 +35,18 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         **PORTMAP,
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
+    "bandwidth": lambda _: {
+        "type": "bandwidth",
+        "ingressRate": 8000000,
+        "ingressBurst": 800000,
+        "egressRate": 16000000,
+        "egressBurst": 1600000,
+    },
     "sender": lambda _: {"type": "sender"},
 }
 ALL = {**INTERFACES, **CHAINED}
+# What takes away a part of what a chained plugin made, where that is no rule.
+BREAK = {"bandwidth": "ip link del $(ip -o -br link show type ifb | cut -d' ' -f1)"}
 
 
 @pytest.fixture
@@ -45,7 +54,7 @@ def host(host: Host) -> Host:
     """The host of a test, with the examples beside the plugins."""
     folder = host.folder / "plugins"
     folder.mkdir()
-    for name in ("bridge", "host-local", "portmap"):
+    for name in ("bridge", "host-local", "portmap", "bandwidth"):
         (folder / name).symlink_to(host.plugins / name)
     for name in EXAMPLES:
         (folder / name).write_text(EXAMPLE.format(python=sys.executable, root=str(ROOT), name=name))
@@ -130,7 +139,7 @@ def test_check_sees_what_is_gone(scene: Scene) -> None:
     if scene.plugin in INTERFACES:
         container.run("ip address flush dev eth0")
     else:
-        scene.host.run("nft flush ruleset")
+        scene.host.run(BREAK.get(scene.plugin, "nft flush ruleset"))
     assert scene.refused("CHECK", {**request, "prevResult": result}, container) == CHECK_FAILED
 
 

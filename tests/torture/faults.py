@@ -26,7 +26,15 @@ from tests.torture.trace import Call, Trace
 REFUSE = ROOT / "tests" / "torture" / "refuse.py"
 VERBS = ("ADD", "DEL", "GC", "CHECK", "STATUS")
 # The other subjects only repeat what these do.
-SUBJECTS = ("host-local", "bridge-l2", "bridge-all", "bridge-executed", "portmap", "portmap-conditions")
+SUBJECTS = (
+    "host-local",
+    "bridge-l2",
+    "bridge-all",
+    "bridge-executed",
+    "portmap",
+    "portmap-conditions",
+    "bandwidth",
+)
 # Subjects whose first ADD is tortured as well, with one errno for each call.
 FRESH = ("bridge-all", "portmap-conditions", "host-local")
 SILENCE, SILENCE_S = "silence", 1

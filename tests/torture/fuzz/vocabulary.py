@@ -42,8 +42,11 @@ KEYS = (
     *("maxID", "macspoofchk", "enabledad", "portIsolation", "disableContainerInterface"),
     *("preserveDefaultVlan", "ipMasqBackend", "snat", "masqAll", "conditionsV4", "conditionsV6"),
     *("markMasqBit", "backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf"),
-    *("capabilities", "version", "code", "msg", "details"),
+    *("capabilities", "version", "code", "msg", "details", "bandwidth", "ingressRate", "ingressBurst"),
+    *("egressRate", "egressBurst"),
 )
+BANDWIDTH_KEYS = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
+RATES = (8, 9, 16, 8000, 10**6, 10**8, 10**12, 2**32 - 1, 2**64 - 1, 34359738359, 34359738360, 0, 1, 7, 2**64)
 BRIDGE_KEYS: dict[str, tuple[Any, ...]] = {
     "isGateway": (True, False),
     "isDefaultGateway": (True, False),
