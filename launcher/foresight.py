@@ -21,6 +21,7 @@ KEYS = {
     "static": "addresses routes dns",
     "portmap": "backend snat masqAll conditionsV4 conditionsV6 markMasqBit externalSetMarkChain",
     "tuning": "sysctl mac promisc mtu txQLen allmulti dataDir",
+    "bandwidth": "ingressRate ingressBurst egressRate egressBurst",
 }
 ALIKE = 0.8  # difflib's ratio: a key of five letters or more reaches it if one of them is wrong
 PORTS_ASKED = 256  # at most, of a range

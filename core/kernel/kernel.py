@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from core.netlink.link import Link
     from core.nft.names import Element, Elements
 
 
@@ -123,6 +124,12 @@ class Kernel(State):
         from core.kernel import links  # late: chained plugins make no link
 
         return links.port_of(self, owner)
+
+    def host_end(self, ifname: str) -> Link | None:
+        """The host's end of the veth pair whose other end is the container's *ifname*. Raises OSError."""
+        from core.kernel import queueing  # late: few plugins work on another's link
+
+        return queueing.host_end(self, ifname)
 
     def teaches_routes(self, name: str) -> bool:
         """Whether router advertisements by a link taught the host its IPv6 default route. Raises OSError."""

@@ -152,7 +152,8 @@ def _delete_owned(kernel: State, want: Link) -> list[str]:
 
     Raises OSError.
     """
-    names = tuple(dict.fromkeys([want.name, *(host_ifnames(want.owner) if want.place == HOST else ())]))
+    others = host_ifnames(want.owner) if want.place == HOST and want.kind == "veth" else ()
+    names = tuple(dict.fromkeys([want.name, *others]))
     kernel.look(want.place, *names)
     gone = []
     for name in names:

@@ -14,7 +14,7 @@ and, where it needs them,
     inherited(kernel, attachment) -> failures           delete what another suite made
     forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
-    INSIDE = True                                       if it works in the container's namespace
+    ENTERS = True                                       where it works in the container's namespace, too
 
 One that keeps what it has changed in files has DEL and GC of its own, and neither KINDS nor footprint.
 
@@ -63,25 +63,21 @@ def _configuration(request: Request) -> tuple[Any, Result]:
 
 
 def opened(request: Request, if_any: bool = False) -> Any:
-    """The host's kernel, and of a plugin that works inside, the container's.
+    """The host's kernel, and that of the container's namespace where the plugin ENTERS it.
 
-    if_any: a namespace that is gone, or was never one, is no obstacle.
-    Raises CNIError(INVALID_NETNS).
+    if_any: a namespace that is gone, or was never one, is no obstacle. Raises CNIError(INVALID_NETNS).
     """
     from core.kernel.kernel import Kernel  # late: often nothing is asked for
 
-    make = request.kernel or Kernel
-    netns = request.attachment.netns if hasattr(request.plugin, "INSIDE") else ""
+    netns = request.attachment.netns if hasattr(request.plugin, "ENTERS") else ""
     try:
-        return make(netns)
-    except FileNotFoundError as error:
+        return (request.kernel or Kernel)(netns)
+    except (FileNotFoundError, CNIError) as error:
         if if_any:
-            return make("")
+            return (request.kernel or Kernel)("")
+        if isinstance(error, CNIError):
+            raise
         raise CNIError(INVALID_NETNS, str(error.strerror)) from None
-    except CNIError:
-        if if_any:
-            return make("")
-        raise
 
 
 def check(request: Request) -> None:
@@ -99,7 +95,7 @@ def delete(request: Request) -> None:
     """Delete all of this attachment, whichever suite made it and whatever the configuration says by now."""
     plugin: Any = request.plugin
     gone: list[object] = []
-    with opened(request) as kernel:
+    with opened(request, if_any=True) as kernel:
         failures = apply.delete(kernel, plugin.footprint(request.attachment), gone)
         if hasattr(plugin, "inherited"):
             failures += plugin.inherited(kernel, request.attachment)
@@ -116,7 +112,7 @@ def gc(request: Request) -> None:
         return
     network = request.attachment.network
     gone: list[object] = []
-    with opened(request) as kernel:
+    with opened(request, if_any=True) as kernel:
         failures = apply.gc(
             kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone
         )
@@ -130,7 +126,7 @@ def status(request: Request) -> None:
     plugin: Any = request.plugin
     wanted = plugin.options(request.config, "")
     if hasattr(plugin, "available"):
-        with opened(request) as kernel:
+        with opened(request, if_any=True) as kernel:
             plugin.available(kernel, wanted)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NAME = "tuning"
 VERSIONS = ALL
-INSIDE = True
+ENTERS = True
 
 
 def plan(wanted: Options, attachment: Attachment) -> Plan:

@@ -127,7 +127,7 @@ class Host(Namespace):
         """
         folder = self.folder / "wrapped"
         folder.mkdir()
-        for name in ("bridge", "host-local", "portmap", "tuning"):
+        for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth"):
             wrapper = folder / name
             wrapper.write_text(f"#!/bin/sh\nexec {command.replace('{}', str(self.plugins / name))}\n")
             wrapper.chmod(0o755)

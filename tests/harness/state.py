@@ -24,6 +24,7 @@ OF_LINK = {
 FLAGS = {1: "up", 0x100: "promisc", 0x200: "allmulti"}
 PORT_FLAGS = {"mode": "hairpin", "isolated": "isolated"}  # IFLA_BRPORT_*
 LOCAL_TABLE, MAIN_TABLE = 255, 254
+INGRESS_HANDLE = 0xFFFF0000
 NO_RESERVATIONS = (".", "lock", "last_reserved_ip.")  # other files of host-local
 KERNEL_MADE = ("fe80::", "ff00::")  # destinations of routes that come and go with a link
 
@@ -55,6 +56,9 @@ def routing() -> Iterator[str]:
             if not it.get("address").startswith("fe80::"):
                 yield f"address {names[it['index']]} {it.get('address')}/{it['prefixlen']}"
         yield from (route_line(it, names) for it in ip.get_routes() if is_made(it))
+        for it in ip.get_qdiscs():
+            if it["handle"]:
+                yield from qdisc_lines(ip, it, names[it["index"]])
         for it in ip.get_rules():
             route = f"from {it.get('src', 'all')} table {it.get('table')}"
             yield f"rule {it.get('priority', 0)} family {it['family']} {route}"
@@ -76,6 +80,16 @@ def link_line(link: Any, names: dict[int, str]) -> str:
     if link.get("ifalias"):
         parts.append(f"alias {link.get('ifalias')}")
     return " ".join(filter(None, parts))
+
+
+def qdisc_lines(ip: IPRoute, qdisc: Any, link: str) -> Iterator[str]:
+    """Yield one queue discipline that somebody put on a link, and the filters in it."""
+    kind, handle, options = qdisc.get("kind"), qdisc["handle"], qdisc.get("options")
+    parms = options.get("TCA_TBF_PARMS") if kind == "tbf" else {}
+    parms = {key: parms.get(key) for key in ("rate", "limit", "buffer")} if parms else ""
+    yield f"qdisc {link} {kind} {handle:x} at {qdisc['parent']:x} {parms}"
+    for it in ip.get_filters(index=qdisc["index"], parent=handle) if handle == INGRESS_HANDLE else ():
+        yield f"filter {link} {it.get('kind')} {it['handle']:x} {it['info']:x}"
 
 
 def is_made(route: Any) -> bool:

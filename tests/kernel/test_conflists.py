@@ -23,10 +23,9 @@ from tests.harness.state import State, files
 from tests.harness.traffic import Server, ask, ping
 
 LACKING = {  # whose entries are left out, or done by hand
-    "bandwidth-sbr": {"bandwidth", "sbr"},
-    "calico": {"bandwidth"},
+    "bandwidth-sbr": {"sbr"},
     "ipvlan": {"ipvlan"},
-    "k3s-flannel": {"bandwidth", "flannel"},
+    "k3s-flannel": {"flannel"},
     "kindnet": {"ptp"},
     "minikube": {"firewall"},
     "multus": {"multus"},
@@ -48,6 +47,12 @@ STORES = (Path("/var/lib/cni/networks"), Path("/run/cni-ipam-state"))
 WANTED: Mapping[str, Mapping[str, Any]] = {
     "c1": {
         "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
+        "bandwidth": {
+            "ingressRate": 10**8,
+            "ingressBurst": 2**32 - 1,
+            "egressRate": 10**8,
+            "egressBurst": 10**6,
+        },
         "ips": ["10.46.7.77/24", "2001:db8:7::77/64"],
     },
     "c2": {"portMappings": [mapping(8081)], "ips": ["10.46.7.78/24", "2001:db8:7::78/64"]},
@@ -137,7 +142,7 @@ def converse(net: Chain, ifname: str, container: Container, other: Namespace, ou
         assert ping(other, address) is not None, address
         if net.plugins[0]["type"] == "bridge" and net.plugins[0].get("ipMasq"):
             assert ping(container, there) is not None, f"{address} to {there}"
-        if net.plugins[-1]["type"] == "portmap":
+        if any(entry["type"] == "portmap" for entry in net.plugins):
             with Server(container, 80), Server(container, 53, "udp"):
                 assert ask(outside, here, 8080).server == container.name
                 assert ask(outside, here, 8053, "udp").server == container.name

@@ -36,6 +36,13 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         **PORTMAP,
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
+    "bandwidth": lambda _: {
+        "type": "bandwidth",
+        "ingressRate": 8000000,
+        "ingressBurst": 800000,
+        "egressRate": 16000000,
+        "egressBurst": 1600000,
+    },
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda host: {
         "type": "tuning",
@@ -47,6 +54,8 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
 }
 INSIDE = ("tuning",)  # what they change goes with the container's namespace
 ALL = {**INTERFACES, **CHAINED}
+# What takes away a part of what a chained plugin made, where that is no rule.
+BREAK = {"bandwidth": "ip link del $(ip -o -br link show type ifb | cut -d' ' -f1)"}
 
 
 @pytest.fixture
@@ -54,7 +63,7 @@ def host(host: Host) -> Host:
     """The host of a test, with the examples beside the plugins."""
     folder = host.folder / "plugins"
     folder.mkdir()
-    for name in ("bridge", "host-local", "portmap", "tuning"):
+    for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth"):
         (folder / name).symlink_to(host.plugins / name)
     for name in EXAMPLES:
         (folder / name).write_text(EXAMPLE.format(python=sys.executable, root=str(ROOT), name=name))
@@ -146,7 +155,7 @@ def test_check_sees_what_is_gone(scene: Scene) -> None:
     elif scene.plugin in INSIDE:
         container.run("ip link set eth0 mtu 1300")
     else:
-        scene.host.run("nft flush ruleset")
+        scene.host.run(BREAK.get(scene.plugin, "nft flush ruleset"))
     assert scene.refused("CHECK", {**request, "prevResult": result}, container) == CHECK_FAILED
 
 

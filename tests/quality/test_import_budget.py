@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
-PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning")
+PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 LEGEND = (
@@ -103,10 +103,13 @@ def measured(host: Host) -> dict[str, list[str]]:
     keys = {"mtu": 1400, "sysctl": {"net.core.somaxconn": "512"}}
     idle = {"type": "tuning", "dataDir": f"{host.folder}/kept"}
     tuned = {**idle, **keys}
+    rates = {"ingressRate": 8000000, "ingressBurst": 800000, "egressRate": 8000000, "egressBurst": 800000}
+    limit = {"type": "bandwidth", **rates}
     chain = (
         ("tuning", tuned),
         ("host-local", ipam),
         ("portmap", ports),
+        ("bandwidth", limit),
         ("bridge", wire),
         ("loopback", alone),
         ("static", fixed),
@@ -114,7 +117,8 @@ def measured(host: Host) -> dict[str, list[str]]:
     final: Any = None
     for counts_as in (FIRST, "ADD"):
         result = calls.call("bridge", "ADD", wire, counts_as=counts_as)
-        final = calls.call("portmap", "ADD", ports, result, counts_as)
+        published = calls.call("portmap", "ADD", ports, result, counts_as)
+        final = calls.call("bandwidth", "ADD", limit, published, counts_as)
         calls.call("tuning", "ADD", tuned if counts_as == FIRST else idle, final, counts_as)
         calls.call("host-local", "ADD", ipam, counts_as=counts_as)
         calls.call("loopback", "ADD", alone, counts_as=counts_as)

@@ -54,6 +54,13 @@ def tuned(data: Path) -> Config:
 
 
 CONDITIONED = {**configs.PORTMAP, "conditionsV4": ["ip", "saddr", "!=", "192.0.2.7"]}
+LIMITED = {
+    "type": "bandwidth",
+    "ingressRate": 8_000_000,
+    "ingressBurst": 800_000,
+    "egressRate": 16_000_000,
+    "egressBurst": 1_600_000,
+}
 SUBJECTS = (
     Subject(
         "host-local", lambda data: ({"type": "host-local", "ipam": configs.host_local(data, IPV4, IPV6)},)
@@ -68,6 +75,7 @@ SUBJECTS = (
     Subject("portmap", lambda data: (wired(data), configs.PORTMAP), prepared=1),
     Subject("portmap-conditions", lambda data: (wired(data), {**CONDITIONED, "snat": False}), prepared=1),
     Subject("tuning", lambda data: (configs.bridge(), tuned(data))),
+    Subject("bandwidth", lambda data: (wired(data), LIMITED), prepared=1),
     Subject("chain", lambda data: (wired(data, ipMasq=True, macspoofchk=True), configs.PORTMAP)),
 )
 BY_NAME = {subject.name: subject for subject in SUBJECTS}

@@ -35,6 +35,13 @@ CHAINED: dict[str, Callable[[Path], dict[str, Any]]] = {
         "type": "portmap",
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
+    "bandwidth": lambda _: {
+        "type": "bandwidth",
+        "ingressRate": 8000000,
+        "ingressBurst": 800000,
+        "egressRate": 16000000,
+        "egressBurst": 1600000,
+    },
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda data: {
         "type": "tuning",

@@ -37,15 +37,19 @@ class FakeKernel(Records):
         """Create a batch; an nft batch as a whole or not at all, of any other what was not refused."""
         before = dict(self.world.records)
         refusal: OSError | None = None
+        made = list[Any]()
         for record in records:
             try:
                 self.create_one(record)
+                made.append(record)
             except OSError as error:
                 error.record = record  # type: ignore[attr-defined]
                 refusal = refusal or error
         if refusal:
             if records[0].atomic:
                 self.world.records = before
+            else:
+                refusal.made = made  # type: ignore[attr-defined]
             raise refusal
 
     def create_one(self, record: Any) -> None:

@@ -73,6 +73,11 @@ class Links:
         mine = [name for name, link in found.items() if link and link.alias == owner]
         return (mine or [""])[0], ([name for name, link in found.items() if not link] or [""])[0]
 
+    def host_end(self, ifname: str) -> codec.Link | None:
+        """As the real one: the other end of a pair, where that is in the host."""
+        other = self.world.pairs.get((self.place(CONTAINER), ifname), ("", ""))
+        return self.link(HOST, other[1]) if other[0] == HOST else None
+
     def addresses(self, place: str, name: str) -> list[tuple[Cidr, int, int]]:
         self.need(place, name)
         where = self.place(place), name

@@ -8,15 +8,16 @@ from core.nft.names import Element, Elements
 from core.plan.records import CONTAINER, HOST, Link
 from core.record import replace as changed
 from tests.harness.fake_kernel.homes import HOMES, Home
+from tests.harness.fake_kernel.limits import LIMITS
 from tests.harness.fake_kernel.links import Links
 from tests.harness.fake_kernel.world import Key
 
-PLAIN = Home()
+PLAIN, ALL = Home(), HOMES | LIMITS
 
 
 def home(record: Any) -> Home:
     """What a fake kernel does with a record."""
-    return HOMES.get(type(record), PLAIN)
+    return ALL.get(type(record), PLAIN)
 
 
 class Records(Links):
@@ -37,6 +38,10 @@ class Records(Links):
         prefix = network_prefix(network)
         found: list[tuple[str, Any]] = []
         for kind in kinds:
+            if kind in LIMITS:
+                mine = [each for each in self.world.of(kind) if each.owner.startswith(prefix)]
+                found += [(each.owner, each) for each in mine]
+                continue
             if kind is Link:
                 mine = [each for each in self.world.of(Link) if each.owner.startswith(prefix)]
                 found += [(each.owner, Link(HOST, each.name, each.kind, each.owner)) for each in mine]

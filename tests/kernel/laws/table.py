@@ -23,9 +23,10 @@ from core.plan.records import (
     Up,
     veth,
 )
+from core.plan.shaping import Ifb, IngressHook, Queue, Redirect, TokenBucket
 from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.publication import Mapping
-from core.record import OWNED, SHARED
+from core.record import OWNED, SHARED, replace
 
 Factory = Callable[[], Any]  # opens a kernel of the world under test
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
@@ -37,6 +38,9 @@ SPOOF_MAC, SPOOF = backend.spoof_elements(PORT, MAC, OWNER)
 TAG = "0123abcd"  # of a condition
 INET_TABLE, BRIDGE_TABLE = members(TABLES[INET]), members(TABLES[BRIDGE])
 CONDITIONAL = conditional(V4, compile_words(["ip saddr 10.0.0.0/8"]), TAG, 1)
+IFB = Ifb(HOST, "bwp0123456789a", "ifb", OWNER, mtu=1400)
+BUCKET = TokenBucket(PORT, OWNER, 1_000_000, 225_000, 3_125_000)
+HOOK = IngressHook(PORT, OWNER, IFB.name)
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
 
@@ -153,6 +157,14 @@ LAWS: dict[str, Law] = {
     "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
     "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
     "port with a condition": Law(port(8080, condition=TAG), (*INET_TABLE, CONDITIONAL)),
+    "ifb": Law(IFB),
+    "token bucket": Law(BUCKET, WIRED),
+    "token bucket of many gigabytes a second": Law(
+        replace(BUCKET, rate=5_000_000_000, limit=2**32 - 1, buffer=1), WIRED
+    ),
+    "queue": kept(Queue(PORT, 0x4321_0000, 131072), (*WIRED, BUCKET)),
+    "ingress hook": Law(HOOK, WIRED),
+    "redirection": kept(Redirect(PORT, IFB.name), (*WIRED, IFB, HOOK)),
     "route_localnet": kept(
         LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
     ),

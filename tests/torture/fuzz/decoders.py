@@ -14,7 +14,7 @@ from core.cni.result import route as route_of_result
 from core.cni.version import ALL
 from core.errors import CNIError
 from core.kernel.tuned import is_same
-from core.netlink import conntrack, message, route, socket, vlan
+from core.netlink import conntrack, message, route, socket, tc, vlan
 from core.netlink.link import read_link
 from core.nft import decode as nft_decode
 from core.nft import meaning, values
@@ -37,6 +37,8 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (route.read_address, (ValueError,)),
     (route.read_route, (ValueError,)),
     (vlan.read_vlans, (ValueError,)),
+    (lambda data: tc.read_bucket(tc.read_qdisc(data)), (ValueError,)),
+    (tc.read_filter, (ValueError,)),
     (lambda data: understood("inet", "hostports4", data), ()),
     (lambda data: understood("inet", "hostip_hostports6-0123abcd-2", data), ()),
     (lambda data: understood("inet", "masquerade4", data), ()),

@@ -13,10 +13,12 @@ from typing import Any
 from core.cni.version import ALL
 from tests.torture.fuzz.vocabulary import (
     ADDRESSES,
+    BANDWIDTH_KEYS,
     BRIDGE_KEYS,
     KEYS,
     NAMES,
     NUMBERS,
+    RATES,
     SUBNETS,
     TEXTS,
     TUNING_KEYS,
@@ -138,7 +140,10 @@ class Inputs:
             config["runtimeConfig"] = {"portMappings": [self.mapping() for _ in self.some(3)]}
             config |= {key: [self.one(WORDS)] for key in ("conditionsV4", "conditionsV6") if self.chance(0.1)}
             config |= {key: self.chance(0.5) for key in ("snat", "masqAll") if self.chance(0.2)}
-        if kind not in ("portmap", "tuning") and self.chance(0.8):
+        if kind == "bandwidth":
+            rates = {key: self.one(RATES) for key in BANDWIDTH_KEYS if self.chance(0.9)}
+            config |= rates if self.chance(0.5) else {"runtimeConfig": {"bandwidth": rates}}
+        if kind not in ("portmap", "tuning", "bandwidth") and self.chance(0.8):
             config["ipam"] = self.ipam(data) if kind != "static" and self.chance(0.9) else self.static()
         if self.chance(0.1):
             config["args"] = {"cni": {"ips": [self.one(ADDRESSES)], "mac": self.text()}}

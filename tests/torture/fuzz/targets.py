@@ -8,7 +8,7 @@ from typing import Any
 from core.cni import delegate
 from core.cni.protocol import respond
 from ipam import host_local, static
-from plugins import bridge, portmap, tuning
+from plugins import bandwidth, bridge, portmap, tuning
 from tests.harness.requests import BIN, SIBLINGS
 from tests.torture.fuzz import decoders
 from tests.torture.fuzz.inputs import Inputs
@@ -19,6 +19,7 @@ from tests.torture.fuzz.wire import Recorder, Wire, Wired
 PLUGINS: dict[str, Any] = {
     "bridge": bridge,
     "portmap": portmap,
+    "bandwidth": bandwidth,
     "host-local": host_local,
     "static": static,
     "tuning": tuning,
@@ -41,7 +42,8 @@ def protocol(bench: Bench, inputs: Inputs) -> None:
     kind = inputs.one(tuple(PLUGINS))
     command = inputs.one(VERBS) if inputs.chance(0.98) else inputs.text()
     config = inputs.config("networks", kind)
-    if command in ("CHECK", "DEL") or kind in ("portmap", "tuning") or inputs.chance(0.05):
+    chained = ("portmap", "tuning", "bandwidth")
+    if command in ("CHECK", "DEL") or kind in chained or inputs.chance(0.05):
         config["prevResult"] = bench.result
     if command == "GC":
         valid = [{"containerID": inputs.one(("c0", "c1")), "ifname": "eth0"} for _ in inputs.some(2)]
@@ -106,9 +108,9 @@ def printed(inputs: Inputs) -> tuple[list[bytes], int]:
 
 
 def replies(bench: Bench, inputs: Inputs) -> None:
-    """bridge and portmap with the real codec, on a kernel that says anything."""
+    """bridge, portmap and bandwidth with the real codec, on a kernel that says anything."""
     command = inputs.one(VERBS[:-1])
-    config: dict[str, Any] = dict(inputs.one((bench.config, bench.ports)))
+    config: dict[str, Any] = dict(inputs.one((bench.config, bench.ports, bench.limits)))
     config |= {"prevResult": bench.result, "cni.dev/valid-attachments": []}
     config |= {key: True for key in ("promiscMode", "enabledad", "isDefaultGateway") if inputs.chance(0.1)}
     config |= {"vlan": 100} if inputs.chance(0.1) else {}
@@ -122,12 +124,17 @@ def replies(bench: Bench, inputs: Inputs) -> None:
 
 def record(bench: Bench) -> None:
     """Collect what the real kernel replies to a few calls."""
+    result: Any = bench.result
     with Recorder() as recorder:
-        for config in (bench.config, {**bench.ports, "prevResult": bench.result}):
+        for config in (bench.config, bench.ports, bench.limits):
             for command in ("ADD", "CHECK", "STATUS"):
-                stdin = json.dumps({**config, "prevResult": bench.result, "forceAddress": True}).encode()
+                stdin = json.dumps({**config, "prevResult": result, "forceAddress": True}).encode()
                 variables = {**REAL, "CNI_COMMAND": command}
-                respond(PLUGINS[str(config["type"])], variables, partial(bytes, stdin), SIBLINGS)
+                code, output = respond(
+                    PLUGINS[str(config["type"])], variables, partial(bytes, stdin), SIBLINGS
+                )
+                if command == "ADD" and not code:
+                    result = json.loads(output)
     bench.payloads = recorder.payloads
 
 

@@ -44,6 +44,7 @@ KEYS = (
     *("markMasqBit", "backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf"),
     *("capabilities", "version", "code", "msg", "details", "promisc", "allmulti", "txQLen", "sysctl"),
     *("net.core.somaxconn", "net/ipv4/conf/eth0.1/arp_filter", "net.ipv6.conf.IFNAME.mtu", "kernel.x"),
+    *("bandwidth", "ingressRate", "ingressBurst", "egressRate", "egressBurst"),
 )
 TUNING_KEYS: dict[str, tuple[Any, ...]] = {
     "mac": ("02:00:00:00:00:09", "02-00-00-00-00-0A", ""),
@@ -58,6 +59,8 @@ TUNING_KEYS: dict[str, tuple[Any, ...]] = {
         {},
     ),
 }
+BANDWIDTH_KEYS = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
+RATES = (8, 9, 16, 8000, 10**6, 10**8, 10**12, 2**32 - 1, 2**64 - 1, 34359738359, 34359738360, 0, 1, 7, 2**64)
 BRIDGE_KEYS: dict[str, tuple[Any, ...]] = {
     "isGateway": (True, False),
     "isDefaultGateway": (True, False),

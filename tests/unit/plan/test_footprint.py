@@ -17,10 +17,11 @@ from core.errors import CNIError
 from core.nft.names import Element, Elements
 from core.plan import apply, difference
 from core.plan.records import CONTAINER, Address, Link, Plan, Port, Route, Sysctl, Up
+from core.plan.shaping import IngressHook, Queue, Redirect, TokenBucket
 from core.plan.switching import PortVlans, Station
 from core.plan.words import describe
 from core.record import OWNED
-from plugins import bridge, portmap
+from plugins import bandwidth, bridge, portmap
 from tests.harness.fake_kernel.world import World
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,90}", fullmatch=True)
@@ -108,6 +109,11 @@ def covered(record: object, footprint: tuple[object, ...], attachment: Attachmen
     match record:
         case Link():
             return (record.name, record.ifname) in links
+        case TokenBucket() | IngressHook():
+            searched = [(each.owner, each.link) for each in footprint if type(each) is type(record)]
+            return record.link in ends or (record.owner, "") in searched
+        case Queue() | Redirect():  # with the bucket or the hook that it stands on
+            return any(isinstance(each, TokenBucket | IngressHook) for each in footprint)
         case Element():
             mine = [each for each in footprint if isinstance(each, Elements) and each.owner == record.holder]
             return any(each.table == record.table and record.map.startswith(each.prefixes) for each in mine)
@@ -179,6 +185,22 @@ def test_the_footprint_of_portmap_covers_what_it_owns(
         assert len(keyed) == len(set(keyed))
 
 
+limits = st.tuples(st.integers(8, 2**64 - 1), st.integers(8, 2**34))
+
+
+@given(attachments, st.none() | limits, st.none() | limits, ifnames)
+def test_the_footprint_of_bandwidth_covers_what_it_owns(
+    attachment: Attachment, taken: tuple[int, int] | None, sent: tuple[int, int] | None, link: str
+) -> None:
+    """W-7: whatever the rates, and whatever the link is called."""
+    keys = {"ingressRate": taken, "egressRate": sent}
+    given = {key: pair[0] for key, pair in keys.items() if pair}
+    given |= {key.replace("Rate", "Burst"): pair[1] for key, pair in keys.items() if pair}
+    made = bandwidth.plan(bandwidth.options(Section(given)), attachment, link)
+    assert len(made.owned) == 2 * bool(taken) + 5 * bool(sent)
+    assert uncovered(made, bandwidth.footprint(attachment), attachment) == []
+
+
 @given(attachments, attachments, bridges)
 def test_another_attachment_is_not_touched(
     one: Attachment, other: Attachment, config: dict[str, Any]
@@ -188,6 +210,7 @@ def test_another_attachment_is_not_touched(
         return
     assert set(bridge.footprint(one)).isdisjoint(bridge.footprint(other))
     assert set(portmap.footprint(one)).isdisjoint(portmap.footprint(other))
+    assert set(bandwidth.footprint(one)).isdisjoint(bandwidth.footprint(other))
 
 
 @given(bridges.filter(lambda keys: "ipam" not in keys), macs)
