@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from core import address
 from core.address import V4
-from core.iptables.records import Chain, Entry, SharedChain, SharedEntry
+from core.iptables.records import Chain, ChainRule, SharedChain, SharedRule
 from core.iptables.text import ADDRESSES, LONG, line
 from core.record import Record, replace
 
@@ -94,7 +94,7 @@ class Backend(Record):
             leaving = line(["!", "-d", MULTICAST[family.size], *comment, "-j", "MASQUERADE"])
             owned.append(Chain(family.word, NAT, name, (*dict.fromkeys(near), leaving)))
             owned += [
-                Entry(
+                ChainRule(
                     family.word,
                     NAT,
                     "POSTROUTING",
@@ -108,7 +108,7 @@ class Backend(Record):
         """Ports of the host lead to ports of a container, from outside, from the host and from neighbours."""
         family, name = wanted.address.family, self.attachment.chain("CNI-DN-")
         rules = [rule for each in wanted.mappings for rule in self._mapping(wanted, each)]
-        entries = [Entry(family.word, NAT, DNAT, rule) for rule in self._entries(wanted, name)]
+        entries = [ChainRule(family.word, NAT, DNAT, rule) for rule in self._entries(wanted, name)]
         return self._shared(family.word, wanted.hairpin), (
             Chain(family.word, NAT, name, tuple(rules)),
             *entries,
@@ -164,7 +164,7 @@ class Backend(Record):
         if marks and family == V4.word:
             why = line(["-m", "comment", "--comment", "CNI portfwd only lo has loopback addresses"])
             made.insert(
-                0, SharedEntry(family, "raw", "PREROUTING", f"! -i lo -d 127.0.0.0/8 {why} -j DROP", True)
+                0, SharedRule(family, "raw", "PREROUTING", f"! -i lo -d 127.0.0.0/8 {why} -j DROP", True)
             )
         if marks and not self.mark_chain:
             mark = f"0x{1 << self.mark_bit:x}"
@@ -173,14 +173,14 @@ class Backend(Record):
             made += [
                 SharedChain(family, NAT, SETMARK),
                 SharedChain(family, NAT, MASQ),
-                SharedEntry(family, NAT, SETMARK, f"{setting} --set-xmark {mark}/{mark}"),
-                SharedEntry(family, NAT, MASQ, f"-m mark --mark {mark}/{mark} -j MASQUERADE"),
-                SharedEntry(family, NAT, "POSTROUTING", waiting, first=True),
+                SharedRule(family, NAT, SETMARK, f"{setting} --set-xmark {mark}/{mark}"),
+                SharedRule(family, NAT, MASQ, f"-m mark --mark {mark}/{mark} -j MASQUERADE"),
+                SharedRule(family, NAT, "POSTROUTING", waiting, first=True),
             ]
         return (
             *made,
-            SharedEntry(family, NAT, "PREROUTING", f"{here} {DNAT}"),
-            SharedEntry(family, NAT, "OUTPUT", f"{here} {DNAT}"),
+            SharedRule(family, NAT, "PREROUTING", f"{here} {DNAT}"),
+            SharedRule(family, NAT, "OUTPUT", f"{here} {DNAT}"),
         )
 
 

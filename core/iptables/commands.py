@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.iptables.records import Chain, Entry
+from core.iptables.records import Chain, ChainRule
 from core.iptables.text import place, target
 from core.record import SHARED
 
@@ -37,7 +37,7 @@ def deleted(now: Ruleset, records: list[Any]) -> list[str]:
     names = [each.name for each in records if each.rank == Chain.rank and each.name in now]
     made = _jumps(now, names)
     for each in records:
-        if each.rank == Entry.rank:
+        if each.rank == ChainRule.rank:
             rules = now.get(each.chain, [])
             found = place(each.rule, rules)
             if found >= 0 and f"-D {each.chain} {rules[found]}" not in made:

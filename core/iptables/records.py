@@ -30,7 +30,7 @@ class Chain(KernelRecord):
     rules: tuple[str, ...] = ()
 
 
-class Entry(KernelRecord):
+class ChainRule(KernelRecord):
     """A rule of one attachment in a chain of others, where it is appended unless it is there.
 
     first: it is put in front of the others.
@@ -52,7 +52,7 @@ class SharedChain(Chain):
     lifecycle = SHARED
 
 
-class SharedEntry(Entry):
+class SharedRule(ChainRule):
     """A rule that attachments share."""
 
     lifecycle = SHARED

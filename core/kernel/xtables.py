@@ -16,7 +16,7 @@ from core.deadline import check as check_deadline
 from core.errors import TRY_AGAIN_LATER, CNIError
 from core.iptables import tool
 from core.iptables.commands import created, deleted
-from core.iptables.records import Chain, Entry, SharedChain, SharedEntry
+from core.iptables.records import Chain, ChainRule, SharedChain, SharedRule
 from core.iptables.text import place, same, target
 from core.iptables.tool import PROGRAMS
 from core.record import SHARED, replace
@@ -75,7 +75,7 @@ def _find_chain(kernel: State, want: Chain) -> Chain | None:
     return want if want.lifecycle == SHARED or alike else replace(want, rules=tuple(rules))
 
 
-def _find_entry(kernel: State, want: Entry) -> Entry | None:
+def _find_entry(kernel: State, want: ChainRule) -> ChainRule | None:
     """The rule, wherever it stands in its chain.
 
     Where another one leads to the same chain, it may be the same in words that a person wrote, which only the
@@ -178,7 +178,7 @@ def need_room(kernel: State, records: Iterable[Any], wanted: list[Mapping], back
     container, marks = backend.attachment.container_id, backend.mark_chain
     for chain in [each for each in records if each.rank == Chain.rank]:
         of_family = [each for each in records if each.family == chain.family]
-        entries = [each.rule for each in of_family if each.rank == Entry.rank]
+        entries = [each.rule for each in of_family if each.rank == ChainRule.rank]
         mine = [each for each in wanted if each.family.word == chain.family]
         taken.refuse(_chains(kernel, chain), chain.name, container, mine, entries)
         if marks in [target(rule) for rule in chain.rules] and marks not in _chains(kernel, chain):
@@ -198,8 +198,8 @@ def probe(kernel: State) -> str:
 FIND: dict[type, Any] = {
     Chain: _find_chain,
     SharedChain: _find_chain,
-    Entry: _find_entry,
-    SharedEntry: _find_entry,
+    ChainRule: _find_entry,
+    SharedRule: _find_entry,
 }
-CREATE: dict[type, Any] = {Chain: _create, Entry: _create, SharedChain: _note, SharedEntry: _note}
-DELETE: dict[type, Any] = {Chain: _delete, Entry: _delete}
+CREATE: dict[type, Any] = {Chain: _create, ChainRule: _create, SharedChain: _note, SharedRule: _note}
+DELETE: dict[type, Any] = {Chain: _delete, ChainRule: _delete}

@@ -7,7 +7,7 @@ import pytest
 from core.address import parse_cidr
 from core.attachment import Attachment, hashed
 from core.iptables.backend import Backend
-from core.iptables.records import Chain, Entry, SharedChain, SharedEntry
+from core.iptables.records import Chain, ChainRule, SharedChain, SharedRule
 from core.plan.records import Plan
 from plugins.portmap.plan import plan
 from tests.unit.portmap.planned import ATTACHMENT, LOCALNET, V4, V6, previous, wanted
@@ -30,7 +30,7 @@ def rules(made: Plan) -> list[str]:
 
 
 def entries(made: Plan) -> list[str]:
-    return [each.rule for each in made.owned if isinstance(each, Entry)]
+    return [each.rule for each in made.owned if isinstance(each, ChainRule)]
 
 
 def shared(bit: str = "0x2000") -> tuple[Any, ...]:
@@ -40,11 +40,11 @@ def shared(bit: str = "0x2000") -> tuple[Any, ...]:
         SharedChain("ip", "nat", "CNI-HOSTPORT-DNAT"),
         SharedChain("ip", "nat", "CNI-HOSTPORT-SETMARK"),
         SharedChain("ip", "nat", "CNI-HOSTPORT-MASQ"),
-        SharedEntry("ip", "nat", "CNI-HOSTPORT-SETMARK", f"{sets} --set-xmark {bit}/{bit}"),
-        SharedEntry("ip", "nat", "CNI-HOSTPORT-MASQ", f"-m mark --mark {bit}/{bit} -j MASQUERADE"),
-        SharedEntry("ip", "nat", "POSTROUTING", waits, first=True),
-        SharedEntry("ip", "nat", "PREROUTING", LOCAL),
-        SharedEntry("ip", "nat", "OUTPUT", LOCAL),
+        SharedRule("ip", "nat", "CNI-HOSTPORT-SETMARK", f"{sets} --set-xmark {bit}/{bit}"),
+        SharedRule("ip", "nat", "CNI-HOSTPORT-MASQ", f"-m mark --mark {bit}/{bit} -j MASQUERADE"),
+        SharedRule("ip", "nat", "POSTROUTING", waits, first=True),
+        SharedRule("ip", "nat", "PREROUTING", LOCAL),
+        SharedRule("ip", "nat", "OUTPUT", LOCAL),
     )
 
 
@@ -64,15 +64,15 @@ def test_masquerade() -> None:
                     f"! -d 224.0.0.0/4 {WHOSE} -j MASQUERADE",
                 ),
             ),
-            Entry("ip", "nat", "POSTROUTING", f"-s 10.1.0.2/32 {WHOSE} -j {MASQ}"),
-            Entry("ip", "nat", "POSTROUTING", f"-s 10.2.0.2/32 {WHOSE} -j {MASQ}"),
+            ChainRule("ip", "nat", "POSTROUTING", f"-s 10.1.0.2/32 {WHOSE} -j {MASQ}"),
+            ChainRule("ip", "nat", "POSTROUTING", f"-s 10.2.0.2/32 {WHOSE} -j {MASQ}"),
             Chain(
                 "ip6",
                 "nat",
                 MASQ,
                 (f"-d fd01::/64 {WHOSE} -j ACCEPT", f"! -d ff00::/8 {WHOSE} -j MASQUERADE"),
             ),
-            Entry("ip6", "nat", "POSTROUTING", f"-s fd01::2/128 {WHOSE} -j {MASQ}"),
+            ChainRule("ip6", "nat", "POSTROUTING", f"-s fd01::2/128 {WHOSE} -j {MASQ}"),
         ),
     )
 
@@ -80,7 +80,7 @@ def test_masquerade() -> None:
 def test_a_published_port() -> None:
     """P-12 P-13 P-17 P-18"""
     made = published({"hostPort": 8080, "containerPort": 80}, markMasqBit=5)
-    raw = SharedEntry("ip", "raw", "PREROUTING", LOOPBACK, first=True)
+    raw = SharedRule("ip", "raw", "PREROUTING", LOOPBACK, first=True)
     assert made == Plan(
         (raw, *shared("0x20"), LOCALNET),
         (
@@ -94,7 +94,7 @@ def test_a_published_port() -> None:
                     "-p tcp --dport 8080 -j DNAT --to-destination 10.1.0.7:80",
                 ),
             ),
-            Entry(
+            ChainRule(
                 "ip",
                 "nat",
                 "CNI-HOSTPORT-DNAT",

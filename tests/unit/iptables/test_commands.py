@@ -8,15 +8,15 @@ from core.address import parse
 from core.errors import PORT_TAKEN, CNIError
 from core.iptables import taken
 from core.iptables.commands import created, deleted
-from core.iptables.records import Chain, Entry, SharedChain, SharedEntry
+from core.iptables.records import Chain, ChainRule, SharedChain, SharedRule
 from core.publication import Mapping
 
 SHARED = (
     SharedChain("ip", "nat", "ALL"),
-    SharedEntry("ip", "nat", "PREROUTING", "-j ALL"),
-    SharedEntry("ip", "nat", "POSTROUTING", "-j MARKED", first=True),
+    SharedRule("ip", "nat", "PREROUTING", "-j ALL"),
+    SharedRule("ip", "nat", "POSTROUTING", "-j MARKED", first=True),
 )
-OWN = (Chain("ip", "nat", "OWN", ("-j ONE", "-j TWO")), Entry("ip", "nat", "ALL", "-s 10.0.0.1 -j OWN"))
+OWN = (Chain("ip", "nat", "OWN", ("-j ONE", "-j TWO")), ChainRule("ip", "nat", "ALL", "-s 10.0.0.1 -j OWN"))
 
 
 def test_where_nothing_is_all_is_made() -> None:
@@ -50,7 +50,7 @@ def test_where_all_is_only_its_own_is_written_anew() -> None:
 
 
 def test_a_rule_without_a_chain_of_its_own_is_made_once() -> None:
-    accept = Entry("ip", "filter", "CNI-FORWARD", "-s 10.0.0.1 -j ACCEPT")
+    accept = ChainRule("ip", "filter", "CNI-FORWARD", "-s 10.0.0.1 -j ACCEPT")
     assert created({"CNI-FORWARD": []}, [accept]) == ["-A CNI-FORWARD -s 10.0.0.1 -j ACCEPT"]
     now = {"CNI-FORWARD": ["-s 10.0.0.1/32 -j ACCEPT"]}
     assert created(now, [accept]) == []
