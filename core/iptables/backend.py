@@ -49,12 +49,14 @@ class Backend(Record):
 
     mark_bit: of the packet's mark, for what has to be masqueraded.
     mark_chain: somebody else's chain that sets a mark, and masquerades what has it; "" for ours.
+    admin_chain: where an administrator overrules what is admitted.
     attachment: whose rules they are; core.plan.filter asks for it (of).
     """
 
     mark_bit: int = MARK_BIT
     mark_chain: str = ""
     attachment: Any = None
+    admin_chain: str = "CNI-ADMIN"
 
     def of(self, attachment: Attachment) -> Backend:
         """This backend for an attachment, whose network and container are in names and comments."""
@@ -113,6 +115,15 @@ class Backend(Record):
             Chain(family.word, NAT, name, tuple(rules)),
             *entries,
         )
+
+    def admit(self, addresses: list[bytes], ingress: Any, _owner: str) -> Records:
+        """What a container sends and is answered is forwarded, but for whom *ingress* bars.
+
+        ingress: has a policy (open, same-bridge, isolated), and the bridge that it is about.
+        """
+        from core.iptables import admission  # late: firewall only
+
+        return admission.admit(addresses, ingress.policy, ingress.bridge, self.admin_chain)
 
     def _comment(self, before: str) -> tuple[str, ...]:
         whose = self.attachment
