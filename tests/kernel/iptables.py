@@ -47,9 +47,9 @@ def chain(
 
 
 def saved(host: Host, variant: str = "nft", table: str = "nat") -> list[str]:
-    """What both iptables-save print of a table, but for comments."""
+    """What both iptables-save print of a table, but for comments and counters."""
     text = "\n".join(host.run(f"{tool}-{variant}-save -t {table}") for tool in ("iptables", "ip6tables"))
-    return [each for each in text.splitlines() if not each.startswith("#")]
+    return [re.sub(r" \[\d+:\d+\]$", "", each) for each in text.splitlines() if not each.startswith("#")]
 
 
 def of_attachments(lines: list[str]) -> list[str]:
