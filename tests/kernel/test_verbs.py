@@ -29,11 +29,17 @@ main({name}, {{"host-local": "ipam.host_local"}})
 """
 INTERFACES: dict[str, Callable[[Host], dict[str, Any]]] = {
     "bridge": lambda host: bridge(host.data, V4, V6, ipMasq=True, macspoofchk=True),
+    "bridge by iptables": lambda host: bridge(host.data, V4, V6, ipMasq=True, ipMasqBackend="iptables"),
     "pair": lambda host: {"type": "pair", "ipam": host_local(host.data, V4, V6)},
 }
 CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
     "portmap": lambda _: {
         **PORTMAP,
+        "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
+    },
+    "portmap by iptables": lambda _: {
+        **PORTMAP,
+        "backend": "iptables",
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
     "sender": lambda _: {"type": "sender"},
@@ -81,7 +87,7 @@ class Scene:
             return self.config
         ports = (
             {"runtimeConfig": {"portMappings": [mapping(9090)]}}
-            if self.plugin == "portmap" and container.name == "c0"
+            if self.plugin.startswith("portmap") and container.name == "c0"
             else {}
         )
         return {**self.config, **ports, "prevResult": self.made("ADD", self.front, container)}
