@@ -19,6 +19,7 @@ else:
         except ImportError:  # a bundle without; hashlib would bring OpenSSL along
             from core.sha512 import sha512
 
+FIRST_IFNAME = "eth0"  # what runtimes call a container's first interface
 CANDIDATES = 4  # names that a host veth may have
 OWNER_BITS = 11  # of a newborn veth's link group, which has 31
 PART_LIMIT = 80  # bytes a part of the owner text may have: an nft comment holds 253 in all, a link alias 255
@@ -67,6 +68,15 @@ class Attachment(Record):
     def host_ifname(self) -> str:
         """The name of the host veth."""
         return self.port or host_ifname(self.owner)
+
+    def chain(self, prefix: str) -> str:
+        """The name of its chain of iptables: the reference's, where it is the container's first interface.
+
+        The reference hashes no ifname, so two interfaces on one network would share a chain, and the first
+        DEL take the other's rules away.
+        """
+        other = f"/{self.ifname}" if self.ifname != FIRST_IFNAME else ""
+        return hashed(28, prefix, self.network + self.container_id + other)
 
     @property
     def comment(self) -> str:

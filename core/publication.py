@@ -62,6 +62,7 @@ class Publication(Record):
     hairpin: neighbours and the host's loopback reach them, too.
     everybody: whoever comes is masqueraded on the way.
     condition: the backend's own form of what has to hold besides, None for nothing.
+    asked: all host ports that the attachment asks for, in either family.
     """
 
     address: Cidr
@@ -69,6 +70,7 @@ class Publication(Record):
     hairpin: bool
     everybody: bool
     condition: Any = None
+    asked: tuple[Any, ...] = ()
 
 
 def _bracketed(host: str) -> str:

@@ -15,9 +15,7 @@ TESTS = Path(__file__).resolve().parent
 # Entry point and specification, runtime, bridge, host-local, portmap, loopback, static, tuning, bandwidth.
 LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50, "L": 3, "N": 1, "T": 15, "W": 11}
 NUMBER = re.compile(rf"\b([{''.join(LAST)}])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
-LATER = "iptables backends come later"
 REASONS = {
-    **dict.fromkeys(("P-5", *(f"P-{number}" for number in (16, 17, 18, *range(20, 26)))), LATER),
     "B-69": "about a helper that reads nft's JSON; ours writes map elements over netlink,"
     " and B-35 and B-45 cover failure and removal",
 }

@@ -1,6 +1,6 @@
-"""Running a foreign plugin to its end, without the price of the subprocess package.
+"""Running a foreign plugin, or another program, to its end, without the price of the subprocess package.
 
-Law: we wait for the plugin itself, and not beyond its time; never for a child that it leaves behind,
+Law: we wait for the program itself, and not beyond its time; never for a child that it leaves behind,
 nor for the end of its output.
 """
 
@@ -32,6 +32,18 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
 
     Raises OSError when it cannot be started, TimeoutError when it did not end in time and was killed.
     """
+    status, printed, told = run([path], environ, stdin, _timeout_s(environ))
+    _forward(told)
+    return status, printed, told
+
+
+def run(
+    command: list[str], environ: Mapping[str, str], stdin: bytes, timeout_s: float, most: int = KEPT_BYTES
+) -> tuple[int, bytes, bytes]:
+    """Run a program, given by its path and its arguments: (exit status or -signal, stdout, stderr).
+
+    most: bytes of stdout, and of stderr, that are kept. Raises as execute.
+    """
     if getsignal(SIGCHLD) == SIG_IGN:  # inherited: the kernel would keep no exit status for us
         signal(SIGCHLD, SIG_DFL)
     descriptors = [system.memfd_create("stdin", system.MFD_CLOEXEC), *system.pipe(), *system.pipe()]
@@ -39,10 +51,10 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
     child = 0
     try:
         _fill(source, stdin)
-        child = _spawn(path, environ, (source, child_stdout, child_stderr))
+        child = _spawn(command, environ, (source, child_stdout, child_stderr))
         handle = system.pidfd_open(child)
         descriptors.append(handle)
-        printed, told = _watch(handle, (stdout, stderr), _timeout_s(environ))
+        printed, told = _watch(handle, (stdout, stderr), timeout_s, most)
         status, child = system.waitpid(child, 0)[1], 0
     finally:
         if child:
@@ -50,7 +62,6 @@ def execute(path: str, environ: Mapping[str, str], stdin: bytes) -> tuple[int, b
             system.waitpid(child, 0)
         for descriptor in descriptors:
             system.close(descriptor)
-    _forward(told)
     return system.waitstatus_to_exitcode(status), printed, told
 
 
@@ -61,13 +72,13 @@ def _fill(source: int, stdin: bytes) -> None:
     system.lseek(source, 0, system.SEEK_SET)
 
 
-def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -> int:
+def _spawn(command: list[str], environ: Mapping[str, str], files: tuple[int, int, int]) -> int:
     actions = [(system.POSIX_SPAWN_DUP2, file, target) for target, file in enumerate(files)]
     for last in [False] * (BUSY_TRIES - 1) + [True]:
         try:
             # Python ignores two signals; a child must not inherit that.
             restored = [SIGPIPE, SIGXFSZ]
-            return system.posix_spawn(path, [path], environ, file_actions=actions, setsigdef=restored)
+            return system.posix_spawn(command[0], command, environ, file_actions=actions, setsigdef=restored)
         except OSError as error:
             if last or error.errno != ETXTBSY:
                 raise
@@ -75,7 +86,7 @@ def _spawn(path: str, environ: Mapping[str, str], files: tuple[int, int, int]) -
     raise AssertionError("the last try returns or raises")
 
 
-def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes, bytes]:
+def _watch(handle: int, readers: tuple[int, int], timeout_s: float, most: int) -> tuple[bytes, bytes]:
     """Both outputs, read until the process of *handle* has ended. Raises TimeoutError."""
     kept = {reader: bytearray() for reader in readers}
     watch = poll()
@@ -88,19 +99,19 @@ def _watch(handle: int, readers: tuple[int, int], timeout_s: int) -> tuple[bytes
     while handle not in ready:
         left = deadline - monotonic()
         if left <= 0:
-            raise TimeoutError(f"did not end within {timeout_s} s and was killed")
+            raise TimeoutError(f"did not end within {timeout_s:.0f} s and was killed")
         with WAITING:
             ready = {descriptor for descriptor, _ in watch.poll(left * 1000)}
         for reader in readers if handle in ready else ready & kept.keys():
-            _keep(reader, kept[reader])
+            _keep(reader, kept[reader], most)
     stdout, stderr = kept.values()
     return bytes(stdout), bytes(stderr)
 
 
-def _keep(reader: int, kept: bytearray) -> None:
+def _keep(reader: int, kept: bytearray, most: int) -> None:
     """Empty the pipe once; a second read might never come to an end."""
     try:
-        kept += system.read(reader, KEPT_BYTES)[: KEPT_BYTES - len(kept)]
+        kept += system.read(reader, KEPT_BYTES)[: most - len(kept)]
     except BlockingIOError:
         pass
 

@@ -206,6 +206,11 @@ def sweep(kernel: State) -> None:
         sweeping.sweep(kernel.netfilter, INET)
 
 
+def has_nat(kernel: State) -> bool:
+    """Whether there is a table in which iptables-nft translates addresses. Raises OSError."""
+    return _is_there(kernel) and any([kernel.netfilter.has_table(family, "nat") for family in ("ip", "ip6")])
+
+
 def _is_there(kernel: State) -> bool:
     """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for.
 

@@ -1,17 +1,31 @@
-"""The packet filter of the Go reference suite: recognised and cleaned, never written.
+"""Rules in the shapes of the Go reference suite, whoever made them: recognised and deleted.
 
-Its masquerade and port mappings stand in iptables chains named by a hash, or in nft tables of its own.
-iptables-nft keeps the chains where the netfilter socket reaches them.
+Its masquerade and port mappings stand in iptables chains named by a hash, or in nft tables of its own. Our
+own iptables backend makes the same chains. iptables-nft keeps them where the netfilter socket reaches them,
+so no program is needed; iptables-legacy is asked only where it has made a table (core.kernel.legacy).
 """
 
 from __future__ import annotations
 
-from core.attachment import Attachment, hashed
-from core.errors import KERNEL_REFUSED, CNIError
-from core.netlink.message import DUMP, Message, attribute, attribute_list, attributes, string, text
+from errno import EBUSY, ENOENT
+
+from core.attachment import FIRST_IFNAME, Attachment, hashed
+from core.errors import CNIError, of_kernel
+from core.netlink.message import (
+    DUMP,
+    Message,
+    attribute,
+    attribute_list,
+    attributes,
+    string,
+    text,
+    unpack_from,
+)
 from core.netlink.socket import NOTHING_THERE
 from core.nft import values
 from core.nft.values import NFGENMSG_BYTES, comment_text, head
+from core.plan.records import HOST
+from core.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,32 +34,65 @@ if TYPE_CHECKING:
 
 NAT, HOSTPORT, MASQUERADE = "nat", "cni_hostport", "cni_plugins_masquerade"  # tables
 IPTABLES_FAMILIES = ("ip", "ip6")
+NFTA_MATCH_NAME, NFTA_MATCH_INFO, NFTA_CMP_DATA = 1, 3, 3
+IPPROTO_UDP, PORT_BYTES = b"\x11", 2
+RACES = 5  # how often others may delete a part of what we are about to
 
 
 def delete_masquerade(kernel: Any, attachment: Attachment) -> list[CNIError]:
     """Remove masquerade rules of an attachment: chain CNI-<hash> in nat, rules in cni_plugins_masquerade."""
     network, container, ifname = attachment.network, attachment.container_id, attachment.ifname
     comment = f"{hashed(16, '', network)}-{hashed(16, '', f'{ifname}:{container}')}"
-    chain = hashed(28, "CNI-", network + container)
-    return _each(
-        (_delete_chain, kernel, "ip", chain, "POSTROUTING"),
-        (_delete_chain, kernel, "ip6", chain, "POSTROUTING"),
-        (_delete_rules, kernel, "inet", MASQUERADE, "masq_checks", lambda found: found.startswith(comment)),
+    chains = chains_of(kernel, attachment, "CNI-")
+    tasks: list[tuple[Any, ...]] = [
+        (delete_chain, kernel, family, chain, "POSTROUTING", None)
+        for family in IPTABLES_FAMILIES
+        for chain in chains
+    ]
+    tasks.append(
+        (_delete_rules, kernel, "inet", MASQUERADE, "masq_checks", lambda it: it.startswith(comment))
     )
+    return _each(*tasks) + _of_legacy(kernel, chains, None)
 
 
-def delete_mappings(kernel: Any, attachment: Attachment) -> list[CNIError]:
-    """Remove the port mappings of an attachment: chain CNI-DN-<hash> in nat, rules in cni_hostport."""
-    container = attachment.container_id
-    named = attachment.network + container
+def delete_mappings(kernel: Any, attachment: Attachment, udp: list[tuple[str, int]]) -> list[CNIError]:
+    """Remove the port mappings of an attachment: chain CNI-DN-<hash> in nat, rules in cni_hostport.
+
+    udp: gets (family, host port) of each that was UDP, from the chains.
+    """
+    own = attachment.container_id.__eq__
+    old = hashed(28, "CNI-SN-", attachment.network + attachment.container_id)
+    chains = chains_of(kernel, attachment, "CNI-DN-")
     tasks: list[tuple[Any, ...]] = []
     for family in IPTABLES_FAMILIES:
-        for kind in ("DN", "SN"):
-            chain, entry = hashed(28, f"CNI-{kind}-", named), f"CNI-HOSTPORT-{kind}AT"
-            tasks.append((_delete_chain, kernel, family, chain, entry))
+        tasks += [(delete_chain, kernel, family, chain, "CNI-HOSTPORT-DNAT", udp) for chain in chains]
+        tasks.append((delete_chain, kernel, family, old, "CNI-HOSTPORT-SNAT", None))
         for chain in ("hostports", "hostip_hostports", "masquerading"):
-            tasks.append((_delete_rules, kernel, family, HOSTPORT, chain, container.__eq__))  # noqa: PERF401
-    return _each(*tasks)
+            tasks.append((_delete_rules, kernel, family, HOSTPORT, chain, own))
+    return _each(*tasks) + _of_legacy(kernel, [*chains, old], udp)
+
+
+def chains_of(kernel: Any, attachment: Attachment, prefix: str) -> list[str]:
+    """The names of the chains that an attachment may have.
+
+    The reference's name tells no ifname. For another interface than the first it may be one that the Go suite
+    made for it, or ours for the first one, which is alive as long as its host veth is.
+    """
+    first = replace(attachment, ifname=FIRST_IFNAME, port="")
+    if attachment.ifname == FIRST_IFNAME:
+        return [first.chain(prefix)]
+    of_another = [] if kernel.link(HOST, first.host_ifname) else [first.chain(prefix)]
+    return [attachment.chain(prefix), *of_another]
+
+
+def _of_legacy(kernel: Any, chains: list[str], udp: list[tuple[str, int]] | None) -> list[CNIError]:
+    """Delete chains of iptables-legacy; returns the failures."""
+    families = kernel.legacy_families(NAT)
+    if not families:
+        return []
+    from core.kernel import legacy  # late: hardly a host has its tables
+
+    return _each(*[(legacy.delete_chains, kernel, family, chains, udp) for family in families])
 
 
 def has_mappings(kernel: Any, attachment: Attachment) -> bool:
@@ -54,16 +101,16 @@ def has_mappings(kernel: Any, attachment: Attachment) -> bool:
     Raises OSError.
     """
     container = attachment.container_id
-    own_chain = hashed(28, "CNI-DN-", attachment.network + container)
+    chains = [(NAT, chain) for chain in chains_of(kernel, attachment, "CNI-DN-")]
     for family in IPTABLES_FAMILIES:
-        for table, chain in ((NAT, own_chain), (HOSTPORT, "hostports"), (HOSTPORT, "hostip_hostports")):
+        for table, chain in (*chains, (HOSTPORT, "hostports"), (HOSTPORT, "hostip_hostports")):
             if not kernel.netfilter.has_table(family, table):
                 continue
             try:
-                rules = _rules(kernel, family, table, chain)
+                rules = rules_of(kernel, family, table, chain)
             except FileNotFoundError:
                 continue
-            if any([table == NAT or _comment(rule) == container for rule in rules]):
+            if any([table == NAT or comment(rule) == container for rule in rules]):
                 return True
     return False
 
@@ -77,21 +124,20 @@ def _each(*tasks: tuple[Any, ...]) -> list[CNIError]:
         except OSError as error:
             if error.errno in NOTHING_THERE:
                 continue
-            failures.append(
-                CNIError(KERNEL_REFUSED, f"cannot remove what the Go plugins made: {error.strerror}")
-            )
+            code, what = of_kernel(error.errno), "cannot remove rules in the shapes of the Go plugins"
+            failures.append(CNIError(code, f"{what}: {error.strerror}"))
     return failures
 
 
-def _rules(kernel: Any, family: str, table: str, chain: str) -> list[dict[int, bytes]]:
-    """The rules of a chain; one that is missing is FileNotFoundError. Raises OSError."""
-    _need_chain(kernel, family, table, chain)
+def rules_of(kernel: Any, family: str, table: str, chain: str) -> list[dict[int, bytes]]:
+    """The rules of a chain, "" for all of the table; a chain that is missing is FileNotFoundError.
+
+    Raises OSError.
+    """
+    if chain:
+        kernel.netfilter.socket.ask(Message(values.NFT_MSG_GETCHAIN, 0, _chain_of(family, table, chain)))
     question = Message(values.NFT_MSG_GETRULE, DUMP, _rules_of(family, table, chain))
     return [attributes(payload, NFGENMSG_BYTES) for _, payload in kernel.netfilter.socket.ask(question)]
-
-
-def _need_chain(kernel: Any, family: str, table: str, chain: str) -> None:
-    kernel.netfilter.socket.ask(Message(values.NFT_MSG_GETCHAIN, 0, _chain_of(family, table, chain)))
 
 
 def _chain_of(family: str, table: str, chain: str) -> bytes:
@@ -99,53 +145,93 @@ def _chain_of(family: str, table: str, chain: str) -> bytes:
 
 
 def _rules_of(family: str, table: str, chain: str) -> bytes:
-    return head(family) + string(values.NFTA_RULE_TABLE, table) + string(values.NFTA_RULE_CHAIN, chain)
+    named = string(values.NFTA_RULE_CHAIN, chain) if chain else b""
+    return head(family) + string(values.NFTA_RULE_TABLE, table) + named
 
 
-def _comment(rule: dict[int, bytes]) -> str:
+def comment(rule: dict[int, bytes]) -> str:
+    """The comment of a rule: nft's, or that of iptables' match."""
+    for name, data in _expressions(rule):
+        if name == "match" and text(data.get(NFTA_MATCH_NAME, b"")) == "comment":
+            return text(data.get(NFTA_MATCH_INFO, b"").partition(b"\0")[0])
     return comment_text(rule.get(values.NFTA_RULE_USERDATA, b""))
 
 
-def _deletion(family: str, table: str, chain: str, rule: dict[int, bytes]) -> Message:
-    handle = attribute(values.NFTA_RULE_HANDLE, rule.get(values.NFTA_RULE_HANDLE, b""))
-    return Message(values.NFT_MSG_DELRULE, 0, _rules_of(family, table, chain) + handle)
+def _expressions(rule: dict[int, bytes]) -> list[tuple[str, dict[int, bytes]]]:
+    """(name, attributes) of what a rule matches and does."""
+    listed = attribute_list(rule.get(values.NFTA_RULE_EXPRESSIONS, b""))
+    found = [attributes(member) for _, member in listed]
+    return [
+        (text(each.get(values.NFTA_EXPR_NAME, b"")), attributes(each.get(values.NFTA_EXPR_DATA, b"")))
+        for each in found
+    ]
 
 
-def _delete_chain(kernel: Any, family: str, name: str, entry: str) -> None:
+def _deletion(family: str, table: str, rule: dict[int, bytes]) -> Message:
+    chain, handle = [
+        attribute(kind, rule.get(kind, b"")) for kind in (values.NFTA_RULE_CHAIN, values.NFTA_RULE_HANDLE)
+    ]
+    return Message(values.NFT_MSG_DELRULE, 0, _rules_of(family, table, "") + chain + handle)
+
+
+def delete_chain(
+    kernel: Any, family: str, name: str, entry: str, udp: list[tuple[str, int]] | None = None
+) -> None:
     """Delete an iptables-nft chain of table nat and the rules of *entry* that jump to it.
 
-    A chain that is absent is FileNotFoundError.
+    A chain that is absent is FileNotFoundError. Others may delete some of it meanwhile: then we look again.
     """
     if not kernel.netfilter.has_table(family, NAT):
         return
-    _need_chain(kernel, family, NAT, name)
-    try:
-        rules = _rules(kernel, family, NAT, entry)
-    except FileNotFoundError:
-        rules = []
-    jumps = [_deletion(family, NAT, entry, rule) for rule in rules if _jumps_to(rule, name)]
-    kernel.netfilter.commit([*jumps, Message(values.NFT_MSG_DELCHAIN, 0, _chain_of(family, NAT, name))])
+    own: list[dict[int, bytes]] = []
+    where = entry
+    for last in [False] * RACES + [True]:
+        own = rules_of(kernel, family, NAT, name)
+        try:
+            rules = rules_of(kernel, family, NAT, where)
+        except FileNotFoundError:
+            rules = []
+        jumps = [_deletion(family, NAT, rule) for rule in rules if target(rule) == name]
+        removal = Message(values.NFT_MSG_DELCHAIN, 0, _chain_of(family, NAT, name))
+        try:
+            kernel.netfilter.commit([*jumps, removal])
+            break
+        except OSError as error:
+            if last or error.errno not in (ENOENT, EBUSY):
+                raise
+            where = ""  # somebody else's rule may jump there, too
+    if udp is not None:
+        udp += [(family, port) for port in dict.fromkeys([_udp_port(rule) for rule in own]) if port]
 
 
-def _jumps_to(rule: dict[int, bytes], chain: str) -> bool:
-    """Whether a rule's immediate verdict names *chain*."""
-    expressions = rule.get(values.NFTA_RULE_EXPRESSIONS, b"")
-    if string(values.NFTA_VERDICT_CHAIN, chain) not in expressions:
-        return False  # as nearly all, which need not be decoded
-    for _, member in attribute_list(expressions):
-        found = attributes(member)
-        data = attributes(found.get(values.NFTA_EXPR_DATA, b""))
-        decision = attributes(data.get(values.NFTA_IMMEDIATE_DATA, b""))
+def target(rule: dict[int, bytes]) -> str:
+    """The chain that a rule's immediate verdict names, "" for none."""
+    if b"immediate" not in rule.get(values.NFTA_RULE_EXPRESSIONS, b""):
+        return ""
+    for name, found in _expressions(rule):
+        decision = attributes(found.get(values.NFTA_IMMEDIATE_DATA, b""))
         to = attributes(decision.get(values.NFTA_DATA_VERDICT, b"")).get(values.NFTA_VERDICT_CHAIN, b"")
-        if text(found.get(values.NFTA_EXPR_NAME, b"")) == "immediate" and text(to) == chain:
-            return True
-    return False
+        if name == "immediate" and to:
+            return text(to)
+    return ""
+
+
+def _udp_port(rule: dict[int, bytes]) -> int:
+    """The one UDP destination port that a rule matches, natively or by iptables' own match; 0 for none."""
+    compared: list[bytes] = []
+    for name, data in _expressions(rule):
+        if name == "match" and text(data.get(NFTA_MATCH_NAME, b"")) == "udp":
+            return int(unpack_from("=H", data.get(NFTA_MATCH_INFO, b""), 4)[0])
+        if name == "cmp":
+            compared.append(attributes(data.get(NFTA_CMP_DATA, b"")).get(values.NFTA_DATA_VALUE, b""))
+    ports = [each for each in compared if len(each) == PORT_BYTES]
+    return int.from_bytes(ports[0], "big") if IPPROTO_UDP in compared and ports else 0
 
 
 def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callable[[str], bool]) -> None:
     """Delete the rules of a chain whose comment is *mine*; a missing chain is FileNotFoundError."""
     if not kernel.netfilter.has_table(family, table):
         return
-    doomed = [rule for rule in _rules(kernel, family, table, chain) if mine(_comment(rule))]
+    doomed = [rule for rule in rules_of(kernel, family, table, chain) if mine(comment(rule))]
     if doomed:
-        kernel.netfilter.commit([_deletion(family, table, chain, rule) for rule in doomed])
+        kernel.netfilter.commit([_deletion(family, table, rule) for rule in doomed])

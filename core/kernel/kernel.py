@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from core import system
 from core.errors import NOT_AVAILABLE, CNIError
 from core.kernel.state import State
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from core.netlink.link import Link
     from core.nft.names import Element, Elements
+    from core.publication import Mapping
 
 
 def home(kind: Any) -> ModuleType:
@@ -149,3 +151,57 @@ class Kernel(State):
         from core.kernel import filter as packet_filter  # late: not every plugin and verb needs it
 
         return packet_filter
+
+    # -- iptables --------------------------------------------------------------------------------------
+
+    def legacy_families(self, table: str) -> list[str]:
+        """The families ("ip", "ip6") in which iptables-legacy has made a table.
+
+        Until somebody has asked it for one, nothing of it can be there.
+        """
+        names = [("ip", "ip_tables_names"), ("ip6", "ip6_tables_names")]
+        return [family for family, name in names if table in _told(f"/proc/net/{name}").split()]
+
+    def gc_iptables(
+        self, intent: str, network: str, valid: set[tuple[str, str]], udp: list[tuple[str, int]]
+    ) -> list[CNIError]:
+        """Delete what iptables has of a network for an intent and no valid attachment claims.
+
+        Returns the failures. udp: gets (family, port) of each UDP port that was published.
+        """
+        if not self.filter.has_nat(self) and not self.legacy_families("nat"):
+            return []
+        from core.kernel import unclaimed  # late: only where iptables translates addresses
+
+        return unclaimed.gc(self, intent, network, valid, udp)
+
+    def need_room(self, records: Iterable[Any], wanted: list[Mapping], backend: Any) -> None:
+        """Raise CNIError where iptables has no room for ports: one is taken, or a chain is missing.
+
+        records: those that *backend* makes for *wanted*. Raises OSError.
+        """
+        from core.kernel import xtables  # late: where a configuration asks for it
+
+        xtables.need_room(self, records, wanted, backend)
+
+    def probe_iptables(self) -> None:
+        """Raise CNIError(NOT_AVAILABLE) when iptables cannot be used."""
+        from core.kernel import xtables  # late: where a configuration asks for it
+
+        obstacle = xtables.probe(self)
+        if obstacle:
+            raise CNIError(NOT_AVAILABLE, f"iptables cannot be used: {obstacle}")
+
+
+def _told(path: str) -> str:
+    """What a short file of the kernel says, "" where there is none."""
+    try:
+        descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return system.read(descriptor, 4096).decode()
+    except OSError:
+        return ""
+    finally:
+        system.close(descriptor)

@@ -49,6 +49,7 @@ class State:
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
         self.netfilter_socket: Netfilter | None = None
+        self.xtables: Any = None  # core.kernel.xtables.Tables, where iptables was looked at
         self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Self:

@@ -5,6 +5,8 @@ Each function returns two tuples: what attachments share, and what is the owner'
 
 from __future__ import annotations
 
+import sys
+
 from core import address
 from core.intent import Masquerade, NoSpoof
 from core.nft.names import (
@@ -25,10 +27,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.address import Cidr, Family
+    from core.attachment import Attachment
     from core.nft.expression import Rule
     from core.publication import Publication
 
     Records = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
+def of(_attachment: Attachment) -> Any:
+    """This backend: an owner is all that it asks for."""
+    return sys.modules[__name__]
+
+
+def probe(kernel: Any) -> None:
+    """Raise CNIError(NOT_AVAILABLE) where nftables cannot be used."""
+    kernel.probe_filter()
 
 
 def masquerade(addresses: list[Cidr], owner: str) -> Records:

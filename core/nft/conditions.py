@@ -18,19 +18,7 @@ from __future__ import annotations
 from core.nft.expression import Rule
 from core.nft.matches import EQUALITY, FAMILY_OF, MARKS, PORT_FIELDS, match, number
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from core.address import Family
-
 MOST_WAYS = 64
-SIDES = {
-    "-s": "saddr",
-    "--source": "saddr",
-    "--src": "saddr",
-    "-d": "daddr",
-    "--destination": "daddr",
-    "--dst": "daddr",
-}
 SIGNS = ("==", "!=", "<=", ">=", "<", ">")  # those of two characters first
 WORDS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 # What is written -> what nft prints, or what is meant.
@@ -162,17 +150,3 @@ def _check_value(written: str, value: str) -> None:
         raise ValueError(f"want braces around several values, {{ {value} }}, found {value!r}")
     if written.endswith("iif") and (value.isdigit() or value.strip('"').endswith("*")):
         raise ValueError(f"want the name of one interface behind {written}, found {value!r}")
-
-
-def from_iptables(words: list[str], family: Family) -> list[str]:
-    """The nft words for iptables' [!] -s|-d NET[,NET...]. Raises ValueError for any other."""
-    tokens, found = " ".join(words).split(), list[str]()
-    while tokens:
-        operator = "!=" if tokens[0] == "!" else "=="
-        field, nets, *rest = tokens[operator == "!=" :] if len(tokens) > 1 + (operator == "!=") else ("", "")
-        if field not in SIDES:
-            raise ValueError(f"want -s or -d and a network, found {' '.join(tokens)!r}")
-        found += [family.word, SIDES[field], operator, "{", *nets.split(), "}"]
-        tokens = rest
-    compile_words(found)
-    return found

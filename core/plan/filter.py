@@ -4,14 +4,20 @@
     publish(backend, publication, owner)        ports of the host lead to ports of a container
     no_spoof(backend, link, mac, owner)         no frame enters through a bridge port under another MAC
 
-A backend is a module with these functions, without the first argument; they return what is shared and what is
-owned. It is chosen once per call, by a key of the configuration. DEL and GC go through all of them, as a
-configuration may have changed since ADD. Pure.
+A backend has these functions, without the first argument; they return what is shared and what is owned. It is
+chosen once per call, by the configuration, and told whose rules it makes:
+
+    of(attachment) -> backend                   the backend for one attachment
+    condition(words, family) -> (form, tag)     what has to hold for a published port, in the backend's form
+    probe(kernel)                               raises CNIError where it cannot be used
+
+DEL and GC go through all of them, as a configuration may have changed since ADD: footprint() is what nft has.
+What iptables has is in the shapes of the reference suite, and goes with what that suite made
+(core.kernel.go_rules, core.kernel.unclaimed). Pure.
 """
 
 from __future__ import annotations
 
-from core.errors import UNSUPPORTED_FIELD, CNIError
 from core.nft import backend as nft
 from core.plan.records import Plan
 
@@ -30,13 +36,22 @@ BACKENDS: dict[str, Any] = {NFTABLES: NFT}
 
 def chosen(config: Section, key: str) -> Any:
     """The backend that *key* of the configuration names. Raises CNIError."""
+    return iptables() if named(config, key) == IPTABLES else NFT
+
+
+def named(config: Section, key: str) -> str:
+    """The name of a backend in the configuration, "" for none. Raises CNIError where there is no such one."""
     name = config.text(key)
-    if name == IPTABLES:
-        remedy = f'use "{NFTABLES}", or leave the key out'
-        raise CNIError(UNSUPPORTED_FIELD, f'{key}: "{IPTABLES}" is not supported yet', remedy)
-    if name not in ("", *BACKENDS):
-        raise config.wrong(key, f'"{NFTABLES}"')
-    return BACKENDS[name or NFTABLES]
+    if name not in ("", NFTABLES, IPTABLES):
+        raise config.wrong(key, f'"{NFTABLES}" or "{IPTABLES}"')
+    return name
+
+
+def iptables(**settings: Any) -> Any:
+    """The iptables backend; *settings* as core.iptables.backend.Backend has them."""
+    from core.iptables.backend import Backend  # late: where a configuration asks for it
+
+    return Backend(**settings)
 
 
 def masquerade(backend: Any, addresses: list[Cidr], owner: str) -> Plan:
@@ -52,5 +67,5 @@ def no_spoof(backend: Any, link: str, mac: bytes, owner: str) -> Plan:
 
 
 def footprint(intent: str, owner: str = "") -> tuple[Any, ...]:
-    """What DEL deletes of an owner, in every backend; without owner, what GC lists."""
+    """What DEL deletes of an owner in nft; without owner, what GC lists."""
     return tuple([record for backend in BACKENDS.values() for record in backend.footprint(intent, owner)])

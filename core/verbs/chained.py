@@ -11,7 +11,8 @@ A plugin of this kind is a module with
 
 and, where it needs them,
 
-    inherited(kernel, attachment) -> failures           delete what another suite made
+    inherited(kernel, attachment) -> failures           delete what another suite or backend made
+    unclaimed(kernel, network, valid) -> failures       the same of what no valid (ID, ifname) claims
     forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
     ENTERS = True                                       where it works in the container's namespace, too
@@ -116,6 +117,8 @@ def gc(request: Request) -> None:
         failures = apply.gc(
             kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}, gone
         )
+        if hasattr(plugin, "unclaimed"):
+            failures += plugin.unclaimed(kernel, network, valid)
         if hasattr(plugin, "forget"):
             plugin.forget(kernel, gone)
     apply.raise_all(failures)

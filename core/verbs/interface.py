@@ -35,7 +35,7 @@ from core.errors import (
     NOT_AVAILABLE,
     CNIError,
 )
-from core.intent import PUBLISH
+from core.intent import MASQUERADE, PUBLISH
 from core.plan import apply
 from core.plan import filter as intents
 from core.plan.records import CONTAINER
@@ -196,6 +196,7 @@ def gc(request: Request) -> None:
         failures = apply.gc(
             kernel, network, plugin.KINDS, {owner_text(network, *attachment) for attachment in valid}
         )
+        failures += kernel.gc_iptables(MASQUERADE, network, valid, [])
         failures += _delegated(request, "GC")
     apply.raise_all(failures)
 

@@ -77,15 +77,17 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
 
 def available(kernel: Any, wanted: Options) -> None:
-    """Raise CNIError where the bridge's name is another link's, or nftables cannot be used."""
+    """Raise CNIError where the bridge's name is another link's, or the packet filter cannot be used."""
     link = kernel.link(HOST, wanted.bridge)
     if link and link.kind != "bridge":
         raise CNIError(
             NOT_AVAILABLE,
             f"bridge: {wanted.bridge} exists and is not a bridge but a {link.kind or 'physical'} link",
         )
-    if wanted.masquerade or wanted.spoof_check:
-        kernel.probe_filter()
+    if wanted.masquerade:
+        wanted.backend.probe(kernel)
+    if wanted.spoof_check:
+        intents.NFT.probe(kernel)
     if link and kernel.teaches_routes(wanted.bridge):
         learnt = f"the host has its IPv6 default route from {wanted.bridge}"
         told = f"{learnt}, and so believes the router advertisements of containers, too"

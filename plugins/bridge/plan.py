@@ -55,7 +55,7 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
     rules = Plan()
     if wanted.layer3 and wanted.masquerade:
-        rules = intents.masquerade(wanted.backend, from_ipam.cidrs(answer), attachment.comment)
+        rules = intents.masquerade(wanted.backend.of(attachment), from_ipam.cidrs(answer), attachment.comment)
     container = _container(wanted, ifname, answer)
     if _comes_up_unheard(wanted, answer):
         return made + gateway + container + rules + wired

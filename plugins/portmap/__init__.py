@@ -18,7 +18,7 @@ from core.verbs import chained
 from plugins.portmap import levels
 from plugins.portmap.options import Options
 from plugins.portmap.options import options as options
-from plugins.portmap.plan import container_addresses, host_links, mappings
+from plugins.portmap.plan import host_links, mappings_of
 from plugins.portmap.plan import plan as plan
 
 TYPE_CHECKING = False
@@ -53,10 +53,12 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
 
     The kernel's refusal tells which level is free.
     """
+    if wanted.backend is not intents.NFT:
+        _publish_in_iptables(kernel, wanted, attachment, prev_result)
+        return
     witness = _witness(kernel, attachment, prev_result)
     made = plan(wanted, attachment, prev_result, witness)
-    containers = container_addresses(prev_result, attachment.ifname).values()
-    first = [mapping for cidr in containers for mapping in mappings(wanted, cidr)]
+    first = mappings_of(wanted, attachment, prev_result)
     level = levels.free(kernel, first, attachment.owner, whole=False)
     while True:
         if level > 1:
@@ -69,6 +71,15 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
             if level == MOST_LEVELS or not getattr(error, "same_container", False):
                 raise
         level += 1
+
+
+def _publish_in_iptables(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> None:
+    """iptables refuses no port twice, so whoever has one is looked for first."""
+    made, ports = plan(wanted, attachment, prev_result), mappings_of(wanted, attachment, prev_result)
+    backend = wanted.backend.of(attachment)
+    for chain in made.owned[:1]:
+        apply.attempt("look for", chain, kernel.need_room, made.owned, ports, backend)
+    apply.add(kernel, made, lambda: flows.forget(kernel, NAME, ports))
 
 
 def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
@@ -87,6 +98,8 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
     attachment = request.attachment
     found = difference.check(kernel, plan(wanted, attachment, prev_result))
+    if wanted.backend is not intents.NFT:
+        return found
     level = _level_found(kernel, attachment) if found else 1
     if level > 1:
         found = difference.check(kernel, plan(wanted, attachment, prev_result, level=level))
@@ -94,9 +107,9 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
 
 def _made_by_go(kernel: Any, attachment: Attachment) -> bool:
-    """Whether the attachment is of the time before a node switched to us.
+    """Whether the attachment is of the time before a node switched to us, or to another backend.
 
-    Then nothing of ours stands for it, but the Go suite's mappings do.
+    Then nothing of ours stands for it in nft, but mappings in the Go suite's shapes do.
     """
     from core.kernel import go_rules  # late: nearly always all of ours stands
 
@@ -111,10 +124,21 @@ def _level_found(kernel: Any, attachment: Attachment) -> int:
 
 
 def inherited(kernel: Any, attachment: Attachment) -> list[CNIError]:
-    """Delete the Go suite's mappings of the attachment; returns the failures."""
+    """Delete the attachment's mappings in the Go suite's shapes, whoever made them; returns the failures."""
     from core.kernel import go_rules  # late: DEL only
 
-    return go_rules.delete_mappings(kernel, attachment)
+    udp: list[tuple[str, int]] = []
+    failures = go_rules.delete_mappings(kernel, attachment, udp)
+    flows.forget_ports(kernel, NAME, udp)
+    return failures
+
+
+def unclaimed(kernel: Any, network: str, valid: set[tuple[str, str]]) -> list[CNIError]:
+    """The same for what no valid attachment of the network claims."""
+    udp: list[tuple[str, int]] = []
+    failures: list[CNIError] = kernel.gc_iptables(PUBLISH, network, valid, udp)
+    flows.forget_ports(kernel, NAME, udp)
+    return failures
 
 
 def forget(kernel: Any, gone: list[object]) -> None:
@@ -122,9 +146,9 @@ def forget(kernel: Any, gone: list[object]) -> None:
     flows.forget(kernel, NAME, gone)
 
 
-def available(kernel: Any, _: Options) -> None:
-    """Raises CNIError where nftables cannot be used."""
-    kernel.probe_filter()
+def available(kernel: Any, wanted: Options) -> None:
+    """Raises CNIError where the packet filter cannot be used."""
+    wanted.backend.probe(kernel)
 
 
 COMMANDS = chained.COMMANDS

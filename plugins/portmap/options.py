@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from core.address import Family
 
+OTHER = {intents.NFTABLES: intents.IPTABLES, intents.IPTABLES: intents.NFTABLES}
 CONDITIONS = {V4: "conditionsV4", V6: "conditionsV6"}
 LARGEST_PORT = 65535
+LARGEST_BIT = 31  # of a packet's mark
+LONGEST_CHAIN = 28  # of iptables, without the end of the string
 MOST_MAPPINGS = (
     5 * LARGEST_PORT
 )  # every port of every protocol; a mistake in a range must not fill the memory
@@ -72,42 +75,49 @@ def options(config: Section, _args: str = "") -> Options:
 
 
 def _backend(config: Section, needed: bool) -> Any:
-    """The backend of the packet filter. Refuses what it does not have, naming every key.
+    """The backend that the configuration names, or that its other keys need; nft where they need none.
 
-    needed: whether there are mappings; without, nothing that is asked for would change anything.
-    externalSetMarkChain says how iptables masquerades, which nft does by itself; so does markMasqBit, and
-    with nft chosen nobody looks at it.
+    Raises CNIError where keys need different ones, naming all of them. needed: whether there are mappings;
+    without, nothing that is asked for would change anything. markMasqBit is no contradiction to nft, which
+    has no use for it, where the configuration says nftables: as with the reference.
     """
-    name = config.text("backend")
-    if name not in ("", intents.NFTABLES, intents.IPTABLES):
-        raise config.wrong("backend", f'"{intents.NFTABLES}"')
-    if "markMasqBit" in config and config.text("externalSetMarkChain"):
+    name, chain = intents.named(config, "backend"), config.text("externalSetMarkChain")
+    if "markMasqBit" in config and chain:
         raise CNIError(INVALID_CONFIG, "markMasqBit contradicts externalSetMarkChain", "choose one of them")
-    config.integer("markMasqBit", 0, 31)
-    offending = [f'backend: "{name}"'] if name == intents.IPTABLES else []
-    if name != intents.NFTABLES and config.get("markMasqBit") is not None:
-        offending.append(f"markMasqBit: {config.get('markMasqBit')}")
-    for family, key in CONDITIONS.items():
-        if _is_iptables_style(config.texts(key)) and not _translated(config.texts(key), family):
-            offending.append(f"{key}: {config.texts(key)}")
+    bit = config.integer("markMasqBit", 0, LARGEST_BIT)
+    needs: dict[str, list[str]] = {intents.NFTABLES: [], intents.IPTABLES: []}
+    for key in CONDITIONS.values():
+        if config.texts(key):
+            style = intents.IPTABLES if _is_iptables_style(config.texts(key)) else intents.NFTABLES
+            needs[style].append(f"{key}: {config.texts(key)}")
+    if chain:
+        needs[intents.IPTABLES].append(f"externalSetMarkChain: {chain}")
+    if "markMasqBit" in config and name != intents.NFTABLES:
+        needs[intents.IPTABLES].append(f"markMasqBit: {bit}")
+    both = [*needs[intents.NFTABLES], *needs[intents.IPTABLES]]
+    choice = name or (intents.IPTABLES if needs[intents.IPTABLES] else intents.NFTABLES)
+    offending = needs[OTHER[name]] if name else both if all(needs.values()) else []
     if offending and needed:
-        told = f"{'; '.join(offending)}: the iptables backend is not supported yet"
-        raise CNIError(UNSUPPORTED_FIELD, told, f'use backend "{intents.NFTABLES}" and nft words')
-    return intents.NFT
+        told = f'backend: "{name}" contradicts ' if name else "different backends are needed for "
+        raise CNIError(UNSUPPORTED_FIELD, told + "; ".join(offending), "one backend has to do for all keys")
+    if choice == intents.NFTABLES:
+        return intents.NFT
+    if not chain_complaint(chain):
+        return intents.iptables(mark_chain=chain, **({"mark_bit": bit} if "markMasqBit" in config else {}))
+    raise config.wrong("externalSetMarkChain", f"the name of a chain of iptables ({chain_complaint(chain)})")
+
+
+def chain_complaint(name: str) -> str:
+    """Why *name* cannot name a chain of iptables, "" where it can, or is empty: none is asked for."""
+    if not name.isascii() or not name.isprintable() or set(name) & set(' "\\'):
+        return "letters, digits, - and _"
+    if name.startswith(("-", "!")) or len(name) > LONGEST_CHAIN:
+        return f"at most {LONGEST_CHAIN} characters, no - or ! in front"
+    return ""
 
 
 def _is_iptables_style(words: list[str]) -> bool:
     return bool(words) and words[0].startswith(("-", "!"))
-
-
-def _translated(words: list[str], family: Family) -> list[str]:
-    """The nft words for iptables' matches on addresses; empty for any other."""
-    from core.nft.conditions import from_iptables  # late: conditions are rare
-
-    try:
-        return from_iptables(words, family)
-    except ValueError:
-        return []
 
 
 def _condition(config: Section, backend: Any, family: Family) -> tuple[Any, str]:
@@ -115,16 +125,13 @@ def _condition(config: Section, backend: Any, family: Family) -> tuple[Any, str]
     key = CONDITIONS[family]
     words = config.texts(key)
     other = next(each.word for each in FAMILIES if each is not family)
-    if other in " ".join(words).split():
+    if other in " ".join(words).split() and not _is_iptables_style(words):
         raise config.wrong(key, f"matches without {other}, which would never hold")
     try:
-        compiled = backend.condition(
-            _translated(words, family) if _is_iptables_style(words) else words, family
-        )
+        compiled, tag = backend.condition(words, family)
     except ValueError as error:
         raise CNIError(INVALID_CONFIG, f"{key}: {error}") from None
-    rule, tag = compiled
-    return rule, tag
+    return compiled, tag
 
 
 def _all_mappings(runtime: Section) -> dict[Wanted, None]:

@@ -55,17 +55,23 @@ def plan(
     """
     owner = f"{attachment.owner} {witness}".strip()
     localnet = LocalnetRouting(b"", tuple(host_links(attachment, prev_result)), not prev_result["interfaces"])
-    made = Plan()
+    backend, made = wanted.backend.of(attachment), Plan()
     for cidr in container_addresses(prev_result, attachment.ifname).values():
         ports = mappings(wanted, cidr, level)
         if not ports:
             continue
         rule, _ = wanted.conditions.get(cidr.family, (None, ""))
-        asked = Publication(cidr, ports, wanted.snat, wanted.masquerade_all, rule)
-        made += intents.publish(wanted.backend, asked, owner)
+        asked = Publication(cidr, ports, wanted.snat, wanted.masquerade_all, rule, wanted.mappings)
+        made += intents.publish(backend, asked, owner)
         if wanted.snat and cidr.family is V4:
             made += Plan((replace(localnet, destination=cidr.address),))
     return Plan(tuple(dict.fromkeys(made.shared)), made.owned)
+
+
+def mappings_of(wanted: Options, attachment: Attachment, prev_result: Result) -> list[Mapping]:
+    """The ports of one attachment in both families."""
+    containers = container_addresses(prev_result, attachment.ifname).values()
+    return [mapping for cidr in containers for mapping in mappings(wanted, cidr)]
 
 
 def mappings(wanted: Options, container: address.Cidr, level: int = 1) -> tuple[Mapping, ...]:

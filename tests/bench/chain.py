@@ -24,15 +24,21 @@ def host_local(node: Node, families: str = "IPv4") -> Json:
 
 
 class Chain(NamedTuple):
-    """A configuration list. families: key of SUBNETS. ports: TCP ports published for each container."""
+    """A configuration list.
+
+    families: key of SUBNETS. ports: TCP ports published for each container. iptables: ours has its iptables
+    backends, as the peer always has.
+    """
 
     families: str = "IPv4"
     masquerade: bool = True
     ports: int = 1
+    iptables: bool = False
 
     def __str__(self) -> str:
         masquerade, plural = ", ipMasq" if self.masquerade else "", "s" if self.ports > 1 else ""
-        return f"chain {self.families}{masquerade}, {self.ports} port{plural}"
+        backend = ", iptables" if self.iptables else ""
+        return f"chain {self.families}{masquerade}{backend}, {self.ports} port{plural}"
 
     def bridge(self, node: Node) -> Json:
         """bridge with host-local, as most people write it."""
@@ -44,6 +50,7 @@ class Chain(NamedTuple):
             "isGateway": True,
             "ipMasq": self.masquerade,
             "ipam": ipam,
+            **({"ipMasqBackend": "iptables"} if self.iptables else {}),
             **keys,
         }
 
@@ -53,7 +60,9 @@ class Chain(NamedTuple):
         mappings = [
             {"hostPort": first + n, "containerPort": 80 + n, "protocol": "tcp"} for n in range(self.ports)
         ]
-        return {"type": "portmap", "runtimeConfig": {"portMappings": mappings}, **node.suite.portmap_keys}
+        backend = {"backend": "iptables"} if self.iptables else {}
+        keys = {**backend, **node.suite.portmap_keys}
+        return {"type": "portmap", "runtimeConfig": {"portMappings": mappings}, **keys}
 
 
 class Costs(NamedTuple):

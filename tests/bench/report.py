@@ -20,6 +20,8 @@ TARGETS = {
     Row("chain dual stack, ipMasq, 1 port", "ADD"): 0.30,
     Row("chain dual stack, ipMasq, 1 port", "DEL"): 0.35,
     Row("chain IPv4, ipMasq, 20 ports", "ADD"): 0.10,
+    Row("chain IPv4, ipMasq, iptables, 1 port", "ADD"): 0.50,
+    Row("chain dual stack, ipMasq, iptables, 1 port", "ADD"): 0.50,
     Row("chain, 100 containers there", "ADD"): 0.22,
     Row("host-local, 60000 reserved, next free", "ADD"): 0.03,
     Row("host-local, 60000 reserved, next free", "DEL"): 0.03,

@@ -114,9 +114,9 @@ def plugins_alone(bench: Bench) -> None:
 
 
 def chains(bench: Bench) -> None:
-    """Every chain: families, masquerade, ports; and portmap's part of it."""
-    for families, masquerade, ports in product(chain.SUBNETS, (True, False), (1, 3, 20)):
-        each = Chain(families, masquerade, ports)
+    """Every chain: families, masquerade, ports, ours by iptables; and portmap's part of it."""
+    by_iptables = [Chain(families, iptables=True) for families in chain.SUBNETS]
+    for each in [*[Chain(*keys) for keys in product(chain.SUBNETS, (True, False), (1, 3, 20))], *by_iptables]:
         name = str(each)
         for node, attachment in bench.replacements(name):
             added, result = chain.add(node, each, attachment)

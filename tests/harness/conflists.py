@@ -114,10 +114,8 @@ def named(document: Config) -> set[str]:
     return {section["type"] for section in sections if section.get("type")}
 
 
-def networks(host: Host, name: str, version: str = "", without: tuple[str, ...] = ()) -> dict[str, Chain]:
+def networks(host: Host, name: str, version: str = "") -> dict[str, Chain]:
     """Interface name -> the network behind it, of the file *name*: the entries that can be run.
-
-    without: keys that are left out.
 
     version: another than the file's own.
     """
@@ -128,6 +126,6 @@ def networks(host: Host, name: str, version: str = "", without: tuple[str, ...] 
         for written in entries(network):
             entry = {**FLANNEL, **written["delegate"]} if written["type"] == "flannel" else written
             if entry["type"] in MAIN or (host.plugins / entry["type"]).exists():
-                ours.append({key: value for key, value in entry.items() if key not in without})
+                ours.append(entry)
         found[f"net{number}" if number else "eth0"] = Chain(host, ours, network["name"], used, {})
     return found

@@ -1,4 +1,4 @@
-"""ipMasq and macspoofchk of bridge on a real kernel, nftables backend."""
+"""ipMasq and macspoofchk of bridge on a real kernel."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from tests.harness.plugin import PluginError
 from tests.harness.traffic import Server, ask, ping
 
 
-@pytest.mark.parametrize("backend", [{}, {"ipMasqBackend": "nftables"}])
+@pytest.mark.parametrize("backend", [{}, {"ipMasqBackend": "nftables"}, {"ipMasqBackend": "iptables"}])
 def test_leaving_traffic_is_masqueraded(host: Host, backend: dict[str, str]) -> None:
-    """B-38: the outside sees the host; neighbours and the host see the container."""
+    """B-36 B-37 B-38: the outside sees the host; neighbours and the host see the container."""
     outside = host.outside()
     net = host.network(bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, **backend))
     container, neighbour = host.container("c1"), host.container("c2")

@@ -37,7 +37,7 @@ ADDRESS = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.9/24", "gateway":
         ({"bridge": "br/0"}, ["bridge", "br/0"]),
         ({"args": {"cni": {"mac": "02:00:00:00:00"}}}, ["mac", "02:00:00:00:00"]),
         ({"runtimeConfig": {"mac": "horse"}}, ["mac", "horse"]),
-        ({"ipMasq": True, "ipMasqBackend": "iptables"}, ["ipMasqBackend", "iptables"]),
+        ({"ipMasq": True, "ipMasqBackend": "ipfw"}, ["ipMasqBackend", "ipfw"]),
         ({"ipam": {"type": "host-local", "subnet": "10.1.0.1/24"}}, ["10.1.0.1/24"]),
         ({"ipam": {"type": "no-such-ipam"}}, ["no-such-ipam"]),
         ({"ipam": {"type": "../host-local"}}, ["../host-local"]),

@@ -36,14 +36,17 @@ def send_loopback_to(space: Namespace, gateway: str) -> None:
     space.run(f"ip route add 127.0.0.1 via {gateway} dev eth0")
 
 
-@pytest.mark.parametrize("host_ip", ["127.0.0.1", ""])
-def test_only_the_host_reaches_its_127_0_0_1(host: Host, host_ip: str) -> None:
+@pytest.mark.parametrize(
+    ("host_ip", "keys"), [("127.0.0.1", {}), ("", {}), ("", {"backend": "iptables"})], ids=str
+)
+def test_only_the_host_reaches_its_127_0_0_1(host: Host, host_ip: str, keys: dict[str, str]) -> None:
     """CVE-2020-8558: neither a machine of the LAN nor a neighbour reaches the port there.
 
     Nor do they reach a service of the host itself.
     """
     outside, container, neighbour = host.outside(), host.container("c1"), host.container("c2")
-    net = host.network(bridge(host.data, "10.1.0.0/24", hairpinMode=True, ipMasq=True), PORTMAP)
+    switch = bridge(host.data, "10.1.0.0/24", hairpinMode=True, ipMasq=not keys)
+    net = host.network(switch, {**PORTMAP, **keys})
     net.add(neighbour)
     net.add(container, portMappings=[mapping(8080, hostIP=host_ip)])
     assert host.sysctl("net/ipv4/conf/br0/route_localnet") == "1"
@@ -93,6 +96,23 @@ def test_it_is_our_chain_that_drops_them(host: Host) -> None:
             host.run("nft delete table ip watch")
         net.delete(container)
         net.add(container, portMappings=[mapping(8080)])  # which mends the chain
+
+
+def test_with_iptables_it_is_a_rule_that_drops_them(host: Host) -> None:
+    """The same control: the rule has counted the attackers' packets, and the port has seen none."""
+    outside, container, neighbour = host.outside(), host.container("c1"), host.container("c2")
+    net = host.network(bridge(host.data, "10.1.0.0/24"), {**PORTMAP, "backend": "iptables"})
+    net.add(neighbour)
+    net.add(container, portMappings=[mapping(8080)])
+    for space, gateway in ((outside, "192.0.2.1"), (neighbour, "10.1.0.1")):
+        send_loopback_to(space, gateway)
+        host.run("iptables -t raw -Z && iptables -t nat -Z")
+        unreachable(space, "127.0.0.1", 8080)
+        counted = [
+            host.run(f"iptables -t {table} -v -S {chain} | sed -n 's/.*-A.* -c \\([0-9]*\\) .*/\\1/p'")
+            for table, chain in (("raw", "PREROUTING"), ("nat", "CNI-HOSTPORT-DNAT"))
+        ]
+        assert (gateway, counted[0] != "0", counted[1]) == (gateway, True, "0")
 
 
 def test_a_connection_to_the_host_s_loopback6_is_refused_at_once(host: Host) -> None:

@@ -54,11 +54,7 @@ def test_the_same_port_on_two_host_addresses(host: Host) -> None:
         ({"conditionsV4": ["ip", "saddr", "{ 192.0.2.2,", "10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["ip saddr != { 192.0.2.3, 10.0.0.0/8 }"]}, "192.0.2.2", "192.0.2.3"),
         ({"conditionsV4": ["-s", "192.0.2.2,10.0.0.0/8"]}, "192.0.2.2", "192.0.2.3"),
-        (
-            {"conditionsV4": ["!", "-s", "192.0.2.3/32"], "externalSetMarkChain": "KUBE-MARK-MASQ"},
-            "192.0.2.2",
-            "192.0.2.3",
-        ),
+        ({"conditionsV4": ["!", "-s", "192.0.2.3/32"], "markMasqBit": 7}, "192.0.2.2", "192.0.2.3"),
     ],
     ids=str,
 )

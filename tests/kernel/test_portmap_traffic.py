@@ -1,5 +1,6 @@
-"""Published ports carry packets from everywhere they should, on a real kernel with the nftables backend."""
+"""Published ports carry packets from everywhere they should, on a real kernel, with either backend."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -7,14 +8,15 @@ import pytest
 from tests.harness.configs import mapping
 from tests.harness.host import Host
 from tests.harness.traffic import Reply, Server, ask
-from tests.kernel.published import PROTOCOLS, SUBNETS, published, unreachable
+from tests.kernel.published import BACKENDS, PROTOCOLS, SUBNETS, published, unreachable
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_published_port_answers_from_everywhere(host: Host, protocol: str) -> None:
+def test_a_published_port_answers_from_everywhere(host: Host, protocol: str, backend: str) -> None:
     """P-35 P-36 P-38: outside, the host by its address and 127.0.0.1, the container itself; until DEL."""
     outside = host.outside()
-    net, container, first = published(host), host.container(), host.container("c0")
+    net, container, first = published(host, backend=backend), host.container(), host.container("c0")
     net.add(first, portMappings=[mapping(1)])
     before = host.state(container)
     net.add(container, portMappings=[mapping(8080, 80, protocol)])
@@ -40,13 +42,20 @@ def test_a_published_port_answers_from_everywhere(host: Host, protocol: str) -> 
     assert host.state(container) == before
 
 
-@pytest.mark.parametrize("bridge_nf", [0, 1])
-@pytest.mark.parametrize("hairpin", [False, True])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_neighbours_reach_a_published_port(host: Host, bridge_nf: int, hairpin: bool, protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "hairpin", "protocol", "bridge_nf"),
+    [
+        *product(("nftables",), (False, True), PROTOCOLS, (0, 1)),
+        *product(("iptables",), (False,), ("tcp",), (0, 1)),
+    ],
+)
+def test_neighbours_reach_a_published_port(
+    host: Host, backend: str, hairpin: bool, protocol: str, bridge_nf: int
+) -> None:
     """P-37: another container on the bridge, by any address of the host, whatever the port's hairpin flag."""
     host.outside()
-    net, container, neighbour = published(host, hairpin=hairpin), host.container("c1"), host.container("c2")
+    net = published(host, hairpin=hairpin, backend=backend)
+    container, neighbour = host.container("c1"), host.container("c2")
     net.add(neighbour)
     net.add(container, portMappings=[mapping(8080, 80, protocol)])
     for name in ("iptables", "ip6tables"):
@@ -56,11 +65,12 @@ def test_neighbours_reach_a_published_port(host: Host, bridge_nf: int, hairpin: 
             assert (address, ask(neighbour, address, 8080, protocol).server) == (address, "c1")
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("bridge_nf", [0, 1])
-def test_a_container_reaches_its_own_published_port(host: Host, bridge_nf: int) -> None:
+def test_a_container_reaches_its_own_published_port(host: Host, bridge_nf: int, backend: str) -> None:
     """P-35: hairpin, with the port's flag on, for both values of bridge-nf."""
     host.outside()
-    net, container = published(host), host.container()
+    net, container = published(host, backend=backend), host.container()
     net.add(container, portMappings=[mapping(8080)])
     for name in ("iptables", "ip6tables"):
         host.sysctl(f"net/bridge/bridge-nf-call-{name}", bridge_nf)

@@ -79,7 +79,17 @@ def test_add_needs_a_previous_result(host: Host) -> None:
         ({}, {"hostPort": 80}, ["portMappings"]),
         ({}, [{"hostPort": "80", "containerPort": 80}], ["hostPort"]),
         ({"backend": "ebtables"}, [mapping(8080)], ["backend", "ebtables"]),
-        ({"backend": "iptables"}, [mapping(8080)], ["backend", "iptables"]),
+        (
+            {"backend": "iptables", "conditionsV6": ["mark 1"]},
+            [mapping(8080)],
+            ["conditionsV6", "mark"],
+        ),  # P-8
+        (
+            {"backend": "iptables", "externalSetMarkChain": "A -j B"},
+            [mapping(8080)],
+            ["externalSetMarkChain"],
+        ),
+        ({"conditionsV4": ["-s", "192.0.2.1\n-F"]}, [mapping(8080)], ["conditionsV4", "-F"]),
         ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, [mapping(8080)], ["conditionsV4"]),  # P-9
         # P-9
         ({"backend": "nftables", "conditionsV6": ["!", "-i", "eth0"]}, [mapping(8080)], ["conditionsV6"]),

@@ -29,6 +29,7 @@ main({name}, {{"host-local": "ipam.host_local"}})
 """
 INTERFACES: dict[str, Callable[[Host], dict[str, Any]]] = {
     "bridge": lambda host: bridge(host.data, V4, V6, ipMasq=True, macspoofchk=True),
+    "bridge by iptables": lambda host: bridge(host.data, V4, V6, ipMasq=True, ipMasqBackend="iptables"),
     "pair": lambda host: {"type": "pair", "ipam": host_local(host.data, V4, V6)},
 }
 CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
@@ -42,6 +43,11 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         "ingressBurst": 800000,
         "egressRate": 16000000,
         "egressBurst": 1600000,
+    },
+    "portmap by iptables": lambda _: {
+        **PORTMAP,
+        "backend": "iptables",
+        "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda host: {
@@ -90,7 +96,7 @@ class Scene:
             return self.config
         ports = (
             {"runtimeConfig": {"portMappings": [mapping(9090)]}}
-            if self.plugin == "portmap" and container.name == "c0"
+            if self.plugin.startswith("portmap") and container.name == "c0"
             else {}
         )
         return {**self.config, **ports, "prevResult": self.made("ADD", self.front, container)}

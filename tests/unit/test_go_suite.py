@@ -54,4 +54,4 @@ def test_where_the_go_suite_made_nothing_nothing_is_to_be_cleaned() -> None:
     """B-41 P-45"""
     kernel = World().kernel("")
     assert go_rules.delete_masquerade(kernel, ATTACHMENT) == []
-    assert go_rules.delete_mappings(kernel, ATTACHMENT) == []
+    assert go_rules.delete_mappings(kernel, ATTACHMENT, []) == []

@@ -133,6 +133,18 @@ class FakeKernel(Records):
     def probe_filter(self) -> None:
         self.finish("probe_filter", None)
 
+    def probe_iptables(self) -> None:
+        self.finish("probe_iptables", None)
+
+    def need_room(self, *_: object) -> None:
+        self.finish("need_room", None)
+
+    def legacy_families(self, table: str) -> list[str]:
+        return []
+
+    def gc_iptables(self, *_: object) -> list[Any]:
+        return []
+
     def finish(self, method: str, usual: Any, *arguments: Any) -> Any:
         self.world.calls.append((method, *arguments))
         wanted = self.world.fail_finish.get(method, usual)

@@ -6,7 +6,9 @@ import pytest
 
 from core.cni import result
 from core.cni.config import Section
-from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.errors import INVALID_CONFIG, CNIError
+from core.iptables.backend import Backend
+from core.plan import filter as intents
 from plugins.bridge.options import options
 from tests.unit.bridge.planned import ipam, wanted
 
@@ -46,11 +48,10 @@ def test_what_is_refused(keys: dict[str, Any], words: list[str]) -> None:
     assert [word for word in words if word not in refused.value.msg] == []
 
 
-def test_the_iptables_backend_is_not_there_yet() -> None:
-    """B-37: until a later version brings it, a clear error."""
-    with pytest.raises(CNIError, match='ipMasqBackend: "iptables"') as refused:
-        wanted(ipMasqBackend="iptables")
-    assert refused.value.code == UNSUPPORTED_FIELD
+def test_the_backend_that_masquerades() -> None:
+    """B-36 B-37 B-38: ours in nft where nobody says otherwise."""
+    backends = [wanted(ipMasqBackend=name).backend for name in ("", "nftables", "iptables")]
+    assert backends == [intents.NFT, intents.NFT, Backend()]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.address import V4, V6, Family
-from core.nft.conditions import Choice, compile_words, from_iptables
+from core.nft.conditions import Choice, compile_words
 
 
 @pytest.mark.parametrize(
@@ -172,31 +171,6 @@ def test_a_set_is_one_way_for_each_value_and_a_negated_one_is_a_single_way() -> 
     assert neither.expressions == b"".join(
         compile_words([f"ip saddr != {each}"]).expressions for each in ("10.0.0.0/8", "192.0.2.1")
     )
-
-
-@pytest.mark.parametrize(
-    ("words", "family", "text"),
-    [
-        (["-d", "192.0.2.1/32"], V4, "ip daddr 192.0.2.1"),
-        (["!", "-d", "10.0.0.0/8"], V4, "ip daddr != 10.0.0.0/8"),
-        (
-            ["-s 10.0.0.0/8,192.0.2.0/24 ! -d 198.51.100.7"],
-            V4,
-            "ip saddr { 10.0.0.0/8, 192.0.2.0/24 } ip daddr != 198.51.100.7",
-        ),
-        (["--source", "fd01::/64"], V6, "ip6 saddr fd01::/64"),
-    ],
-)
-def test_iptables_matches_on_addresses_are_translated(words: list[str], family: Family, text: str) -> None:
-    assert compile_words(from_iptables(words, family)).text == text
-
-
-@pytest.mark.parametrize(
-    "words", ["-m set --match-set x src", "-s", "!", "! -d", "-s fd01::1", "-s 10/8", "-i eth0"]
-)
-def test_other_iptables_matches_are_not(words: str) -> None:
-    with pytest.raises(ValueError, match=r"want|invalid"):
-        from_iptables([words], V4)
 
 
 tokens = st.sampled_from(

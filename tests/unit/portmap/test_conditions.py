@@ -52,13 +52,6 @@ def test_equal_conditions_share_a_chain_however_they_are_written() -> None:
     assert made[0] == made[1] == made[2]
 
 
-def test_iptables_networks_are_conditions() -> None:
-    mapping = {"hostPort": 1, "containerPort": 2}
-    assert wanted(mapping, conditionsV4=["!", "-d", "10.0.0.0/8"]) == wanted(
-        mapping, conditionsV4=["ip", "daddr", "!=", "10.0.0.0/8"]
-    )
-
-
 def test_a_set_of_addresses_is_a_rule_for_each() -> None:
     made = planned(
         wanted({"hostPort": 1, "containerPort": 2}, conditionsV4=["ip saddr { 10.0.0.0/8, 192.0.2.1 }"]), V4

@@ -6,6 +6,7 @@ import pytest
 
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, UNSUPPORTED_FIELD, CNIError
+from core.iptables.backend import Backend
 from core.plan import filter as intents
 from plugins.portmap.options import Options, Wanted, options
 from tests.unit.portmap.planned import wanted
@@ -14,15 +15,26 @@ from tests.unit.portmap.planned import wanted
 @pytest.mark.parametrize(
     ("keys", "code", "words"),
     [
-        ({"backend": "iptables"}, UNSUPPORTED_FIELD, ["backend", "iptables"]),  # P-5
         ({"backend": "horse"}, INVALID_CONFIG, ["backend", "horse"]),
         ({"backend": "nftables", "conditionsV4": ["-m", "set"]}, UNSUPPORTED_FIELD, ["conditionsV4", "-m"]),
         (
-            {"conditionsV6": ["!", "-s"], "markMasqBit": 5},
+            {"backend": "nftables", "conditionsV6": ["!", "-s"], "externalSetMarkChain": "KUBE"},
             UNSUPPORTED_FIELD,
-            ["conditionsV6", "markMasqBit", "5"],
+            ["nftables", "conditionsV6", "externalSetMarkChain", "KUBE"],
+        ),  # P-9
+        (
+            {"backend": "iptables", "conditionsV4": ["mark 1"]},
+            UNSUPPORTED_FIELD,
+            ["iptables", "conditionsV4"],
         ),
-        ({"markMasqBit": 5}, UNSUPPORTED_FIELD, ["markMasqBit", "5"]),
+        (
+            {"conditionsV4": ["-s", "192.0.2.1"], "conditionsV6": ["mark 1"], "markMasqBit": 5},
+            UNSUPPORTED_FIELD,
+            ["conditionsV4", "conditionsV6", "markMasqBit"],
+        ),
+        ({"externalSetMarkChain": "A" * 29}, INVALID_CONFIG, ["externalSetMarkChain", "28"]),
+        ({"externalSetMarkChain": "A -j B"}, INVALID_CONFIG, ["externalSetMarkChain", "A -j B"]),
+        ({"conditionsV4": ["-s 192.0.2.1\n-F"]}, INVALID_CONFIG, ["conditionsV4", "-F"]),
         # P-11
         (
             {"markMasqBit": 5, "externalSetMarkChain": "KUBE"},
@@ -74,25 +86,30 @@ def test_mappings_that_are_refused(mapping: dict[str, Any], words: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "expected"),
     [
-        {"backend": "iptables"},
-        {"markMasqBit": 13},
-        {"externalSetMarkChain": "KUBE-MARK-MASQ"},
-        {"conditionsV4": ["-m", "set", "--match-set", "x", "src"]},
-        {"conditionsV4": ["-d", "192.0.2.1/32"]},
+        ({}, intents.NFT),  # P-5
+        ({"backend": "nftables"}, intents.NFT),  # P-6
+        ({"conditionsV4": ["ip saddr 192.0.2.1"]}, intents.NFT),  # P-7
+        ({"backend": "nftables", "markMasqBit": 13}, intents.NFT),
+        ({"backend": "iptables"}, Backend()),
+        ({"markMasqBit": 5}, Backend(mark_bit=5)),  # P-18
+        ({"markMasqBit": 0}, Backend(mark_bit=0)),
+        ({"externalSetMarkChain": "KUBE-MARK-MASQ"}, Backend(mark_chain="KUBE-MARK-MASQ")),
+        ({"conditionsV4": ["-m", "set", "--match-set", "x", "src"]}, Backend()),
+        ({"conditionsV6": ["!", "-s", "fd01::/64"]}, Backend()),
     ],
     ids=str,
 )
-def test_keys_that_would_change_nothing_are_not_looked_at(keys: dict[str, Any]) -> None:
+def test_the_backend_that_the_keys_need(keys: dict[str, Any], expected: Any) -> None:
+    """P-5 P-6 P-7: what only iptables can do selects it, where no backend is named."""
+    assert wanted({"hostPort": 1, "containerPort": 2}, **keys).backend == expected
+    assert wanted(**keys) == Options((), True, False, {}, expected)
+
+
+def test_a_contradiction_that_would_change_nothing_is_not_looked_at() -> None:
+    keys = {"backend": "nftables", "conditionsV4": ["-d", "192.0.2.1/32"]}
     assert wanted(**keys) == Options((), True, False, {}, intents.NFT)
-
-
-@pytest.mark.parametrize(
-    "keys", [{"externalSetMarkChain": "KUBE-MARK-MASQ"}, {"backend": "nftables", "markMasqBit": 13}], ids=str
-)
-def test_keys_of_iptables_that_nft_has_no_use_for(keys: dict[str, Any]) -> None:
-    assert wanted({"hostPort": 1, "containerPort": 2}, **keys) == wanted({"hostPort": 1, "containerPort": 2})
 
 
 def test_loopback6_is_left_out_and_said() -> None:

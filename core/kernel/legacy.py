@@ -1,0 +1,56 @@
+"""Chains that iptables-legacy has, in the shapes of the Go reference suite: found and deleted with its tool.
+
+Loaded only where it has made a table. Other than those of iptables-nft, netlink does not reach them.
+"""
+
+from __future__ import annotations
+
+from errno import EIO
+
+from core.iptables import tool
+from core.iptables.commands import deleted
+from core.iptables.records import Chain
+from core.iptables.text import option, target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.iptables.text import Ruleset
+
+NAT = "nat"
+RACES = 5  # how often others may change what we decided by
+
+
+def delete_chains(
+    _kernel: Any, family: str, names: list[str], udp: list[tuple[str, int]] | None = None
+) -> None:
+    """Delete chains of table nat and every rule that jumps to one; absent is success.
+
+    udp: gets (family, port) of what they matched. Raises OSError; FileNotFoundError where there is no tool.
+    """
+    if not names:
+        return
+    now: Ruleset = {}
+    records = [Chain(family, NAT, name) for name in names]
+    for last in [False] * RACES + [True]:
+        now = tool.save(family, tool.LEGACY).get(NAT, {})
+        commands = deleted(now, records)
+        if not commands:
+            return
+        try:
+            tool.restore(family, {NAT: commands}, tool.LEGACY)
+            break
+        except OSError as error:
+            if last or error.errno != EIO:
+                raise
+    if udp is not None:
+        rules = [rule for name in names for rule in now.get(name, []) if option(rule, "-p") == "udp"]
+        ports = dict.fromkeys([option(rule, "--dport") for rule in rules])
+        udp += [(family, int(port)) for port in ports if port.isdigit()]
+
+
+def jumps(family: str, entry: str) -> list[tuple[str, str]]:
+    """(chain, comment) of every rule of *entry* that jumps to a chain. Raises OSError."""
+    rules = tool.save(family, tool.LEGACY).get(NAT, {}).get(entry, [])
+    return [(target(rule), option(rule, "--comment")) for rule in rules]
