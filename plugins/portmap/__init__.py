@@ -18,7 +18,7 @@ from core.verbs import chained
 from plugins.portmap import levels
 from plugins.portmap.options import Options
 from plugins.portmap.options import options as options
-from plugins.portmap.plan import container_addresses, host_links, mappings
+from plugins.portmap.plan import container_addresses, mappings
 from plugins.portmap.plan import plan as plan
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
 
     The kernel's refusal tells which level is free.
     """
-    witness = _witness(kernel, attachment, prev_result)
+    witness = chained.witness(kernel, attachment, prev_result)
     made = plan(wanted, attachment, prev_result, witness)
     containers = container_addresses(prev_result, attachment.ifname).values()
     first = [mapping for cidr in containers for mapping in mappings(wanted, cidr)]
@@ -69,16 +69,6 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
             if level == MOST_LEVELS or not getattr(error, "same_container", False):
                 raise
         level += 1
-
-
-def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
-    """What will prove that the attachment is gone, besides the host veth that our bridge names after it."""
-    links = host_links(attachment, prev_result)
-    if attachment.host_ifname in links:
-        return ""
-    from core.kernel import witness  # late: behind another suite's plugin
-
-    return witness.words(kernel, attachment.owner, links, attachment.netns)
 
 
 def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:

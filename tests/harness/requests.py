@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from core.cni.protocol import respond
-from plugins import bridge, portmap, tuning
+from plugins import bridge, firewall, portmap, tuning
 from tests.examples import pair, sender
 from tests.harness.fake_kernel.world import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SIBLINGS = {"host-local": "ipam.host_local", "static": "ipam.static"}
-PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, portmap, tuning, pair, sender)}
+PLUGINS: Mapping[str, Any] = {
+    module.NAME: module for module in (bridge, portmap, tuning, firewall, pair, sender)
+}
 Config = Mapping[str, Any]
 
 

@@ -35,6 +35,7 @@ CHAINED: dict[str, Callable[[Path], dict[str, Any]]] = {
         "type": "portmap",
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
+    "firewall": lambda _: {"type": "firewall", "ingressPolicy": "isolated"},
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda data: {
         "type": "tuning",

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from core.address import V4, parse, parse_cidr
 from core.attachment import host_ifname
-from core.nft import backend, ports
+from core.intent import ISOLATED, SAME_BRIDGE, Ingress
+from core.nft import admission, backend, ports
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, TABLES, Element
+from core.nft.names import BRIDGE, INET, TABLES, Chain, Element
 from core.nft.rules import conditional, members
 from core.plan.localnet import LocalnetRouting
 from core.plan.records import (
@@ -37,6 +38,9 @@ SPOOF_MAC, SPOOF = backend.spoof_elements(PORT, MAC, OWNER)
 TAG = "0123abcd"  # of a condition
 INET_TABLE, BRIDGE_TABLE = members(TABLES[INET]), members(TABLES[BRIDGE])
 CONDITIONAL = conditional(V4, compile_words(["ip saddr 10.0.0.0/8"]), TAG, 1)
+ADMISSION = (*INET_TABLE, *admission.admission())
+FENCES = (*ADMISSION, Chain(INET, admission.STRANGERS), admission.fences())
+FENCE, FENCE_ALONE = [admission.fence(each, "br0") for each in (SAME_BRIDGE, ISOLATED)]
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
 
@@ -147,6 +151,22 @@ LAWS: dict[str, Law] = {
     ),
     "checked port": Law(SPOOF, BRIDGE_TABLE),
     "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
+    **{
+        f"chain of admission {each.name}": kept(each, ADMISSION[: len(INET_TABLE) + number])
+        for number, each in enumerate(admission.admission())
+    },
+    "chain of strangers": kept(Chain(INET, admission.STRANGERS), INET_TABLE),
+    "fences": kept(admission.fences(), INET_TABLE),
+    "fence of a bridge": kept(FENCE, FENCES),
+    "fence of whoever is alone": kept(FENCE_ALONE, FENCES),
+    "fence of a bridge with an odd name": kept(admission.fence(SAME_BRIDGE, 'a"b{;'), FENCES),
+    "chain of a bridge's ports": kept(admission.bridged(), BRIDGE_TABLE),
+    "admitted address": Law(admission.admitted_element(parse("10.1.0.2"), OWNER), ADMISSION),
+    "admitted IPv6 address": Law(admission.admitted_element(parse("fd01::2"), OWNER), ADMISSION),
+    "fenced address": Law(
+        admission.fenced_element(parse("fd01::2"), Ingress(SAME_BRIDGE, "br0"), OWNER), (*FENCES, FENCE)
+    ),
+    "port that is alone": Law(admission.alone_element(PORT, OWNER), (*BRIDGE_TABLE, admission.bridged())),
     "port": Law(port(8080), INET_TABLE),
     "port of IPv6": Law(port(8080, "fd01::2", protocol="udp"), INET_TABLE),
     "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), INET_TABLE),
