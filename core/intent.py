@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from core.address import Cidr
 
-MASQUERADE, PUBLISH, NO_SPOOF = "masquerade", "publish", "no spoof"
+MASQUERADE, PUBLISH, NO_SPOOF, ZONE = "masquerade", "publish", "no spoof", "zone"
 ADMIT, ISOLATE = "admit", "isolate"
 
 
@@ -35,6 +35,13 @@ class NoSpoof(Record):
     intent = NO_SPOOF
     link: str
     mac: bytes = b""
+
+
+class Zoned(Record):
+    """firewalld has the container's *address* in a zone, because the owner asked for it."""
+
+    intent = ZONE
+    address: bytes
 
 
 class Admitted(Record):

@@ -49,6 +49,7 @@ class State:
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
         self.netfilter_socket: Netfilter | None = None
+        self.bus: Any = None  # to firewalld: core.kernel.firewalld
         self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Self:
@@ -63,6 +64,8 @@ class State:
             socket.close()
         if self.netns is not None:
             system.close(self.netns)
+        if self.bus:
+            self.bus.close()
         if self.netfilter_socket:
             self.netfilter_socket.close()
 

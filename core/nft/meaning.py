@@ -8,8 +8,8 @@ Law: an element that somebody else wrote into our maps may consist of any bytes;
 
 from __future__ import annotations
 
-from core.address import Cidr, family, network
-from core.intent import Admitted, Fenced, Isolated, Masquerade, NoSpoof
+from core.address import V4, V6, Cidr, family, network
+from core.intent import Admitted, Fenced, Isolated, Masquerade, NoSpoof, Zoned
 from core.nft.names import CONDITION_DIGITS, DASH, FAMILY_OF_TAG, PROTOCOLS, SPECIFIC, Element
 from core.publication import Hairpin, Mapping
 
@@ -109,6 +109,10 @@ def _name(key: bytes) -> str:
     return key[:16].rstrip(b"\0").decode("utf-8", "replace")
 
 
+def _zoned(key: bytes, _data: bytes, _chain: str) -> Zoned | None:
+    return Zoned(key) if len(key) in (V4.size, V6.size) else None
+
+
 READERS: dict[str, Callable[[bytes, bytes, str], Any]] = {
     "masquerade": _masquerade,
     "inside": _masquerade,
@@ -116,6 +120,7 @@ READERS: dict[str, Callable[[bytes, bytes, str], Any]] = {
     "near": _hairpin,
     "spoof": _no_spoof,
     "spoof_macs": _no_spoof,
+    "zoned": _zoned,
     "admitted": _admitted,
     "fenced": _fenced,
     "alone": _isolated,

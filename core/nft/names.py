@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from core import address
 from core.address import FAMILIES
-from core.intent import ADMIT, ISOLATE, MASQUERADE, NO_SPOOF, PUBLISH
+from core.intent import ADMIT, ISOLATE, MASQUERADE, NO_SPOOF, PUBLISH, ZONE
 from core.record import HEALED, OWNED, KernelRecord, Record
 
 TYPE_CHECKING = False
@@ -49,16 +49,18 @@ OUTSIDE, HAIRPIN, ANYBODY = "outside", "hairpin", "anybody"
 # The same of chains by kind and bytes of a mask.
 KIND_SIZES = {(OUTSIDE, 4): 3, (OUTSIDE, 16): 3, (HAIRPIN, 4): 2, (HAIRPIN, 16): 1, (ANYBODY, 0): 1}
 # intent -> where its elements are
-TABLE_OF = {MASQUERADE: INET, PUBLISH: INET, NO_SPOOF: BRIDGE, ADMIT: INET, ISOLATE: BRIDGE}
+TABLE_OF = {MASQUERADE: INET, PUBLISH: INET, NO_SPOOF: BRIDGE, ADMIT: INET, ISOLATE: BRIDGE, ZONE: INET}
 MAPS_OF = {  # intent -> what the names of its maps begin with
     MASQUERADE: ("masquerade", "inside"),
     PUBLISH: ("hostports", "hostip_", "hairpin", "near"),
     NO_SPOOF: ("spoof",),
     ADMIT: ("admitted", "fenced"),
     ISOLATE: ("alone",),
+    ZONE: ("zoned",),
 }
-# Chains, up to the dash.
-ON_DEMAND = {"outside4", "outside6", "hairpin4", "hairpin6", "hairpin", "hostports", "fence"}
+ON_DEMAND = {  # chains, up to the dash
+    *("outside4", "outside6", "hairpin4", "hairpin6", "hairpin", "hostports", "fence", "zones4", "zones6")
+}
 SPECIFIC = "hostip_"  # before the name of a map for ports of one host address
 DASH = "-"  # in the names of all chains and maps that only some attachments need, and of no other
 CONDITION_DIGITS = 8  # of the hash that stands for a condition in the names of its maps

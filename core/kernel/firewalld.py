@@ -1,0 +1,208 @@
+"""Sources in the zones of firewalld, as a kernel's records: firewalld is asked over D-Bus.
+
+Law: firewalld that does not run has nothing in its zones, so DEL has nothing to do; whatever else keeps it
+from answering is an error. It forgets these sources whenever it is loaded anew, which CHECK tells.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EPERM, EREMOTEIO
+
+from core import system
+from core.address import host_prefix
+from core.errors import INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.kernel import filter as packet_filter
+from core.nft import zoned
+from core.nft.names import INET
+from core.plan import apply
+from core.plan.zones import KEY, ZoneSource, ZoneSources
+from core.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.kernel.state import State
+
+VARIABLE = b"DBUS_SYSTEM_BUS_ADDRESS"
+SOCKETS = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket")
+NAME, PATH, INTERFACE = (
+    "org.fedoraproject.FirewallD1",
+    "/org/fedoraproject/FirewallD1",
+    "org.fedoraproject.FirewallD1.zone",
+)
+NOT_FOR_US = (EACCES, EPERM)
+ERRORS = "org.freedesktop.DBus.Error."
+GONE = tuple([ERRORS + name for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected")])
+# How firewalld's own errors begin.
+THERE, ELSEWHERE, NO_ZONE, NOT_THERE = "ZONE_ALREADY_SET", "ZONE_CONFLICT", "INVALID_ZONE", "UNKNOWN_SOURCE"
+
+
+class Absent(CNIError):
+    """firewalld does not run."""
+
+
+def running(kernel: State) -> bool:
+    """Whether firewalld owns its name on the system bus; False at once where there is no bus.
+
+    Raises CNIError(TRY_AGAIN_LATER) where the bus does not say.
+    """
+    try:
+        return bool(_bus(kernel).has_owner(NAME))
+    except Absent:
+        return False
+    except OSError as error:
+        _hang_up(kernel)
+        if error.errno in NOT_FOR_US:
+            return False
+        raise CNIError(
+            TRY_AGAIN_LATER,
+            f"cannot find out whether firewalld runs: {error.strerror}",
+            "or name another backend than firewalld in the configuration",
+        ) from None
+
+
+def _bus(kernel: State) -> Any:
+    """The connection of this call. Raises Absent where there is no bus, OSError."""
+    if kernel.bus is None:
+        named = system.decoded(system.environ.get(VARIABLE, b""))
+        if not named and not any([system.there(path) for path in SOCKETS]):
+            raise _absent("there is no system bus")
+        from core.dbus.connection import NO_BUS, Bus  # late: most hosts of containers have no firewalld
+
+        try:
+            kernel.bus = Bus(named or ";".join([f"unix:path={path}" for path in SOCKETS]))
+        except OSError as error:
+            if error.errno in NO_BUS:
+                raise _absent(str(error.strerror)) from None
+            raise
+    return kernel.bus
+
+
+def _hang_up(kernel: State) -> None:
+    """Close a connection on which nobody knows any more what comes next."""
+    if kernel.bus is not None:
+        kernel.bus.close()
+        kernel.bus = None
+
+
+def _absent(why: str) -> Absent:
+    return Absent(
+        TRY_AGAIN_LATER, f"firewalld does not run: {why}", "start it, or name another backend than firewalld"
+    )
+
+
+class _No(OSError):
+    """firewalld's answer is an error; code is the word that it begins with."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(EREMOTEIO, f"firewalld: {text}")
+        self.code = text.partition(":")[0]
+
+
+def _ask(kernel: State, method: str, *arguments: str) -> str:
+    """What a method of firewalld's zones answers. Raises Absent, _No, another OSError without an answer."""
+    from core.dbus.connection import Refused  # late: as above
+
+    bus = _bus(kernel)
+    try:
+        return str(bus.call(NAME, PATH, INTERFACE, method, *arguments))
+    except Refused as error:
+        if error.name in GONE:
+            raise _absent(str(error.strerror)) from None
+        raise _No(error.text if error.name.startswith(NAME) and error.text else str(error.strerror)) from None
+    except OSError:
+        _hang_up(kernel)
+        raise
+    except ValueError as error:
+        raise CNIError(INVALID_CONFIG, f"{KEY}: {error}") from None
+
+
+def _zone_of(kernel: State, source: str) -> str:
+    """The zone that a source is in, "" for none."""
+    return _ask(kernel, "getZoneOfSource", source)
+
+
+def _find(kernel: State, want: ZoneSource) -> ZoneSource | None:
+    zone = _zone_of(kernel, str(want.source))
+    return replace(want, zone=zone) if zone else None
+
+
+def _create(kernel: State, want: ZoneSource) -> None:
+    """Raises CNIError(INVALID_CONFIG) for a zone that there is not, or that is another than the source's."""
+    source = str(want.source)
+    try:
+        _ask(kernel, "addSource", want.zone, source)
+    except _No as error:
+        if error.code == THERE:
+            return
+        if error.code == NO_ZONE:
+            raise CNIError(
+                INVALID_CONFIG,
+                f'{KEY}: firewalld has no zone "{want.zone}"',
+                "firewall-cmd --get-zones lists those that there are",
+            ) from None
+        if error.code == ELSEWHERE:
+            zone = _zone_of(kernel, source)
+            raise CNIError(
+                INVALID_CONFIG,
+                f'{KEY}: want {source} in zone "{want.zone}", but firewalld has it in "{zone}"',
+                f"firewall-cmd --zone={zone} --remove-source={source} lets it go",
+            ) from None
+        raise
+
+
+def _delete(kernel: State, want: ZoneSource) -> list[ZoneSource]:
+    """Take a source out of its zone; what is in another one is somebody else's."""
+    try:
+        _ask(kernel, "removeSource", want.zone, str(want.source))
+    except Absent:
+        return []
+    except _No as error:
+        if error.code not in (NOT_THERE, ELSEWHERE, NO_ZONE):
+            raise
+        return []
+    return [want]
+
+
+def _delete_all(kernel: State, want: ZoneSources) -> list[Any]:
+    """Whatever zone a source has been moved to, it is the owner's, who claims it; the claims go last."""
+    if not kernel.netfilter.has_table(INET):
+        return []
+    claims = packet_filter.elements_of(kernel, want.claims)
+    for address in [each.about.address for each in claims if each.about]:
+        source = ZoneSource("", host_prefix(address))
+        try:
+            found = _find(kernel, source)
+        except Absent:
+            break
+        if found:
+            _delete(kernel, found)
+    return packet_filter.DELETE[type(want.claims)](kernel, want.claims) if claims else []
+
+
+def owned(kernel: State, kind: ZoneSources, network: str) -> list[tuple[str, ZoneSources]]:
+    """(owner, all its sources) of every owner of a network. Raises OSError."""
+    owners = dict.fromkeys([owner for owner, _ in packet_filter.owned(kernel, kind.claims, network)])
+    return [(owner, replace(kind, owner=owner)) for owner in owners]
+
+
+def inherited(kernel: Any, owner: str, zone: str, addresses: list[bytes]) -> list[CNIError]:
+    """Delete what another suite's plugin, which notes nothing, has put into *zone* for an owner.
+
+    addresses: those of prevResult; one that an attachment of ours claims is left to that. Where firewalld
+    cannot be asked there is nothing to be done. Returns the failures.
+    """
+    try:
+        if not addresses or not running(kernel):
+            return []
+        claims = kernel.standing([zoned.element(each, owner) for each in addresses])
+    except (OSError, CNIError):
+        return []
+    free = [address for address, claim in zip(addresses, claims) if claim is None]
+    return apply.delete(kernel, [ZoneSource(zone, host_prefix(each)) for each in free])
+
+
+FIND: dict[type, Any] = {ZoneSource: _find}
+CREATE: dict[type, Any] = {ZoneSource: _create}
+DELETE: dict[type, Any] = {ZoneSource: _delete, ZoneSources: _delete_all}
