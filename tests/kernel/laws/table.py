@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from core.address import V4, parse, parse_cidr
 from core.attachment import host_ifname
 from core.intent import ISOLATED, SAME_BRIDGE, Ingress
-from core.nft import admission, backend, ports
+from core.nft import admission, backend, ports, zoned
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, TABLES, Chain, Element
 from core.nft.rules import conditional, members
@@ -173,6 +173,13 @@ LAWS: dict[str, Law] = {
     "port of one IPv6 address": Law(port(8080, "fd01::2", host_ip="2001:db8::1"), INET_TABLE),
     "port with a witness": Law(port(8080, owner=f"{OWNER} veth1234abcd"), INET_TABLE),
     "port with a condition": Law(port(8080, condition=TAG), (*INET_TABLE, CONDITIONAL)),
+    "what keeps a set of claims": kept(zoned.chain(parse("10.1.0.2")), INET_TABLE),
+    "claim to an address in a zone": Law(
+        zoned.element(parse("10.1.0.2"), OWNER), (*INET_TABLE, zoned.chain(parse("10.1.0.2")))
+    ),
+    "claim to an IPv6 address": Law(
+        zoned.element(parse("fd01::2"), OWNER), (*INET_TABLE, zoned.chain(parse("fd01::2")))
+    ),
     "route_localnet": kept(
         LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
     ),
