@@ -6,12 +6,12 @@ from answering is an error. It forgets these sources whenever it is loaded anew,
 
 from __future__ import annotations
 
-from errno import EACCES, EPERM, EREMOTEIO
+from errno import EAGAIN, EREMOTEIO
 
-from core import system
 from core.address import host_prefix
-from core.errors import INVALID_CONFIG, TRY_AGAIN_LATER, CNIError
+from core.errors import INVALID_CONFIG, CNIError
 from core.kernel import filter as packet_filter
+from core.kernel.bus import NAME, Absent, absent, connection, hang_up, running
 from core.nft import zoned
 from core.nft.names import INET
 from core.plan import apply
@@ -24,72 +24,12 @@ if TYPE_CHECKING:
 
     from core.kernel.state import State
 
-VARIABLE = b"DBUS_SYSTEM_BUS_ADDRESS"
-SOCKETS = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket")
-NAME, PATH, INTERFACE = (
-    "org.fedoraproject.FirewallD1",
-    "/org/fedoraproject/FirewallD1",
-    "org.fedoraproject.FirewallD1.zone",
-)
-NOT_FOR_US = (EACCES, EPERM)
+PATH, INTERFACE = "/org/fedoraproject/FirewallD1", f"{NAME}.zone"
 ERRORS = "org.freedesktop.DBus.Error."
-GONE = tuple([ERRORS + name for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected")])
+GONE = (f"{ERRORS}ServiceUnknown", f"{ERRORS}NameHasNoOwner")
+LEFT = f"{ERRORS}NoReply"  # it was there when it was asked
 # How firewalld's own errors begin.
 THERE, ELSEWHERE, NO_ZONE, NOT_THERE = "ZONE_ALREADY_SET", "ZONE_CONFLICT", "INVALID_ZONE", "UNKNOWN_SOURCE"
-
-
-class Absent(CNIError):
-    """firewalld does not run."""
-
-
-def running(kernel: State) -> bool:
-    """Whether firewalld owns its name on the system bus; False at once where there is no bus.
-
-    Raises CNIError(TRY_AGAIN_LATER) where the bus does not say.
-    """
-    try:
-        return bool(_bus(kernel).has_owner(NAME))
-    except Absent:
-        return False
-    except OSError as error:
-        _hang_up(kernel)
-        if error.errno in NOT_FOR_US:
-            return False
-        raise CNIError(
-            TRY_AGAIN_LATER,
-            f"cannot find out whether firewalld runs: {error.strerror}",
-            "or name another backend than firewalld in the configuration",
-        ) from None
-
-
-def _bus(kernel: State) -> Any:
-    """The connection of this call. Raises Absent where there is no bus, OSError."""
-    if kernel.bus is None:
-        named = system.decoded(system.environ.get(VARIABLE, b""))
-        if not named and not any([system.there(path) for path in SOCKETS]):
-            raise _absent("there is no system bus")
-        from core.dbus.connection import NO_BUS, Bus  # late: most hosts of containers have no firewalld
-
-        try:
-            kernel.bus = Bus(named or ";".join([f"unix:path={path}" for path in SOCKETS]))
-        except OSError as error:
-            if error.errno in NO_BUS:
-                raise _absent(str(error.strerror)) from None
-            raise
-    return kernel.bus
-
-
-def _hang_up(kernel: State) -> None:
-    """Close a connection on which nobody knows any more what comes next."""
-    if kernel.bus is not None:
-        kernel.bus.close()
-        kernel.bus = None
-
-
-def _absent(why: str) -> Absent:
-    return Absent(
-        TRY_AGAIN_LATER, f"firewalld does not run: {why}", "start it, or name another backend than firewalld"
-    )
 
 
 class _No(OSError):
@@ -102,17 +42,21 @@ class _No(OSError):
 
 def _ask(kernel: State, method: str, *arguments: str) -> str:
     """What a method of firewalld's zones answers. Raises Absent, _No, another OSError without an answer."""
-    from core.dbus.connection import Refused  # late: as above
+    bus = connection(kernel)
+    from core.dbus.connection import Refused  # late: loaded with the first connection
 
-    bus = _bus(kernel)
     try:
         return str(bus.call(NAME, PATH, INTERFACE, method, *arguments))
     except Refused as error:
         if error.name in GONE:
-            raise _absent(str(error.strerror)) from None
+            raise absent(str(error.strerror)) from None
+        if error.name == LEFT:
+            left = OSError(EAGAIN, f"firewalld has gone away: {error.text}")
+            left.unanswered = True  # type: ignore[attr-defined]
+            raise left from None
         raise _No(error.text if error.name.startswith(NAME) and error.text else str(error.strerror)) from None
     except OSError:
-        _hang_up(kernel)
+        hang_up(kernel)
         raise
     except ValueError as error:
         raise CNIError(INVALID_CONFIG, f"{KEY}: {error}") from None

@@ -109,9 +109,9 @@ class Kernel(State):
 
     def runs_firewalld(self) -> bool:
         """Whether firewalld owns its name on the system bus. Raises CNIError where the bus does not say."""
-        from core.kernel import firewalld  # late: who has another backend does not ask
+        from core.kernel import bus  # late: who was told another backend does not ask
 
-        return firewalld.running(self)
+        return bus.running(self)
 
     def is_gone(self, comment: str) -> bool:
         """Whether the owner in an element's *comment* is provably gone. Raises OSError."""

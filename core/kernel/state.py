@@ -49,7 +49,7 @@ class State:
         self.sockets: dict[str, Socket] = {}
         self.links: dict[tuple[str, str], Link] = {}
         self.netfilter_socket: Netfilter | None = None
-        self.bus: Any = None  # to firewalld: core.kernel.firewalld
+        self.bus: Any = None  # core.kernel.bus
         self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Self:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from core.address import V4, family, text
 from core.intent import Zoned
-from core.nft.expression import Rule, address_field, decide, lookup, of_family
 from core.nft.names import DASH, INET, Chain, Element, Map
-from core.nft.values import NFT_RETURN
 
 
 def chain(address: bytes) -> Chain:
     """What keeps the set while it has elements. No rule leads there: no packet needs to know."""
+    from core.nft import expression  # late: DEL and GC need no chain
+    from core.nft.values import NFT_RETURN
+
     of, behind = family(address), _behind(address)
     known = Map(INET, f"zoned{behind}", ("ipv4_addr" if of is V4 else "ipv6_addr",))
-    match = of_family(of) + address_field(of, source=True) + lookup(known.name)
-    rule = Rule(f"{of.word} saddr @{known.name} return", match + decide(NFT_RETURN))
+    match = expression.of_family(of) + expression.address_field(of, source=True)
+    match += expression.lookup(known.name) + expression.decide(NFT_RETURN)
+    rule = expression.Rule(f"{of.word} saddr @{known.name} return", match)
     return Chain(INET, f"zones{behind}", (rule,), maps=(known,))
 
 

@@ -99,6 +99,11 @@ class Firewalld:
     def let_go_on(self) -> None:
         self.running["firewalld"].send_signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        killed = self.running.pop("firewalld")
+        killed.kill()
+        killed.wait(10)
+
     def end(self, name: str = "firewalld") -> None:
         """Stop one of the two programs."""
         ended = self.running.pop(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import system
-from core.kernel import firewalld as home
+from core.kernel import bus
 from core.kernel.kernel import Kernel
 from tests.harness.firewalld import Firewalld
 from tests.harness.host import Host
@@ -27,7 +27,7 @@ def started(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fi
 @pytest.fixture
 def firewalld(started: Firewalld, host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Firewalld]:
     """It runs, and is as it was at its start, before each test."""
-    monkeypatch.setitem(system.environ, home.VARIABLE, started.address.encode())
+    monkeypatch.setitem(system.environ, bus.VARIABLE, started.address.encode())
     if "dbus-daemon" not in started.running:
         started.start_bus()
     if "firewalld" not in started.running:

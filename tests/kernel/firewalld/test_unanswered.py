@@ -1,5 +1,6 @@
 """F-5: firewalld that does not run, goes away or hangs, and a bus that answers rubbish."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from core import system
 from core.address import parse_cidr
 from core.dbus import connection
 from core.errors import TRY_AGAIN_LATER, CNIError
+from core.kernel import bus
 from core.kernel import firewalld as home
 from core.kernel.kernel import Kernel
 from core.plan import difference, zones
@@ -45,9 +47,9 @@ def setting(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def change(address: str | None) -> None:
         if address is None:
-            monkeypatch.delitem(system.environ, home.VARIABLE, raising=False)
+            monkeypatch.delitem(system.environ, bus.VARIABLE, raising=False)
         else:
-            monkeypatch.setitem(system.environ, home.VARIABLE, address.encode())
+            monkeypatch.setitem(system.environ, bus.VARIABLE, address.encode())
 
     return change
 
@@ -113,3 +115,19 @@ def test_firewalld_that_hangs_ends_the_add_and_has_nothing_of_it_in_the_end(
         firewalld.let_go_on()
     assert error.msg.endswith(f"the bus at {firewalld.socket} gave no answer within 0.3 s")
     assert (firewalld.sources("trusted"), left(host)) == ([], "")
+
+
+def test_firewalld_that_dies_while_it_is_asked_is_an_error_worth_another_try(
+    firewalld: Firewalld, kernel: Kernel, host: Host
+) -> None:
+    """The bus says so at once; another DEL then finds that there is nothing left to do."""
+    add(kernel, admitted())
+    firewalld.hold()
+    killer = threading.Timer(0.3, firewalld.kill)
+    killer.start()
+    failed = delete(kernel)
+    killer.join()
+    assert len(failed) == 1
+    assert failed[0].startswith("cannot delete ZoneSources(net/c1/eth0): firewalld has gone away: ")
+    assert delete(kernel) == []
+    assert left(host) == ""
