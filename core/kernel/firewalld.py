@@ -40,8 +40,15 @@ class _No(OSError):
         self.code = text.partition(":")[0]
 
 
+def _unanswered(why: str) -> OSError:
+    """The error for a call that may have been carried out, and is worth another try."""
+    error = OSError(EAGAIN, why)
+    error.unanswered = True  # type: ignore[attr-defined]
+    return error
+
+
 def _ask(kernel: State, method: str, *arguments: str) -> str:
-    """What a method of firewalld's zones answers. Raises Absent, _No, another OSError without an answer."""
+    """What a method of firewalld's zones answers. Raises Absent, _No, _unanswered, CNIError."""
     bus = connection(kernel)
     from core.dbus.connection import Refused  # late: loaded with the first connection
 
@@ -51,13 +58,11 @@ def _ask(kernel: State, method: str, *arguments: str) -> str:
         if error.name in GONE:
             raise absent(str(error.strerror)) from None
         if error.name == LEFT:
-            left = OSError(EAGAIN, f"firewalld has gone away: {error.text}")
-            left.unanswered = True  # type: ignore[attr-defined]
-            raise left from None
+            raise _unanswered(f"firewalld has gone away: {error.text}") from None
         raise _No(error.text if error.name.startswith(NAME) and error.text else str(error.strerror)) from None
-    except OSError:
+    except OSError as error:
         hang_up(kernel)
-        raise
+        raise _unanswered(str(error.strerror)) from None
     except ValueError as error:
         raise CNIError(INVALID_CONFIG, f"{KEY}: {error}") from None
 

@@ -40,7 +40,7 @@ BUS_CONF = """
 </busconfig>
 """
 FIREWALLD_CONF = "DefaultZone=public\nFirewallBackend=nftables\nCleanupOnExit=yes\nIPv6_rpfilter=no\n"
-NAME = "org.fedoraproject.FirewallD1"
+NAME, PATH = "org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1"
 START_S = 20
 
 
@@ -110,9 +110,9 @@ class Firewalld:
         ended.terminate()
         ended.wait(10)
 
-    def ask(self, member: str, *arguments: str, of: str = ".zone") -> tuple[Any, ...]:
+    def ask(self, member: str, *arguments: str, of: str = ".zone", at: str = PATH) -> tuple[Any, ...]:
         """What a method of firewalld answers to jeepney's client. Raises DBusErrorResponse."""
-        address = DBusAddress("/org/fedoraproject/FirewallD1", NAME, NAME + of)
+        address = DBusAddress(at, NAME, NAME + of)
         with open_dbus_connection(self.address) as connection:
             call = new_method_call(address, member, "s" * len(arguments) or None, arguments)
             reply = connection.send_and_get_reply(call, timeout=START_S)
@@ -121,6 +121,11 @@ class Firewalld:
     def sources(self, zone: str) -> list[str]:
         """The sources of a zone."""
         return list(self.ask("getSources", zone)[0])
+
+    def permanently(self, member: str, zone: str, source: str) -> None:
+        """Change what a zone has whenever it is loaded."""
+        path = self.ask("getZoneByName", zone, of=".config", at=f"{PATH}/config")[0]
+        self.ask(member, source, of=".config.zone", at=path)
 
     def _answers(self) -> bool:
         try:

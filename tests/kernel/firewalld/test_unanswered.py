@@ -68,6 +68,7 @@ def test_a_bus_that_answers_rubbish_is_an_error_that_says_so(
         assert told.value.msg == f"cannot find out whether firewalld runs: {said}"
         error = refused(other, zones.admit([parse_cidr("10.1.0.3/24")], "trusted", f"{OTHER} -"))
         assert error.msg == f"cannot create ZoneSource(trusted, source 10.1.0.3/32): {said}"
+        assert error.code == TRY_AGAIN_LATER
         assert delete(other) == [f"cannot delete ZoneSources(net/c1/eth0): {said}"]
         assert home.inherited(other, OWNER, "trusted", [IP4.address]) == []
     setting(firewalld.address)
@@ -114,6 +115,7 @@ def test_firewalld_that_hangs_ends_the_add_and_has_nothing_of_it_in_the_end(
     finally:
         firewalld.let_go_on()
     assert error.msg.endswith(f"the bus at {firewalld.socket} gave no answer within 0.3 s")
+    assert error.code == TRY_AGAIN_LATER
     assert (firewalld.sources("trusted"), left(host)) == ([], "")
 
 
