@@ -105,10 +105,14 @@ class Firewalld:
         killed.wait(10)
 
     def end(self, name: str = "firewalld") -> None:
-        """Stop one of the two programs."""
+        """Stop one of the two programs; firewalld may not hear it while it starts."""
         ended = self.running.pop(name)
         ended.terminate()
-        ended.wait(10)
+        try:
+            ended.wait(5)
+        except subprocess.TimeoutExpired:
+            ended.kill()
+            ended.wait(10)
 
     def ask(self, member: str, *arguments: str, of: str = ".zone", at: str = PATH) -> tuple[Any, ...]:
         """What a method of firewalld answers to jeepney's client. Raises DBusErrorResponse."""
