@@ -11,7 +11,7 @@ from errno import EAGAIN, EREMOTEIO
 from core.address import host_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel import filter as packet_filter
-from core.kernel.bus import NAME, Absent, absent, connection, hang_up, running
+from core.kernel.bus import NAME, Absent, absent, connection, hang_up
 from core.nft import zoned
 from core.nft.names import INET
 from core.plan import apply
@@ -143,7 +143,7 @@ def inherited(kernel: Any, owner: str, zone: str, addresses: list[bytes]) -> lis
     cannot be asked there is nothing to be done. Returns the failures.
     """
     try:
-        if not addresses or not running(kernel):
+        if not addresses or not kernel.runs_firewalld():
             return []
         claims = kernel.standing([zoned.element(each, owner) for each in addresses])
     except (OSError, CNIError):

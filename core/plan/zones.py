@@ -1,4 +1,4 @@
-"""Sources in the zones of firewalld, and the backend that admits containers so.
+"""Sources in the zones of firewalld: how containers are admitted where it drops the rest.
 
 A zone is firewalld's, and whoever may speak to it changes it. Which attachment a source is for, firewalld
 does not know: that stands in our nft table (core.nft.zoned), and comes first in a plan. Law: an address is in
@@ -62,16 +62,16 @@ def chosen(config: Section) -> str:
     return zone
 
 
-def admit(addresses: list[Cidr], zone: str, owner: str) -> Plan:
+def admit(addresses: list[bytes], zone: str, owner: str) -> Plan:
     """firewalld treats what comes from each address as its *zone* says.
 
     owner: with the witnesses of its existence, as any element's.
     """
-    hosts = list(dict.fromkeys([each.address for each in addresses]))
+    hosts = list(dict.fromkeys(addresses))
     chains = dict.fromkeys([zoned.chain(each) for each in hosts])
     claims = [zoned.element(each, owner) for each in hosts]
     sources = [ZoneSource(zone, host_prefix(each)) for each in hosts]
-    return Plan((TABLES[INET], *chains), (*claims, *sources))
+    return Plan((TABLES[INET], *chains), (*claims, *sources)) if hosts else Plan()
 
 
 def footprint(owner: str = "") -> tuple[Any, ...]:

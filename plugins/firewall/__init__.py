@@ -7,16 +7,19 @@ Its ingressPolicy says which containers do not reach each other.
 from __future__ import annotations
 
 from core import system
+from core.address import host_prefix
 from core.cni.result import host_links, parse_prev
 from core.cni.version import since
-from core.errors import CNIError, of_kernel
-from core.intent import ADMIT, ISOLATE, ISOLATED
+from core.errors import NOT_AVAILABLE, CNIError, of_kernel
+from core.intent import ADMIT, ISOLATE, ISOLATED, ZONE
 from core.nft.names import Elements
-from core.plan import apply
+from core.plan import apply, zones
 from core.plan import filter as intents
 from core.plan.opening import note, opening
+from core.plan.zones import ZoneSource
+from core.record import replace
 from core.verbs import chained
-from plugins.firewall.options import Options
+from plugins.firewall.options import FIREWALLD, Options
 from plugins.firewall.options import options as options
 from plugins.firewall.plan import Facts, bridge, container_addresses, families
 from plugins.firewall.plan import plan as plan
@@ -31,14 +34,15 @@ if TYPE_CHECKING:
 
 NAME = "firewall"
 VERSIONS = since("0.4.0")
-KINDS = intents.footprint(ADMIT) + intents.footprint(ISOLATE)
+KINDS = intents.footprint(ADMIT) + intents.footprint(ISOLATE) + zones.footprint()
 EVERY_FAMILY = ("inet", "ip", "ip6")
 LEGACY = "iptables-legacy has a table filter; if it drops, let it accept the mark 0x8000000/0x8000000"
 
 
 def footprint(attachment: Attachment) -> tuple[object, ...]:
     """The identities of all that plan().owned makes, for DEL: known without prevResult."""
-    return intents.footprint(ADMIT, attachment.owner) + intents.footprint(ISOLATE, attachment.owner)
+    owner = attachment.owner
+    return intents.footprint(ADMIT, owner) + intents.footprint(ISOLATE, owner) + zones.footprint(owner)
 
 
 def look(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> Facts:
@@ -66,6 +70,8 @@ def _port(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
 def carry_out(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> Result:
     """Admit the container and answer with prevResult as it came."""
     attachment = request.attachment
+    if wanted.undecided and not kernel.runs_firewalld():
+        wanted = replace(wanted, zone="")
     facts = look(kernel, wanted, attachment, prev_result)
     _note(kernel, wanted, facts)
     made = plan(wanted, attachment, prev_result, facts)
@@ -78,7 +84,8 @@ def _note(kernel: Any, wanted: Options, facts: Facts) -> None:
     """What is no error, and keeps containers from being reached: a line for each."""
     if wanted.note:
         kernel.notes.append(wanted.note)
-    kernel.notes += [note(each) for each in facts.barriers if not opening(each, wanted.admin)]
+    closed = [each for each in facts.barriers if not opening(each, wanted.admin)]
+    kernel.notes += [note(each) for each in closed if not (wanted.zone and each.table == FIREWALLD)]
     if facts.legacy:
         kernel.notes.append(LEGACY)
 
@@ -88,23 +95,32 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
     from core.plan import difference  # late: CHECK only
 
     attachment = request.attachment
+    zone = wanted.zone
+    if wanted.undecided and not kernel.elements_of(Elements(ZONE, attachment.owner)):
+        wanted = replace(wanted, zone="")  # firewalld did not run when ADD asked
     facts = look(kernel, wanted, attachment, prev_result)
     _note(kernel, wanted, facts)
     _tell(kernel)
     made = plan(wanted, attachment, prev_result, facts)
     found = difference.check(kernel, made) if made.owned else []
-    return [] if found and _made_by_go(kernel, attachment, prev_result) else found
+    return [] if found and _made_by_go(kernel, attachment, zone, prev_result) else found
 
 
-def _made_by_go(kernel: Any, attachment: Attachment, prev_result: Result) -> bool:
+def _made_by_go(kernel: Any, attachment: Attachment, zone: str, prev_result: Result) -> bool:
     """Whether the attachment is of the time before a node switched to us.
 
-    Then nothing of ours stands for it, but the Go suite's rules do.
+    Then nothing of ours stands for it, but the Go suite's rules do, or its sources in *zone*.
     """
     from core.kernel import go_admission  # late: nearly always all of ours stands
 
-    ours = kernel.elements_of(Elements(ADMIT, attachment.owner))
-    return not ours and go_admission.has_admission(kernel, container_addresses(prev_result))
+    if kernel.elements_of(Elements(ADMIT, attachment.owner)):
+        return False
+    addresses = container_addresses(prev_result)
+    if go_admission.has_admission(kernel, addresses):
+        return True
+    sources = [ZoneSource(zone, host_prefix(each)) for each in addresses] if zone else []
+    runs = bool(sources) and kernel.runs_firewalld()
+    return runs and all([kernel.find(each) == each for each in sources])
 
 
 def remains(kernel: Any, request: Request) -> list[CNIError]:
@@ -115,21 +131,40 @@ def remains(kernel: Any, request: Request) -> list[CNIError]:
         return []  # DEL does what it can
     if prev_result is None:
         return []
-    from core.kernel import go_admission  # late: DEL only
+    from core.kernel import firewalld, go_admission  # late: DEL only
 
-    return go_admission.delete_admission(kernel, container_addresses(prev_result))
+    addresses = container_addresses(prev_result)
+    failures = go_admission.delete_admission(kernel, addresses)
+    try:
+        zone = zones.chosen(request.config)
+    except CNIError:
+        return failures
+    return failures + firewalld.inherited(kernel, request.attachment.owner, zone, addresses)
 
 
 def available(kernel: Any, wanted: Options) -> None:
     """Tell who drops what is forwarded and cannot be opened.
 
-    Raises CNIError where nftables cannot be used.
+    Raises CNIError where nftables or what the configuration names cannot be used.
     """
     kernel.probe_filter()
+    if wanted.zone:
+        wanted = _served(kernel, wanted)
     from core.kernel import openings  # late: as in look
 
     _note(kernel, wanted, Facts(tuple(openings.barriers(kernel, EVERY_FAMILY)), legacy=openings.is_legacy()))
     _tell(kernel)
+
+
+def _served(kernel: Any, wanted: Options) -> Options:
+    """The options as an ADD would have them. Raises CNIError(NOT_AVAILABLE)."""
+    try:
+        runs = kernel.runs_firewalld()
+    except CNIError as error:
+        raise CNIError(NOT_AVAILABLE, error.msg, error.details) from None
+    if not runs and not wanted.undecided:
+        raise CNIError(NOT_AVAILABLE, f'backend: "{FIREWALLD}" does not run', "start it, or name another")
+    return wanted if runs else replace(wanted, zone="")
 
 
 def _tell(kernel: Any) -> None:

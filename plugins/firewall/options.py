@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.cni.config import Section
-from core.errors import UNSUPPORTED_FIELD, CNIError
 from core.intent import ISOLATED, OPEN, SAME_BRIDGE
 from core.plan import filter as intents
+from core.plan import zones
 from core.plan.opening import CNI_ADMIN
 from core.record import Record
 
@@ -24,12 +24,16 @@ class Options(Record):
     policy: who does not reach the containers: OPEN, SAME_BRIDGE or ISOLATED.
     admin: the chain of iptables for administrators, where one is needed.
     note: what to tell, "" for nothing.
+    zone: of firewalld, where each address is to be a source of; "" for none.
+    undecided: whether that is meant only where firewalld runs.
     """
 
     backend: Any
     policy: str = OPEN
     admin: str = CNI_ADMIN
     note: str = ""
+    zone: str = ""
+    undecided: bool = False
 
 
 def options(config: Section, _args: str = "") -> Options:
@@ -38,8 +42,12 @@ def options(config: Section, _args: str = "") -> Options:
     policy = config.text("ingressPolicy") or OPEN
     if policy not in POLICIES:
         raise config.wrong("ingressPolicy", " or ".join([f'"{each}"' for each in POLICIES]))
-    config.text("firewalldZone")
-    return Options(backend, policy, _admin(config), note)
+    named = config.text("backend")
+    zone = zones.chosen(config)
+    wants_zone = named not in intents.BACKENDS and named != intents.IPTABLES
+    return Options(
+        backend, policy, _admin(config), note, zone if wants_zone else "", wants_zone and named != FIREWALLD
+    )
 
 
 def _backend(config: Section) -> tuple[Any, str]:
@@ -48,9 +56,8 @@ def _backend(config: Section) -> tuple[Any, str]:
     As with the reference, an unknown name is as good as none. Raises CNIError.
     """
     name = config.text("backend")
-    if name == FIREWALLD and name not in intents.BACKENDS:
-        remedy = f'use "{intents.NFTABLES}", or leave the key out'
-        raise CNIError(UNSUPPORTED_FIELD, f'backend: "{FIREWALLD}" is not supported yet', remedy)
+    if name == FIREWALLD:
+        return intents.NFT, ""  # firewalld drops by itself, and so may others
     if name in ("", intents.NFTABLES, intents.IPTABLES, *intents.BACKENDS):
         return intents.chosen(config, "backend"), ""
     known = f'"{intents.NFTABLES}", "{intents.IPTABLES}" or "{FIREWALLD}"'

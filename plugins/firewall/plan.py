@@ -8,6 +8,7 @@ from core.cni.result import host_links
 from core.errors import INVALID_CONFIG, CNIError
 from core.intent import ISOLATED, OPEN, Ingress
 from core.plan import filter as intents
+from core.plan import zones
 from core.plan.opening import Barrier, opening
 from core.plan.records import Plan
 from core.record import Record
@@ -65,5 +66,8 @@ def plan(wanted: Options, attachment: Attachment, prev_result: Result, facts: Fa
     ingress = Ingress(wanted.policy, behind, facts.port if wanted.policy == ISOLATED else "")
     openings = [opening(each, wanted.admin) for each in facts.barriers]
     owner = f"{attachment.owner} {facts.witness}".strip()
-    made = intents.admit(wanted.backend, container_addresses(prev_result), ingress, owner)
+    addresses = container_addresses(prev_result)
+    made = intents.admit(wanted.backend, addresses, ingress, owner)
+    if wanted.zone:
+        made += zones.admit(addresses, wanted.zone, owner)
     return Plan(tuple([each for each in openings if each])) + made

@@ -16,7 +16,7 @@ WITNESSED = f"{OWNER} -"  # nothing tells that it is gone
 
 
 def admitted(zone: str = "trusted", owner: str = WITNESSED) -> Plan:
-    return zones.admit([IP4, IP6], zone, owner)
+    return zones.admit([IP4.address, IP6.address], zone, owner)
 
 
 def add(kernel: Kernel, plan: Plan) -> None:

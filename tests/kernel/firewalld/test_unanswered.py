@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core import system
-from core.address import parse_cidr
+from core.address import parse
 from core.dbus import connection
 from core.errors import TRY_AGAIN_LATER, CNIError
 from core.kernel import bus
@@ -66,7 +66,7 @@ def test_a_bus_that_answers_rubbish_is_an_error_that_says_so(
             other.runs_firewalld()
         assert told.value.code == TRY_AGAIN_LATER
         assert told.value.msg == f"cannot find out whether firewalld runs: {said}"
-        error = refused(other, zones.admit([parse_cidr("10.1.0.3/24")], "trusted", f"{OTHER} -"))
+        error = refused(other, zones.admit([parse("10.1.0.3")], "trusted", f"{OTHER} -"))
         assert error.msg == f"cannot create ZoneSource(trusted, source 10.1.0.3/32): {said}"
         assert error.code == TRY_AGAIN_LATER
         assert delete(other) == [f"cannot delete ZoneSources(net/c1/eth0): {said}"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.address import parse, parse_cidr
+from core.address import parse
 from core.errors import INVALID_CONFIG, KERNEL_REFUSED
 from core.kernel import firewalld as home
 from core.kernel.kernel import Kernel
@@ -126,7 +126,7 @@ def test_add_refuses_an_address_that_another_attachment_has_in_a_zone(
     firewalld: Firewalld, kernel: Kernel
 ) -> None:
     """Firewalld is not asked; and the DEL that follows a failed ADD takes nothing of the other's."""
-    add(kernel, zones.admit([IP4], "work", f"{OTHER} -"))
+    add(kernel, zones.admit([IP4.address], "work", f"{OTHER} -"))
     error = refused(kernel, admitted())
     assert error.msg == f"zoned4-32 element 10.1.0.2 is already taken by {OTHER}"
     assert delete(kernel) == []
@@ -135,7 +135,7 @@ def test_add_refuses_an_address_that_another_attachment_has_in_a_zone(
 
 def test_add_replaces_the_claim_of_who_is_gone(firewalld: Firewalld, kernel: Kernel) -> None:
     """Its host interface is no more; its source stays where it is needed again."""
-    add(kernel, zones.admit([IP4], "trusted", f"{OTHER} veth123"))
+    add(kernel, zones.admit([IP4.address], "trusted", f"{OTHER} veth123"))
     add(kernel, admitted())
     assert delete(kernel, OTHER) == []
     assert sorted(firewalld.sources("trusted")) == [TEXT4, TEXT6]
@@ -182,8 +182,8 @@ def test_check_sees_that_firewalld_was_loaded_anew(firewalld: Firewalld, kernel:
 
 def test_gc_keeps_the_sources_of_who_is_valid(firewalld: Firewalld, kernel: Kernel, host: Host) -> None:
     add(kernel, admitted())
-    add(kernel, zones.admit([parse_cidr("10.1.0.3/24")], "work", f"{OTHER} -"))
-    add(kernel, zones.admit([parse_cidr("10.9.0.3/24")], "work", "else/c3/eth0 -"))
+    add(kernel, zones.admit([parse("10.1.0.3")], "work", f"{OTHER} -"))
+    add(kernel, zones.admit([parse("10.9.0.3")], "work", "else/c3/eth0 -"))
     assert apply.gc(kernel, "net", zones.footprint(), {OTHER}) == []
     assert (firewalld.sources("trusted"), firewalld.sources("work")) == ([], ["10.1.0.3/32", "10.9.0.3/32"])
     assert apply.gc(kernel, "net", zones.footprint(), set()) == []
@@ -197,7 +197,7 @@ def test_what_another_suite_has_left_goes_with_the_addresses_of_prev_result(
     for source in (TEXT4, TEXT6):
         firewalld.ask("addSource", "trusted", source)
     firewalld.ask("addSource", "work", "10.1.0.9/32")
-    add(kernel, zones.admit([IP6], "trusted", f"{OTHER} -"))
+    add(kernel, zones.admit([IP6.address], "trusted", f"{OTHER} -"))
     addresses = [IP4.address, IP6.address, parse("10.1.0.9"), parse("10.1.0.10")]
     assert home.inherited(kernel, OWNER, "trusted", addresses) == []
     assert (firewalld.sources("trusted"), firewalld.sources("work")) == ([TEXT6], ["10.1.0.9/32"])
@@ -208,7 +208,7 @@ def test_a_shared_chain_that_is_flushed_heals(firewalld: Firewalld, kernel: Kern
     host.run("nft flush chain inet cniwire zones4-32")
     with Kernel("") as other:
         assert difference.check(other, admitted())[0].startswith("nft chain zones4-32 has other rules")
-        add(other, zones.admit([parse_cidr("10.1.0.3/24")], "trusted", f"{OTHER} -"))
+        add(other, zones.admit([parse("10.1.0.3")], "trusted", f"{OTHER} -"))
         assert difference.check(other, admitted()) == []
     assert zoned.chain(IP4.address) in admitted().shared
     assert TABLES["inet"] in admitted().shared

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.address import host_prefix, parse_cidr
+from core.address import host_prefix, parse, parse_cidr
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, CNIError
 from core.intent import ZONE, Zoned
@@ -17,7 +17,7 @@ from tests.harness.fake_kernel.world import World
 
 OWNER, OTHER = "net/c1/eth0", "net/c2/eth0"
 IP4, IP6 = parse_cidr("10.1.0.2/24"), parse_cidr("fd01::2/64")
-WANTED = zones.admit([IP4, IP6], "work", OWNER)
+WANTED = zones.admit([IP4.address, IP6.address], "work", OWNER)
 RULE4, RULE6 = rules_of(WANTED.shared[1]) + rules_of(WANTED.shared[2])
 
 
@@ -42,7 +42,7 @@ def test_each_address_is_claimed_and_then_handed_to_firewalld() -> None:
 
 
 def test_an_address_that_a_result_lists_twice_is_one() -> None:
-    assert zones.admit([IP4, parse_cidr("10.1.0.2/16")], "work", OWNER) == zones.admit([IP4], "work", OWNER)
+    assert zones.admit([IP4.address] * 2, "work", OWNER) == zones.admit([IP4.address], "work", OWNER)
 
 
 def test_what_del_and_gc_know() -> None:
@@ -69,7 +69,7 @@ def test_its_life() -> None:
     kernel: Any = world.kernel()
     apply.add(kernel, WANTED, lambda: None)
     assert difference.check(kernel, WANTED) == []
-    apply.add(kernel, zones.admit([parse_cidr("10.1.0.3/24")], "work", OTHER), lambda: None)
+    apply.add(kernel, zones.admit([parse("10.1.0.3")], "work", OTHER), lambda: None)
     assert apply.gc(kernel, "net", zones.footprint(), {OTHER}) == []
     assert [each.source for each in world.of(ZoneSource)] == [parse_cidr("10.1.0.3/32")]
     assert apply.delete(kernel, zones.footprint(OTHER)) == []
