@@ -10,7 +10,7 @@ from core import system
 from core.address import host_prefix
 from core.cni.result import host_links, parse_prev
 from core.cni.version import since
-from core.errors import NOT_AVAILABLE, CNIError, of_kernel
+from core.errors import NOT_AVAILABLE, TRY_AGAIN_LATER, CNIError, of_kernel
 from core.intent import ADMIT, ISOLATE, ISOLATED, ZONE
 from core.nft.names import Elements
 from core.plan import apply, zones
@@ -70,14 +70,22 @@ def _port(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
 def carry_out(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> Result:
     """Admit the container and answer with prevResult as it came."""
     attachment = request.attachment
-    if wanted.undecided and not kernel.runs_firewalld():
-        wanted = replace(wanted, zone="")
+    wanted = _decided(kernel, wanted)
     facts = look(kernel, wanted, attachment, prev_result)
     _note(kernel, wanted, facts)
     made = plan(wanted, attachment, prev_result, facts)
     if made.owned:
         apply.add(kernel, made, lambda: prev_result)
     return prev_result
+
+
+def _decided(kernel: Any, wanted: Options) -> Options:
+    """The options with a zone where firewalld runs alone. Raises CNIError(TRY_AGAIN_LATER)."""
+    if not wanted.zone or kernel.runs_firewalld():
+        return wanted
+    if not wanted.undecided:
+        raise CNIError(TRY_AGAIN_LATER, f'backend: "{FIREWALLD}" does not run', "start it, or name another")
+    return replace(wanted, zone="")
 
 
 def _note(kernel: Any, wanted: Options, facts: Facts) -> None:
@@ -148,23 +156,14 @@ def available(kernel: Any, wanted: Options) -> None:
     Raises CNIError where nftables or what the configuration names cannot be used.
     """
     kernel.probe_filter()
-    if wanted.zone:
-        wanted = _served(kernel, wanted)
+    try:
+        wanted = _decided(kernel, wanted)
+    except CNIError as error:
+        raise CNIError(NOT_AVAILABLE, error.msg, error.details) from None
     from core.kernel import openings  # late: as in look
 
     _note(kernel, wanted, Facts(tuple(openings.barriers(kernel, EVERY_FAMILY)), legacy=openings.is_legacy()))
     _tell(kernel)
-
-
-def _served(kernel: Any, wanted: Options) -> Options:
-    """The options as an ADD would have them. Raises CNIError(NOT_AVAILABLE)."""
-    try:
-        runs = kernel.runs_firewalld()
-    except CNIError as error:
-        raise CNIError(NOT_AVAILABLE, error.msg, error.details) from None
-    if not runs and not wanted.undecided:
-        raise CNIError(NOT_AVAILABLE, f'backend: "{FIREWALLD}" does not run', "start it, or name another")
-    return wanted if runs else replace(wanted, zone="")
 
 
 def _tell(kernel: Any) -> None:

@@ -119,7 +119,7 @@ WRONG = (
     ({"ingressPolicy": 1}, 7, "ingressPolicy: want a string, found 1"),
     ({"backend": ["nftables"]}, 7, 'backend: want a string, found ["nftables"]'),
     ({"backend": "iptables"}, 2, 'backend: "iptables" is not supported yet'),
-    ({"backend": "firewalld"}, 11, "firewalld does not run: there is no system bus"),
+    ({"backend": "firewalld"}, 11, 'backend: "firewalld" does not run'),
     ({"iptablesAdminChainName": "-x"}, 7, f'{NAME_OF_A_CHAIN}"-x"'),
     ({"iptablesAdminChainName": "x" * 29}, 7, NAME_OF_A_CHAIN),
     ({"iptablesAdminChainName": "a b"}, 7, f'{NAME_OF_A_CHAIN}"a b"'),
