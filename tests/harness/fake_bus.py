@@ -57,10 +57,12 @@ def greeting() -> bytes:
 
 
 @contextmanager
-def speaking(path: Path, *words: bytes, hangs: bool = False, most: int = 1) -> Iterator[str]:
+def speaking(
+    path: Path, *words: bytes, hangs: bool = False, most: int = 1, heard: list[bytes] | None = None
+) -> Iterator[str]:
     """A bus whose address this gives: to *most* connections in turn it says all of *words*, and hangs up.
 
-    hangs: it keeps the connections open instead.
+    hangs: it keeps the connections open instead. heard: gets what comes in first on each connection.
     """
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -72,7 +74,9 @@ def speaking(path: Path, *words: bytes, hangs: bool = False, most: int = 1) -> I
             try:
                 connection, _ = listener.accept()
                 kept.append(connection)
-                connection.recv(1 << 16)
+                received = connection.recv(1 << 16)
+                if heard is not None:
+                    heard.append(received)
                 connection.sendall(b"".join(words))
                 if not hangs:
                     connection.shutdown(socket.SHUT_WR)

@@ -17,7 +17,19 @@ from core.plan import difference, zones
 from tests.harness.fake_bus import greeting, speaking
 from tests.harness.firewalld import MISSING, Firewalld
 from tests.harness.host import Host
-from tests.harness.zones import IP4, OTHER, OWNER, TEXT4, TEXT6, add, admitted, delete, left, refused
+from tests.harness.zones import (
+    IP4,
+    OTHER,
+    OWNER,
+    TEXT4,
+    TEXT6,
+    WITNESSED,
+    add,
+    admitted,
+    delete,
+    left,
+    refused,
+)
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
@@ -71,10 +83,22 @@ def test_a_bus_that_answers_rubbish_is_an_error_that_says_so(
         assert error.code == TRY_AGAIN_LATER
         assert delete(other) == [f"cannot delete ZoneSources(net/c1/eth0): {said}"]
         assert home.inherited(other, OWNER, "trusted", [IP4.address]) == []
-    setting(firewalld.address)
-    assert (OTHER in left(host), firewalld.sources("trusted")) == (False, [TEXT4, TEXT6])
-    assert delete(kernel) == []
-    assert (firewalld.sources("trusted"), left(host)) == ([], "")
+        setting(firewalld.address)
+        assert (OTHER in left(host), firewalld.sources("trusted")) == (False, [TEXT4, TEXT6])
+        assert delete(other) == []
+        assert (firewalld.sources("trusted"), left(host)) == ([], "")
+
+
+def test_a_source_that_may_have_been_added_is_taken_back(
+    firewalld: Firewalld, kernel: Kernel, tmp_path: Path, setting: Any
+) -> None:
+    """Where the bus closes before it answers; over another connection."""
+    heard: list[bytes] = []
+    with speaking(tmp_path / "bus", greeting(), most=2, heard=heard) as address:
+        setting(address)
+        refused(kernel, zones.admit([IP4.address], "trusted", WITNESSED))
+    assert [b"addSource" in each for each in heard] == [True, False]
+    assert [b"removeSource" in each for each in heard] == [False, True]
 
 
 def test_firewalld_that_goes_away_in_between_is_an_error_worth_another_try(
