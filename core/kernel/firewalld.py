@@ -12,7 +12,6 @@ from core.address import host_prefix
 from core.errors import INVALID_CONFIG, CNIError
 from core.kernel import filter as packet_filter
 from core.kernel.bus import NAME, Absent, absent, connection, hang_up
-from core.nft import zoned
 from core.nft.names import INET
 from core.plan import apply
 from core.plan.zones import KEY, ZoneSource, ZoneSources
@@ -145,6 +144,8 @@ def inherited(kernel: Any, owner: str, zone: str, addresses: list[bytes]) -> lis
     try:
         if not addresses or not kernel.runs_firewalld():
             return []
+        from core.nft import zoned  # late: only where firewalld runs
+
         claims = kernel.standing([zoned.element(each, owner) for each in addresses])
     except (OSError, CNIError):
         return []

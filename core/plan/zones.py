@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from core.address import host_prefix
 from core.intent import ZONE
-from core.nft import zoned
 from core.nft.names import INET, TABLES, Elements
 from core.plan.records import Plan
 from core.record import OWNED, SETTING, KernelRecord
@@ -67,6 +66,8 @@ def admit(addresses: list[bytes], zone: str, owner: str) -> Plan:
 
     owner: with the witnesses of its existence, as any element's.
     """
+    from core.nft import zoned  # late: only where firewalld runs
+
     hosts = list(dict.fromkeys(addresses))
     chains = dict.fromkeys([zoned.chain(each) for each in hosts])
     claims = [zoned.element(each, owner) for each in hosts]
