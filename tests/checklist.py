@@ -16,10 +16,8 @@ TESTS = Path(__file__).resolve().parent
 LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50, "L": 3, "N": 1, "T": 15, "F": 7}
 NUMBER = re.compile(rf"\b([{''.join(LAST)}])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
 LATER = "iptables backends come later"
-FIREWALLD = "the firewalld backend comes later"
 REASONS = {
     **dict.fromkeys(("P-5", *(f"P-{number}" for number in (16, 17, 18, *range(20, 26)))), LATER),
-    "F-5": FIREWALLD,
     "B-69": "about a helper that reads nft's JSON; ours writes map elements over netlink,"
     " and B-35 and B-45 cover failure and removal",
 }
