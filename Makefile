@@ -8,7 +8,7 @@ BINDIR  = /opt/cni/bin
 PYTHON := $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PEER    = /usr/lib/cni
-PLUGINS = bridge host-local portmap loopback static tuning bandwidth
+PLUGINS = bridge host-local portmap loopback static tuning bandwidth firewall
 SOURCES = $(wildcard conf/* bin/* launcher/*.py) $(shell find core plugins ipam -name '*.py')
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest

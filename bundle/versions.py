@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth")
+PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
 LAUNCHER = "cniwire"
 EXECUTABLES = (*PLUGINS, LAUNCHER)
 CURRENT, LOCK, RECORD, REPLACED, FRESH = "current", "lock", "installed.json", "replaced", ".new"

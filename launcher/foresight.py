@@ -19,6 +19,7 @@ KEYS = {
     "portIsolation mac",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
     "static": "addresses routes dns",
+    "firewall": "backend iptablesAdminChainName firewalldZone ingressPolicy",
     "portmap": "backend snat masqAll conditionsV4 conditionsV6 markMasqBit externalSetMarkChain",
     "tuning": "sysctl mac promisc mtu txQLen allmulti dataDir",
     "bandwidth": "ingressRate ingressBurst egressRate egressBurst",

@@ -12,8 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-# Entry point and specification, runtime, bridge, host-local, portmap, loopback, static, tuning, bandwidth.
-LAST = {"S": 107, "R": 25, "B": 71, "H": 61, "P": 50, "L": 3, "N": 1, "T": 15, "W": 11}
+# Entry point and specification, runtime, bridge, host-local, portmap, loopback, static, tuning, bandwidth,
+# firewall.
+LAST = {
+    "S": 107,
+    "R": 25,
+    "B": 71,
+    "H": 61,
+    "P": 50,
+    "L": 3,
+    "N": 1,
+    "T": 15,
+    "W": 11,
+    "F": 7,
+}
 NUMBER = re.compile(rf"\b([{''.join(LAST)}])-(\d+)(?:\s?\.\.\s?(?:\1-)?(\d+))?")
 REASONS = {
     "B-69": "about a helper that reads nft's JSON; ours writes map elements over netlink,"

@@ -63,6 +63,15 @@ def parse_prev(config: Section, config_version: str) -> Result | None:
     return result
 
 
+def host_links(prev_result: Result, ifname: str) -> list[str]:
+    """The names of the host's interfaces in a result, in order.
+
+    One called *ifname*, which is CNI_IFNAME, is the container's, whose sandbox was forgotten (Azure).
+    """
+    listed = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
+    return [name for name in listed if name and name != ifname]
+
+
 def _canonical(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Known keys in their own spelling, null dropped; unknown ones as they are."""
     spelling = {name.lower(): name for name in names}

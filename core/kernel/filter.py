@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import EAFNOSUPPORT, EPROTONOSUPPORT
 
 from core.attachment import network_prefix
-from core.nft.names import FURTHER, INET, Chain, Element, Elements, Map, Table
+from core.nft.names import INET, Chain, Element, Elements, Map, Table
 from core.record import replace as changed
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ def _create_shared(kernel: State, *records: Any) -> None:
     made: list[Message] = [changes.new_table(each) for each in tables]
     others = [each for each in maps if readback.is_another(now[each.table], each)]
     if others:  # they can go once no rule looks them up
-        looking = [each for each in chains if each.name != FURTHER and now[each.table].rules.get(each.name)]
+        looking = [each for each in chains if each.size and now[each.table].rules.get(each.name)]
         made += [changes.flush(each.table, each.name) for each in looking]
         made += [changes.delete_map(each.table, each.name) for each in others]
     made += [changes.new_map(each) for each in maps]

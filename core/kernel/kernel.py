@@ -110,6 +110,12 @@ class Kernel(State):
         except OSError as error:
             raise CNIError(NOT_AVAILABLE, f"nftables cannot be used: {error.strerror}") from None
 
+    def runs_firewalld(self) -> bool:
+        """Whether firewalld owns its name on the system bus. Raises CNIError where the bus does not say."""
+        from core.kernel import bus  # late: who was told another backend does not ask
+
+        return bus.running(self)
+
     def is_gone(self, comment: str) -> bool:
         """Whether the owner in an element's *comment* is provably gone. Raises OSError."""
         from core.kernel.witness import is_gone  # late: nearly always nothing stands in the way

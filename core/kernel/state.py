@@ -50,6 +50,7 @@ class State:
         self.links: dict[tuple[str, str], Link] = {}
         self.netfilter_socket: Netfilter | None = None
         self.xtables: Any = None  # core.kernel.xtables.Tables, where iptables was looked at
+        self.bus: Any = None  # core.kernel.bus
         self.notes: list[str] = []  # what could not be had, and is no error
 
     def __enter__(self) -> Self:
@@ -64,6 +65,8 @@ class State:
             socket.close()
         if self.netns is not None:
             system.close(self.netns)
+        if self.bus:
+            self.bus.close()
         if self.netfilter_socket:
             self.netfilter_socket.close()
 

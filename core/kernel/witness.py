@@ -23,13 +23,17 @@ def words(kernel: Any, owner: str, links: list[str], netns: str) -> str:
     They are the first of the host's *links* whose other end is in the container, and the path of its
     namespace.
     """
-    ends = [name for name in links if getattr(kernel.link(HOST, name), "kind", "") in ENDS]
     kept = ""
-    for witness in (*ends[:1], _path(netns)):
+    for witness in (*ends(kernel, links)[:1], _path(netns)):
         longer = f"{kept} {witness}".strip()
         if len(owner) + 1 + len(system.encoded(longer)) <= COMMENT_BYTES:
             kept = longer
     return kept or NEVER_GONE
+
+
+def ends(kernel: Any, links: list[str]) -> list[str]:
+    """Those of the host's *links* whose other end is in the container. Raises OSError."""
+    return [name for name in links if getattr(kernel.link(HOST, name), "kind", "") in ENDS]
 
 
 def _path(netns: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr, Family
     from core.attachment import Attachment
+    from core.intent import Ingress
     from core.nft.expression import Rule
     from core.publication import Publication
 
@@ -62,6 +63,13 @@ def publish(wanted: Publication, owner: str) -> Records:
     from core.nft import ports  # late: portmap only
 
     return ports.publish(wanted, owner)
+
+
+def admit(addresses: list[bytes], ingress: Ingress, owner: str) -> Records:
+    """What a container sends and is answered is forwarded; *ingress* says who does not reach it."""
+    from core.nft import admission  # late: firewall only
+
+    return admission.admit(addresses, ingress, owner)
 
 
 def condition(words: list[str], family: Family) -> tuple[Rule, str]:

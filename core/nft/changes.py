@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.netlink.message import APPEND, CREATE, Message, attribute, nest, pack, string
 from core.nft import values
-from core.nft.names import FURTHER, MARK, TABLE, Chain, Map, Table
+from core.nft.names import MARK, TABLE, Chain, Map, Table
 from core.nft.rules import rules_of
 from core.nft.values import comment, head, u32
 
@@ -40,7 +40,7 @@ def new_chain(item: Chain, entered: Collection[str] = ()) -> list[Message]:
     entered: chains from which a rule leads to it already.
     """
     made = [_chain(item), *[new_map(each) for each in item.maps]]
-    if item.name != FURTHER:  # its rules are others' entries
+    if item.size:  # else its rules are others' entries
         rules = [_rule(item.table, item.name, rule.expressions, MARK) for rule in rules_of(item)]
         made += [flush(item.table, item.name), *rules]
     entries = [(where, rule) for where, rule in item.entries if where not in entered]

@@ -8,8 +8,8 @@ Law: an element that somebody else wrote into our maps may consist of any bytes;
 
 from __future__ import annotations
 
-from core.address import Cidr, family, network
-from core.intent import Masquerade, NoSpoof
+from core.address import V4, V6, Cidr, family, network
+from core.intent import Admitted, Fenced, Isolated, Masquerade, NoSpoof, Zoned
 from core.nft.names import CONDITION_DIGITS, DASH, FAMILY_OF_TAG, PROTOCOLS, SPECIFIC, Element
 from core.publication import Hairpin, Mapping
 
@@ -40,7 +40,7 @@ def reader(name: str) -> Callable[[bytes, bytes, str], Any]:
     if stem.removeprefix(SPECIFIC) == "hostports" and tag in FAMILY_OF_TAG:
         size = FAMILY_OF_TAG[tag].size
         return _port_reader(size if stem.startswith(SPECIFIC) else 0, size, parts)
-    return READERS.get(base if base.startswith("spoof") else stem, _nothing)
+    return READERS.get(base) or READERS.get(stem, _nothing)
 
 
 def _nothing(_key: bytes, _data: bytes, _chain: str) -> None:
@@ -90,7 +90,27 @@ def _network(key: bytes, chain: str) -> Cidr | None:
 
 
 def _no_spoof(key: bytes, _data: bytes, _chain: str) -> NoSpoof:
-    return NoSpoof(key[:16].rstrip(b"\0").decode("utf-8", "replace"), key[16:22])
+    return NoSpoof(_name(key), key[16:22])
+
+
+def _admitted(key: bytes, _data: bytes, _chain: str) -> Admitted:
+    return Admitted(key)
+
+
+def _fenced(key: bytes, _data: bytes, _chain: str) -> Fenced:
+    return Fenced(key)
+
+
+def _isolated(key: bytes, _data: bytes, _chain: str) -> Isolated:
+    return Isolated(_name(key))
+
+
+def _name(key: bytes) -> str:
+    return key[:16].rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _zoned(key: bytes, _data: bytes, _chain: str) -> Zoned | None:
+    return Zoned(key) if len(key) in (V4.size, V6.size) else None
 
 
 READERS: dict[str, Callable[[bytes, bytes, str], Any]] = {
@@ -100,4 +120,8 @@ READERS: dict[str, Callable[[bytes, bytes, str], Any]] = {
     "near": _hairpin,
     "spoof": _no_spoof,
     "spoof_macs": _no_spoof,
+    "zoned": _zoned,
+    "admitted": _admitted,
+    "fenced": _fenced,
+    "alone": _isolated,
 }

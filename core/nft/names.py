@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from core import address
 from core.address import FAMILIES
-from core.intent import MASQUERADE, NO_SPOOF, PUBLISH
+from core.intent import ADMIT, ISOLATE, MASQUERADE, NO_SPOOF, PUBLISH, ZONE
 from core.record import HEALED, OWNED, KernelRecord, Record
 
 TYPE_CHECKING = False
@@ -48,13 +48,19 @@ SIZES = {  # how many rules the chains have that are always there
 OUTSIDE, HAIRPIN, ANYBODY = "outside", "hairpin", "anybody"
 # The same of chains by kind and bytes of a mask.
 KIND_SIZES = {(OUTSIDE, 4): 3, (OUTSIDE, 16): 3, (HAIRPIN, 4): 2, (HAIRPIN, 16): 1, (ANYBODY, 0): 1}
-TABLE_OF = {MASQUERADE: INET, PUBLISH: INET, NO_SPOOF: BRIDGE}  # intent -> where its elements are
+# intent -> where its elements are
+TABLE_OF = {MASQUERADE: INET, PUBLISH: INET, NO_SPOOF: BRIDGE, ADMIT: INET, ISOLATE: BRIDGE, ZONE: INET}
 MAPS_OF = {  # intent -> what the names of its maps begin with
     MASQUERADE: ("masquerade", "inside"),
     PUBLISH: ("hostports", "hostip_", "hairpin", "near"),
     NO_SPOOF: ("spoof",),
+    ADMIT: ("admitted", "fenced"),
+    ISOLATE: ("alone",),
+    ZONE: ("zoned",),
 }
-ON_DEMAND = {"outside4", "outside6", "hairpin4", "hairpin6", "hairpin", "hostports"}  # chains, up to the dash
+ON_DEMAND = {  # chains, up to the dash
+    *("outside4", "outside6", "hairpin4", "hairpin6", "hairpin", "hostports", "fence", "zones4", "zones6")
+}
 SPECIFIC = "hostip_"  # before the name of a map for ports of one host address
 DASH = "-"  # in the names of all chains and maps that only some attachments need, and of no other
 CONDITION_DIGITS = 8  # of the hash that stands for a condition in the names of its maps
@@ -145,6 +151,8 @@ class Chain(KernelRecord):
 
     entries: (name of a chain, rule that is appended there).
 
+    A chain without rules of its own is there for others' entries.
+
     kind, mask: of a chain whose rules follow from them (core.nft.rules.rules_of); mask is that of a network,
     packed.
     body: the rules of any other. A chain that only some attachments need is deleted by GC once none does.
@@ -173,7 +181,7 @@ class Chain(KernelRecord):
         """Whether the comments of rules, by chain, as the kernel has them, are those that we write."""
         named = f"{MARK} {self.name}"
         entered = all([named in marks.get(where, ()) for where, _ in self.entries])
-        return marks.get(self.name) == [MARK] * self.size and entered
+        return entered and (not self.size or marks.get(self.name) == [MARK] * self.size)
 
 
 class Table(KernelRecord):

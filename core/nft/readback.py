@@ -6,13 +6,13 @@ function takes the Netfilter, whose socket asks.
 
 from __future__ import annotations
 
-from core.netlink.message import attribute_list, attributes, text
+from core.netlink.message import attribute_list
 from core.nft import values
 from core.nft.changes import HOOKS, types
 from core.nft.expression import Rule
-from core.nft.names import FURTHER, MARK, Chain, Table
+from core.nft.names import MARK, Chain, Table
 from core.nft.rules import rules_of
-from core.nft.standing import Found, Standing, standing
+from core.nft.standing import Found, Standing, data_of, name_of, standing
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def find_chain(netfilter: Netfilter, want: Chain) -> Chain | None:
     )
     if is_elsewhere(now, want):
         found = replace(found, hook=None, name=f"{want.name} at another hook")
-    if want.name == FURTHER:
+    if not want.size:
         return found
     rules, wanted = now.rules.get(want.name, []), rules_of(want)
     body = [_recognised(each, wanted[place : place + 1]) for place, each in enumerate(rules)]
@@ -90,7 +90,7 @@ def _without_repeats(expressions: bytes) -> list[bytes]:
     place = 0
     while place < len(members):
         pair = (members[place], members[place + 1] if place + 1 < len(members) else b"")
-        if _name(pair[0]) == "meta" and _name(pair[1]) == "cmp":
+        if name_of(pair[0]) == "meta" and name_of(pair[1]) == "cmp":
             kept += () if pair in matches else pair
             matches.add(pair)
             place += 2
@@ -98,10 +98,6 @@ def _without_repeats(expressions: bytes) -> list[bytes]:
             kept.append(members[place])
             place += 1
     return kept
-
-
-def _name(expression: bytes) -> str:
-    return text(attributes(expression).get(values.NFTA_EXPR_NAME, b""))
 
 
 def same(ours: bytes, theirs: bytes) -> bool:
@@ -117,9 +113,9 @@ def same(ours: bytes, theirs: bytes) -> bool:
 
 def _alike(ours: bytes, theirs: bytes) -> bool:
     """As `same`, of one expression: its name and its attributes, with or without the flag for nests."""
-    if _name(ours) != _name(theirs):
+    if name_of(ours) != name_of(theirs):
         return False
-    mine, its = _known(ours), _known(theirs)
+    mine, its = data_of(ours), data_of(theirs)
     pairs = [(mine.get(kind, b""), its.get(kind, b"")) for kind in mine | its]
     return all(
         [
@@ -127,28 +123,3 @@ def _alike(ours: bytes, theirs: bytes) -> bool:
             for one, other in pairs
         ]
     )
-
-
-def _known(expression: bytes) -> dict[int, bytes]:
-    return attributes(attributes(expression).get(values.NFTA_EXPR_DATA, b""))
-
-
-def jumps(rule: Found) -> str:
-    """The chain that a rule ends by jumping to, "" for none."""
-    for name, data in _expressions(rule):
-        decision = attributes(data.get(values.NFTA_IMMEDIATE_DATA, b"")).get(values.NFTA_DATA_VERDICT, b"")
-        chain = attributes(decision).get(values.NFTA_VERDICT_CHAIN)
-        if name == "immediate" and chain:
-            return text(chain)
-    return ""
-
-
-def lookups(rule: Found) -> list[str]:
-    """The names of the sets and maps that a rule looks up."""
-    return [
-        text(data.get(values.NFTA_LOOKUP_SET, b"")) for name, data in _expressions(rule) if name == "lookup"
-    ]
-
-
-def _expressions(rule: Found) -> list[tuple[str, dict[int, bytes]]]:
-    return [(_name(member), _known(member)) for _, member in attribute_list(rule.expressions)]

@@ -8,10 +8,11 @@ words. Then core.nft.readback compares.
 from __future__ import annotations
 
 from core.attachment import digest
-from core.netlink.message import DUMP, Message, attributes, string, text
+from core.intent import ADMIT, ISOLATE
+from core.netlink.message import DUMP, Message, attribute_list, attributes, string, text
 from core.netlink.socket import NOTHING_THERE
 from core.nft import values
-from core.nft.names import DASH, FURTHER, INET, SIZES, TABLE, Table
+from core.nft.names import DASH, FURTHER, INET, MAPS_OF, SIZES, TABLE, Table
 from core.nft.values import NFGENMSG_BYTES, comment_text, head
 from core.record import Record
 
@@ -160,10 +161,13 @@ def is_as_made(netfilter: Netfilter, record: Any) -> bool:
 def table_digest(now: Standing, table: str) -> str:
     """The digest of what is always in a table.
 
-    That is chains with their hooks and rules, and maps; of maps, those without a dash in their names.
+    That is chains with their hooks and rules, and maps; of maps, neither those with a dash in their names nor
+    those that are made where a container is admitted (core.nft.admission).
     """
+    not_always = MAPS_OF[ADMIT] + MAPS_OF[ISOLATE]
     chains = [(name, now.hooks.get(name), _rules(now, name)) for name in SIZES[table]]
-    maps = [(name, types) for name, types in sorted(now.maps.items()) if DASH not in name]
+    maps = [(name, types) for name, types in sorted(now.maps.items())]
+    maps = [each for each in maps if DASH not in each[0] and not each[0].startswith(not_always)]
     return _digest(chains, maps, now.hooks.get(FURTHER, "") if table == INET else "")
 
 
@@ -187,3 +191,32 @@ def _rules(now: Standing, chain: str) -> list[tuple[str, bytes]]:
 
 def _digest(*told: object) -> str:
     return digest(repr(told).encode()).hex()[:16]
+
+
+def name_of(expression: bytes) -> str:
+    return text(attributes(expression).get(values.NFTA_EXPR_NAME, b""))
+
+
+def data_of(expression: bytes) -> dict[int, bytes]:
+    return attributes(attributes(expression).get(values.NFTA_EXPR_DATA, b""))
+
+
+def jumps(rule: Found) -> str:
+    """The chain that a rule ends by jumping to, "" for none."""
+    for name, data in _expressions(rule):
+        decision = attributes(data.get(values.NFTA_IMMEDIATE_DATA, b"")).get(values.NFTA_DATA_VERDICT, b"")
+        chain = attributes(decision).get(values.NFTA_VERDICT_CHAIN)
+        if name == "immediate" and chain:
+            return text(chain)
+    return ""
+
+
+def lookups(rule: Found) -> list[str]:
+    """The names of the sets and maps that a rule looks up."""
+    return [
+        text(data.get(values.NFTA_LOOKUP_SET, b"")) for name, data in _expressions(rule) if name == "lookup"
+    ]
+
+
+def _expressions(rule: Found) -> list[tuple[str, dict[int, bytes]]]:
+    return [(name_of(member), data_of(member)) for _, member in attribute_list(rule.expressions)]

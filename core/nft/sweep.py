@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from errno import ERESTART
 
-from core.nft import readback
 from core.nft.changes import delete_chain, delete_map, delete_rule, flush
 from core.nft.names import DASH, is_on_demand
-from core.nft.standing import standing
+from core.nft.standing import jumps, lookups, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def _unneeded(netfilter: Netfilter, table: str, now: Standing) -> list[str]:
         if not is_on_demand(name):
             continue
         rules = now.rules.get(name, [])
-        entries = [rule for members in now.rules.values() for rule in members if readback.jumps(rule) == name]
+        entries = [rule for members in now.rules.values() for rule in members if jumps(rule) == name]
         by_elements = now.uses[name] - len(rules) - len(entries)
         if not by_elements and not any([netfilter.list(table, each) for each in _maps(rules)]):
             found.append(name)
@@ -60,7 +59,12 @@ def _unneeded(netfilter: Netfilter, table: str, now: Standing) -> list[str]:
 
 def _maps(rules: list[Found]) -> set[str]:
     """The maps that rules look up and that are not always there."""
-    return {each for rule in rules for each in readback.lookups(rule) if DASH in each}
+    return {each for rule in rules for each in lookups(rule) if DASH in each}
+
+
+def _entry_of(rule: Found) -> str:
+    """The chain that a rule was added for, wherever it leads, "" for none."""
+    return rule.comment.partition(" ")[2]
 
 
 def _removal(table: str, now: Standing, doomed: list[str]) -> list[Message]:
@@ -70,7 +74,7 @@ def _removal(table: str, now: Standing, doomed: list[str]) -> list[Message]:
         made += [
             delete_rule(table, where, rule.handle)
             for rule in rules
-            if where not in doomed and readback.jumps(rule) in doomed
+            if where not in doomed and (jumps(rule) in doomed or _entry_of(rule) in doomed)
         ]
     made += [flush(table, name) for name in doomed if now.rules.get(name)]
     made += [delete_chain(table, name) for name in doomed]

@@ -3,6 +3,7 @@
     masquerade(backend, addresses, owner)       what leaves their networks gets the host's address
     publish(backend, publication, owner)        ports of the host lead to ports of a container
     no_spoof(backend, link, mac, owner)         no frame enters through a bridge port under another MAC
+    admit(backend, addresses, ingress, owner)   a container's packets are forwarded, but for whom ingress bars
 
 A backend has these functions, without the first argument; they return what is shared and what is owned. It is
 chosen once per call, by the configuration, and told whose rules it makes:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr
     from core.cni.config import Section
+    from core.intent import Ingress
     from core.publication import Publication
 
 NFTABLES, IPTABLES = "nftables", "iptables"
@@ -64,6 +66,10 @@ def publish(backend: Any, wanted: Publication, owner: str) -> Plan:
 
 def no_spoof(backend: Any, link: str, mac: bytes, owner: str) -> Plan:
     return Plan(*backend.no_spoof(link, mac, owner))
+
+
+def admit(backend: Any, addresses: list[bytes], ingress: Ingress, owner: str) -> Plan:
+    return Plan(*backend.admit(addresses, ingress, owner))
 
 
 def footprint(intent: str, owner: str = "") -> tuple[Any, ...]:

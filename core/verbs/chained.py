@@ -13,6 +13,7 @@ and, where it needs them,
 
     inherited(kernel, attachment) -> failures           delete what another suite or backend made
     unclaimed(kernel, network, valid) -> failures       the same of what no valid (ID, ifname) claims
+    remains(kernel, request) -> failures                as inherited, for what only the request tells of
     forget(kernel, gone)                                what follows from what DEL or GC deleted
     available(kernel, wanted)                           raises CNIError where an ADD could not be served
     ENTERS = True                                       where it works in the container's namespace, too
@@ -35,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from core.attachment import Attachment
     from core.cni.protocol import Request
     from core.cni.result import Result
 
@@ -81,6 +83,19 @@ def opened(request: Request, if_any: bool = False) -> Any:
         raise CNIError(INVALID_NETNS, str(error.strerror)) from None
 
 
+def witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
+    """What will prove that the attachment is gone, besides the host veth that our bridge names after it.
+
+    It stands behind the owner in the comments of elements. Raises OSError.
+    """
+    links = result.host_links(prev_result, attachment.ifname)
+    if attachment.host_ifname in links:
+        return ""
+    from core.kernel import witness  # late: behind another suite's plugin
+
+    return witness.words(kernel, attachment.owner, links, attachment.netns)
+
+
 def check(request: Request) -> None:
     """Compare all that ADD made; report every difference."""
     from core.plan import difference  # late: CHECK only
@@ -100,6 +115,8 @@ def delete(request: Request) -> None:
         failures = apply.delete(kernel, plugin.footprint(request.attachment), gone)
         if hasattr(plugin, "inherited"):
             failures += plugin.inherited(kernel, request.attachment)
+        if hasattr(plugin, "remains"):
+            failures += plugin.remains(kernel, request)
         if hasattr(plugin, "forget"):
             plugin.forget(kernel, gone)
     apply.raise_all(failures, again=True)

@@ -18,7 +18,7 @@ from core.verbs import chained
 from plugins.portmap import levels
 from plugins.portmap.options import Options
 from plugins.portmap.options import options as options
-from plugins.portmap.plan import host_links, mappings_of
+from plugins.portmap.plan import mappings_of
 from plugins.portmap.plan import plan as plan
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def _publish(kernel: Any, wanted: Options, attachment: Attachment, prev_result: 
     if wanted.backend is not intents.NFT:
         _publish_in_iptables(kernel, wanted, attachment, prev_result)
         return
-    witness = _witness(kernel, attachment, prev_result)
+    witness = chained.witness(kernel, attachment, prev_result)
     made = plan(wanted, attachment, prev_result, witness)
     first = mappings_of(wanted, attachment, prev_result)
     level = levels.free(kernel, first, attachment.owner, whole=False)
@@ -80,16 +80,6 @@ def _publish_in_iptables(kernel: Any, wanted: Options, attachment: Attachment, p
     for chain in made.owned[:1]:
         apply.attempt("look for", chain, kernel.need_room, made.owned, ports, backend)
     apply.add(kernel, made, lambda: flows.forget(kernel, NAME, ports))
-
-
-def _witness(kernel: Any, attachment: Attachment, prev_result: Result) -> str:
-    """What will prove that the attachment is gone, besides the host veth that our bridge names after it."""
-    links = host_links(attachment, prev_result)
-    if attachment.host_ifname in links:
-        return ""
-    from core.kernel import witness  # late: behind another suite's plugin
-
-    return witness.words(kernel, attachment.owner, links, attachment.netns)
 
 
 def differences(kernel: Any, request: Request, wanted: Options, prev_result: Result) -> list[str]:

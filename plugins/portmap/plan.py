@@ -5,6 +5,7 @@ from __future__ import annotations
 from core import address
 from core.address import V4
 from core.attachment import Attachment
+from core.cni.result import host_links
 from core.deadline import check as check_deadline
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import filter as intents
@@ -36,15 +37,6 @@ def container_addresses(prev_result: Result, ifname: str) -> dict[Family, addres
     return found
 
 
-def host_links(attachment: Attachment, prev_result: Result) -> list[str]:
-    """The names of the host's interfaces in prevResult.
-
-    One called CNI_IFNAME is the container's, whose sandbox was forgotten (Azure).
-    """
-    listed = [item.get("name", "") for item in prev_result["interfaces"] if not item.get("sandbox")]
-    return [name for name in listed if name and name != attachment.ifname]
-
-
 def plan(
     wanted: Options, attachment: Attachment, prev_result: Result, witness: str = "", level: int = 1
 ) -> Plan:
@@ -54,7 +46,8 @@ def plan(
     level: on which maps; those of level 2 are looked up behind those of level 1, and so on.
     """
     owner = f"{attachment.owner} {witness}".strip()
-    localnet = LocalnetRouting(b"", tuple(host_links(attachment, prev_result)), not prev_result["interfaces"])
+    links = tuple(host_links(prev_result, attachment.ifname))
+    localnet = LocalnetRouting(b"", links, not prev_result["interfaces"])
     backend, made = wanted.backend.of(attachment), Plan()
     for cidr in container_addresses(prev_result, attachment.ifname).values():
         ports = mappings(wanted, cidr, level)

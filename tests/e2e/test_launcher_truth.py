@@ -89,7 +89,7 @@ def test_every_key_that_readme_lists_is_known() -> None:
     """Or a right configuration would be called misspelt."""
     for kind, known in foresight.KEYS.items():
         row = next(line for line in KEYS.read_text().splitlines() if line.startswith(f"| {kind} |"))
-        listed = {word.partition("(")[0] for word in row.split("`")[1].split()}
+        listed = set(re.sub(r"\(.*?\)", "", row.split("`")[1]).split())
         assert listed - set(f"{foresight.ALL} {known}".split()) == set()
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from core.cni.protocol import respond
-from plugins import bandwidth, bridge, portmap, tuning
+from plugins import bandwidth, bridge, firewall, portmap, tuning
 from tests.examples import pair, sender
 from tests.harness.fake_kernel.world import World
 
 BIN = Path(__file__).resolve().parents[2] / "bin"
 SIBLINGS = {"host-local": "ipam.host_local", "static": "ipam.static"}
-CHAINED = (portmap, tuning, bandwidth, sender)
+CHAINED = (portmap, tuning, bandwidth, firewall, sender)
 PLUGINS: Mapping[str, Any] = {module.NAME: module for module in (bridge, pair, *CHAINED)}
 Config = Mapping[str, Any]
 

@@ -9,8 +9,9 @@ import pytest
 
 from core.address import V4, V6, parse, parse_cidr
 from core.attachment import hashed
+from core.intent import ISOLATED, SAME_BRIDGE, Ingress
 from core.kernel.kernel import Kernel
-from core.nft import backend, ports
+from core.nft import admission, backend, ports
 from core.nft.conditions import compile_words
 from core.nft.names import BRIDGE, INET, MARK, PROTOCOLS, TABLES, Chain, Map
 from core.nft.rules import conditional, members, rules_of
@@ -37,6 +38,9 @@ def chains() -> Iterator[Chain]:
         yield backend.outside(parse_cidr(network))
         yield ports.hairpin(parse_cidr(network))
     yield ports.hairpin_any()
+    yield from (*admission.admission(), Chain(INET, admission.STRANGERS), admission.fences())
+    yield from (admission.fence(policy, "br-0.1_x") for policy in (SAME_BRIDGE, ISOLATED))
+    yield admission.bridged()
     for words in CONDITIONS4:
         yield conditional(V4, compile_words([words]), hashed(8, "", f"4 {words}"), 1)
     for words in CONDITIONS6:
@@ -61,6 +65,9 @@ ELEMENTS = (
     *[ports.port_element(Mapping(name, b"", 8081, parse("fd01::5"), 65535), OWNER) for name in PROTOCOLS],
     ports.port_element(Mapping("tcp", parse("127.0.0.1"), 1, parse("10.1.0.5"), 1), f"{OWNER} veth1"),
     ports.port_element(Mapping("udp", parse("2001:db8::1"), 65535, parse("fd01::5"), 9), OWNER),
+    *[admission.admitted_element(parse(each), OWNER) for each in ("10.1.0.5", "fd01::5")],
+    admission.fenced_element(parse("10.1.0.5"), Ingress(ISOLATED, "br-0.1_x"), OWNER),
+    admission.alone_element(PORT, OWNER),
 )
 
 
@@ -191,6 +198,10 @@ def test_the_base_chains(listed: Host) -> None:
         (INET, "postrouting"): ("nat", "postrouting", 100, "accept"),
         (BRIDGE, "prerouting"): ("filter", "prerouting", -300, "accept"),
         (BRIDGE, "input"): ("filter", "input", -300, "accept"),
+        (INET, "admit"): ("filter", "forward", -350, "accept"),
+        (INET, "fence"): ("filter", "forward", 0, "accept"),
+        (INET, "unmark"): ("filter", "forward", 350, "accept"),
+        (BRIDGE, "forward"): ("filter", "forward", -200, "accept"),
     }
 
 

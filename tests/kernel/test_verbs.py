@@ -49,6 +49,7 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         "backend": "iptables",
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
+    "firewall": lambda _: {"type": "firewall", "ingressPolicy": "isolated"},
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda host: {
         "type": "tuning",
@@ -69,7 +70,7 @@ def host(host: Host) -> Host:
     """The host of a test, with the examples beside the plugins."""
     folder = host.folder / "plugins"
     folder.mkdir()
-    for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth"):
+    for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth", "firewall"):
         (folder / name).symlink_to(host.plugins / name)
     for name in EXAMPLES:
         (folder / name).write_text(EXAMPLE.format(python=sys.executable, root=str(ROOT), name=name))

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
-PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth")
+PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 LEGEND = (
@@ -105,9 +105,11 @@ def measured(host: Host) -> dict[str, list[str]]:
     tuned = {**idle, **keys}
     rates = {"ingressRate": 8000000, "ingressBurst": 800000, "egressRate": 8000000, "egressBurst": 800000}
     limit = {"type": "bandwidth", **rates}
+    admitted = {"type": "firewall"}
     chain = (
         ("tuning", tuned),
         ("host-local", ipam),
+        ("firewall", admitted),
         ("portmap", ports),
         ("bandwidth", limit),
         ("bridge", wire),
@@ -122,6 +124,7 @@ def measured(host: Host) -> dict[str, list[str]]:
         calls.call("tuning", "ADD", tuned if counts_as == FIRST else idle, final, counts_as)
         calls.call("host-local", "ADD", ipam, counts_as=counts_as)
         calls.call("loopback", "ADD", alone, counts_as=counts_as)
+        calls.call("firewall", "ADD", admitted, final, counts_as)
         calls.call("static", "ADD", fixed, counts_as=counts_as)
         for plugin, config in chain if counts_as == FIRST else ():
             calls.call(plugin, "DEL", config, final)

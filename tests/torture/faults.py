@@ -28,7 +28,7 @@ VERBS = ("ADD", "DEL", "GC", "CHECK", "STATUS")
 # The other subjects only repeat what these do.
 SUBJECTS = (
     *("host-local", "bridge-l2", "bridge-all", "bridge-executed"),
-    *("portmap", "portmap-conditions", "tuning", "bandwidth"),
+    *("portmap", "portmap-conditions", "tuning", "bandwidth", "firewall"),
 )
 # Subjects whose first ADD is tortured as well, with one errno for each call.
 FRESH = ("bridge-all", "portmap-conditions", "host-local")

@@ -76,6 +76,11 @@ SUBJECTS = (
     Subject("portmap-conditions", lambda data: (wired(data), {**CONDITIONED, "snat": False}), prepared=1),
     Subject("tuning", lambda data: (configs.bridge(), tuned(data))),
     Subject("bandwidth", lambda data: (wired(data), LIMITED), prepared=1),
+    Subject(
+        "firewall",
+        lambda data: (wired(data), {"type": "firewall", "ingressPolicy": "isolated"}),
+        prepared=1,
+    ),
     Subject("chain", lambda data: (wired(data, ipMasq=True, macspoofchk=True), configs.PORTMAP)),
 )
 BY_NAME = {subject.name: subject for subject in SUBJECTS}

@@ -42,6 +42,7 @@ CHAINED: dict[str, Callable[[Path], dict[str, Any]]] = {
         "egressRate": 16000000,
         "egressBurst": 1600000,
     },
+    "firewall": lambda _: {"type": "firewall", "ingressPolicy": "isolated"},
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda data: {
         "type": "tuning",

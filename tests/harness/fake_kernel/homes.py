@@ -6,7 +6,7 @@ HOMES is the one table of it, as each home of the real kernel has its own.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from core.address import V4, contains
+from core.address import V4, contains, host_prefix
 from core.attachment import host_ifnames
 from core.errors import GATEWAY_CONFLICT, INVALID_CONFIG, CNIError
 from core.kernel.go_suite import ContainerLink
@@ -19,6 +19,7 @@ from core.plan.changed import LinkSettings, TunedSysctl
 from core.plan.localnet import LocalnetRouting
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Link, Peer, Port, Route, Sysctl, Up
 from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
+from core.plan.zones import ZoneSource, ZoneSources
 from core.record import replace as changed
 from tests.harness.fake_kernel.changes import find_settings, find_tuned, keep_settings, keep_tuned
 from tests.harness.fake_kernel.world import EEXIST, ENODEV, ENOENT, Key, refuse
@@ -230,6 +231,14 @@ def delete_element(kernel: Kernel, record: Element) -> list[Any]:
     return gone
 
 
+def delete_sources(kernel: Kernel, record: ZoneSources) -> list[Any]:
+    """From whatever zone, and then the claims."""
+    claims = kernel.elements_of(record.claims)
+    kernel.delete(*[ZoneSource("", host_prefix(each.about.address)) for each in claims])
+    gone: list[Any] = kernel.delete(*claims)
+    return gone
+
+
 HOMES: dict[type, Home] = {
     Bridge: Home(find=find_bridge, make=make_bridge, delete=delete_named),
     Link: Home(find=find_veth, make=make_veth, delete=delete_veth),
@@ -263,6 +272,10 @@ HOMES: dict[type, Home] = {
     Chain: Home(need=needs_its_table, make=make_maps),
     Map: Home(need=needs_its_table),
     Element: Home(find=find_element, need=needs_its_map, delete=delete_element),
+    ZoneSources: Home(
+        find=lambda kernel, record, _: record if kernel.elements_of(record.claims) else None,
+        delete=delete_sources,
+    ),
     Elements: Home(
         find=lambda kernel, record, _: record if kernel.elements_of(record) else None,
         delete=lambda kernel, record: [

@@ -130,6 +130,9 @@ class FakeKernel(Records):
     def forget_flows(self, family: Family, ports: set[int]) -> int:
         return int(self.finish("forget_flows", 0, family, frozenset(ports)))
 
+    def runs_firewalld(self) -> bool:
+        return self.world.runs_firewalld
+
     def probe_filter(self) -> None:
         self.finish("probe_filter", None)
 

@@ -46,9 +46,12 @@ class Records(Links):
                 mine = [each for each in self.world.of(Link) if each.owner.startswith(prefix)]
                 found += [(each.owner, Link(HOST, each.name, each.kind, each.owner)) for each in mine]
                 continue
-            found += [
-                (each.holder, each) for each in self.elements_of(kind) if each.holder.startswith(prefix)
-            ]
+            elements = self.elements_of(getattr(kind, "claims", kind))
+            held = [(each.holder, each) for each in elements if each.holder.startswith(prefix)]
+            owners = dict.fromkeys([owner for owner, _ in held])
+            found += (
+                [(each, changed(kind, owner=each)) for each in owners] if hasattr(kind, "claims") else held
+            )
         return found
 
     def standing(self, wanted: list[Element]) -> list[Element | None]:

@@ -23,6 +23,7 @@ class World:
     fail_at: which create of all fails, counted from 1 and record by record, 0 for none; fail_with: its errno.
     fail_finish: by method, what the kernel does once everything is made: an exception to raise or a value to
     return.
+    runs_firewalld: what a kernel says of that.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class World:
         self.fail_with = 5
         self.fail_finish: dict[str, Any] = {}
         self.indexes = 1
+        self.runs_firewalld = False
 
     def kernel(self, netns: str = "") -> "FakeKernel":
         """Open a kernel for one namespace, as a Request does. A namespace "/gone..." is not there."""

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from core.address import V4, parse, parse_cidr
 from core.attachment import host_ifname
-from core.nft import backend, ports
+from core.intent import ISOLATED, SAME_BRIDGE, Ingress
+from core.nft import admission, backend, ports, zoned
 from core.nft.conditions import compile_words
-from core.nft.names import BRIDGE, INET, TABLES, Element
+from core.nft.names import BRIDGE, INET, TABLES, Chain, Element
 from core.nft.rules import conditional, members
 from core.plan.localnet import LocalnetRouting
 from core.plan.records import (
@@ -41,6 +42,9 @@ CONDITIONAL = conditional(V4, compile_words(["ip saddr 10.0.0.0/8"]), TAG, 1)
 IFB = Ifb(HOST, "bwp0123456789a", "ifb", OWNER, mtu=1400)
 BUCKET = TokenBucket(PORT, OWNER, 1_000_000, 225_000, 3_125_000)
 HOOK = IngressHook(PORT, OWNER, IFB.name)
+ADMISSION = (*INET_TABLE, *admission.admission())
+FENCES = (*ADMISSION, Chain(INET, admission.STRANGERS), admission.fences())
+FENCE, FENCE_ALONE = [admission.fence(each, "br0") for each in (SAME_BRIDGE, ISOLATED)]
 IPV6_ON = Sysctl(CONTAINER, "net/ipv6/conf/eth0/disable_ipv6", "0")
 FILTERING = "bridge VLAN filtering"
 
@@ -151,6 +155,22 @@ LAWS: dict[str, Law] = {
     ),
     "checked port": Law(SPOOF, BRIDGE_TABLE),
     "MAC of a checked port": Law(SPOOF_MAC, BRIDGE_TABLE),
+    **{
+        f"chain of admission {each.name}": kept(each, ADMISSION[: len(INET_TABLE) + number])
+        for number, each in enumerate(admission.admission())
+    },
+    "chain of strangers": kept(Chain(INET, admission.STRANGERS), INET_TABLE),
+    "fences": kept(admission.fences(), INET_TABLE),
+    "fence of a bridge": kept(FENCE, FENCES),
+    "fence of whoever is alone": kept(FENCE_ALONE, FENCES),
+    "fence of a bridge with an odd name": kept(admission.fence(SAME_BRIDGE, 'a"b{;'), FENCES),
+    "chain of a bridge's ports": kept(admission.bridged(), BRIDGE_TABLE),
+    "admitted address": Law(admission.admitted_element(parse("10.1.0.2"), OWNER), ADMISSION),
+    "admitted IPv6 address": Law(admission.admitted_element(parse("fd01::2"), OWNER), ADMISSION),
+    "fenced address": Law(
+        admission.fenced_element(parse("fd01::2"), Ingress(SAME_BRIDGE, "br0"), OWNER), (*FENCES, FENCE)
+    ),
+    "port that is alone": Law(admission.alone_element(PORT, OWNER), (*BRIDGE_TABLE, admission.bridged())),
     "port": Law(port(8080), INET_TABLE),
     "port of IPv6": Law(port(8080, "fd01::2", protocol="udp"), INET_TABLE),
     "port of one address": Law(port(8080, host_ip="127.0.0.1", protocol="sctp"), INET_TABLE),
@@ -165,6 +185,13 @@ LAWS: dict[str, Law] = {
     "queue": kept(Queue(PORT, 0x4321_0000, 131072), (*WIRED, BUCKET)),
     "ingress hook": Law(HOOK, WIRED),
     "redirection": kept(Redirect(PORT, IFB.name), (*WIRED, IFB, HOOK)),
+    "what keeps a set of claims": kept(zoned.chain(parse("10.1.0.2")), INET_TABLE),
+    "claim to an address in a zone": Law(
+        zoned.element(parse("10.1.0.2"), OWNER), (*INET_TABLE, zoned.chain(parse("10.1.0.2")))
+    ),
+    "claim to an IPv6 address": Law(
+        zoned.element(parse("fd01::2"), OWNER), (*INET_TABLE, zoned.chain(parse("fd01::2")))
+    ),
     "route_localnet": kept(
         LocalnetRouting(parse("10.1.0.2"), ("br0",)), (*BASE, Gateway("br0", parse_cidr("10.1.0.1/24")))
     ),

@@ -12,6 +12,7 @@ from core.cni.protocol import ifname_complaint, is_identifier
 from core.cni.result import parse_prev, render
 from core.cni.result import route as route_of_result
 from core.cni.version import ALL
+from core.dbus import message as bus_message
 from core.errors import CNIError
 from core.kernel.tuned import is_same
 from core.netlink import conntrack, message, route, socket, tc, vlan
@@ -43,6 +44,9 @@ BINARY: tuple[tuple[Callable[[bytes], Any], tuple[type[Exception], ...]], ...] =
     (lambda data: understood("inet", "hostip_hostports6-0123abcd-2", data), ()),
     (lambda data: understood("inet", "masquerade4", data), ()),
     (lambda data: understood("bridge", "spoof", data, data[:2]), ()),
+    (lambda data: understood("inet", "zoned4-32", data), ()),
+    (bus_message.size, (ValueError,)),
+    (bus_message.parse, (ValueError,)),
     (values.comment_text, ()),
     (lambda data: socket.failure(data, 0x200), ()),
     (lambda data: socket.failure(data, 0x200, socket.DONE), ()),
@@ -62,6 +66,7 @@ TEXTUAL: tuple[tuple[Callable[[str], Any], tuple[type[Exception], ...]], ...] = 
     (lambda text: cni_args(text, ("IP", "MAC")), (CNIError,)),
     (is_identifier, ()),
     (ifname_complaint, ()),
+    (bus_message.socket_addresses, ()),
     (reservation.packed, ()),
     (sysctl_path, ()),
     (lambda text: is_same(text, "1"), ()),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.address import Cidr, network, parse, parse_cidr
-from core.intent import Masquerade, NoSpoof
-from core.nft import backend, ports
+from core.intent import Masquerade, NoSpoof, Zoned
+from core.nft import backend, ports, zoned
 from core.nft.client import create_elements
 from core.nft.decode import decoded
 from core.nft.meaning import understand
@@ -63,6 +63,11 @@ def test_masquerade_and_hairpin(host: bytes, length: int) -> None:
     assert read_back(ports.hairpin_any_element(host, OWNER)) == [Hairpin(host)]
 
 
+@given(packed)
+def test_a_claim_to_an_address(address: bytes) -> None:
+    assert read_back(zoned.element(address, OWNER)) == [Zoned(address)]
+
+
 def test_a_checked_port() -> None:
     mac = bytes.fromhex("020000000001")
     assert read_back(*backend.spoof_elements("veth1", mac, OWNER)) == [
@@ -77,6 +82,7 @@ def test_a_checked_port() -> None:
         ("hostports4", {"key": b"\xff" + bytes(7)}),  # no protocol that we publish
         ("hostports4", {"key": b"\6"}),
         ("hostports4", {"data": b""}),
+        ("zoned4-32", {"key": b"\6"}),
         ("hostip_hostports4", {}),  # a key without an address
         ("hostports4-2-3", {}),
         ("hostports4-x", {}),

@@ -8,13 +8,13 @@ import pytest
 from core.kernel import go_suite
 from core.kernel.kernel import home
 from core.nft import names
-from core.plan import changed, localnet, records, shaping, switching
+from core.plan import changed, localnet, opening, records, shaping, switching, zones
 from core.record import CHANGED, HEALED, OWNED, SETTING, SHARED, WITH_MEMBERS, Record, fields
 
 LIFECYCLES = (SHARED, HEALED, WITH_MEMBERS, OWNED, SETTING, CHANGED)
 # Notes, and what DEL knows of others: neither is ever found and created by a plan.
-NEVER_CREATED = (changed.Before, names.Elements, go_suite.ContainerLink)
-MODULES = (records, switching, localnet, shaping, changed, names, go_suite)
+NEVER_CREATED = (changed.Before, names.Elements, zones.ZoneSources, go_suite.ContainerLink)
+MODULES = (records, switching, localnet, shaping, changed, opening, zones, names, go_suite)
 
 
 def kinds() -> list[type[Any]]:

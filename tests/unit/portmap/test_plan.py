@@ -6,12 +6,13 @@ import pytest
 
 from core.address import parse
 from core.cni import result
+from core.cni.result import host_links
 from core.errors import INVALID_CONFIG, CNIError
 from core.nft import ports
 from core.nft.names import INET, TABLES, Element
 from core.nft.rules import rules_of
 from core.plan.records import Plan
-from plugins.portmap.plan import container_addresses, host_links, plan
+from plugins.portmap.plan import container_addresses, plan
 from tests.unit.portmap.planned import (
     ATTACHMENT,
     HAIRPIN4,
@@ -184,7 +185,7 @@ def test_which_links_are_the_hosts() -> None:
         {"name": "veth0", "sandbox": "/x"},
         {"mac": "02:00:00:00:00:01"},
     ]
-    assert host_links(ATTACHMENT, previous(V4, interfaces=interfaces)) == ["cbr0", "lxc1"]
+    assert host_links(previous(V4, interfaces=interfaces), "eth0") == ["cbr0", "lxc1"]
 
 
 @pytest.mark.parametrize(
