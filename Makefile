@@ -22,7 +22,7 @@ SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --
 ARGS    =
 
 .NOTPARALLEL:
-.PHONY: help run test needs test-source test-bundle test-systems lint bundle import-budget bench profile
+.PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle import-budget bench profile
 .PHONY: torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -38,11 +38,15 @@ needs:           ## name the system packages that `make test` misses, before any
 
 test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, ARGS='-k words -x'
 	@.ci/needs test
-	$(SUITE) --plugins=source --ignore=tests/quality $(ARGS)
+	$(SUITE) --plugins=source --ignore=tests/quality --ignore=tests/runtimes $(ARGS)
 
 test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
 	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+
+test-runtimes: .venv/ready bundle ## runtimes of the distribution, unmodified, on our executables alone
+	@.ci/needs test
+	$(SUITE) --plugins=bundle tests/runtimes $(ARGS)
 
 test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
 	.ci/systems $(ARGS)
