@@ -58,8 +58,8 @@ def wire(session: Session, state: State, default: str) -> list[Cached]:
         if wishes != Wishes():
             raise Failure(f"annotation {oci_state.NETWORKS}: missing, and others of cniwire are there")
         return []
+    refuse_rootless(state.container_id)
     place = Target(state.container_id, namespace(state, bundle))
-    refuse_rootless(place.container_id)
     chosen = [named(session, name) for name in names] or networks(session, default, warned=False)
     forget_gone(session, place.container_id)
     taken = [] if wishes.ifname else interface_names(place.netns)

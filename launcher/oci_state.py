@@ -93,7 +93,7 @@ def asked(annotations: Mapping[str, str]) -> tuple[list[str], Wishes]:
     """
     for key in annotations:
         if key.startswith(PREFIX) and key not in KEYS:
-            close = closest(key, KEYS)
+            close = closest(key, KEYS, alike=0.8)  # all share the prefix
             known = f"did you mean {close}?" if close else f"there are {', '.join(KEYS)}"
             raise Failure(f"annotation {key}: there is none of that name; {known}")
     given = {key: parts(key, annotations[key]) if key in annotations else [] for key in KEYS}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.host import Host
+from tests.runtimes.hooks import Command
 from tests.runtimes.node import Node, furnished
 from tests.runtimes.plugin_directory import witnessed
 
@@ -20,6 +21,12 @@ def node(request: pytest.FixtureRequest, host: Host, plugins: Path) -> Iterator[
         yield made
         assert witnessed(plugins) == before
         request.node.user_properties.append((WITNESS, before))
+
+
+@pytest.fixture
+def command(node: Node, plugins: Path) -> Command:
+    """The `cniwire` command under test."""
+    return Command(plugins, node.folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -37,6 +37,14 @@ class Command:
         """What it says with --json."""
         return json.loads(self("--json", *arguments))
 
+    def wired(self) -> dict[str, list[str]]:
+        """What `cniwire ls` shows: the addresses of each attachment, by `network/container ID/ifname`."""
+        return {
+            f"{network['name']}/{each['containerID']}/{each['ifname']}": each["addresses"]
+            for network in self.json("ls")["networks"]
+            for each in network.get("attachments", [])
+        }
+
     def example(self, name: str, into: Path) -> Path:
         """Copy the file *name* of conf/runtimes to the folder *into*; it names this command."""
         into.mkdir(parents=True, exist_ok=True)

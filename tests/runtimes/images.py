@@ -12,7 +12,8 @@ BUSYBOX = Path("/bin/busybox")
 NAME = "localhost/box:latest"
 APPLETS = ("cat", "hostname", "httpd", "ifconfig", "ip", "nc", "ping", "sh", "sleep", "true", "wget")
 MOUNT_POINTS = ("dev", "etc", "proc", "run", "sys", "tmp")
-GREETING = "hello"  # what /index.html says, so that `httpd -f -h /` answers with it
+PAGE, GREETING = "/index.html", "hello"  # a file in it, and what it says
+SERVE = ("httpd", "-f", "-p", "80", "-h", "/")  # a command that shows it
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64"}
 
 
@@ -25,7 +26,7 @@ def root(folder: Path) -> Path:
         (folder / "bin" / applet).symlink_to("busybox")
     (folder / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
     (folder / "etc" / "group").write_text("root:x:0:\n")
-    (folder / "index.html").write_text(GREETING)
+    (folder / PAGE.strip("/")).write_text(GREETING)
     return folder
 
 

@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.runtimes.node import Node
 
 CGROUPS = Path("/sys/fs/cgroup")
 UNWANTED = ("/dev/mqueue", "/sys/fs/cgroup")  # mounts of the default configuration that a lab may refuse
+
+QUIET: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
 def cgroups() -> None:
@@ -51,7 +54,7 @@ class Runtime:
         config["process"] |= {"terminal": False, "args": list(words or ("sleep", "60"))}
         config["process"]["env"] = ["PATH=/bin"]
         for granted in config["process"]["capabilities"].values():
-            granted += {"CAP_NET_RAW", "CAP_NET_BIND_SERVICE"} - {*granted}
+            granted.append("CAP_NET_RAW")
         config["mounts"] = [it for it in config["mounts"] if it["destination"] not in UNWANTED]
         others = [it for it in config["linux"]["namespaces"] if it["type"] != "network"]
         network = {"type": "network", **({"path": netns} if netns else {})}
@@ -64,19 +67,14 @@ class Runtime:
 
     def start(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
         """Start the runtime with a command of its own."""
-        pipe = subprocess.PIPE
-        settings = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "text": True, **settings}
-        return subprocess.Popen([self.name, f"--root={self.node.folder}/state", *arguments], **settings)
+        words = [self.name, f"--root={self.node.folder}/state", *arguments]
+        return subprocess.Popen(words, text=True, **{**QUIET, **settings})
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         """Run it to its end and return what it printed. Raises AssertionError."""
-        # A container that goes on running keeps stdout open: a file, no pipe.
-        file = self.node.folder / "said"
-        with open(file, "w", encoding="utf-8") as out:
-            done = self.start(*arguments, stdout=out, stderr=out).wait(timeout=60)
-        said = file.read_text()
-        assert bool(done) == bool(status), f"{self.name} {' '.join(arguments)}: exit {done}\n{said}"
-        return said.strip()
+        code, said = finished([self.name, f"--root={self.node.folder}/state", *arguments])
+        assert bool(code) == bool(status), f"{self.name} {' '.join(arguments)}: exit {code}\n{said}"
+        return said
 
     def run(self, container_id: str, *words: str, **settings: Any) -> None:
         """Start a container that stays."""
@@ -94,6 +92,19 @@ class Runtime:
     def pid(self, container_id: str) -> int:
         """The first process of a container."""
         return int(json.loads(self("state", container_id))["pid"])
+
+
+def finished(words: Sequence[str | Path], timeout_s: float = 60) -> tuple[int, str]:
+    """Run a command to its end; return its exit code and what it printed.
+
+    A container that goes on running keeps stdout open, so it is a file, which has an end at once.
+    Raises subprocess.TimeoutExpired.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        settings: Any = {**QUIET, "stdout": out, "stderr": out}
+        code = subprocess.run(words, timeout=timeout_s, **settings).returncode
+        out.seek(0)
+        return code, out.read().strip()
 
 
 def until(condition: Any, what: str, timeout_s: float = 10) -> None:

@@ -5,23 +5,14 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.harness.traffic import ask_http, ping
 from tests.runtimes.hooks import Command
-from tests.runtimes.images import GREETING
+from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import STATE_DIR, Node, bridged
-from tests.runtimes.oci import Runtime, cgroups, until
-
-PAGE = "/index.html"
-SERVE = ("httpd", "-f", "-p", "80", "-h", "/")
-
-
-@pytest.fixture
-def command(node: Node, plugins: Path) -> Command:
-    return Command(plugins, node.folder)
+from tests.runtimes.oci import Runtime, cgroups, finished, until
 
 
 @pytest.fixture(params=["runc", "crun"])
@@ -37,17 +28,7 @@ def runtime(request: pytest.FixtureRequest, node: Node, command: Command) -> Ite
     made.remove("first")
     yield made
     for entry in (node.folder / "state").glob("*"):
-        made.start("delete", "--force", entry.name).communicate(timeout=30)
-
-
-def wired(command: Command) -> dict[str, list[str]]:
-    """What `cniwire ls` shows: the addresses of each attachment, by `network/container ID/ifname`."""
-    networks = command.json("ls")["networks"]
-    return {
-        f"{network['name']}/{each['containerID']}/{each['ifname']}": each["addresses"]
-        for network in networks
-        for each in network.get("attachments", [])
-    }
+        made.start("delete", "--force", entry.name).wait(timeout=30)
 
 
 def test_containers_talk_and_leave_nothing(runtime: Runtime, node: Node, command: Command) -> None:
@@ -56,8 +37,8 @@ def test_containers_talk_and_leave_nothing(runtime: Runtime, node: Node, command
     before = node.remains()
     runtime.run("web", *SERVE)
     runtime.run("peer", annotations={"cniwire.networks": "demo"})
-    assert sorted(wired(command)) == ["demo/peer/eth0", "demo/web/eth0"]
-    address = wired(command)["demo/web/eth0"][0].partition("/")[0]
+    assert sorted(command.wired()) == ["demo/peer/eth0", "demo/web/eth0"]
+    address = command.wired()["demo/web/eth0"][0].partition("/")[0]
     assert f"{address}/24" in runtime.exec("web", "ip", "address", "show", "dev", "eth0")
     for to in ("10.88.7.1", address, "192.0.2.2"):
         assert runtime.exec("peer", "ping", "-c1", "-W2", to)
@@ -98,7 +79,7 @@ def test_what_annotations_ask_for_is_given(runtime: Runtime, node: Node, command
             "cniwire.ifname": "lan0",
         },
     )
-    found = wired(command)
+    found = command.wired()
     assert sorted(found) == ["demo/one/lan0", "demo/two/eth1", "other/two/eth0"]
     assert found["demo/one/lan0"] == ["10.88.7.77/24"]
     assert "02:00:00:00:00:77" in runtime.exec("one", "ip", "link", "show", "dev", "lan0")
@@ -124,7 +105,7 @@ def test_the_default_network_is_for_those_with_a_namespace_of_their_own(
     runtime.run("own", annotations={}, **hooks)
     runtime.run("joined", annotations={}, netns=f"/proc/{runtime.pid('own')}/ns/net", **hooks)
     runtime.run("open", annotations={}, netns=None, **hooks)
-    assert sorted(wired(command)) == ["demo/own/eth0"]
+    assert sorted(command.wired()) == ["demo/own/eth0"]
     runtime.remove("open", "joined")
     assert runtime.exec("own", "ping", "-c1", "-W2", "10.88.7.1")
     runtime.remove("own")
@@ -178,7 +159,24 @@ def test_gc_takes_what_a_killed_runtime_left(
     with runtime.start("run", f"--bundle={bundle}", "killed", start_new_session=True) as process:
         until(cached.exists if behind else lambda: node.host.links() != links, moment)
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=10)
+        process.wait(timeout=10)
     assert node.remains() != before
     command("gc")
+    assert node.remains() == before
+
+
+def test_a_rootless_runtime_is_told_so(runtime: Runtime, node: Node) -> None:
+    """Root of a user namespace: the hook may not touch this host, and says no more than that."""
+    before = node.remains()
+    bundle = runtime.bundle("humble")
+    config = json.loads((bundle / "config.json").read_text())
+    unwanted = ("/sys", "/dev/pts")  # what a user namespace within that of the lab may not mount
+    config["mounts"] = [it for it in config["mounts"] if it["destination"] not in unwanted]
+    (bundle / "config.json").write_text(json.dumps(config))
+    words = ["unshare", "--user", "--map-root-user", runtime.name, f"--root={node.folder}/humbler"]
+    code, said = finished([*words, "run", f"--bundle={bundle}", "humble"])
+    assert code != 0
+    if runtime.name == "runc":
+        refused = "cniwire: container humble: a rootless runtime's hook may not change this host's network"
+        assert refused in said
     assert node.remains() == before
