@@ -92,7 +92,7 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         [argument("--network", metavar="NETWORK", default="", help=HOOK_DEFAULT)],
         [
             "runc run --bundle /srv/box box  # with createRuntime and poststop in /srv/box/config.json",
-            "podman run --hooks-dir /etc/hooks --network none --annotation cniwire.networks=demo IMAGE",
+            "podman --hooks-dir /etc/hooks run --network none --annotation cniwire.networks=demo IMAGE",
         ],
     ),
     "check": (
