@@ -11,7 +11,6 @@ Nothing is said unless something is wrong, because the output of a hook ends up 
 import argparse
 import contextlib
 import os
-import sys
 from dataclasses import replace
 
 from core.attachment import owner_text
@@ -31,14 +30,16 @@ from launcher.wishes import Wishes, requests
 
 LARGEST = 1 << 24  # bytes of a state or config.json that are read
 FIRST = "eth0"
+STDIN = 0
 
 
 def hook(session: Session, options: argparse.Namespace) -> int:
     """Wire the container that stdin tells of, or take it off. Raises CNIError."""
-    if sys.stdin.isatty():
+    if os.isatty(STDIN):
         hint = "an OCI runtime calls this: docs/runtimes/oci-hooks.md"
         raise UsageFailure("oci-hook reads the state of a container from stdin", hint=hint)
-    state = oci_state.state(sys.stdin.buffer.read(LARGEST))
+    with open(STDIN, "rb", closefd=False) as stdin:
+        state = oci_state.state(stdin.read(LARGEST))
     if state.stopped:
         return unwire(session, state, options.network)
     attached = wire(session, state, options.network)
@@ -71,6 +72,8 @@ def wire(session: Session, state: State, default: str) -> list[Cached]:
 def bundle_of(state: State) -> Bundle:
     """What config.json says; one that cannot be read says nothing. Raises Failure where it makes no sense."""
     path = os.path.join(state.bundle, "config.json")
+    if not state.bundle:
+        return Bundle()
     try:
         with open(path, "rb") as file:
             return oci_state.bundle(file.read(LARGEST), path)

@@ -1,45 +1,29 @@
 """runc and crun as they are, each with bundles made from its own `spec` command."""
 
 import json
-import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from launcher.lab import mount
 from tests.runtimes import images
+from tests.runtimes.daemon import inside
 from tests.runtimes.hooks import Command
 from tests.runtimes.node import Node
 
-CGROUPS = Path("/sys/fs/cgroup")
 UNWANTED = ("/dev/mqueue", "/sys/fs/cgroup")  # mounts of the default configuration that a lab may refuse
 
 QUIET: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 
 
-def cgroups() -> None:
-    """Mount the unified hierarchy, in a lab whose /sys has none; runtimes refuse a hybrid one.
-
-    Skips the test where only root of the machine may do that.
-    """
-    if os.path.ismount(CGROUPS):
-        return
-    try:
-        mount("none", str(CGROUPS), "cgroup2")
-    except OSError as error:
-        pytest.skip(f"the runtime needs cgroups: {error}")
-
-
 class Runtime:
     """An OCI runtime whose files are the test's own."""
 
-    def __init__(self, name: str, node: Node, command: Command):
+    def __init__(self, name: str, node: Node, command: Command, control: Path):
+        """control: the control group in which it and its containers run."""
         self.name, self.node, self.command = name, node, command
+        self.words = [*inside(control), name, f"--root={node.folder}/state"]
         self.root = images.root(node.folder / "root")
 
     def bundle(
@@ -76,12 +60,11 @@ class Runtime:
 
     def start(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
         """Start the runtime with a command of its own."""
-        words = [self.name, f"--root={self.node.folder}/state", *arguments]
-        return subprocess.Popen(words, text=True, **{**QUIET, **settings})
+        return subprocess.Popen([*self.words, *arguments], text=True, **{**QUIET, **settings})
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         """Run it to its end and return what it printed. Raises AssertionError."""
-        code, said = finished([self.name, f"--root={self.node.folder}/state", *arguments])
+        code, said = finished([*self.words, *arguments])
         assert bool(code) == bool(status), f"{self.name} {' '.join(arguments)}: exit {code}\n{said}"
         return said
 
@@ -114,11 +97,3 @@ def finished(words: Sequence[str | Path], timeout_s: float = 60) -> tuple[int, s
         code = subprocess.run(words, timeout=timeout_s, **settings).returncode
         out.seek(0)
         return code, out.read().strip()
-
-
-def until(condition: Any, what: str, timeout_s: float = 10) -> None:
-    """Wait until *condition* holds."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.01)

@@ -12,10 +12,11 @@ import pytest
 from tests.harness.namespace import Namespace
 from tests.harness.traffic import ask_http, ping
 from tests.runtimes import images
+from tests.runtimes.daemon import group, inside, until
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import Node, bridged
-from tests.runtimes.oci import QUIET, cgroups, finished, until
+from tests.runtimes.oci import QUIET, finished
 
 TOOLS = "/usr/bin:/usr/sbin"  # the distribution's, not what else may be installed
 pytestmark = pytest.mark.skipif(
@@ -27,14 +28,14 @@ pytestmark = pytest.mark.skipif(
 class Docker:
     """A Docker daemon whose files are the test's own, with the runtime of conf/runtimes/daemon.json."""
 
-    def __init__(self, node: Node, command: Command) -> None:
+    def __init__(self, node: Node, command: Command, control: Path) -> None:
         self.folder = node.folder / "docker"
         wrapper = command.example("runc-cniwire", self.folder)
         config = command.example("daemon.json", self.folder)
         config.write_text(config.read_text().replace("/usr/local/bin/runc-cniwire", str(wrapper)))
         short = Path(tempfile.mkdtemp(dir="/run"))  # the path of a socket has at most 104 bytes
         self.socket = f"unix://{short}/socket"
-        words = ["/usr/sbin/dockerd", f"--config-file={config}", f"--host={self.socket}"]
+        words = [*inside(control), "/usr/sbin/dockerd", f"--config-file={config}", f"--host={self.socket}"]
         words += [f"--data-root={self.folder}/data", f"--exec-root={short}"]
         words += [f"--pidfile={self.folder}/pid", "--bridge=none", "--storage-driver=vfs"]
         words += ["--iptables=false", "--exec-opt=native.cgroupdriver=cgroupfs"]
@@ -77,17 +78,17 @@ class Docker:
 @pytest.fixture
 def docker(node: Node, command: Command) -> Iterator[Docker]:
     """Docker on a node on which everything shared is made already."""
-    cgroups()
     node.network("demo", *bridged("br7", "10.88.7.0/24"))
     with node.host.container("first"):
         command("attach", "demo", f"{node.folder}/netns/first", "--publish", "8079:80")
         command("detach", "all", f"{node.folder}/netns/first")
-    made = Docker(node, command)
-    try:
-        made("import", str(images.tarball(node.folder)), "box")
-        yield made
-    finally:
-        made.close()
+    with group() as control:
+        made = Docker(node, command, control)
+        try:
+            made("import", str(images.tarball(node.folder)), "box")
+            yield made
+        finally:
+            made.close()
 
 
 def answers(docker: Docker, node: Node, outside: Namespace, address: str) -> bool:

@@ -12,10 +12,11 @@ import pytest
 
 from tests.harness.traffic import ask_http
 from tests.runtimes import images
+from tests.runtimes.daemon import group, inside
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import Node, bridged
-from tests.runtimes.oci import cgroups, finished
+from tests.runtimes.oci import finished
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("podman") and shutil.which("crun")), reason="podman and crun are not installed"
@@ -38,8 +39,8 @@ tmp_dir = "{folder}/tmp"
 class Podman:
     """Podman with files of its own and the hooks of one folder of conf/runtimes."""
 
-    def __init__(self, node: Node, hooks: Path) -> None:
-        self.folder, self.hooks = node.folder / "podman", hooks
+    def __init__(self, node: Node, hooks: Path, control: Path) -> None:
+        self.folder, self.hooks, self.control = node.folder / "podman", hooks, control
         self.folder.mkdir()
         (self.folder / "containers.conf").write_text(CONTAINERS_CONF.format(folder=self.folder))
         self.run_root = tempfile.mkdtemp(dir="/run")  # its path has at most 50 characters
@@ -50,7 +51,8 @@ class Podman:
         stores = [f"--root={self.folder}/storage", f"--runroot={self.run_root}", "--storage-driver=vfs"]
         environ = {"HOME": str(self.folder), "CONTAINERS_CONF": f"{self.folder}/containers.conf"}
         settings = [f"{name}={value}" for name, value in environ.items()]
-        code, said = finished(["env", *settings, "podman", f"--hooks-dir={self.hooks}", *stores, *words])
+        start = [*inside(self.control), "env", *settings, "podman", f"--hooks-dir={self.hooks}", *stores]
+        code, said = finished([*start, *words])
         assert code == 0, f"podman {' '.join(words)}: {said}"
         return said
 
@@ -63,14 +65,15 @@ class Podman:
 @pytest.fixture(params=["hooks.d", "always.d"])
 def podman(request: pytest.FixtureRequest, node: Node, command: Command) -> Iterator[Podman]:
     """Podman on a node on which everything shared is made already."""
-    cgroups()
     node.network("demo", *bridged("br7", "10.88.7.0/24"))
     with node.host.container("first"):
         command("attach", "demo", f"{node.folder}/netns/first", "--publish", "8079:80")
         command("detach", "all", f"{node.folder}/netns/first")
-    made = Podman(node, command.example(f"{request.param}/cniwire.json", node.folder / "hooks").parent)
-    yield made
-    made("rm", "--force", "--all", "--time=0")
+    hooks = command.example(f"{request.param}/cniwire.json", node.folder / "hooks").parent
+    with group() as control:
+        made = Podman(node, hooks, control)
+        yield made
+        made("rm", "--force", "--all", "--time=0")
 
 
 def test_containers_are_wired_and_leave_nothing(podman: Podman, node: Node, command: Command) -> None:

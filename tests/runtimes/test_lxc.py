@@ -8,26 +8,31 @@ from pathlib import Path
 
 import pytest
 
+from launcher.lab import MS_BIND, mount
 from tests.harness.traffic import ask_http, ping
 from tests.runtimes import images
+from tests.runtimes.daemon import HIERARCHY, SEEN, group
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import Node, bridged
-from tests.runtimes.oci import cgroups, finished
+from tests.runtimes.oci import finished
 
 pytestmark = pytest.mark.skipif(not shutil.which("lxc-start"), reason="lxc is not installed")
 
+ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'  # $0: a control group, in which LXC makes its own
 CONFIG = """
 lxc.uts.name = {name}
 lxc.rootfs.path = dir:{root}
 lxc.mount.auto = proc:mixed
+lxc.cgroup.relative = 1
 """
 
 
 class Lxc:
     """LXC with containers of the test's own, configured as conf/runtimes/lxc.conf says."""
 
-    def __init__(self, node: Node, command: Command) -> None:
+    def __init__(self, node: Node, command: Command, control: Path) -> None:
+        self.control = control
         self.folder, self.root = node.folder / "lxc", images.root(node.folder / "root")
         self.network = command.example("lxc.conf", node.folder / "example").read_text()
 
@@ -36,7 +41,8 @@ class Lxc:
         log = self.folder / name / "log"
         log.unlink(missing_ok=True)
         options = [f"--lxcpath={self.folder}", f"--name={name}", f"--logfile={log}", "--logpriority=DEBUG"]
-        code, said = finished([f"lxc-{tool}", *options, *arguments])
+        enter = ["sh", "-c", ENTER, str(self.control / name)] if tool == "start" else []
+        code, said = finished([*enter, f"lxc-{tool}", *options, *arguments])
         told = log.read_text() if log.exists() else ""
         assert bool(code) == bool(status), f"lxc-{tool} {name}: exit {code}\n{said}\n{told}"
         return told if status else said
@@ -44,6 +50,7 @@ class Lxc:
     def start(self, name: str, *words: str, network: str = "", status: int = 0) -> str:
         """Start a container in the background. network: other lines for its network than the example's."""
         (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.control / name).mkdir(exist_ok=True)
         config = CONFIG.format(name=name, root=self.root) + (network or self.network)
         (self.folder / name / "config").write_text(config)
         return self("start", name, "--daemon", "--", *words, status=status)
@@ -56,14 +63,15 @@ class Lxc:
 @pytest.fixture
 def lxc(node: Node, command: Command) -> Iterator[Lxc]:
     """LXC on a node on which everything shared is made already."""
-    cgroups()
     node.network("demo", *bridged("br7", "10.88.7.0/24"))
-    made = Lxc(node, command)
-    made.start("box", *SERVE)
-    made("stop", "box", "--kill")
-    yield made
-    for name in os.listdir(made.folder):
-        finished(["lxc-stop", f"--lxcpath={made.folder}", f"--name={name}", "--kill"])
+    with group() as control:
+        mount(str(HIERARCHY), str(SEEN), flags=MS_BIND)  # LXC does without a control group namespace
+        made = Lxc(node, command, control)
+        made.start("box", *SERVE)
+        made("stop", "box", "--kill")
+        yield made
+        for name in os.listdir(made.folder):
+            finished(["lxc-stop", f"--lxcpath={made.folder}", f"--name={name}", "--kill"])
 
 
 def test_containers_talk_and_leave_nothing(lxc: Lxc, node: Node, command: Command) -> None:
@@ -76,7 +84,8 @@ def test_containers_talk_and_leave_nothing(lxc: Lxc, node: Node, command: Comman
     for to in ("10.88.7.1", address, "192.0.2.2"):
         assert lxc("attach", "peer", "--", "ping", "-c1", "-W2", to)
     assert ping(node.host, address) is not None
-    assert lxc("attach", "peer", "--", "wget", "-qO-", f"http://10.88.7.1:8080{PAGE}") == GREETING
+    for asking in ("peer", "box"):
+        assert lxc("attach", asking, "--", "wget", "-qO-", f"http://10.88.7.1:8080{PAGE}") == GREETING
     assert ask_http(node.host, "127.0.0.1", 8080, PAGE) == GREETING
     assert ask_http(outside, "192.0.2.1", 8080, PAGE) == GREETING
     lxc("stop", "peer", "--kill")

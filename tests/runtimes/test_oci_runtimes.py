@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness.traffic import ask_http, ping
+from tests.runtimes.daemon import group, until
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import STATE_DIR, Node, bridged
-from tests.runtimes.oci import Runtime, cgroups, finished, until
+from tests.runtimes.oci import Runtime, finished
 
 
 @pytest.fixture(params=["runc", "crun"])
@@ -20,19 +21,19 @@ def runtime(request: pytest.FixtureRequest, node: Node, command: Command) -> Ite
     """A runtime on a node with the networks demo and other, on which everything shared is made already."""
     if not shutil.which(request.param):
         pytest.skip(f"{request.param} is not installed")
-    cgroups()
     node.network("demo", *bridged("br7", "10.88.7.0/24"))
     node.network("other", *bridged("br8", "10.88.8.0/24"))
-    made = Runtime(request.param, node, command)
-    made.run("first", annotations={"cniwire.networks": "demo,other", "cniwire.publish": "8079:80"})
-    made.remove("first")
-    yield made
-    for entry in (node.folder / "state").glob("*"):
-        made.start("delete", "--force", entry.name).wait(timeout=30)
+    with group() as control:
+        made = Runtime(request.param, node, command, control)
+        made.run("first", annotations={"cniwire.networks": "demo,other", "cniwire.publish": "8079:80"})
+        made.remove("first")
+        yield made
+        for entry in (node.folder / "state").glob("*"):
+            made.start("delete", "--force", entry.name).wait(timeout=30)
 
 
 def test_containers_talk_and_leave_nothing(runtime: Runtime, node: Node, command: Command) -> None:
-    """From container to gateway, neighbour and outside; its port from host, neighbour and outside."""
+    """From container to gateway, neighbour, outside; its port from host, neighbour, outside and itself."""
     outside = node.host.outside()
     before = node.remains()
     runtime.run("web", *SERVE)
@@ -44,7 +45,8 @@ def test_containers_talk_and_leave_nothing(runtime: Runtime, node: Node, command
         assert runtime.exec("peer", "ping", "-c1", "-W2", to)
     assert ping(node.host, address) is not None
     assert runtime.exec("peer", "wget", "-qO-", f"http://{address}{PAGE}") == GREETING
-    assert runtime.exec("peer", "wget", "-qO-", f"http://10.88.7.1:8080{PAGE}") == GREETING
+    for asking in ("peer", "web"):
+        assert runtime.exec(asking, "wget", "-qO-", f"http://10.88.7.1:8080{PAGE}") == GREETING
     assert ask_http(node.host, "127.0.0.1", 8080, PAGE) == GREETING
     assert ask_http(outside, "192.0.2.1", 8080, PAGE) == GREETING
     command("check")
@@ -178,8 +180,8 @@ def test_a_rootless_runtime_is_told_so(runtime: Runtime, node: Node) -> None:
     unwanted = ("/sys", "/dev/pts")  # what a user namespace within that of the lab may not mount
     config["mounts"] = [it for it in config["mounts"] if it["destination"] not in unwanted]
     (bundle / "config.json").write_text(json.dumps(config))
-    words = ["unshare", "--user", "--map-root-user", runtime.name, f"--root={node.folder}/humbler"]
-    code, said = finished([*words, "run", f"--bundle={bundle}", "humble"])
+    humble = ["unshare", "--user", "--map-root-user", runtime.name, f"--root={node.folder}/humbler"]
+    code, said = finished([*humble, "run", f"--bundle={bundle}", "humble"])
     said += log.read_text() if log.exists() else ""
     assert code != 0
     assert "cniwire: container humble: a rootless runtime's hook may not change this host's network" in said

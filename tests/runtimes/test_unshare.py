@@ -9,10 +9,10 @@ import pytest
 
 from tests.harness.traffic import ask_http
 from tests.runtimes import images
+from tests.runtimes.daemon import until
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import Node, bridged
-from tests.runtimes.oci import until
 
 
 @contextmanager

@@ -75,6 +75,31 @@ def test_what_is_wrong_is_one_line_and_changes_nothing(
     assert stable(cniwire) == before
 
 
+@pytest.mark.parametrize("cniwire", ["ours"], indirect=True)
+def test_a_rootless_hook_is_told_so_and_removes_nothing(cniwire: Cniwire) -> None:
+    """Root of a user namespace that does not own this network: poststop has nothing to do then."""
+    humble = ["unshare", "--user", "--map-root-user", *cniwire.start, *cniwire.options, "oci-hook"]
+    with process_in_a_namespace() as process:
+        for status, code, says in (("created", 1, "a rootless runtime's hook may not"), ("stopped", 0, "")):
+            state = {"id": "c1", "status": status, "pid": process.pid, "annotations": ASKED}
+            settings: Any = {"capture_output": True, "text": True, "env": cniwire.environ(), "timeout": 60}
+            done = subprocess.run(humble, input=json.dumps(state), **settings)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", code)
+            assert says in done.stderr
+
+
+@pytest.mark.parametrize("cniwire", ["ours"], indirect=True)
+def test_a_person_who_calls_the_hook_is_told_who_does(cniwire: Cniwire) -> None:
+    shown = cniwire.at_terminal(80, "oci-hook")
+    assert "oci-hook reads the state of a container from stdin" in " ".join(shown.lines)
+    with cniwire.popen("oci-hook", stdin=None, preexec_fn=lambda: os.close(0)) as process:
+        _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (
+        1,
+        "cniwire: the state on stdin: want a JSON object, found nothing\n",
+    )
+
+
 def test_a_delete_never_enters_the_process_that_got_the_pid(cniwire: Cniwire) -> None:
     """The Go plugins delete eth0 in the namespace that they are given."""
     with process_in_a_namespace() as other:
