@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.host import Host
+from tests.runtimes.containerd import NETWORK, PAGE, Containerd
+from tests.runtimes.daemon import group
+from tests.runtimes.documents import place
 from tests.runtimes.hooks import Command
 from tests.runtimes.node import Node, furnished
 from tests.runtimes.plugin_directory import witnessed
@@ -27,6 +30,14 @@ def node(request: pytest.FixtureRequest, host: Host, plugins: Path) -> Iterator[
 def command(node: Node, plugins: Path) -> Command:
     """The `cniwire` command under test."""
     return Command(plugins, node.folder)
+
+
+@pytest.fixture
+def containerd(node: Node) -> Iterator[Containerd]:
+    """containerd, with the network for pods that its page shows."""
+    place(PAGE, NETWORK)
+    with group() as control, Containerd(control, node.folder / "containerd") as started:
+        yield started
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def tarball(folder: Path) -> Path:
     return path
 
 
-def archive(folder: Path, name: str = NAME) -> Path:
-    """Make `image.tar` in *folder*: the image *name* as `docker save` writes it.
+def archive(folder: Path, name: str = NAME, command: Sequence[str] = ("sh",)) -> Path:
+    """Make `image.tar` in *folder*: the image *name*, which runs *command*, as `docker save` writes it.
 
     docker, podman, skopeo and `ctr images import` read it.
     """
@@ -48,7 +49,7 @@ def archive(folder: Path, name: str = NAME) -> Path:
     config = {
         "architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
         "os": "linux",
-        "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"], "WorkingDir": "/"},
+        "config": {"Cmd": list(command), "Env": ["PATH=/bin"], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
     described = json.dumps(config).encode()

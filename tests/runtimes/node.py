@@ -53,6 +53,7 @@ class Node:
 def furnished(host: Host, executables: Path) -> Iterator[Node]:
     """Make *host* a node for the length of the block. executables: the folder of those under test."""
     fresh = [CONF_DIR.parent, STATE_DIR]
+    known = set(os.listdir(NAMED))
     with only_ours(executables) as plugins:
         for path in fresh:
             mount("tmpfs", str(path), "tmpfs", data="mode=755")
@@ -60,8 +61,10 @@ def furnished(host: Host, executables: Path) -> Iterator[Node]:
         try:
             yield Node(host, plugins, host.folder)
         finally:
-            for path in fresh:
+            for path in (*fresh, *(NAMED / name for name in {*os.listdir(NAMED)} - known)):
                 libc.umount2(os.fsencode(path), MNT_DETACH)
+            for name in {*os.listdir(NAMED)} - known:  # of a runtime that was killed
+                (NAMED / name).unlink()
 
 
 def bridged(bridge: str, subnet: str, **keys: Any) -> list[dict[str, Any]]:
