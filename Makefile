@@ -44,8 +44,8 @@ test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against t
 	@.ci/needs test
 	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
 
-test-runtimes: .venv/ready bundle ## runtimes of the distribution, unmodified, on our executables alone
-	@.ci/needs test
+test-runtimes: .venv/runtimes bundle ## runtimes of the distribution, unmodified, on our executables alone
+	@.ci/needs test runtimes
 	$(SUITE) --plugins=bundle tests/runtimes $(ARGS)
 
 test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
@@ -118,4 +118,8 @@ clean:           ## all that make made
 	@PYTHON=$(PYTHON) .ci/needs run
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/runtimes: .venv/ready
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,runtimes]'
 	@touch $@

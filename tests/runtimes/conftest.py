@@ -1,13 +1,17 @@
 """Runtimes that nobody here wrote, unmodified, each in a private fake host on our executables alone."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from launcher.lab import libc, mount
 from tests.harness.host import Host
+from tests.runtimes import images
 from tests.runtimes.containerd import NETWORK, PAGE, Containerd
-from tests.runtimes.daemon import group
+from tests.runtimes.containers import Podman, Tool
+from tests.runtimes.daemon import MNT_DETACH, SEEN, group, inside
 from tests.runtimes.documents import place
 from tests.runtimes.hooks import Command
 from tests.runtimes.node import Node, furnished
@@ -37,6 +41,33 @@ def containerd(node: Node) -> Iterator[Containerd]:
     """containerd, with the network for pods that its page shows."""
     place(PAGE, NETWORK)
     with group() as control, Containerd(control, node.folder / "containerd") as started:
+        yield started
+
+
+@pytest.fixture
+def podman(node: Node) -> Iterator[Podman]:
+    """Podman, with the image `localhost/box`."""
+    if Path("/proc/self/uid_map").read_text().split()[:2] != ["0", "0"]:
+        pytest.skip("Podman of a user namespace keeps networks and namespaces in its user's folders")
+    started = Podman(node.folder / "podman")
+    if lacks := started.obstacle():
+        pytest.skip(f"podman: {lacks}")
+    mount("tmpfs", str(SEEN), "tmpfs")
+    started.load()
+    try:
+        yield started
+    finally:
+        started("rm", "--force", "--all", "--time", "0")
+        libc.umount2(os.fsencode(SEEN), MNT_DETACH)
+
+
+@pytest.fixture
+def buildah(node: Node) -> Iterator[Tool]:
+    """Buildah, with the image `localhost/box`."""
+    with group() as control:
+        folder = node.folder / "buildah"
+        started = Tool("buildah", folder, runtime="runc", cgroups="enabled", prefix=inside(control))
+        started("pull", "--quiet", f"docker-archive:{images.archive(folder)}")
         yield started
 
 
