@@ -95,6 +95,15 @@ class Daemon:
         self.process.wait(PATIENCE_S)
 
 
+def kill(*pids: int) -> None:
+    """Kill processes with a signal that none can catch, those that have not ended yet."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def until(ready: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until *ready*. Raises AssertionError when that takes longer than *patience_s*."""
     end = time.monotonic() + patience_s

@@ -1,7 +1,6 @@
 """containerd's CRI, as kubelet drives it, on our executables alone."""
 
 import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fcntl import LOCK_EX, flock
@@ -15,7 +14,7 @@ from tests.harness.traffic import ping
 from tests.runtimes import reach
 from tests.runtimes.containerd import PAGE, SOCKET, STORAGE, Containerd, processes
 from tests.runtimes.cri import Runtime
-from tests.runtimes.daemon import until
+from tests.runtimes.daemon import kill, until
 from tests.runtimes.documents import place
 from tests.runtimes.images import GREETING
 from tests.runtimes.node import RESERVATIONS, STATE_DIR, Node
@@ -197,7 +196,6 @@ def test_a_pod_whose_shim_was_killed_is_removed_like_any(
     node: Node, containerd: Containerd, kubelet: Runtime, untouched: State
 ) -> None:
     pod = kubelet.run_pod("web", ports=[(8080, 80)])
-    for pid in processes(containerd.group, "containerd-shim"):
-        os.kill(pid, signal.SIGKILL)
+    kill(*processes(containerd.group, "containerd-shim"))
     remove(kubelet, pod)
     assert node.remains() == untouched

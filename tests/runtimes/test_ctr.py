@@ -1,13 +1,11 @@
 """`ctr run --cni`: the network is attached by ctr itself, which nobody looks after if it dies."""
 
-import os
-import signal
 import subprocess
 
 from tests.harness.cniwire import Cniwire
 from tests.runtimes import images, reach
 from tests.runtimes.containerd import Containerd, processes
-from tests.runtimes.daemon import until
+from tests.runtimes.daemon import kill, until
 from tests.runtimes.node import Node
 from tests.runtimes.reach import Found, Site
 
@@ -55,8 +53,7 @@ def test_what_a_killed_ctr_forgot_is_collected(node: Node, containerd: Container
     before = node.remains()
     with started(containerd, "web") as web:
         web.kill()
-    for pid in [*processes(containerd.group, "containerd-shim"), int(task(containerd, "web").split()[1])]:
-        os.kill(pid, signal.SIGKILL)
+    kill(*processes(containerd.group, "containerd-shim"), int(task(containerd, "web").split()[1]))
     until(lambda: "RUNNING" not in task(containerd, "web"), "the container has ended")
     containerd.run("tasks", "rm", "--force", "web")
     assert node.remains() != before
