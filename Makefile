@@ -22,7 +22,7 @@ SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --
 ARGS    =
 
 .NOTPARALLEL:
-.PHONY: help run test needs test-source test-bundle test-systems lint bundle import-budget bench profile
+.PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle import-budget bench profile
 .PHONY: torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -38,11 +38,15 @@ needs:           ## name the system packages that `make test` misses, before any
 
 test-source: .venv/ready ## all tests but lint against the source tree; JOBS=4, ARGS='-k words -x'
 	@.ci/needs test
-	$(SUITE) --plugins=source --ignore=tests/quality $(ARGS)
+	$(SUITE) --plugins=source --ignore=tests/quality --ignore=tests/runtimes $(ARGS)
 
 test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against the bundle
 	@.ci/needs test
 	$(SUITE) --plugins=bundle tests/golden tests/kernel tests/e2e $(ARGS)
+
+test-runtimes: .venv/runtimes bundle ## runtimes of the distribution, unmodified, on our executables alone
+	@.ci/needs test runtimes
+	$(SUITE) --plugins=bundle tests/runtimes $(ARGS)
 
 test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
 	.ci/systems $(ARGS)
@@ -53,7 +57,7 @@ lint: .venv/ready ## ruff, mypy --strict, layers, import budget
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
-dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
+dist/cniwire/cniwire: bundle.spec $(wildcard bundle/* conf/*/* conf/*/*/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	rm -rf build/bundle
 	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN \
@@ -114,4 +118,8 @@ clean:           ## all that make made
 	@PYTHON=$(PYTHON) .ci/needs run
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/runtimes: .venv/ready
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,runtimes]'
 	@touch $@

@@ -9,6 +9,7 @@ even if the rest of it is damaged. Every other file is skipped, and reading neve
 
 import base64
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from core.errors import CNIError
 from launcher import answers
 from launcher.failures import PRIVILEGE, Failure
 from launcher.request import Request
+from launcher.surroundings import start_time
 from launcher.values import UNNAMED
 
 KIND = "cniCacheV1"
+STARTED = "netnsProcessStart"  # a key of our own, which libcni skips
+PROCESS = re.compile(r"/proc/(\d{1,10})/ns/net")
 LARGEST = 1 << 24  # bytes of a file that is read; no attachment needs more than a fraction of it
 
 
@@ -30,6 +34,7 @@ class Cached:
     """One file of the cache: the request, the configuration list (bytes) and the result (document) of an ADD.
 
     written: when, in seconds since the epoch; 0 when nobody knows.
+    started: when the process began whose /proc/PID/ns/net is the path, in ticks since boot; else 0.
     """
 
     network: str
@@ -38,6 +43,7 @@ class Cached:
     result: Mapping[str, Any]
     path: str = ""
     written: float = field(default=0.0, compare=False)
+    started: int = field(default=0, compare=False)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -78,6 +84,7 @@ class Cache:
             "ifName": request.ifname,
             "networkName": network,
             "netns": request.netns,
+            STARTED: process_start(request.netns),
             "cniArgs": [list(pair) for pair in request.args],
             "capabilityArgs": dict(request.capability_args),
             "result": dict(outcome),
@@ -212,7 +219,19 @@ def decode(data: bytes, written: float, path: str) -> Cached:
     except (TypeError, ValueError) as error:
         raise Failure(f"the result cache {path} is damaged: {error!r}") from None
     request = Request(str(container_id), str(ifname), namespace_path(values, outcome), args, capability_args)
-    return Cached(str(network), request, config, outcome, path, written)
+    started = values.get(STARTED)
+    return Cached(
+        str(network), request, config, outcome, path, written, started if isinstance(started, int) else 0
+    )
+
+
+def process_start(path: str) -> int:
+    """When the process began through which *path* leads to a namespace; 0 where it leads through none.
+
+    Its pid may be another process's when the namespace is to be entered again.
+    """
+    process = PROCESS.fullmatch(path)
+    return start_time(int(process[1])) or 0 if process else 0
 
 
 def namespace_path(values: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:

@@ -22,6 +22,10 @@ WHICH = argument(
 CREATE_SUBNET = "create: of an address family, may be repeated (default: one of each that is free)"
 CREATE_INTERNAL = "create: containers reach each other and this host, and nothing else"
 GC_FORCE = "remove this container's attachments even if it may live, may be repeated"
+HOOK_DEFAULT = (
+    "for containers with a network namespace of their own and without annotation cniwire.networks "
+    "(default: leave them alone)"
+)
 SHELLS = "the shell; `networks` and `containers` print the names that it offers"
 
 COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
@@ -82,6 +86,14 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         "take a container off a network, or off `all`",
         [NETWORK, TARGET, arguments.ID, arguments.IFNAME],
         ["cniwire detach demo 4711", "cniwire detach all web"],
+    ),
+    "oci-hook": (
+        "wire and unwire the containers of runc, crun, Podman, CRI-O: they call this for each container",
+        [argument("--network", metavar="NETWORK", default="", help=HOOK_DEFAULT)],
+        [
+            "runc run --bundle /srv/box box  # with createRuntime and poststop in /srv/box/config.json",
+            "podman --hooks-dir /etc/hooks run --network none --annotation cniwire.networks=demo IMAGE",
+        ],
     ),
     "check": (
         "compare what is wired with what was made",
@@ -166,6 +178,7 @@ GROUPS = {
     "containers that are there already": {
         "attach": "docker network connect",
         "detach": "docker network disconnect",
+        "oci-hook": "",
     },
     "networks": {"network": "docker network", "status": ""},
     "look": {"ls": "", "ps": "docker ps", "check": ""},

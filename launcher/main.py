@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMPANIONS = ("host-local", "portmap")  # a folder that has both is one of our plugins
 FINDERS = ("check", "gc", "network", "status")  # commands whose messages are their result
+HOOK = "oci-hook"  # whose messages end up in those of a runtime
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
 
@@ -128,6 +129,10 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         from launcher import collection  # this alone
 
         return collection.gc
+    if action == HOOK:
+        from launcher import oci_hook  # this alone
+
+        return oci_hook.hook
     if action == "network":
         from launcher import networks  # this alone
 
@@ -146,7 +151,9 @@ def session(options: argparse.Namespace) -> "Session":
     from launcher.session import Session
     from launcher.terminal import Terminal
 
-    terminal = Terminal(options.json, options.verbose, findings=options.action in FINDERS)
+    terminal = Terminal(
+        options.json, options.verbose, findings=options.action in FINDERS, quiet=options.action == HOOK
+    )
     cache = Cache(options.cache_dir, *options.read_cache)
     runtime = Runtime(plugin_dirs(options.plugin_dir), cache, options.timeout, terminal)
     return Session(options.conf_dir, runtime, terminal, options.wide)

@@ -24,7 +24,8 @@ from launcher.system_calls import (
 )
 
 DIRECTORY = "/run/netns"
-NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
+NS_GET_USERNS, NS_GET_NSTYPE = 0xB701, 0xB703  # linux/nsfs.h
+CAP_NET_ADMIN = 12  # linux/capability.h
 NO_ERRNO = 255  # how a child ends that failed without one
 
 
@@ -148,6 +149,23 @@ def identity(path: str) -> tuple[int, int] | None:
         return None
     finally:
         os.close(handle)
+
+
+def may_wire() -> bool:
+    """Whether we have CAP_NET_ADMIN in the network namespace that we are in.
+
+    Root of a user namespace has it only where that namespace, or one below it, owns the network.
+    """
+    with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
+        effective = next(line for line in file if line.startswith("CapEff:"))
+    handle = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.close(fcntl.ioctl(handle, NS_GET_USERNS))
+    except PermissionError:  # the owner is a user namespace above ours
+        return False
+    finally:
+        os.close(handle)
+    return bool(int(effective.split()[1], 16) >> CAP_NET_ADMIN & 1)
 
 
 @contextlib.contextmanager

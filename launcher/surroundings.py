@@ -49,6 +49,19 @@ def has_all_pids() -> bool:
     return os.stat("/proc/self/ns/pid").st_ino == PROC_PID_INIT_INO
 
 
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None when there is none or it has ended.
+
+    A pid is used again; pid and start time together name one process.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[STARTTIME])
+
+
 @cache
 def pids_began() -> float:
     """When this pid namespace began, in seconds since the epoch: pids noted before mean nothing here.

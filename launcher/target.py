@@ -14,9 +14,9 @@ from core.attachment import digest
 from launcher import identifiers, netns, surroundings
 from launcher.cache import Cached
 from launcher.failures import PRIVILEGE, Failure, UsageFailure
-from launcher.surroundings import STARTTIME
+from launcher.surroundings import start_time
 
-PROC = re.compile(r"/proc/\d+/")
+PROC = re.compile(r"/proc/(\d+)/")
 PROCESS_ID = re.compile(r"(?:pid|run)-(\d+)-(\d+)")  # container IDs that carry the process and its start time
 
 
@@ -128,19 +128,6 @@ def _missing(text: str, path: str) -> tuple[str, str, str]:
     return f"no namespace {text!r}", f"{path} is none", hint
 
 
-def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when there is none or it has ended.
-
-    A pid is used again; pid and start time together name one process.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[STARTTIME])
-
-
 def own_id() -> str:
     """The container ID for a namespace that lives as long as this process: `run-PID-STARTTIME`."""
     return f"run-{os.getpid()}-{start_time(os.getpid())}"
@@ -150,6 +137,12 @@ def owner_gone(container_id: str) -> bool:
     """Whether a container ID names a process, and that has ended."""
     match = PROCESS_ID.fullmatch(container_id)
     return bool(match and start_time(int(match[1])) != int(match[2]))
+
+
+def process_gone(cached: Cached) -> bool:
+    """Whether a namespace's path leads through a process that has ended; another may have its pid by now."""
+    match = PROC.match(cached.request.netns)
+    return bool(match and cached.started and start_time(int(match[1])) != cached.started)
 
 
 def is_older_than_pids(container_id: str) -> bool:
@@ -165,7 +158,7 @@ def is_older_than_pids(container_id: str) -> bool:
 def gone(cached: Cached) -> str:
     """Why a cached attachment's container is provably gone, "" when that cannot be proven."""
     request = cached.request
-    if owner_gone(request.container_id):
+    if owner_gone(request.container_id) or process_gone(cached):
         return "its process has ended"
     if request.netns and is_missing(request.netns):
         return f"{request.netns} is no namespace any more"
@@ -176,6 +169,7 @@ def reachable(cached: Cached) -> str:
     """The namespace path for a DEL: "" when it is gone, or its pid may be another process's by now."""
     request = cached.request
     reused = request.container_id.startswith("pid-") and owner_gone(request.container_id)
+    reused = reused or process_gone(cached)
     return "" if reused or netns.identity(request.netns) is None else request.netns
 
 

@@ -28,10 +28,16 @@ ENDLESS = 1_000_000  # columns
 class Terminal:
     """Messages, progress and results. Also the observer of plugin calls."""
 
-    def __init__(self, as_json: bool = False, verbose: bool = False, findings: bool = False) -> None:
-        """findings: what is said of each step is the command's result, and goes to stdout."""
+    def __init__(
+        self, as_json: bool = False, verbose: bool = False, findings: bool = False, quiet: bool = False
+    ) -> None:
+        """findings: what is said of each step is the command's result, and goes to stdout.
+
+        quiet: steps are not told, and a failure in one line.
+        """
         self.as_json = as_json
         self.verbose = verbose
+        self.quiet = quiet
         self.out, self.err = console(), console(stderr=True)
         self.steps = self.out if findings else self.err
         self._status: Status | None = None
@@ -88,7 +94,7 @@ class Terminal:
             self._say(" ", f"[cyan]→ {escape(hint)}[/]")
 
     def _say(self, sign: str, text: str, seconds: float | None = None) -> None:
-        if not self.as_json:
+        if not self.as_json and not self.quiet:
             took = f"  [dim]{seconds * 1000:.0f} ms[/]" if seconds is not None else ""
             self._line(self.steps, sign, text + took)
 
@@ -127,6 +133,9 @@ class Terminal:
         if self.as_json:
             print(render(portable(described(failure)), 4), file=sys.stdout if on_stdout else sys.stderr)
             return
+        if self.quiet:
+            print(f"cniwire: {plain(in_one_line(failure))}", file=sys.stderr)
+            return
         for one in failure.failures if isinstance(failure, Several) else [failure]:
             hint = getattr(one, "hint", "")
             self._lines(self.err, "[bold red]✘[/]", getattr(one, "msg", str(one)))
@@ -157,6 +166,15 @@ def _sane_environ() -> dict[str, str]:
 
 def _is_size(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4 and int(text) > 0
+
+
+def in_one_line(failure: Exception) -> str:
+    """A failure with its details and hint."""
+    if isinstance(failure, Several):
+        return "; ".join(map(in_one_line, failure.failures))
+    told = ": ".join(filter(None, [getattr(failure, "msg", str(failure)), *details(failure)]))
+    hint = getattr(failure, "hint", "")
+    return f"{told} ({hint})" if hint else told
 
 
 def described(failure: Exception) -> dict[str, Any]:

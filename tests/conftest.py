@@ -17,7 +17,8 @@ from tests.harness.identity import identify
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"source": ROOT / "bin", "bundle": ROOT / "dist" / "cniwire"}
-TOUCHING = (ROOT / "tests" / "kernel", ROOT / "tests" / "e2e")  # tests that make links, rules and mounts
+# Tests that make links, rules and mounts.
+TOUCHING = tuple(ROOT / "tests" / name for name in ("kernel", "e2e", "runtimes"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md"),
-    *[f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))],
+    *[str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))],
 )
 FOREIGN = re.compile(r"(?<![\w.$}/])/(home|root|Users|work(space)?)/\w")  # below somebody's home or checkout
 MADE = {".venv", ".git", "build", "dist", "bench-results", "cniwire.egg-info", "__pycache__"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import netns, target
+from launcher import netns, surroundings, target
 from launcher.cache import Cached
 from launcher.failures import Failure, UsageFailure
 from launcher.request import Request
@@ -29,7 +29,7 @@ def cached(container_id: str, path: str) -> Cached:
 
 def test_a_target_is_a_name_a_pid_or_a_path(directory: Path, tmp_path: Path) -> None:
     """derive() does not ask whether it is there."""
-    start = target.start_time(os.getpid())
+    start = surroundings.start_time(os.getpid())
     process = Target(f"pid-{os.getpid()}-{start}", f"/proc/{os.getpid()}/ns/net")
     assert target.derive(str(os.getpid())) == process
     assert target.derive(f"/proc/{os.getpid()}/ns/net") == process
@@ -64,7 +64,7 @@ def test_a_process_is_known_by_pid_and_start() -> None:
         assert target.owner_gone(f"pid-{process.pid}-1"), "another process with this pid"
         process.kill()
     assert target.owner_gone(container_id)
-    assert target.start_time(process.pid) is None
+    assert surroundings.start_time(process.pid) is None
     assert not target.owner_gone(target.own_id())
     assert not target.owner_gone("web")
 
