@@ -5,12 +5,14 @@
     CNI-ISOLATION-STAGE-1  -i BRIDGE -o BRIDGE -j DROP (isolated); -i BRIDGE ! -o BRIDGE -j ...-STAGE-2
     CNI-ISOLATION-STAGE-2  -o BRIDGE -j DROP
 
-The rules of an address are its attachment's own, but nothing in them tells whose: DEL needs the addresses.
+The rules of an address are its attachment's own, but nothing in them tells whose: that stands in our nft sets
+(core.plan.opening.Admissions).
 """
 
 from __future__ import annotations
 
 from core import address
+from core.intent import ISOLATED, OPEN, SAME_BRIDGE
 from core.iptables.records import ChainRule, SharedChain, SharedRule
 from core.iptables.text import line
 
@@ -18,19 +20,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from core.intent import Ingress
     from core.iptables.backend import Records
 
 FILTER, FORWARD, ADMIN = "filter", "CNI-FORWARD", "CNI-ADMIN"
 STAGE_1, STAGE_2 = "CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2"
-OPEN, SAME_BRIDGE, ISOLATED = "open", "same-bridge", "isolated"
 # A policy -> how the comments of what its bridges share name it; the first release knew one policy only.
 POLICIES = {SAME_BRIDGE: SAME_BRIDGE, ISOLATED: f"{SAME_BRIDGE}|{ISOLATED}"}
 
 
-def admit(addresses: list[bytes], policy: str, bridge: str, admin: str) -> Records:
-    """What a container sends and is answered is forwarded.
+def admit(addresses: list[bytes], ingress: Ingress, admin: str) -> Records:
+    """What a container sends and is answered is forwarded; *ingress* says who does not reach its bridge.
 
-    policy: OPEN, SAME_BRIDGE (others than those of *bridge* do not reach it) or ISOLATED (those neither).
     admin: the chain in which an administrator overrules that.
     """
     shared: list[Any] = []
@@ -41,12 +42,12 @@ def admit(addresses: list[bytes], policy: str, bridge: str, admin: str) -> Recor
             SharedRule(family, FILTER, "FORWARD", _commented("rules", "-j", FORWARD), first=True),
             SharedRule(family, FILTER, FORWARD, _commented("admin overrides", "-j", admin), first=True),
         ]
-        if policy != OPEN:
-            shared += _fence(family, policy, bridge)
-    return tuple(shared), tuple([rule for each in addresses for rule in _rules(each)])
+        if ingress.policy != OPEN:
+            shared += _fence(family, ingress.policy, ingress.bridge)
+    return tuple(shared), tuple([rule for each in addresses for rule in rules(each)])
 
 
-def _rules(packed: bytes) -> tuple[ChainRule, ChainRule]:
+def rules(packed: bytes) -> tuple[ChainRule, ChainRule]:
     """Answers come back to an address, and what it sends goes out."""
     family, whole = address.family(packed).word, address.host_prefix(packed)
     answers = f"-d {whole} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"

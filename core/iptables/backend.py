@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from core.address import Cidr, Family
     from core.attachment import Attachment
+    from core.intent import Ingress
     from core.publication import Mapping, Publication
 
     Records = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -116,14 +117,11 @@ class Backend(Record):
             *entries,
         )
 
-    def admit(self, addresses: list[bytes], ingress: Any, _owner: str) -> Records:
-        """What a container sends and is answered is forwarded, but for whom *ingress* bars.
-
-        ingress: has a policy (open, same-bridge, isolated), and the bridge that it is about.
-        """
+    def admit(self, addresses: list[bytes], ingress: Ingress, _owner: str) -> Records:
+        """What a container sends and is answered is forwarded, but for whom *ingress* bars."""
         from core.iptables import admission  # late: firewall only
 
-        return admission.admit(addresses, ingress.policy, ingress.bridge, self.admin_chain)
+        return admission.admit(addresses, ingress, self.admin_chain)
 
     def _comment(self, before: str) -> tuple[str, ...]:
         whose = self.attachment

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from errno import EIO
 
-from core.iptables import tool
+from core.iptables import admission, tool
 from core.iptables.commands import deleted
 from core.iptables.records import Chain
-from core.iptables.text import option, target
+from core.iptables.text import option, place, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.iptables.text import Ruleset
 
-NAT = "nat"
+NAT, FILTER = "nat", "filter"
 RACES = 5  # how often others may change what we decided by
 
 
@@ -29,25 +29,41 @@ def delete_chains(
 
     udp: gets (family, port) of what they matched. Raises OSError; FileNotFoundError where there is no tool.
     """
-    if not names:
-        return
-    now: Ruleset = {}
-    records = [Chain(family, NAT, name) for name in names]
-    for last in [False] * RACES + [True]:
-        now = tool.save(family, tool.LEGACY).get(NAT, {})
-        commands = deleted(now, records)
-        if not commands:
-            return
-        try:
-            tool.restore(family, {NAT: commands}, tool.LEGACY)
-            break
-        except OSError as error:
-            if last or error.errno != EIO:
-                raise
+    now = _delete(family, NAT, [Chain(family, NAT, name) for name in names])
     if udp is not None:
         rules = [rule for name in names for rule in now.get(name, []) if option(rule, "-p") == "udp"]
         ports = dict.fromkeys([option(rule, "--dport") for rule in rules])
         udp += [(family, int(port)) for port in ports if port.isdigit()]
+
+
+def _delete(family: str, table: str, records: list[Any]) -> Ruleset:
+    """Delete what is there of *records*; returns the chains of the table before. Raises OSError."""
+    now: Ruleset = {}
+    for last in [False] * RACES + [True]:
+        now = tool.save(family, tool.LEGACY).get(table, {}) if records else {}
+        commands = deleted(now, records)
+        if not commands:
+            break
+        try:
+            tool.restore(family, {table: commands}, tool.LEGACY)
+            break
+        except OSError as error:
+            if last or error.errno != EIO:
+                raise
+    return now
+
+
+def delete_admission(addresses: list[bytes]) -> None:
+    """Delete the rules that admit *addresses*, all of one family. Raises OSError."""
+    records = [rule for each in addresses for rule in admission.rules(each)]
+    _delete(records[0].family, FILTER, records)
+
+
+def has_admission(addresses: list[bytes]) -> bool:
+    """Whether both rules stand for each of *addresses*, all of one family. Raises OSError."""
+    records = [rule for each in addresses for rule in admission.rules(each)]
+    now = tool.save(records[0].family, tool.LEGACY).get(FILTER, {})
+    return all([place(each.rule, now.get(each.chain, [])) >= 0 for each in records])
 
 
 def jumps(family: str, entry: str) -> list[tuple[str, str]]:

@@ -10,7 +10,9 @@ Whoever manages a table as a whole, and says so, is not interfered with: then th
 
 from __future__ import annotations
 
-from core.record import SHARED, KernelRecord, Record
+from core.intent import ADMIT
+from core.nft.names import Elements
+from core.record import OWNED, SHARED, KernelRecord, Record
 
 FORWARD, FILTER = "FORWARD", "filter"  # the base chain and table of iptables
 DOCKER_USER, CNI_FORWARD, CNI_ADMIN = "DOCKER-USER", "CNI-FORWARD", "CNI-ADMIN"
@@ -58,6 +60,21 @@ class Opening(KernelRecord):
     chain: str
     via: str = ""
     admin: str = ""
+
+
+class Admissions(KernelRecord):
+    """All that *owner* has admitted, with the rules of CNI_FORWARD for these addresses; "" for any owner.
+
+    Such rules are those of the reference's plugin, and tell nobody's name. It is what DEL knows.
+    """
+
+    home, lifecycle, identity = "core.kernel.go_admission", OWNED, ("owner",)
+    absent = "nothing of {owner} is admitted"
+    owner: str = ""
+
+    @property
+    def claims(self) -> Elements:
+        return Elements(ADMIT, self.owner)
 
 
 def opening(barrier: Barrier, admin: str) -> Opening | None:

@@ -15,7 +15,7 @@ from core.intent import ADMIT, ISOLATE, ISOLATED, ZONE
 from core.nft.names import Elements
 from core.plan import apply, zones
 from core.plan import filter as intents
-from core.plan.opening import note, opening
+from core.plan.opening import Admissions, note, opening
 from core.plan.zones import ZoneSource
 from core.record import replace
 from core.verbs import chained
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NAME = "firewall"
 VERSIONS = since("0.4.0")
-KINDS = intents.footprint(ADMIT) + intents.footprint(ISOLATE) + zones.footprint()
+KINDS = (Admissions(), *intents.footprint(ISOLATE), *zones.footprint())
 EVERY_FAMILY = ("inet", "ip", "ip6")
 LEGACY = "iptables-legacy has a table filter; if it drops, let it accept the mark 0x8000000/0x8000000"
 
@@ -42,7 +42,7 @@ LEGACY = "iptables-legacy has a table filter; if it drops, let it accept the mar
 def footprint(attachment: Attachment) -> tuple[object, ...]:
     """The identities of all that plan().owned makes, for DEL: known without prevResult."""
     owner = attachment.owner
-    return intents.footprint(ADMIT, owner) + intents.footprint(ISOLATE, owner) + zones.footprint(owner)
+    return Admissions(owner), *intents.footprint(ISOLATE, owner), *zones.footprint(owner)
 
 
 def look(kernel: Any, wanted: Options, attachment: Attachment, prev_result: Result) -> Facts:
@@ -156,6 +156,8 @@ def available(kernel: Any, wanted: Options) -> None:
     Raises CNIError where nftables or what the configuration names cannot be used.
     """
     kernel.probe_filter()
+    if wanted.iptables:
+        kernel.probe_iptables()
     try:
         wanted = _decided(kernel, wanted)
     except CNIError as error:

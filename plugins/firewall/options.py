@@ -9,10 +9,6 @@ from core.plan import zones
 from core.plan.opening import CNI_ADMIN
 from core.record import Record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 FIREWALLD = "firewalld"
 POLICIES = OPEN, SAME_BRIDGE, ISOLATED
 LONGEST_CHAIN = 28  # bytes in the name of a chain of iptables
@@ -21,6 +17,7 @@ LONGEST_CHAIN = 28  # bytes in the name of a chain of iptables
 class Options(Record):
     """The keys of the configuration, checked.
 
+    iptables: the rules of the reference are wanted besides ours.
     policy: who does not reach the containers: OPEN, SAME_BRIDGE or ISOLATED.
     admin: the chain of iptables for administrators, where one is needed.
     note: what to tell, "" for nothing.
@@ -28,7 +25,7 @@ class Options(Record):
     undecided: whether that is meant only where firewalld runs.
     """
 
-    backend: Any
+    iptables: bool = False
     policy: str = OPEN
     admin: str = CNI_ADMIN
     note: str = ""
@@ -38,30 +35,31 @@ class Options(Record):
 
 def options(config: Section, _args: str = "") -> Options:
     """Read and check every key. Raises CNIError."""
-    backend, note = _backend(config)
+    named, note = _backend(config)
     policy = config.text("ingressPolicy") or OPEN
     if policy not in POLICIES:
         raise config.wrong("ingressPolicy", " or ".join([f'"{each}"' for each in POLICIES]))
-    named = config.text("backend")
     zone = zones.chosen(config)
-    wants_zone = named not in intents.BACKENDS and named != intents.IPTABLES
     return Options(
-        backend, policy, _admin(config), note, zone if wants_zone else "", wants_zone and named != FIREWALLD
+        named == intents.IPTABLES,
+        policy,
+        _admin(config),
+        note,
+        zone if named in ("", FIREWALLD) else "",
+        undecided=not named,
     )
 
 
-def _backend(config: Section) -> tuple[Any, str]:
-    """The backend of the packet filter, and a note where the key names none.
+def _backend(config: Section) -> tuple[str, str]:
+    """The name of the backend, "" for none, and a note where the key names one that there is not.
 
     As with the reference, an unknown name is as good as none. Raises CNIError.
     """
     name = config.text("backend")
-    if name == FIREWALLD:
-        return intents.NFT, ""  # firewalld drops by itself, and so may others
-    if name in ("", intents.NFTABLES, intents.IPTABLES, *intents.BACKENDS):
-        return intents.chosen(config, "backend"), ""
+    if name in ("", intents.NFTABLES, intents.IPTABLES, FIREWALLD):
+        return name, ""
     known = f'"{intents.NFTABLES}", "{intents.IPTABLES}" or "{FIREWALLD}"'
-    return intents.NFT, f'backend: want {known}, found "{name}"; it is taken as left out'
+    return "", f'backend: want {known}, found "{name}"; it is taken as left out'
 
 
 def _admin(config: Section) -> str:

@@ -61,13 +61,18 @@ def bridge(policy: str, attachment: Attachment, prev_result: Result) -> str:
 
 
 def plan(wanted: Options, attachment: Attachment, prev_result: Result, facts: Facts) -> Plan:
-    """The openings in others' chains, then what stands in our tables."""
+    """The openings in others' chains, what stands in our tables, and then what others were asked for.
+
+    In our tables stands whose an address is, which nobody else keeps.
+    """
     behind = bridge(wanted.policy, attachment, prev_result)
     ingress = Ingress(wanted.policy, behind, facts.port if wanted.policy == ISOLATED else "")
     openings = [opening(each, wanted.admin) for each in facts.barriers]
     owner = f"{attachment.owner} {facts.witness}".strip()
     addresses = container_addresses(prev_result)
-    made = intents.admit(wanted.backend, addresses, ingress, owner)
+    made = intents.admit(intents.NFT, addresses, ingress, owner)
+    if wanted.iptables:
+        made += intents.admit(intents.iptables(admin_chain=wanted.admin), addresses, ingress, owner)
     if wanted.zone:
         made += zones.admit(addresses, wanted.zone, owner)
     return Plan(tuple([each for each in openings if each])) + made

@@ -1,6 +1,7 @@
 """The launcher claims nothing that it did not do, and tells what a person would want to know before."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path

@@ -88,6 +88,8 @@ def not_shared(lines: State, nets: Mapping[str, Chain]) -> list[str]:
         r"nft (table|chain|rule|map|set) (inet|bridge) cniwire\b",
         r"nft (table|chain) ip6? (nat|raw)( (PREROUTING|INPUT|OUTPUT|POSTROUTING|CNI-HOSTPORT-[A-Z]+))? ",
         r"nft rule ip6? (nat|raw) (PREROUTING|OUTPUT|POSTROUTING|CNI-HOSTPORT-(SETMARK|MASQ)) ",
+        r"nft (table|chain) ip6? filter( (INPUT|FORWARD|OUTPUT|CNI-FORWARD|CNI-ADMIN))? ",
+        r'nft rule ip6? filter (FORWARD .*"CNI-FORWARD"|CNI-FORWARD .*"CNI-ADMIN")',
     ]
     return sorted([line for line in lines if not re.match(f"host ({'|'.join(stays)})", line)])
 

@@ -118,7 +118,6 @@ WRONG = (
     ({"ingressPolicy": "x"}, 7, 'ingressPolicy: want "open" or "same-bridge" or "isolated", found "x"'),
     ({"ingressPolicy": 1}, 7, "ingressPolicy: want a string, found 1"),
     ({"backend": ["nftables"]}, 7, 'backend: want a string, found ["nftables"]'),
-    ({"backend": "iptables"}, 2, 'backend: "iptables" is not supported yet'),
     ({"backend": "firewalld"}, 11, 'backend: "firewalld" does not run'),
     ({"iptablesAdminChainName": "-x"}, 7, f'{NAME_OF_A_CHAIN}"-x"'),
     ({"iptablesAdminChainName": "x" * 29}, 7, NAME_OF_A_CHAIN),

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from core.address import parse
-from core.iptables.admission import ISOLATED, OPEN, SAME_BRIDGE, admit
+from core.intent import ISOLATED, OPEN, SAME_BRIDGE, Ingress
+from core.iptables.admission import admit
 from core.kernel.kernel import Kernel
 from core.plan import apply, difference
 from core.plan.records import Plan
@@ -48,7 +49,7 @@ def test_the_rules_are_those_of_the_go_firewall(
     without = saved(host, variant, "filter")
     for tool in ("iptables", "ip6tables"):
         host.run(f"{tool}-{variant} -F && {tool}-{variant} -X")
-    made = Plan(*admit([parse(each) for each in ADDRESSES], policy, "br0", admin))
+    made = Plan(*admit([parse(each) for each in ADDRESSES], Ingress(policy, "br0"), admin))
     for _ in range(2):
         with Kernel("") as kernel:
             apply.add(kernel, made, lambda: None)
@@ -70,7 +71,7 @@ def test_an_isolated_bridge_is_fenced_within_before_all_else(
     monkeypatch.setenv("PATH", plugin.PATH)
     for bridge in ("br0", "br1"):
         with Kernel("") as kernel:
-            made = Plan(*admit([parse("10.1.0.2")], ISOLATED, bridge, "CNI-ADMIN"))
+            made = Plan(*admit([parse("10.1.0.2")], Ingress(ISOLATED, bridge), "CNI-ADMIN"))
             apply.add(kernel, made, lambda: None)
             assert difference.check(kernel, made) == []
     found = [each for each in saved(host, "nft", "filter") if each.startswith("-A CNI-ISOLATION")]

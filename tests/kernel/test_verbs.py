@@ -50,6 +50,11 @@ CHAINED: dict[str, Callable[[Host], dict[str, Any]]] = {
         "runtimeConfig": {"portMappings": [mapping(8080), mapping(53, 53, "udp")]},
     },
     "firewall": lambda _: {"type": "firewall", "ingressPolicy": "isolated"},
+    "firewall by iptables": lambda _: {
+        "type": "firewall",
+        "backend": "iptables",
+        "ingressPolicy": "same-bridge",
+    },
     "sender": lambda _: {"type": "sender"},
     "tuning": lambda host: {
         "type": "tuning",

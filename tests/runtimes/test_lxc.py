@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from launcher.lab import MS_BIND, mount
 from tests.harness.traffic import ask_http, ping
 from tests.runtimes import images
-from tests.runtimes.daemon import HIERARCHY, SEEN, group
+from tests.runtimes.daemon import HIERARCHY, SEEN, group, kill
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
 from tests.runtimes.node import Node, bridged
@@ -109,7 +108,6 @@ def test_gc_takes_what_a_killed_lxc_left(lxc: Lxc, node: Node, command: Command)
     lxc.start("box", *SERVE)
     pid = lxc.pid("box")
     monitor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    for each in (monitor, pid):
-        os.kill(each, signal.SIGKILL)
+    kill(monitor, pid)
     command("gc")
     assert node.remains() == before

@@ -17,6 +17,7 @@ from core.nft.names import Chain, Element, Elements, Map
 from core.plan import records as plain
 from core.plan.changed import LinkSettings, TunedSysctl
 from core.plan.localnet import LocalnetRouting
+from core.plan.opening import Admissions
 from core.plan.records import CONTAINER, HOST, Address, Bridge, Gateway, Link, Peer, Port, Route, Sysctl, Up
 from core.plan.switching import PortVlans, Promiscuous, Station, VlanGateway
 from core.plan.zones import ZoneSource, ZoneSources
@@ -272,6 +273,10 @@ HOMES: dict[type, Home] = {
     Chain: Home(need=needs_its_table, make=make_maps),
     Map: Home(need=needs_its_table),
     Element: Home(find=find_element, need=needs_its_map, delete=delete_element),
+    Admissions: Home(
+        find=lambda kernel, record, _: record if kernel.elements_of(record.claims) else None,
+        delete=lambda kernel, record: kernel.delete(record.claims),
+    ),
     ZoneSources: Home(
         find=lambda kernel, record, _: record if kernel.elements_of(record.claims) else None,
         delete=delete_sources,

@@ -32,10 +32,10 @@ def asked(**keys: Any) -> Options:
 
 
 def test_what_stands_for_nothing_asked() -> None:
-    assert asked() == Options(intents.NFT, "open", "CNI-ADMIN", "", "trusted", undecided=True)
+    assert asked() == Options(False, "open", "CNI-ADMIN", "", "trusted", undecided=True)
     assert asked(backend="", ingressPolicy="", iptablesAdminChainName=None) == asked()
-    assert asked(BACKEND="nftables", ingresspolicy="same-bridge") == Options(intents.NFT, "same-bridge")
-    assert asked(backend="firewalld", firewalldZone="dmz") == Options(intents.NFT, zone="dmz")
+    assert asked(BACKEND="nftables", ingresspolicy="same-bridge") == Options(policy="same-bridge")
+    assert asked(backend="firewalld", firewalldZone="dmz") == Options(zone="dmz")
 
 
 def test_every_address_counts_once_whichever_interface_it_is_of() -> None:

@@ -13,7 +13,13 @@ from core.record import CHANGED, HEALED, OWNED, SETTING, SHARED, WITH_MEMBERS, R
 
 LIFECYCLES = (SHARED, HEALED, WITH_MEMBERS, OWNED, SETTING, CHANGED)
 # Notes, and what DEL knows of others: neither is ever found and created by a plan.
-NEVER_CREATED = (changed.Before, names.Elements, zones.ZoneSources, go_suite.ContainerLink)
+NEVER_CREATED = (
+    changed.Before,
+    names.Elements,
+    zones.ZoneSources,
+    opening.Admissions,
+    go_suite.ContainerLink,
+)
 MODULES = (records, switching, localnet, shaping, changed, opening, zones, names, go_suite)
 
 
