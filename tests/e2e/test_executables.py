@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bundle.versions import PLUGINS
 from core.cni.main import REFERENCE
 from core.cni.version import SUITE
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGIN_NAMES = ("bridge", "host-local", "portmap")
 INTERPRETER = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
@@ -26,7 +26,7 @@ def banner(executable: Path | str, cwd: Path | None = None) -> str:
     ).stderr
 
 
-@pytest.mark.parametrize("name", PLUGIN_NAMES)
+@pytest.mark.parametrize("name", PLUGINS)
 def test_a_link_from_anywhere_leads_home(plugins: Path, tmp_path: Path, name: str) -> None:
     """Also through a folder that is not called bin, and through a link to a link."""
     (tmp_path / "cni").mkdir()
@@ -63,7 +63,7 @@ def test_a_copy_of_a_script_of_the_checkout_says_what_it_needs(tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("name", PLUGIN_NAMES)
+@pytest.mark.parametrize("name", PLUGINS)
 def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
     """Nomad takes the first word that is a semantic version.
 

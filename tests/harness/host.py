@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from bundle.versions import PLUGINS
 from tests.harness import plugin
 from tests.harness.namespace import Namespace
 from tests.harness.network import Network
@@ -127,7 +128,7 @@ class Host(Namespace):
         """
         folder = self.folder / "wrapped"
         folder.mkdir()
-        for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth"):
+        for name in PLUGINS:
             wrapper = folder / name
             wrapper.write_text(f"#!/bin/sh\nexec {command.replace('{}', str(self.plugins / name))}\n")
             wrapper.chmod(0o755)

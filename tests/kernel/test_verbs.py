@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bundle.versions import PLUGINS
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Container, Host
 from tests.harness.running import Running
@@ -75,7 +76,7 @@ def host(host: Host) -> Host:
     """The host of a test, with the examples beside the plugins."""
     folder = host.folder / "plugins"
     folder.mkdir()
-    for name in ("bridge", "host-local", "portmap", "tuning", "bandwidth", "firewall"):
+    for name in PLUGINS:
         (folder / name).symlink_to(host.plugins / name)
     for name in EXAMPLES:
         (folder / name).write_text(EXAMPLE.format(python=sys.executable, root=str(ROOT), name=name))

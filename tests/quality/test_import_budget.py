@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bundle.versions import PLUGINS
 from launcher import lab
 from tests.harness.configs import bridge, host_local, mapping
 from tests.harness.host import Host
@@ -23,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = Path(__file__).with_name("import_budget.txt")
 INTERPRETER = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-X", "importtime"]
 LOADED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
-PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
 FIRST = "FIRST"  # the first ADD on a node, which makes what all attachments share
 VERBS = (FIRST, "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 LEGEND = (

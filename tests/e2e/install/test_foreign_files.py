@@ -4,8 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bundle.versions import put
-from tests.e2e.install.node import PLUGINS, Node, calling, changed, version
+from bundle.versions import PLUGINS, put
+from tests.e2e.install.node import Node, calling, changed, version
 
 
 def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
@@ -14,7 +14,7 @@ def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
     shutil.copy("/bin/true", node.bindir / "bridge")
     (node.bindir / "bridge").chmod(0o751)
     (node.bindir / "host-local").symlink_to("/usr/lib/cni/host-local")
-    (node.bindir / "firewall").write_text("theirs, and no name of ours")
+    (node.bindir / "sbr").write_text("theirs, and no name of ours")
     (node.prefix / "bin").mkdir(parents=True)
     (node.prefix / "bin" / "cniwire").symlink_to("nowhere")
     before = node.tree()

@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.e2e.install.node import PLUGINS, ROOT, Node, version
+from bundle.versions import PLUGINS
+from tests.e2e.install.node import ROOT, Node, version
 
 
 def make(target: str, *variables: str) -> None:

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.e2e.install.node import PLUGINS, ROOT, Node, calling, changed, version
+from bundle.versions import PLUGINS
+from tests.e2e.install.node import ROOT, Node, calling, changed, version
 from tests.harness.configs import bridge
 from tests.harness.host import Host
 
