@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from tests.bench import chain
+from tests.bench import chain, defaults
 from tests.bench.chain import Chain
 from tests.bench.node import Attachment, Json, Node, Sample, Suite
 
@@ -132,6 +132,20 @@ def chains(bench: Bench) -> None:
             bench.note(Row(name, "DEL portmap"), node, deleted.portmap)
 
 
+def default_networks(bench: Bench) -> None:
+    """All that a container of Podman's, and a pod of Kubernetes', goes through; and each plugin's part."""
+    for name, of in defaults.NETWORKS.items():
+        for node, attachment in bench.replacements(name):
+            plugins = of(node)
+            added, results = defaults.add(node, plugins, attachment)
+            deleted = defaults.delete(node, plugins, attachment, results)
+            for verb, costs in (("ADD", added), ("DEL", deleted)):
+                first, *others = costs.values()
+                bench.note(Row(name, verb), node, sum(others, first))
+                for plugin, sample in costs.items():
+                    bench.note(Row(name, f"{verb} {plugin}"), node, sample)
+
+
 def full_nodes(bench: Bench) -> None:
     """The chain on a node that has many containers already."""
     each = Chain()
@@ -239,4 +253,4 @@ def fresh_nodes(bench: Bench) -> None:
                 bench.note(Row("chain, fresh node", "first ADD"), node, costs.both)
 
 
-ALL = (plugins_alone, chains, full_nodes, reservations, mappings, at_once, fresh_nodes)
+ALL = (plugins_alone, chains, default_networks, full_nodes, reservations, mappings, at_once, fresh_nodes)
