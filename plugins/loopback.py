@@ -38,8 +38,8 @@ def add(request: Request) -> Result:
     """
     previous = result.parse_prev(request.config, request.version)
     with _opened(request) as kernel:
-        (link,), present = _ask(kernel, get_link(LO), list_addresses(LOOPBACK_IFINDEX))
-        if not read_link(link).up:
+        links, present = _ask(kernel, get_link(LO), list_addresses(LOOPBACK_IFINDEX))
+        if not read_link(links[0]).up:
             _of_loopback(present)
             try:
                 _, present = _ask(kernel, set_flags(LO, IFF_UP, IFF_UP), list_addresses(LOOPBACK_IFINDEX))
@@ -92,8 +92,8 @@ def _answer(present: list[Cidr], netns: str) -> Result:
 def check(request: Request) -> None:
     """Raises CNIError(CHECK_FAILED) when lo is down."""
     with _opened(request) as kernel:
-        ((link,),) = _ask(kernel, get_link(LO))
-        if not read_link(link).up:
+        (links,) = _ask(kernel, get_link(LO))
+        if not read_link(links[0]).up:
             raise CNIError(CHECK_FAILED, "lo is down: want it up")
 
 

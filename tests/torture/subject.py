@@ -61,6 +61,10 @@ LIMITED = {
     "egressRate": 16_000_000,
     "egressBurst": 1_600_000,
 }
+BY_IPTABLES = (
+    {**configs.PORTMAP, "backend": "iptables"},
+    {"type": "firewall", "backend": "iptables", "ingressPolicy": "same-bridge"},
+)
 SUBJECTS = (
     Subject(
         "host-local", lambda data: ({"type": "host-local", "ipam": configs.host_local(data, IPV4, IPV6)},)
@@ -80,6 +84,10 @@ SUBJECTS = (
         "firewall",
         lambda data: (wired(data), {"type": "firewall", "ingressPolicy": "isolated"}),
         prepared=1,
+    ),
+    Subject(
+        "by-iptables",
+        lambda data: (wired(data, ipMasq=True, ipMasqBackend="iptables"), *BY_IPTABLES),
     ),
     Subject("chain", lambda data: (wired(data, ipMasq=True, macspoofchk=True), configs.PORTMAP)),
 )

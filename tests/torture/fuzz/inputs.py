@@ -15,6 +15,7 @@ from tests.torture.fuzz.vocabulary import (
     ADDRESSES,
     BANDWIDTH_KEYS,
     BRIDGE_KEYS,
+    FIREWALL_KEYS,
     KEYS,
     NAMES,
     NUMBERS,
@@ -26,6 +27,7 @@ from tests.torture.fuzz.vocabulary import (
 )
 
 NETNS = ("/netns/c0", "/netns/c1", "/netns/c1", "/netns/c2", "/netns/c3", "/gone", "")
+CHAINED = ("portmap", "tuning", "bandwidth", "firewall")
 GATEWAYS = ("10.1.0.1", "fd01::1", "", None)
 VARIABLES = ("CNI_ARGS", "CNI_NETNS_OVERRIDE", "CNIWIRE_TIMEOUT", "CNIWIRE_IPAM_TIMEOUT", "CNIWIRE_DEBUGS")
 
@@ -143,7 +145,9 @@ class Inputs:
         if kind == "bandwidth":
             rates = {key: self.one(RATES) for key in BANDWIDTH_KEYS if self.chance(0.9)}
             config |= rates if self.chance(0.5) else {"runtimeConfig": {"bandwidth": rates}}
-        if kind not in ("portmap", "tuning", "bandwidth") and self.chance(0.8):
+        if kind == "firewall":
+            config |= {key: self.one(FIREWALL_KEYS[key]) for key in FIREWALL_KEYS if self.chance(0.4)}
+        if kind not in CHAINED and self.chance(0.8):
             config["ipam"] = self.ipam(data) if kind != "static" and self.chance(0.9) else self.static()
         if self.chance(0.1):
             config["args"] = {"cni": {"ips": [self.one(ADDRESSES)], "mac": self.text()}}

@@ -10,7 +10,7 @@ from typing import Any
 from core.cni.protocol import respond
 from core.plan.records import HOST
 from core.record import HEALED, SETTING, SHARED
-from plugins import bandwidth, bridge, portmap, tuning
+from plugins import bandwidth, bridge, firewall, portmap, tuning
 from tests.harness.fake_kernel.world import World
 from tests.harness.requests import BIN, SIBLINGS
 
@@ -39,10 +39,19 @@ class Bench:
         self.ports = {"name": "net", "cniVersion": "1.1.0", "type": "portmap", "runtimeConfig": mappings}
         rates = {"ingressRate": 8000, "ingressBurst": 80000, "egressRate": 8000, "egressBurst": 80000}
         self.limits = {"name": "net", "cniVersion": "1.1.0", "type": "bandwidth", **rates}
+        self.admitted = {
+            "name": "net",
+            "cniVersion": "1.1.0",
+            "type": "firewall",
+            "ingressPolicy": "isolated",
+        }
+        loopback = {"name": "net", "cniVersion": "1.1.0", "type": "loopback"}
+        self.requests = (self.config, self.ports, self.limits, self.admitted, loopback)
         self.world = World()
         self.result = self.good(bridge, self.config)
         self.good(portmap, {**self.ports, "prevResult": self.result})
         self.good(bandwidth, {**self.limits, "prevResult": self.result})
+        self.good(firewall, {**self.admitted, "prevResult": self.result})
         self.base = (self.world.records, self.world.links, self.world.pairs)
         self.files = self.read_files()
         self.payloads: dict[tuple[int, int], list[bytes]] = {}

@@ -8,10 +8,10 @@ from typing import Any
 from core.cni import delegate
 from core.cni.protocol import respond
 from ipam import host_local, static
-from plugins import bandwidth, bridge, portmap, tuning
+from plugins import bandwidth, bridge, firewall, loopback, portmap, tuning
 from tests.harness.requests import BIN, SIBLINGS
 from tests.torture.fuzz import decoders
-from tests.torture.fuzz.inputs import Inputs
+from tests.torture.fuzz.inputs import CHAINED, Inputs
 from tests.torture.fuzz.reservations import files
 from tests.torture.fuzz.scratch import UNFORESEEN, Bench, Broken, judge
 from tests.torture.fuzz.wire import Recorder, Wire, Wired
@@ -20,10 +20,13 @@ PLUGINS: dict[str, Any] = {
     "bridge": bridge,
     "portmap": portmap,
     "bandwidth": bandwidth,
+    "firewall": firewall,
+    "loopback": loopback,
     "host-local": host_local,
     "static": static,
     "tuning": tuning,
 }
+OF_RECORDS = tuple(kind for kind in PLUGINS if kind != "loopback")  # which asks the socket itself
 VERBS = ("ADD", "ADD", "ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION")
 # The variables of a call that meets a kernel, in our own namespace.
 REAL = {
@@ -39,11 +42,10 @@ Target = Callable[[Bench, Inputs], None]
 
 def protocol(bench: Bench, inputs: Inputs) -> None:
     """A plugin with a spoiled configuration, result and environment, on a fake kernel."""
-    kind = inputs.one(tuple(PLUGINS))
+    kind = inputs.one(OF_RECORDS)
     command = inputs.one(VERBS) if inputs.chance(0.98) else inputs.text()
     config = inputs.config("networks", kind)
-    chained = ("portmap", "tuning", "bandwidth")
-    if command in ("CHECK", "DEL") or kind in chained or inputs.chance(0.05):
+    if command in ("CHECK", "DEL") or kind in CHAINED or inputs.chance(0.05):
         config["prevResult"] = bench.result
     if command == "GC":
         valid = [{"containerID": inputs.one(("c0", "c1")), "ifname": "eth0"} for _ in inputs.some(2)]
@@ -108,9 +110,9 @@ def printed(inputs: Inputs) -> tuple[list[bytes], int]:
 
 
 def replies(bench: Bench, inputs: Inputs) -> None:
-    """bridge, portmap and bandwidth with the real codec, on a kernel that says anything."""
+    """loopback, bridge, and what is chained behind it: the real codec, on a kernel that says anything."""
     command = inputs.one(VERBS[:-1])
-    config: dict[str, Any] = dict(inputs.one((bench.config, bench.ports, bench.limits)))
+    config: dict[str, Any] = dict(inputs.one(bench.requests))
     config |= {"prevResult": bench.result, "cni.dev/valid-attachments": []}
     config |= {key: True for key in ("promiscMode", "enabledad", "isDefaultGateway") if inputs.chance(0.1)}
     config |= {"vlan": 100} if inputs.chance(0.1) else {}
@@ -126,7 +128,7 @@ def record(bench: Bench) -> None:
     """Collect what the real kernel replies to a few calls."""
     result: Any = bench.result
     with Recorder() as recorder:
-        for config in (bench.config, bench.ports, bench.limits):
+        for config in bench.requests:
             for command in ("ADD", "CHECK", "STATUS"):
                 stdin = json.dumps({**config, "prevResult": result, "forceAddress": True}).encode()
                 variables = {**REAL, "CNI_COMMAND": command}

@@ -44,8 +44,15 @@ KEYS = (
     *("markMasqBit", "backend", "externalSetMarkChain", "timeoutSeconds", "lockTimeout", "resolvConf"),
     *("capabilities", "version", "code", "msg", "details", "promisc", "allmulti", "txQLen", "sysctl"),
     *("net.core.somaxconn", "net/ipv4/conf/eth0.1/arp_filter", "net.ipv6.conf.IFNAME.mtu", "kernel.x"),
-    *("bandwidth", "ingressRate", "ingressBurst", "egressRate", "egressBurst"),
+    *("bandwidth", "ingressRate", "ingressBurst", "egressRate", "egressBurst", "ingressPolicy"),
+    *("iptablesAdminChainName", "firewalldZone"),
 )
+FIREWALL_KEYS: dict[str, tuple[Any, ...]] = {
+    "backend": ("", "nftables", "firewalld", "pf"),
+    "ingressPolicy": ("", "open", "same-bridge", "isolated"),
+    "iptablesAdminChainName": ("", "CNI-ADMIN", "NOMAD-ADMIN", "x" * 29, "-x"),
+    "firewalldZone": ("", "trusted", "a b", "x" * 256),
+}
 TUNING_KEYS: dict[str, tuple[Any, ...]] = {
     "mac": ("02:00:00:00:00:09", "02-00-00-00-00-0A", ""),
     "mtu": (0, 1400, 65536),
