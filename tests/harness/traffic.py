@@ -1,6 +1,7 @@
 """Real packets between the namespaces of a test."""
 
 import socket
+import time
 
 from launcher import traffic
 from launcher.traffic import Reply, family_of
@@ -33,15 +34,26 @@ def ask(
 
 
 def ask_http(namespace: Namespace, address: str, port: int, path: str, timeout_s: float = 2) -> str:
-    """Fetch *path* by HTTP/1.0 from inside *namespace* and return the body. Raises OSError."""
-    with namespace.entered():
-        client = socket.socket(family_of(address), socket.SOCK_STREAM)
-    with client:
-        client.settimeout(timeout_s)
-        client.connect((address, port))
-        client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        with client.makefile("rb") as answer:
-            return answer.read().decode().partition("\r\n\r\n")[2]
+    """Fetch *path* by HTTP/1.0 from inside *namespace* and return the body. Raises OSError.
+
+    A server that was started just now gets *timeout_s* to listen.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        with namespace.entered():
+            client = socket.socket(family_of(address), socket.SOCK_STREAM)
+        with client:
+            client.settimeout(timeout_s)
+            try:
+                client.connect((address, port))
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+                continue
+            client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            with client.makefile("rb") as answer:
+                return answer.read().decode().partition("\r\n\r\n")[2]
 
 
 def ping(namespace: Namespace, address: str, timeout_s: float = 2, size: int = 56) -> float | None:
