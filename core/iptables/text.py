@@ -68,17 +68,26 @@ def words(rule: str) -> list[str]:
 
 
 def tables(printed: str) -> Saved:
-    """The chains of each table, as iptables-save prints them."""
+    """The chains of each table, as iptables-save prints them. Raises ValueError where a table has no end.
+
+    A table that comes into being meanwhile may be printed twice by iptables-legacy; the last time counts.
+    """
     found: Saved = {}
     chains: Ruleset = {}
+    begun = ended = 0
     for each in printed.splitlines():
         if each.startswith("*"):
-            chains = found.setdefault(each[1:], {})
+            begun += 1
+            chains = found[each[1:]] = {}
+        elif each == "COMMIT":
+            ended += 1
         elif each.startswith(":"):
             chains[each[1:].partition(" ")[0]] = []
         elif each.startswith("-A "):
             _, chain, rule = each.split(" ", 2) if each.count(" ") > 1 else (*each.split(" "), "")
             chains.setdefault(chain, []).append(rule)
+    if begun != ended:
+        raise ValueError(f"{begun} tables begin and {ended} end")
     return found
 
 

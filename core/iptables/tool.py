@@ -48,10 +48,10 @@ def program(family: str, does: str, variant: str = "") -> str:
 def save(family: str, variant: str = "") -> Saved:
     """All tables that are there. Raises OSError, FileNotFoundError where there is no program."""
     printed = _run(family, "save", variant, [], b"").decode(errors="surrogateescape")
-    found = tables(printed)
-    if len(found) != len([each for each in printed.splitlines() if each == "COMMIT"]):
-        raise OSError(EIO, f"{PROGRAMS[family]}-save did not print all of a table")
-    return found
+    try:
+        return tables(printed)
+    except ValueError as error:
+        raise OSError(EIO, f"{PROGRAMS[family]}-save did not print all: {error}") from None
 
 
 def restore(family: str, commands: Mapping[str, list[str]], variant: str = "") -> None:

@@ -31,6 +31,17 @@ def test_tables_as_saved() -> None:
     }
 
 
+def test_a_table_that_is_printed_twice_is_one() -> None:
+    """As iptables-legacy-save does when another table comes into being meanwhile."""
+    once, again = ("*nat\n:A - [0:0]\n-A A -j B\nCOMMIT\n", "*nat\n:A - [0:0]\n-A A -j C\nCOMMIT\n")
+    assert tables(once + again) == {"nat": {"A": ["-j C"]}}
+
+
+def test_a_table_without_an_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 tables begin and 1 end"):
+        tables("*nat\nCOMMIT\n*filter\n:A - [0:0]\n")
+
+
 def test_what_a_rule_says() -> None:
     assert (target(JUMP), option(JUMP, "--comment"), option(JUMP, "-d")) == (
         "CNI-1",
