@@ -1,15 +1,17 @@
 """The law that every class of kernel records carries, held against its home."""
 
 import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 
+import core
 from core.kernel import go_suite
 from core.kernel.kernel import home
 from core.nft import names
-from core.plan import changed, localnet, opening, records, shaping, switching, zones
-from core.record import CHANGED, HEALED, OWNED, SETTING, SHARED, WITH_MEMBERS, Record, fields
+from core.plan import changed, opening, zones
+from core.record import CHANGED, HEALED, OWNED, SETTING, SHARED, WITH_MEMBERS, KernelRecord, Record, fields
 
 LIFECYCLES = (SHARED, HEALED, WITH_MEMBERS, OWNED, SETTING, CHANGED)
 # Notes, and what DEL knows of others: neither is ever found and created by a plan.
@@ -20,15 +22,18 @@ NEVER_CREATED = (
     opening.Admissions,
     go_suite.ContainerLink,
 )
-MODULES = (records, switching, localnet, shaping, changed, opening, zones, names, go_suite)
 
 
 def kinds() -> list[type[Any]]:
-    """Every class of records that has a home."""
-    found: list[Any] = [
-        each for module in MODULES for each in vars(module).values() if isinstance(each, type)
-    ]
-    return [each for each in dict.fromkeys(found) if issubclass(each, Record) and vars(each).get("home")]
+    """Every class of records that has a home, in whatever module of core."""
+    for module in pkgutil.walk_packages(core.__path__, "core."):
+        importlib.import_module(module.name)
+    found, known = [], [KernelRecord]
+    for kind in known:
+        known += kind.__subclasses__()
+        if kind.home and kind.__module__.startswith("core."):
+            found.append(kind)
+    return sorted(found, key=lambda kind: kind.__name__)
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
