@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_SINGLE = 200  # elements that are cheaper to ask for one by one than to list a map that may be large
 NO_NETFILTER = (EPROTONOSUPPORT, EAFNOSUPPORT)  # of a kernel that has no such socket
+OTHERS_NAT = ("ip", "nat"), ("ip6", "nat"), ("inet", "cni_plugins_masquerade")
 RACES = 5  # how often another process may delete one of our elements while we are about to
 
 
@@ -190,7 +191,7 @@ def _delete_elements(kernel: State, want: Elements) -> list[Element]:
 
 def owned(kernel: State, kind: Elements, network: str) -> list[tuple[str, Element]]:
     """(owner, element) of every element for the intent of *kind* that a network owns. Raises OSError."""
-    if not _is_there(kernel):
+    if not speaks_nft(kernel):
         return []
     prefix = network_prefix(network)
     names = kernel.netfilter.maps(kind.table, kind.prefixes)
@@ -202,16 +203,16 @@ def sweep(kernel: State) -> None:
     """Delete every chain that only some attachments needed, and nothing needs any more. Raises OSError."""
     from core.nft import sweep as sweeping  # late: GC, and DEL of what has chains of its own
 
-    if _is_there(kernel) and kernel.netfilter.has_table(INET):
+    if speaks_nft(kernel) and kernel.netfilter.has_table(INET):
         sweeping.sweep(kernel.netfilter, INET)
 
 
-def has_nat(kernel: State) -> bool:
-    """Whether there is a table in which iptables-nft translates addresses. Raises OSError."""
-    return _is_there(kernel) and any([kernel.netfilter.has_table(family, "nat") for family in ("ip", "ip6")])
+def has_others_nat(kernel: State) -> bool:
+    """Whether there is a table in which iptables-nft or the Go suite translates addresses. Raises OSError."""
+    return speaks_nft(kernel) and any([kernel.netfilter.has_table(*each) for each in OTHERS_NAT])
 
 
-def _is_there(kernel: State) -> bool:
+def speaks_nft(kernel: State) -> bool:
     """Whether the kernel speaks nftables at all: where it does not, GC has nothing to look for.
 
     Raises OSError.

@@ -41,18 +41,26 @@ RACES = 5  # how often others may delete a part of what we are about to
 
 def delete_masquerade(kernel: Any, attachment: Attachment) -> list[CNIError]:
     """Remove masquerade rules of an attachment: chain CNI-<hash> in nat, rules in cni_plugins_masquerade."""
-    network, container, ifname = attachment.network, attachment.container_id, attachment.ifname
-    comment = f"{hashed(16, '', network)}-{hashed(16, '', f'{ifname}:{container}')}"
     chains = chains_of(kernel, attachment, "CNI-")
     tasks: list[tuple[Any, ...]] = [
         (delete_chain, kernel, family, chain, "POSTROUTING", None)
         for family in IPTABLES_FAMILIES
         for chain in chains
     ]
-    tasks.append(
-        (_delete_rules, kernel, "inet", MASQUERADE, "masq_checks", lambda it: it.startswith(comment))
-    )
+    own = instance(attachment)
+    tasks.append((delete_masquerade_rules, kernel, lambda it: it.startswith(own)))
     return _each(*tasks) + _of_legacy(kernel, chains, None)
+
+
+def instance(attachment: Attachment) -> str:
+    """What the comments of its rules in cni_plugins_masquerade begin with; up to the dash, the network's."""
+    of_container = hashed(16, "", f"{attachment.ifname}:{attachment.container_id}")
+    return f"{hashed(16, '', attachment.network)}-{of_container}"
+
+
+def delete_masquerade_rules(kernel: Any, mine: Callable[[str], bool]) -> None:
+    """Delete the rules of cni_plugins_masquerade whose comment is *mine*. Raises OSError."""
+    _delete_rules(kernel, "inet", MASQUERADE, "masq_checks", mine)
 
 
 def delete_mappings(kernel: Any, attachment: Attachment, udp: list[tuple[str, int]]) -> list[CNIError]:
@@ -93,26 +101,6 @@ def _of_legacy(kernel: Any, chains: list[str], udp: list[tuple[str, int]] | None
     from core.kernel import legacy  # late: hardly a host has its tables
 
     return _each(*[(legacy.delete_chains, kernel, family, chains, udp) for family in families])
-
-
-def has_mappings(kernel: Any, attachment: Attachment) -> bool:
-    """Whether port mappings of an attachment stand that the Go suite made; what they say is not compared.
-
-    Raises OSError.
-    """
-    container = attachment.container_id
-    chains = [(NAT, chain) for chain in chains_of(kernel, attachment, "CNI-DN-")]
-    for family in IPTABLES_FAMILIES:
-        for table, chain in (*chains, (HOSTPORT, "hostports"), (HOSTPORT, "hostip_hostports")):
-            if not kernel.netfilter.has_table(family, table):
-                continue
-            try:
-                rules = rules_of(kernel, family, table, chain)
-            except FileNotFoundError:
-                continue
-            if any([table == NAT or comment(rule) == container for rule in rules]):
-                return True
-    return False
 
 
 def _each(*tasks: tuple[Any, ...]) -> list[CNIError]:
@@ -232,6 +220,12 @@ def _delete_rules(kernel: Any, family: str, table: str, chain: str, mine: Callab
     """Delete the rules of a chain whose comment is *mine*; a missing chain is FileNotFoundError."""
     if not kernel.netfilter.has_table(family, table):
         return
-    doomed = [rule for rule in rules_of(kernel, family, table, chain) if mine(comment(rule))]
-    if doomed:
-        kernel.netfilter.commit([_deletion(family, table, rule) for rule in doomed])
+    for last in [False] * RACES + [True]:
+        doomed = [rule for rule in rules_of(kernel, family, table, chain) if mine(comment(rule))]
+        try:
+            if doomed:
+                kernel.netfilter.commit([_deletion(family, table, rule) for rule in doomed])
+            return
+        except FileNotFoundError:  # others have deleted some of them meanwhile, and all of them are left
+            if last:
+                raise

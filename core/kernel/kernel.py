@@ -171,13 +171,13 @@ class Kernel(State):
     def gc_iptables(
         self, intent: str, network: str, valid: set[tuple[str, str]], udp: list[tuple[str, int]]
     ) -> list[CNIError]:
-        """Delete what iptables has of a network for an intent and no valid attachment claims.
+        """Delete what iptables or the Go suite has of a network for an intent and nobody valid claims.
 
         Returns the failures. udp: gets (family, port) of each UDP port that was published.
         """
-        if not self.filter.has_nat(self) and not self.legacy_families("nat"):
+        if not self.filter.has_others_nat(self) and not self.legacy_families("nat"):
             return []
-        from core.kernel import unclaimed  # late: only where iptables translates addresses
+        from core.kernel import unclaimed  # late: only where others translate addresses
 
         return unclaimed.gc(self, intent, network, valid, udp)
 

@@ -66,6 +66,12 @@ def has_admission(addresses: list[bytes]) -> bool:
     return all([place(each.rule, now.get(each.chain, [])) >= 0 for each in records])
 
 
+def has_rules(family: str, names: list[str]) -> bool:
+    """Whether one of these chains of table nat has a rule. Raises OSError."""
+    now = tool.save(family, tool.LEGACY).get(NAT, {})
+    return any([now.get(name) for name in names])
+
+
 def jumps(family: str, entry: str) -> list[tuple[str, str]]:
     """(chain, comment) of every rule of *entry* that jumps to a chain. Raises OSError."""
     rules = tool.save(family, tool.LEGACY).get(NAT, {}).get(entry, [])

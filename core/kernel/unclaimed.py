@@ -1,7 +1,9 @@
-"""GC of iptables rules in the shapes of the reference suite: whose network they are, their comments tell.
+"""GC of rules in the shapes of the reference suite: whose network they are, their comments tell.
 
-Law: a chain goes if the rule that leads to it names our network, and no valid attachment can have a chain of
-its name. A chain that nothing leads to names nobody, and stays.
+Law: a chain of iptables goes if the rule that leads to it names our network, and no valid attachment can have
+a chain of its name. A chain that nothing leads to names nobody, and stays. Of the nft tables that the
+reference's newer releases make, masquerade rules begin with a hash of the network; port mappings
+(cni_hostport) tell the container alone, whose other networks may be alive, so they are left to DEL.
 """
 
 from __future__ import annotations
@@ -45,11 +47,11 @@ def gc(
             work(*arguments)
         except OSError as error:
             if error.errno not in NOTHING_THERE:
-                told = f"cannot remove iptables rules of network {network}: {error.strerror}"
+                told = f"cannot remove rules of network {network}: {error.strerror}"
                 failures.append(CNIError(of_kernel(error.errno), told))
 
     def of_nft(family: str) -> None:
-        if kernel.filter.has_nat(kernel) and kernel.netfilter.has_table(family, go_rules.NAT):
+        if kernel.filter.speaks_nft(kernel) and kernel.netfilter.has_table(family, go_rules.NAT):
             rules = go_rules.rules_of(kernel, family, go_rules.NAT, entry)
             for chain in doomed([(go_rules.target(rule), go_rules.comment(rule)) for rule in rules]):
                 tried(go_rules.delete_chain, kernel, family, chain, entry, udp)
@@ -59,8 +61,18 @@ def gc(
 
         legacy.delete_chains(kernel, family, doomed(legacy.jumps(family, entry)), udp)
 
+    tried(_of_its_own_table, kernel, intent, network, valid)
     for family in go_rules.IPTABLES_FAMILIES:
         tried(of_nft, family)
     for family in kernel.legacy_families(go_rules.NAT):
         tried(of_legacy, family)
     return failures
+
+
+def _of_its_own_table(kernel: Any, intent: str, network: str, valid: set[tuple[str, str]]) -> None:
+    """Delete the masquerade rules of a network that none of *valid* has. Raises OSError."""
+    if intent != MASQUERADE or not kernel.filter.speaks_nft(kernel):
+        return
+    alive = tuple([go_rules.instance(Attachment(network, *each)) for each in valid])
+    own = go_rules.instance(Attachment(network, "", "")).partition("-")[0] + "-"
+    go_rules.delete_masquerade_rules(kernel, lambda it: it.startswith(own) and not it.startswith(alive))
