@@ -28,9 +28,31 @@ def gc(session: Session, options: argparse.Namespace) -> int:
     That is: cached attachments, what the host holds for attachments that no cache knows, and the namespaces
     of runs that have ended.
     """
-    surroundings.refuse_foreign()
     failures: list[CNIError] = []
-    found = []
+    found, told = collected(session, options, failures)
+    occupied = life.occupied()
+    abandoned = [name for name in netns.names() if life.is_abandoned(name, occupied)]
+    if options.dry_run and not abandoned and not any(findings.doomed for findings in found):
+        session.terminal.note("nothing to remove")
+    for name in abandoned:
+        word = "would remove" if options.dry_run else "removing"
+        session.terminal.note(f"{word} namespace {escape(name)}: its process has ended")
+        if not options.dry_run:
+            netns.remove(name)
+    reports = [report(each) for each in found]
+    outcome = {"dryRun": options.dry_run, "networks": reports, "namespaces": abandoned}
+    return finish_with(session, failures, outcome, told)
+
+
+def collected(
+    session: Session, options: argparse.Namespace, failures: list[CNIError]
+) -> tuple[list[Findings], list[CNIError]]:
+    """Look at the networks and remove what is gone.
+
+    Returns what was found, and what is not as it should be. failures: what could not be done is appended.
+    """
+    surroundings.refuse_foreign()
+    found: list[Findings] = []
     for network in networks(session, options.networks, failures):
         if network.disable_gc:
             session.terminal.skipped(f"network {escape(network.name)} has disableGC")
@@ -49,18 +71,7 @@ def gc(session: Session, options: argparse.Namespace) -> int:
         left = collect(session, findings, failures) if not options.dry_run else []
         unclear = [undecided(session, findings.network, each) for each in findings.strangers(UNKNOWN)]
         told += show(session, unclear + left)
-    occupied = life.occupied()
-    abandoned = [name for name in netns.names() if life.is_abandoned(name, occupied)]
-    if options.dry_run and not abandoned and not any(findings.doomed for findings in found):
-        session.terminal.note("nothing to remove")
-    for name in abandoned:
-        word = "would remove" if options.dry_run else "removing"
-        session.terminal.note(f"{word} namespace {escape(name)}: its process has ended")
-        if not options.dry_run:
-            netns.remove(name)
-    reports = [report(each) for each in found]
-    outcome = {"dryRun": options.dry_run, "networks": reports, "namespaces": abandoned}
-    return finish_with(session, failures, outcome, told)
+    return found, told
 
 
 def look(session: Session, network: Network) -> list[Attachment]:

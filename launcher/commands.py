@@ -112,6 +112,11 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         ],
         ["cniwire gc --dry-run", "cniwire gc demo", "cniwire gc demo --force 4f2a8c"],
     ),
+    "leave": (
+        "hand what is wired over to the Go plugins, for a node that goes back to them",
+        [],
+        ["cniwire leave"],
+    ),
     "status": (
         "say whether networks could wire a container now",
         [NETWORKS],
@@ -182,6 +187,6 @@ GROUPS = {
     },
     "networks": {"network": "docker network", "status": ""},
     "look": {"ls": "", "ps": "docker ps", "check": ""},
-    "keep in order": {"gc": "docker system prune"},
+    "keep in order": {"gc": "docker system prune", "leave": ""},
     "more": {"lab": "", "completion": "", "help": ""},
 }

@@ -165,7 +165,8 @@ def signs_of_death(attachment: Attachment, network: Network, host: Host) -> Iter
     if any(denies(comment, host.links) for comment in trace.comments):
         yield "its interface or namespace is no more"
     bridge = bridge_of(network)
-    if bridge and not cached and not any(may_be_its(link, bridge, host) for link in host.links.values()):
+    unseen = not cached and not trace.links
+    if bridge and unseen and not any(may_be_its(link, bridge, host) for link in host.links.values()):
         yield f"no port of {bridge} is its"
 
 

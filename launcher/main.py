@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from launcher.session import Session
 
 COMPANIONS = ("host-local", "portmap")  # a folder that has both is one of our plugins
-FINDERS = ("check", "gc", "network", "status")  # commands whose messages are their result
+FINDERS = ("check", "gc", "leave", "network", "status")  # commands whose messages are their result
 HOOK = "oci-hook"  # whose messages end up in those of a runtime
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
@@ -129,6 +129,10 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         from launcher import collection  # this alone
 
         return collection.gc
+    if action == "leave":
+        from launcher import leaving  # this alone
+
+        return leaving.leave
     if action == HOOK:
         from launcher import oci_hook  # this alone
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 NAT = "nat"
 DNAT, SETMARK, MASQ = "CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ"
 MULTICAST = {4: "224.0.0.0/4", 16: "ff00::/8"}
+LOOPBACK_COMMENT = "CNI portfwd only lo has loopback addresses"
 MARK_BIT = 13
 MOST_PORTS = 15  # in one multiport match
 LONGEST_COMMENT = 255
@@ -171,7 +172,7 @@ class Backend(Record):
         here = "-m addrtype --dst-type LOCAL -j"
         made: list[Any] = [SharedChain(family, NAT, DNAT)]
         if marks and family == V4.word:
-            why = line(["-m", "comment", "--comment", "CNI portfwd only lo has loopback addresses"])
+            why = line(["-m", "comment", "--comment", LOOPBACK_COMMENT])
             made.insert(
                 0, SharedRule(family, "raw", "PREROUTING", f"! -i lo -d 127.0.0.0/8 {why} -j DROP", True)
             )

@@ -66,6 +66,19 @@ def has_admission(addresses: list[bytes]) -> bool:
     return all([place(each.rule, now.get(each.chain, [])) >= 0 for each in records])
 
 
+def delete_commented(family: str, table: str, comment: str) -> None:
+    """Delete the rules of a table that have a comment. Raises OSError."""
+    now = tool.save(family, tool.LEGACY).get(table, {})
+    doomed = [
+        f"-D {chain} {rule}"
+        for chain, rules in now.items()
+        for rule in rules
+        if option(rule, "--comment") == comment
+    ]
+    if doomed:
+        tool.restore(family, {table: doomed}, tool.LEGACY)
+
+
 def has_rules(family: str, names: list[str]) -> bool:
     """Whether one of these chains of table nat has a rule. Raises OSError."""
     now = tool.save(family, tool.LEGACY).get(NAT, {})
