@@ -107,8 +107,8 @@ checklist: .venv/ready ## which test covers which line of the conformance checkl
 install: dist/cniwire/cniwire ## DESTDIR= PREFIX=/usr/local BINDIR=/opt/cni/bin: the bundle, links in BINDIR
 	@$(PYTHON) -B -m bundle.install dist/cniwire --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)'
 
-uninstall:       ## DESTDIR= PREFIX=/usr/local: take that away, and bring back what it replaced
-	@$(PYTHON) -B -m bundle.install --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)'
+uninstall:       ## DESTDIR= PREFIX=/usr/local: take that away, and bring back what it replaced; KEEP=cniwire
+	@$(PYTHON) -B -m bundle.install --destdir '$(DESTDIR)' --prefix '$(PREFIX)' --bindir '$(BINDIR)' $(if $(KEEP),--keep)
 
 clean:           ## all that make made
 	rm -rf .venv build dist bench-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -182,14 +182,18 @@ def install(bundle: Path, place: Place) -> None:
     print(f"{place.lib}/{name}, and links to it in {place.bindir} and {place.prefix}")
 
 
-def uninstall(place: Place) -> None:
-    """Take all of it away, and bring back what was replaced. Raises Refused, OSError."""
+def uninstall(place: Place, keep: bool = False) -> None:
+    """Take all of it away, and bring back what was replaced. Raises Refused, OSError.
+
+    keep: only the plugins go from BINDIR; `cniwire` stays, with plugins of its own beside it.
+    """
     lib = place.real(place.lib)
     if not lib.is_dir():
         raise Refused(f"{place.lib}: nothing is installed there (PREFIX=, DESTDIR=)")
     with alone(lib):
         record = Record(lib / RECORD)
-        for path in record.links:
+        stays = [path for path in record.links if keep and os.path.dirname(path) != place.bindir]
+        for path in [each for each in record.links if each not in stays]:
             real, kept = place.real(path), Path(f"{lib}/{REPLACED}{path}")
             if os.path.lexists(real) and not place.is_ours(path):
                 print(f"{path} is somebody else's by now: left alone")
@@ -197,8 +201,13 @@ def uninstall(place: Place) -> None:
                 put(real, lambda fresh, kept=kept: copy(kept, fresh))  # type: ignore[misc]
             else:
                 real.unlink(missing_ok=True)
-        record.links.clear()
+        record.links = stays
         record.write()
+        if keep:
+            print(
+                f"the plugins are gone from {place.bindir}; cniwire stays until `make uninstall` without KEEP"
+            )
+            return
         patience = time.monotonic() + PATIENCE_S
         while (alive := sweep(lib, ())) and time.monotonic() < patience:
             time.sleep(0.05)
@@ -216,11 +225,12 @@ def main() -> int:
     parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", help="the bundle; none: uninstall")
     for option in ("--destdir", "--prefix", "--bindir"):
         parser.add_argument(option, default="")
+    parser.add_argument("--keep", action="store_true", help="uninstall: the command cniwire stays")
     options = parser.parse_args()
     os.umask(0o022)
     try:
         place = Place(options.destdir, options.prefix, options.bindir)
-        install(options.folder, place) if options.folder else uninstall(place)
+        install(options.folder, place) if options.folder else uninstall(place, options.keep)
     except (Refused, OSError) as error:
         print(f"{'install' if options.folder else 'uninstall'}: {error}", file=sys.stderr)
         return 1

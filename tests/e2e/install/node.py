@@ -27,8 +27,10 @@ class Node:
             str(bundle), "--prefix", str(self.prefix), "--bindir", str(self.bindir), succeeds=succeeds
         )
 
-    def uninstall(self, succeeds: bool = True) -> str:
-        return self._run("--prefix", str(self.prefix), "--bindir", str(self.bindir), succeeds=succeeds)
+    def uninstall(self, *options: str, succeeds: bool = True) -> str:
+        return self._run(
+            "--prefix", str(self.prefix), "--bindir", str(self.bindir), *options, succeeds=succeeds
+        )
 
     @staticmethod
     def _run(*arguments: str, succeeds: bool) -> str:

@@ -30,6 +30,25 @@ def test_what_stood_there_before_comes_back(bundle: Path, node: Node) -> None:
     assert node.tree() == before
 
 
+def test_the_command_may_stay_when_the_plugins_go(bundle: Path, node: Node) -> None:
+    """With plugins of its own beside it: what runs on a node can be handed over, or collected."""
+    node.bindir.mkdir(parents=True)
+    shutil.copy("/bin/true", node.bindir / "bridge")
+    before = node.tree()
+    node.install(bundle)
+    for _ in range(2):
+        node.uninstall("--keep")
+        assert {path.name: path.read_bytes() for path in node.bindir.iterdir()} == {
+            "bridge": Path("/bin/true").read_bytes()
+        }
+        assert version((node.prefix / "bin" / "cniwire").resolve().with_name("bridge")) == "1.1.0"
+    node.install(bundle)
+    assert version(node.bindir / "bridge") == "1.1.0"
+    node.uninstall("--keep")
+    node.uninstall()
+    assert node.tree() == before
+
+
 def test_what_somebody_put_over_ours_is_left_alone(bundle: Path, node: Node) -> None:
     """Another suite was installed after ours: its files stay, and do not give way to older ones."""
     node.bindir.mkdir(parents=True)
