@@ -45,11 +45,12 @@ def gc(session: Session, options: argparse.Namespace) -> int:
 
 
 def collected(
-    session: Session, options: argparse.Namespace, failures: list[CNIError]
+    session: Session, options: argparse.Namespace, failures: list[CNIError], strangers: bool = True
 ) -> tuple[list[Findings], list[CNIError]]:
     """Look at the networks and remove what is gone.
 
-    Returns what was found, and what is not as it should be. failures: what could not be done is appended.
+    Returns what was found, and what is not as it should be: what is left, and those *strangers* of whom
+    nothing tells whether they live. failures: what could not be done is appended.
     """
     surroundings.refuse_foreign()
     found: list[Findings] = []
@@ -69,7 +70,8 @@ def collected(
         findings.doom(forced)
         tell(session, findings, options.dry_run)
         left = collect(session, findings, failures) if not options.dry_run else []
-        unclear = [undecided(session, findings.network, each) for each in findings.strangers(UNKNOWN)]
+        unknown = findings.strangers(UNKNOWN) if strangers else []
+        unclear = [undecided(session, findings.network, each) for each in unknown]
         told += show(session, unclear + left)
     return found, told
 

@@ -28,7 +28,7 @@ def leave(session: Session, options: argparse.Namespace) -> int:
     """Hand over what lives; 0 where nothing of ours is left in the packet filter, else 1."""
     failures: list[CNIError] = []
     everything = argparse.Namespace(networks=[], force=[], dry_run=False)
-    found, told = collected(session, everything, failures)
+    found, told = collected(session, everything, failures, strangers=False)
     with Kernel("") as kernel:
         chosen = networks(session, [], [])
         moved = [name for network in chosen for name in move(session, kernel, network, failures)]

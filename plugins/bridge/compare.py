@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from core.address import mac_text
+from core.intent import MASQUERADE
+from core.nft.names import Elements
+from core.plan import filter as intents
 from core.plan.records import HOST
+from core.record import replace
 from core.verbs import compare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from core.attachment import Attachment
     from core.cni.protocol import Request
     from core.cni.result import Result
     from plugins.bridge.options import Options
@@ -20,7 +25,19 @@ def differences(kernel: Any, request: Request, wanted: Options, prev_result: Res
 
     Raises CNIError as core.verbs.compare.
     """
-    return _of_bridge(kernel, wanted, prev_result) + compare.differences(kernel, request, wanted, prev_result)
+    found = _of_bridge(kernel, wanted, prev_result)
+    other = compare.differences(kernel, request, wanted, prev_result)
+    if other and wanted.masquerade and _is_masqueraded_otherwise(kernel, wanted, request.attachment):
+        other = compare.differences(kernel, request, replace(wanted, masquerade=False), prev_result)
+    return found + other
+
+
+def _is_masqueraded_otherwise(kernel: Any, wanted: Options, attachment: Attachment) -> bool:
+    """Whether the other backend has it: configured otherwise since ADD, or moved by `cniwire leave`."""
+    from core.kernel import go_standing  # late: nearly always all of ours stands
+
+    ours = kernel.elements_of(Elements(MASQUERADE, attachment.owner))
+    return bool(ours if wanted.backend is not intents.NFT else go_standing.has_masquerade(kernel, attachment))
 
 
 def _of_bridge(kernel: Any, wanted: Options, prev_result: Result) -> list[str]:

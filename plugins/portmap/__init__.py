@@ -101,10 +101,10 @@ def _made_by_go(kernel: Any, attachment: Attachment) -> bool:
 
     Then nothing of ours stands for it in nft, but mappings in the Go suite's shapes do.
     """
-    from core.kernel import go_mappings  # late: nearly always all of ours stands
+    from core.kernel import go_standing  # late: nearly always all of ours stands
 
     ours = kernel.elements_of(Elements(PUBLISH, attachment.owner))
-    return not ours and go_mappings.has_mappings(kernel, attachment)
+    return not ours and go_standing.has_mappings(kernel, attachment)
 
 
 def _level_found(kernel: Any, attachment: Attachment) -> int:

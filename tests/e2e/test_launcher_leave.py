@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.attachment import hashed
 from tests.harness import cniwire as cniwire_of_tests
 from tests.harness import plugin
 from tests.harness.cniwire import Cniwire
@@ -104,6 +105,36 @@ def test_the_rules_are_those_that_the_go_plugins_make(
         theirs.delete(container, portMappings=ports)
         for path in host.data.glob("net/last_reserved_ip.*"):
             path.unlink()
+
+
+def test_our_check_is_content_with_what_was_handed_over(host: Host) -> None:
+    """The node comes back to ours while the container runs; what is missing is told, as ever."""
+    _, ours = suites(host, SUBNETS[0])
+    cniwire, container = Cniwire(host, host.plugins), host.container("c1")
+    cniwire.network("net", *ours.plugins)
+    ours.add(container, portMappings=PORTS)
+    cniwire("leave")
+    ours.check(container, portMappings=PORTS)
+    host.run(f"iptables -t nat -F {hashed(28, 'CNI-', 'netc1')}")
+    with pytest.raises(plugin.PluginError, match="masquerade4 has lost"):
+        ours.check(container, portMappings=PORTS)
+    ours.delete(container, portMappings=PORTS)
+    assert not [each for each in host.state(container) if "10.1.0.2" in each or "eth0" in each]
+
+
+def test_a_container_of_the_go_plugins_that_no_cache_knows_is_no_obstacle(host: Host) -> None:
+    """Whether it lives is a question for gc."""
+    theirs, ours = suites(host, SUBNETS[0])
+    cniwire = Cniwire(host, host.plugins)
+    cniwire.network("net", *ours.plugins)
+    first, second = host.container("c1"), host.container("c2")
+    theirs.add(first)
+    ours.plugins = ours.plugins[:2]
+    ours.add(second, portMappings=PORTS)
+    before = host.state(first)
+    cniwire("gc", status=1)
+    assert cniwire.json("leave")["handedOver"] == ["c2"]
+    assert {each for each in before if "10.1.0.2" in each} <= host.state(first)
 
 
 def test_what_is_gone_is_collected_on_the_way(host: Host) -> None:
