@@ -115,7 +115,8 @@ def collect(session: Session, findings: Findings, failures: list[CNIError]) -> l
     """
     watch, network = Stopwatch(), findings.network
     no_way_in = {each.key for each in findings.doomed if each.cached and not target.reachable(each.cached)}
-    lost = [Request(*each.key) for each in findings.doomed if not each.cached and each.container_id]
+    unknown = [each for each in findings.doomed if not each.cached and each.container_id]
+    lost = [(Request(*each.key), each.trace.result) for each in unknown]
     try:
         session.runtime.gc(network, [each.key for each in findings.spared], no_way_in, lost)
     except CNIError as error:

@@ -76,9 +76,10 @@ class Runtime:
             self._call("CHECK", network, plugin, deadline, request, cached)
         return True
 
-    def delete(self, network: Network, request: Request) -> None:
+    def delete(self, network: Network, request: Request, known: Mapping[str, Any] | None = None) -> None:
         """DEL: last plugin first; goes on after errors. The cache forgets the attachment if no plugin failed.
 
+        known: what takes the place of a result where the cache has none, of any version.
         Succeeds where there was no ADD. Raises CNIError: the failure, or Several.
         """
         request.validate()
@@ -88,6 +89,8 @@ class Runtime:
                 cached = self.cache.result(network.name, network.version, request)
             except CNIError:
                 self.cache.remove(network.name, request)
+            if cached is None and known:
+                cached = in_version(known, network.version, "what is known")
         failures: list[CNIError] = []
         for plugin in reversed(network.plugins):
             try:
@@ -105,13 +108,13 @@ class Runtime:
         network: Network,
         valid: Iterable[tuple[str, str]],
         netns_gone: Iterable[tuple[str, str]] = (),
-        lost: Iterable[Request] = (),
+        lost: Iterable[tuple[Request, Mapping[str, Any] | None]] = (),
     ) -> bool:
         """GC: DEL cached attachments that are not in *valid*, and the *lost* ones; then GC of each plugin.
 
         valid: (container ID, ifname) of those that live. netns_gone: the same of those whose DEL goes without
         CNI_NETNS, because their path may lead to another namespace by now. lost: attachments that no cache
-        knows of; DEL finds them by their owner, in any version.
+        knows of, each with what is known instead of a result; DEL finds them by their owner, in any version.
         Returns False when the list has disableGC. Goes on after errors; raises them all as Several.
         """
         if network.disable_gc:
@@ -119,13 +122,13 @@ class Runtime:
         valid, gone, failures = sorted(set(valid)), set(netns_gone), list[CNIError]()
         attached = [cached for cached in self.cache.attachments() if cached.network == network.name]
         stale = [
-            replace(cached.request, netns="") if cached.key in gone else cached.request
+            (replace(cached.request, netns="") if cached.key in gone else cached.request, None)
             for cached in attached
             if cached.key not in valid
         ]
-        for request in [*stale, *lost]:
+        for request, known in [*stale, *lost]:
             try:
-                self.delete(network, request)
+                self.delete(network, request, known)
             except CNIError as error:
                 failures.append(error)
         if at_least(network.version, NEEDED["GC"]):

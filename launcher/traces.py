@@ -53,6 +53,15 @@ class Trace:
     reservations: list[Reservation] = field(default_factory=list)
 
     @property
+    def result(self) -> dict[str, Any] | None:
+        """Its addresses as a result tells them, None for none.
+
+        Rules of the Go firewall plugin have no other name.
+        """
+        ips = [{"address": str(ipaddress.ip_interface(found.address))} for found in self.reservations]
+        return {"cniVersion": "1.0.0", "ips": ips} if ips else None
+
+    @property
     def things(self) -> str:
         """In a person's words: `interface veth1, address 10.0.0.2, 3 nft elements`."""
         many = f"{len(self.comments)} nft element{'s' * (len(self.comments) > 1)}"

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from core.attachment import hashed
+from tests.harness import cniwire as cniwire_of_tests
+from tests.harness import plugin
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Container, Host
 from tests.harness.network import Network
@@ -124,4 +126,22 @@ def test_gc_takes_what_names_the_network(host: Host, variant: str) -> None:
     ours.version = "1.0.0"
     ours.check(keeps, portMappings=[mapping(1)])
     ours.delete("c1", portMappings=PORTS)
+    assert all_of(host, variant) == before
+
+
+def test_cniwire_gc_takes_all_of_a_container_that_only_its_reservation_tells_of(
+    host: Host, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No cache knows it any more: its ID leads to what has hashed names, its address to the firewall's."""
+    monkeypatch.setattr(cniwire_of_tests, "PATH", plugin.PATH)
+    theirs, ours = suites(host, *SUBNETS["dual"])
+    cniwire, goes = cniwire_of_tests.Cniwire(host, host.plugins), host.container("c1")
+    cniwire.network("net", *ours.plugins)
+    first = host.container("c2")
+    theirs.add(first, portMappings=[mapping(1)])
+    theirs.delete(first, portMappings=[mapping(1)])
+    before = all_of(host, variant)
+    theirs.add(goes, portMappings=PORTS)
+    goes.close()
+    cniwire("gc")
     assert all_of(host, variant) == before
