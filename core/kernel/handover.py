@@ -35,39 +35,36 @@ WORDS = {number: word for word, number in values.NFPROTO.items()}
 PLACE = (values.NFTA_RULE_TABLE, values.NFTA_RULE_CHAIN, values.NFTA_RULE_HANDLE)
 
 
-def move(kernel: Any, attachments: list[Attachment]) -> list[str]:
+def standing(kernel: Any) -> dict[str, Any]:
+    """Owner -> intent -> its elements in our tables. Raises OSError."""
+    found: dict[str, Any] = {}
+    for intent in INTENTS:
+        for each in packet_filter.elements_of(kernel, Elements(intent, "")):
+            found.setdefault(each.holder, {one: [] for one in INTENTS})[intent].append(each)
+    return found
+
+
+def move(kernel: Any, attachments: list[Attachment], there: dict[str, Any]) -> list[str]:
     """Give a container's attachments to one network the reference's rules instead of our elements.
 
     Where somebody drops what is forwarded, and has a rule of ours that lets through what we admit, that stays
     until the container goes: the reference does not admit published ports, and asks no nft table.
 
-    Returns the intents for which there are rules now. Raises CNIError, and all is as it was.
+    there: what standing() said. Returns the comments of elements, owner and witness, for which there are
+    rules now. Raises CNIError, and all is as it was.
     """
-    owners = [each.owner for each in attachments]
-    found = {
-        intent: [
-            each for owner in owners for each in packet_filter.elements_of(kernel, Elements(intent, owner))
-        ]
-        for intent in INTENTS
-    }
+    owners = [each.owner for each in attachments if each.owner in there]
+    found = {intent: [each for owner in owners for each in there[owner][intent]] for intent in INTENTS}
     moved = handover.movable(found)
     obstacle = xtables.probe(kernel) if moved else ""
     if obstacle:
         raise CNIError(NOT_AVAILABLE, f"iptables cannot be used: {obstacle}")
-    made = Plan(*handover.records(found, replace(attachments[0], ifname=FIRST_IFNAME, port="")))
     goes = [intent for intent in moved if intent != ADMIT or not _commented(kernel, COMMENT)]
-    ours = [Elements(intent, owner) for intent in goes for owner in owners]
+    doomed = [each for intent in goes for each in found[intent]]
+    made = Plan(*handover.records(found, replace(attachments[0], ifname=FIRST_IFNAME, port="")))
     if moved:
-        apply.add(kernel, made, lambda: [kernel.delete(each) for each in ours])
-    return moved
-
-
-def owners(kernel: Any) -> list[str]:
-    """Whose elements stand in our tables. Raises OSError."""
-    found = [
-        each.holder for intent in INTENTS for each in packet_filter.elements_of(kernel, Elements(intent, ""))
-    ]
-    return sorted(set(found))
+        apply.add(kernel, made, lambda: kernel.delete(*doomed) if doomed else [])
+    return sorted({each.owner for intent in moved for each in found[intent]})
 
 
 def clear(kernel: Any) -> list[str]:
@@ -78,7 +75,7 @@ def clear(kernel: Any) -> list[str]:
     left: list[str] = []
     for attempt in range(TRIES):
         generation = kernel.netfilter.generation()
-        left = owners(kernel)
+        left = sorted(standing(kernel))
         doomed = [] if left else [*_commented(kernel, COMMENT, LOOPBACK_COMMENT), *_tables(kernel)]
         try:
             if doomed:

@@ -77,34 +77,26 @@ def test_the_go_plugins_check_and_delete_what_ours_made(
     assert all_of(host, variant, container) == before
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("variant", "keys"), [("nft", {}), ("legacy", {"snat": False})])
 def test_the_rules_are_those_that_the_go_plugins_make(
-    host: Host, monkeypatch: pytest.MonkeyPatch, variant: str
+    host: Host, monkeypatch: pytest.MonkeyPatch, variant: str, keys: dict[str, Any]
 ) -> None:
     """P-25: comments and all, with a host address and without the way back by the host, too."""
     use(host, monkeypatch, variant)
     monkeypatch.setattr(cniwire_of_tests, "PATH", plugin.PATH)
     theirs, ours = suites(host, *SUBNETS)
+    ours.plugins = theirs.plugins = [ours.plugins[0], {**PORTMAP, **keys}, *ours.plugins[2:]]
     cniwire, container = Cniwire(host, host.plugins), host.container("c1")
-    for number, snat in enumerate(({}, {"snat": False})):
-        ours.plugins = theirs.plugins = [ours.plugins[0], {**PORTMAP, **snat}, *ours.plugins[2:]]
-        cniwire.network("net", *ours.plugins)
-        ports = [
-            *PORTS,
-            mapping(8081 + number, 81, hostIP="192.0.2.1"),
-            mapping(9000, hostIP="2001:db8:ff::1"),
-        ]
-        ours.add(container, portMappings=ports)
-        cniwire("leave")
-        made = {each for each in all_of(host, variant) if each.startswith(("nat -A", "filter -A"))}
-        theirs.delete(container, portMappings=ports)
-        for path in host.data.glob("net/last_reserved_ip.*"):
-            path.unlink()
-        theirs.add(container, portMappings=ports)
-        assert {each for each in all_of(host, variant) if each.startswith(("nat -A", "filter -A"))} == made
-        theirs.delete(container, portMappings=ports)
-        for path in host.data.glob("net/last_reserved_ip.*"):
-            path.unlink()
+    cniwire.network("net", *ours.plugins)
+    ports = [*PORTS, mapping(8081, 81, hostIP="192.0.2.1"), mapping(9000, hostIP="2001:db8:ff::1")]
+    ours.add(container, portMappings=ports)
+    cniwire("leave")
+    made = {each for each in all_of(host, variant) if each.startswith(("nat -A", "filter -A"))}
+    theirs.delete(container, portMappings=ports)
+    for path in host.data.glob("net/last_reserved_ip.*"):
+        path.unlink()
+    theirs.add(container, portMappings=ports)
+    assert {each for each in all_of(host, variant) if each.startswith(("nat -A", "filter -A"))} == made
 
 
 def test_our_check_is_content_with_what_was_handed_over(host: Host) -> None:
@@ -135,6 +127,28 @@ def test_a_container_of_the_go_plugins_that_no_cache_knows_is_no_obstacle(host: 
     cniwire("gc", status=1)
     assert cniwire.json("leave")["handedOver"] == ["c2"]
     assert {each for each in before if "10.1.0.2" in each} <= host.state(first)
+
+
+def test_a_container_that_goes_at_the_very_moment_leaves_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Go plugins' DEL has looked for its rules when they are made, and then takes the interface."""
+    theirs, ours = suites(host, *SUBNETS)
+    cniwire, container = Cniwire(host, host.plugins), host.container("c1")
+    cniwire.network("net", *ours.plugins)
+    theirs.add(container, portMappings=PORTS)
+    theirs.delete(container, portMappings=PORTS)
+    before = all_of(host, "nft", container)
+    ours.add(container, portMappings=PORTS)
+    tools, veth = host.folder / "tools", host.veth("net/c1/eth0")
+    tools.mkdir()
+    for name in ("iptables", "ip6tables"):
+        tool = tools / f"{name}-restore"
+        tool.write_text(f'#!/bin/sh\nip link delete {veth} 2>&-\nexec /usr/sbin/{name}-restore "$@"\n')
+        tool.chmod(0o755)
+    monkeypatch.setattr(cniwire_of_tests, "PATH", f"{tools}:{plugin.PATH}")
+    cniwire("leave")
+    assert all_of(host, "nft", container) == before
 
 
 def test_what_is_gone_is_collected_on_the_way(host: Host) -> None:
