@@ -40,6 +40,16 @@ def works(host: Host, container: Any, outside: Any, families: int) -> None:
         assert (address, ping(container, address, timeout_s=4) is not None) == (address, True)
 
 
+def wrapped(host: Host, command: str, behind: str = "") -> Path:
+    """Return a folder with iptables-restore and ip6tables-restore, as the end of a shell *command*."""
+    folder = host.folder / "tools"
+    folder.mkdir()
+    for name in ("iptables-restore", "ip6tables-restore"):
+        (folder / name).write_text(f'#!/bin/sh\n{command} /usr/sbin/{name} "$@"\n{behind}\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
 @pytest.mark.parametrize(("policy", "families"), [("ACCEPT", 1), ("DROP", 2)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_go_plugins_check_and_delete_what_ours_made(
@@ -140,14 +150,32 @@ def test_a_container_that_goes_at_the_very_moment_leaves_nothing(
     theirs.delete(container, portMappings=PORTS)
     before = all_of(host, "nft", container)
     ours.add(container, portMappings=PORTS)
-    tools, veth = host.folder / "tools", host.veth("net/c1/eth0")
-    tools.mkdir()
-    for name in ("iptables", "ip6tables"):
-        tool = tools / f"{name}-restore"
-        tool.write_text(f'#!/bin/sh\nip link delete {veth} 2>&-\nexec /usr/sbin/{name}-restore "$@"\n')
-        tool.chmod(0o755)
-    monkeypatch.setattr(cniwire_of_tests, "PATH", f"{tools}:{plugin.PATH}")
+    command = f"ip link delete {host.veth('net/c1/eth0')} 2>&-; exec"
+    monkeypatch.setattr(cniwire_of_tests, "PATH", f"{wrapped(host, command)}:{plugin.PATH}")
     cniwire("leave")
+    assert all_of(host, "nft", container) == before
+
+
+def test_killed_in_the_middle_it_is_done_once_more(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules of one family stand, and all of our elements: everything works, and nothing is made twice."""
+    outside = host.outside()
+    theirs, ours = suites(host, *SUBNETS)
+    cniwire, container = Cniwire(host, host.plugins), host.container("c1")
+    cniwire.network("net", *ours.plugins)
+    theirs.add(container, portMappings=PORTS)
+    theirs.delete(container, portMappings=PORTS)
+    before = all_of(host, "nft", container)
+    ours.add(container, portMappings=PORTS)
+    with monkeypatch.context() as patched:
+        patched.setattr(cniwire_of_tests, "PATH", f"{wrapped(host, '', 'kill -9 $PPID')}:{plugin.PATH}")
+        with cniwire.popen("leave") as process:
+            process.communicate(timeout=60)
+        assert process.returncode == -9
+    assert [each for each in host.state() if "CNI-DN-" in each and "nft rule ip nat" in each]
+    works(host, container, outside, 2)
+    cniwire("leave")
+    works(host, container, outside, 2)
+    theirs.delete(container, portMappings=PORTS)
     assert all_of(host, "nft", container) == before
 
 
