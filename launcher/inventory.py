@@ -1,22 +1,19 @@
 """What a network namespace and the CNI directories hold, as sets of lines, to compare before and after.
 
-Links, addresses and routes come from pyroute2; nft objects through the plugins' own codec, because `nft`
-may not be installed.
+For the demo alone, so that the bundle's `cniwire` carries no pyroute2: links, addresses and routes come from
+that, nft objects through the plugins' own codec.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-from core.netlink.message import DUMP, Message, attribute, attribute_list, attributes, text
-from core.netlink.socket import NETFILTER, Socket
+from core.netlink.message import text
 from core.nft import values as nft
-from core.nft.values import NFGENMSG_BYTES, comment_text
 from ipam.host_local.reservation import LAST
+from launcher.packet_filter import dump, elements, netfilter
 
 Inventory = dict[str, set[str]]
 
-FAMILY_NAMES = {number: name for name, number in nft.NFPROTO.items()}
 # linux/rtnetlink.h
 RT_TABLE_LOCAL, RT_SCOPE_LINK = 255, 253
 
@@ -82,47 +79,3 @@ def rules() -> Iterator[tuple[str, set[str]]]:
         for family, table, name, key, comment in elements(reader):
             found_elements.add(f"{family} {table} {name} {key.hex()} {comment}")
         yield "nft elements", found_elements
-
-
-def elements(reader: Socket, table: str = "") -> Iterator[tuple[str, str, str, bytes, str]]:
-    """Family, table, map or set, key and comment of each element. Raises OSError.
-
-    table: its name, to read the elements of one table; "" for all.
-    """
-    for family, found in dump(reader, nft.NFT_MSG_GETSET):
-        own, name = found[nft.NFTA_SET_TABLE], found[nft.NFTA_SET_NAME]
-        if table not in ("", text(own)):
-            continue
-        chosen = attribute(nft.NFTA_SET_ELEM_LIST_TABLE, own) + attribute(nft.NFTA_SET_ELEM_LIST_SET, name)
-        for _, part in dump(reader, nft.NFT_MSG_GETSETELEM, family, chosen):
-            for _, element in attribute_list(part.get(nft.NFTA_SET_ELEM_LIST_ELEMENTS, b"")):
-                values = attributes(element)
-                comment = comment_text(values.get(nft.NFTA_SET_ELEM_USERDATA, b""))
-                yield family, text(own), text(name), values.get(nft.NFTA_SET_ELEM_KEY, b""), comment
-
-
-def comments(table: str) -> Iterator[str]:
-    """The comments of the elements in a *table*, in every family. Raises OSError."""
-    with netfilter() as reader:
-        yield from (comment for *_, comment in elements(reader, table) if comment)
-
-
-def dump(
-    reader: Socket, kind: int, family: str = "", body: bytes = b""
-) -> list[tuple[str, dict[int, bytes]]]:
-    """Family and attributes of every object that the kernel lists for one request. Raises OSError.
-
-    kind: a type of message, such as nft.NFT_MSG_GETRULE. family: "" for all.
-    """
-    replies = [payload for _, payload in reader.ask(Message(kind, DUMP, nft.head(family) + body))]
-    return [(FAMILY_NAMES.get(payload[0], "?"), attributes(payload, NFGENMSG_BYTES)) for payload in replies]
-
-
-@contextmanager
-def netfilter() -> Iterator[Socket]:
-    """A netfilter socket, closed in the end. Raises OSError."""
-    reader = Socket(NETFILTER)
-    try:
-        yield reader
-    finally:
-        reader.close()

@@ -15,7 +15,7 @@ from typing import Any
 from core.attachment import network_prefix, owner_text
 from core.nft.names import TABLE
 from ipam.host_local import reservation
-from launcher import inventory
+from launcher import packet_filter
 from launcher.conflist import Network
 from launcher.interfaces import interfaces
 
@@ -105,7 +105,7 @@ def of_owner(found: dict[str, Trace], network: str, owner: str) -> Trace | None:
 def elements() -> list[str]:
     """The comments of the elements in our nft tables; none where there is no nftables, or we may not look."""
     try:
-        return list(inventory.comments(TABLE))
+        return list(packet_filter.comments(TABLE))
     except OSError:
         return []
 

@@ -67,8 +67,7 @@ def test_our_del_cleans_what_go_added(host: Host, netns: str) -> None:
     before = host.state()
     ours.results["c2", "eth0"] = theirs.add(container, portMappings=PORTS)
     if netns == "gone":
-        container.close()
-        host.run("sleep 0.1")  # the kernel takes its links down behind our back
+        host.lose(container)
         ours.delete("c2", portMappings=PORTS)
     else:
         ours.delete(container, portMappings=PORTS)

@@ -86,7 +86,7 @@ def test_what_no_cache_knows_of_lives_as_long_as_its_interface(cniwire: Cniwire,
     report = cniwire.json("gc")["networks"][0]
     assert report["valid"] == [{"containerID": "c1", "ifname": "eth0"}]
     assert cniwire.host.state(container) == before
-    container.close()
+    cniwire.host.lose(container)
     cniwire("gc")
     assert addresses(cniwire.host) == []
     assert "demo/c1/eth0" not in str(cniwire.host.state())
@@ -230,10 +230,7 @@ def test_what_cannot_be_told_is_named_and_stays_and_is_no_success(cniwire: Cniwi
     assert "cannot tell whether go1/eth0 on demo lives, so it stays: address 10.9.0.2" in message
     assert "cniwire gc demo --force go1" in message
     assert host.state(container) == before
-    container.close()
-    host.run(
-        "for try in 1 2 3 4 5 6 7 8 9; do ip -brief link show type veth | grep -q . || break; sleep 0.3; done"
-    )
+    host.lose(container)
     cniwire("gc")
     assert addresses(host) == []
 

@@ -215,7 +215,7 @@ def test_what_the_go_plugins_cannot_have_stays_until_its_container_goes(host: Ho
     with Server(container, 80):
         assert ask(outside, "192.0.2.1", 8080).server == "c1"
     assert ping(container, "192.0.2.2", timeout_s=4) is not None
-    container.close()
+    host.lose(container)
     cniwire("leave")
     assert not [each for each in host.state() if "cniwire" in each or "CNI-" in each.partition("nft rule")[2]]
 

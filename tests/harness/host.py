@@ -1,6 +1,7 @@
 """The fake host of one test: a network namespace of its own, containers, and ways to call plugins."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,9 @@ from tests.harness.network import Network
 from tests.harness.state import State, state_of
 
 Config = Mapping[str, Any]
+
+
+PATIENCE_S = 20  # in which the kernel has ended a network namespace
 
 
 class Container(Namespace):
@@ -49,6 +53,18 @@ class Host(Namespace):
         made = Container(self.folder / "netns" / container_id)
         self.children.append(made)
         return made
+
+    def lose(self, container: Container) -> None:
+        """Close a container, and wait until the kernel has taken its ends of veths away, which it does later.
+
+        Raises AssertionError if it does not.
+        """
+        ends = {link["link_index"] for link in container.ip("link show") if "link_index" in link}
+        container.close()
+        deadline = time.monotonic() + PATIENCE_S
+        while ends & {link["ifindex"] for link in self.ip("link show")}:
+            assert time.monotonic() < deadline, f"the links of {container.name} stay"
+            time.sleep(0.01)
 
     def outside(self, *addresses: str) -> Namespace:
         """Make a machine behind a cable: its `eth0` to the host's `uplink`.

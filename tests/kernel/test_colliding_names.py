@@ -174,7 +174,7 @@ def test_a_port_whose_holder_died_is_taken_over_though_another_has_its_links_nam
     net = chain(host)
     one, other = host.container(ONE), host.container(OTHER)
     net.add(one, portMappings=PORTS[ONE])
-    one.close()
+    host.lose(one)
     net.add(other, portMappings=PORTS[OTHER])
     third = host.container("c3")
     net.add(third, portMappings=PORTS[ONE])

@@ -72,8 +72,7 @@ def test_check_is_content_and_del_leaves_nothing(host: Host, variant: str, subne
     for container, ports in ((keeps, [mapping(1)]), (goes, PORTS)):
         ours.check(container, portMappings=ports)
     if netns == "gone":
-        goes.close()
-        host.run(f"for try in 1 2 3 4 5 6 7 8 9; do ip link show type veth | grep -c {IFB}; sleep 0.02; done")
+        host.lose(goes)
     for _ in range(2):
         ours.delete(goes if netns == "there" else "c1", portMappings=PORTS)
     assert all_of(host, variant) == before
@@ -117,8 +116,7 @@ def test_gc_takes_what_names_the_network(host: Host, variant: str) -> None:
     theirs.add(keeps, portMappings=[mapping(1)])
     before = all_of(host, variant)
     theirs.add(goes, portMappings=PORTS)
-    goes.close()
-    host.run("sleep 0.1")  # the kernel takes its links down behind our back
+    host.lose(goes)
     ours.version = "1.1.0"
     ours.gc(keeps)
     left = all_of(host, variant) - before
@@ -142,6 +140,6 @@ def test_cniwire_gc_takes_all_of_a_container_that_only_its_reservation_tells_of(
     theirs.delete(first, portMappings=[mapping(1)])
     before = all_of(host, variant)
     theirs.add(goes, portMappings=PORTS)
-    goes.close()
+    host.lose(goes)
     cniwire("gc")
     assert all_of(host, variant) == before

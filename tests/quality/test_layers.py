@@ -241,7 +241,7 @@ def test_the_launcher_executes_plugins_and_imports_none_of_their_mechanism() -> 
     verb of the protocol means that.
     """
     allowed = set(PURE)
-    reading = {name: {"core.netlink.socket"} for name in ("interfaces.py", "inventory.py")}
+    reading = {name: {"core.netlink.socket"} for name in ("interfaces.py", "packet_filter.py")}
     reading["plugin.py"] = {"core.system"}
     reading["leaving.py"] = {"core.kernel.handover", "core.kernel.kernel"}
     found = [
