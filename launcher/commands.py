@@ -26,6 +26,7 @@ HOOK_DEFAULT = (
     "for containers with a network namespace of their own and without annotation cniwire.networks "
     "(default: leave them alone)"
 )
+REPORT_FILE = "where to write it; `-` prints it (default: cniwire-report-TIME.txt in this directory)"
 SHELLS = "the shell; `networks` and `containers` print the names that it offers"
 
 COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
@@ -124,6 +125,11 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
     ),
     "ls": ("list and draw what is wired", [WHICH], ["cniwire ls", "cniwire ls demo --json"]),
     "ps": ("list what is wired", [WHICH, ignored("-a", "--all")], ["cniwire ps", "cniwire ps demo --wide"]),
+    "report": (
+        "collect what a bug report needs into one file, without secrets",
+        [argument("file", metavar="FILE", nargs="?", default="", help=REPORT_FILE)],
+        ["sudo cniwire report", "cniwire report report.txt", "cniwire report -"],
+    ),
     "network": (
         "list networks, show the configuration of one, or write a new one",
         [
@@ -186,7 +192,7 @@ GROUPS = {
         "oci-hook": "",
     },
     "networks": {"network": "docker network", "status": ""},
-    "look": {"ls": "", "ps": "docker ps", "check": ""},
+    "look": {"ls": "", "ps": "docker ps", "check": "", "report": ""},
     "keep in order": {"gc": "docker system prune", "leave": ""},
     "more": {"lab": "", "completion": "", "help": ""},
 }

@@ -133,6 +133,10 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         from launcher import leaving  # this alone
 
         return leaving.leave
+    if action == "report":
+        from launcher import report  # this alone
+
+        return report.report
     if action == HOOK:
         from launcher import oci_hook  # this alone
 
