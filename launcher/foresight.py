@@ -10,13 +10,13 @@ from launcher.failures import ConfigFailure
 from launcher.request import Request
 from launcher.usage import closest
 
-# Keys by the type of plugin, as docs/compatibility.md lists them, in any case. Plugins of other suites
+# Keys by the type of plugin, as docs/keys.md lists them, in any case. Plugins of other suites
 # are not checked.
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
 KEYS = {
     "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend mtu hairpinMode "
     "promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad disableContainerInterface "
-    "portIsolation mac",
+    "portIsolation",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
     "static": "addresses routes dns",
     "firewall": "backend iptablesAdminChainName firewalldZone ingressPolicy",

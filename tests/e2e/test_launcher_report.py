@@ -109,7 +109,7 @@ def test_what_is_broken_is_told_and_stops_nothing(cniwire: Cniwire) -> None:
 
 def test_an_opening_in_a_table_of_others_is_told(cniwire: Cniwire) -> None:
     cniwire.host.run("nft 'add table inet theirs'")
-    cniwire.host.run("nft 'add chain inet theirs onward { type filter hook forward priority 0; policy drop; }'")
+    cniwire.host.run("nft 'add chain inet theirs onward {type filter hook forward priority 0; policy drop;}'")
     cniwire.host.run("nft 'add rule inet theirs onward ip saddr 192.0.2.0/24 accept comment \"somebody\"'")
     plugins = json.loads((cniwire.conf / "demo.conflist").read_text())["plugins"]
     cniwire.network("demo", *plugins, {"type": "firewall"}, version="1.1.0")
