@@ -130,6 +130,37 @@ def full(kind: str, data: Path) -> dict[str, Any]:
     return {"cniVersion": "1.1.0", "name": "n", "type": kind, **keys.get(kind, {})}
 
 
+BOUNDS = [
+    (kind, row[0].strip("`"), int(row[1].rpartition(" to ")[2]))
+    for kind in SECTIONS
+    for row in pages.rows(SECTIONS[kind])
+    if row[1].startswith("integer") and " to " in row[1]
+]
+
+
+@pytest.mark.parametrize(("kind", "key", "most"), BOUNDS, ids=str)
+def test_one_more_than_the_bound_is_refused(kind: str, key: str, most: int, tmp_path: Path) -> None:
+    """And the error tells the bound. What a runtime or args.cni hands over is read as the key itself is."""
+    kind = "bridge" if kind == "All plugins" else kind
+    document = full(kind, tmp_path)
+    *path, last = (["ipam"] if kind in OF_IPAM else []) + key.split(".")
+    place = document
+    for step in path:
+        place = place[step.removesuffix("[]")]
+        place = place[0] if isinstance(place, list) else place
+    place[last] = most + 1
+    code, stdout = added(kind, document)
+    assert (code, json.loads(stdout)["code"]) == (1, 7)
+    assert f"to {most}, found {most + 1}" in json.loads(stdout)["msg"]
+
+
+def added(kind: str, document: dict[str, Any]) -> tuple[int, bytes]:
+    """The answer of ADD, called in this process; there is no namespace."""
+    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0"}
+    stdin = json.dumps(document).encode()
+    return respond(importlib.import_module(MODULES[kind]), {**environ, "CNI_PATH": "/no/such"}, lambda: stdin)
+
+
 @pytest.mark.parametrize("kind", sorted(foresight.KEYS))
 def test_what_a_plugin_reads_is_listed_and_nothing_else(
     kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -145,9 +176,7 @@ def test_what_a_plugin_reads_is_listed_and_nothing_else(
 
     monkeypatch.setattr(Section, "get", lambda self, key: get(self, noted(self, key)))
     monkeypatch.setattr(Section, "__contains__", lambda self, key: contains(self, noted(self, key)))
-    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/no/such", "CNI_IFNAME": "eth0"}
-    document = json.dumps(full(kind, tmp_path)).encode()
-    respond(importlib.import_module(MODULES[kind]), {**environ, "CNI_PATH": "/no/such"}, lambda: document)
+    added(kind, full(kind, tmp_path))
     containers = {"args.cni", *(f"dns.{key}" for key in ("nameservers", "domain", "search", "options"))}
     assert {*listed(kind)} - asked == set()
     assert asked - {*listed(kind), *listed("All plugins"), *containers} == set()

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SECTION = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-BLOCK = re.compile(r"^(.+):\n\n((?: {4}.*\n|\n(?= {4}))+)", re.MULTILINE)
+BLOCK = re.compile(r"^(.+?):?\n\n((?: {4}.*\n|\n(?= {4}))+)", re.MULTILINE)
 
 
 def sections(page: str) -> dict[str, str]:
