@@ -38,7 +38,8 @@ PARTS: dict[str, Part] = {
 HEAD = """\
 cniwire report, {time}
 
-Secrets, and what tells which machine this is, are hidden by rule: <hidden>, <host name>, <address of eth0>.
+Secrets, and what tells which machine this is, are hidden by rule: <hidden>, <host name>,
+<public address of eth0>.
 Look through it before you send it: the last section says what no rule can know.
 """
 IPV4, IPV6 = r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])", r"(?<![\w:])[0-9a-f]{1,4}:[0-9a-f:]{2,}(?![\w:])"
@@ -108,8 +109,12 @@ def write(path: str, text: str) -> None:
     """Make the file, which nobody else may read. Raises Failure; what is there is never overwritten."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except BaseException:
+            os.unlink(path)
+            raise
     except OSError as error:
         hint = "name another file, or `-` to have it printed"
         raise Failure(f"cannot write the report to {path}: {error.strerror}", hint=hint) from None

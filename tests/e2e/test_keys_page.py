@@ -11,7 +11,7 @@ import pytest
 from bundle.versions import PLUGINS
 from core.cni.config import Section
 from core.cni.protocol import respond
-from launcher import foresight
+from launcher import conflist, foresight
 from tests.harness import pages
 from tests.harness.host import Host
 
@@ -42,7 +42,30 @@ def own(kind: str) -> set[str]:
 
 
 def test_there_is_a_section_for_each_plugin() -> None:
-    assert {*SECTIONS} == {"All plugins", *PLUGINS}
+    assert {*SECTIONS} == {"The list", "All plugins", *PLUGINS}
+
+
+def test_the_keys_of_a_list_are_those_that_the_launcher_reads(tmp_path: Path) -> None:
+    """Another than these is asked for nowhere."""
+
+    class Noting(dict[str, Any]):
+        """A list that notes what is asked for."""
+
+        asked: set[str] = set()
+
+        def get(self, key: str, default: Any = None) -> Any:
+            self.asked.add(key)
+            return super().get(key, default)
+
+        def __contains__(self, key: object) -> bool:
+            self.asked.add(str(key))
+            return super().__contains__(key)
+
+    noting = Noting({"name": "n", "cniVersion": "1.1.0", "plugins": [{"type": "loopback"}]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("launcher.conflist.whole", lambda _: noting)
+        conflist.parse_list(b"{}", str(tmp_path / "n.conflist"))
+    assert noting.asked == {*listed("The list")}
 
 
 @pytest.mark.parametrize("kind", sorted(foresight.KEYS))
@@ -133,6 +156,7 @@ def full(kind: str, data: Path) -> dict[str, Any]:
 BOUNDS = [
     (kind, row[0].strip("`"), int(row[1].rpartition(" to ")[2]))
     for kind in SECTIONS
+    if kind != "The list"
     for row in pages.rows(SECTIONS[kind])
     if row[1].startswith("integer") and " to " in row[1]
 ]

@@ -131,6 +131,21 @@ def test_without_nftables_the_rest_is_told(cniwire: Cniwire) -> None:
     assert "lo  " in told["Links and addresses"]
 
 
+def test_a_file_that_cannot_be_written_is_told_and_does_not_stay(cniwire: Cniwire, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    line = f"mount -t tmpfs -o size=4k none {full} && {' '.join([*cniwire.start, *cniwire.options])}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"{line} report {full}/x; echo $?; ls {full}"],
+        capture_output=True,
+        text=True,
+        env=cniwire.environ(),
+    )
+    assert f"cannot write the report to {full}/x: No space left on device" in done.stderr
+    assert done.stdout == "1\n"
+    assert "No such file or directory" in cniwire("report", "/no/such/x", status=1)
+
+
 def test_a_user_without_rights_gets_what_can_be_told(cniwire: Cniwire) -> None:
     (cniwire.cache / "results").mkdir(parents=True)
     (cniwire.cache / "results").chmod(0)
