@@ -27,7 +27,7 @@ def created(now: Ruleset, records: list[Any]) -> list[str]:
             made += [f"-A {each.name} {rule}" for rule in each.rules]
             continue
         kept = [rule for rule in now.get(each.chain, []) if target(rule) not in old]
-        if place(each.rule, kept) < 0:
+        if place(each.rule, kept, each.lifecycle == SHARED) < 0:
             made.append(f"-I {each.chain} 1 {each.rule}" if each.first else f"-A {each.chain} {each.rule}")
     return made
 

@@ -149,9 +149,17 @@ def same(one: str, other: str) -> bool:
     return one == other or meaning(one) == meaning(other)
 
 
-def place(rule: str, rules: list[str]) -> int:
-    """Where the same rule is among *rules*, -1 for nowhere."""
+def place(rule: str, rules: list[str], shared: bool = False) -> int:
+    """Where the same rule is among *rules*, -1 for nowhere.
+
+    shared: it is nobody's own, so what its comment says is no difference: the reference's releases differ.
+    """
     if rule in rules:
         return rules.index(rule)
-    wanted = meaning(rule)
-    return next((at for at, each in enumerate(rules) if meaning(each) == wanted), -1)
+    wanted = _without_comment(rule) if shared else meaning(rule)
+    read = _without_comment if shared else meaning
+    return next((at for at, each in enumerate(rules) if read(each) == wanted), -1)
+
+
+def _without_comment(rule: str) -> list[Group]:
+    return [group for group in meaning(rule) if group[1] != "--comment"]

@@ -82,7 +82,7 @@ def _find_entry(kernel: State, want: ChainRule) -> ChainRule | None:
     tool understands.
     """
     rules = _chains(kernel, want).get(want.chain, [])
-    if place(want.rule, rules) >= 0:
+    if place(want.rule, rules, want.lifecycle == SHARED) >= 0:
         return want
     if not [rule for rule in rules if target(rule) == target(want.rule)]:
         return None

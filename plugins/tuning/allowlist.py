@@ -72,6 +72,8 @@ def _content() -> bytes:
 
 
 def _translated(line: str) -> str:
+    """An expression of Go's in Python's words, where both have one: its \\z is \\Z before Python 3.14."""
     for name, members in CLASSES.items():
         line = line.replace(f"[:{name}:]", members)
-    return line
+    parts = line.split("\\\\")  # what stands between escaped backslashes
+    return "\\\\".join([part.replace("\\z", "\\Z") for part in parts])

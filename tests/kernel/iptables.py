@@ -49,7 +49,12 @@ def chain(
 def saved(host: Host, variant: str = "nft", table: str = "nat") -> list[str]:
     """What both iptables-save print of a table, but for comments and counters."""
     text = "\n".join(host.run(f"{tool}-{variant}-save -t {table}") for tool in ("iptables", "ip6tables"))
-    return [re.sub(r" \[\d+:\d+\]$", "", each) for each in text.splitlines() if not each.startswith("#")]
+    lines = [re.sub(r" \[\d+:\d+\]$", "", each) for each in text.splitlines() if not each.startswith("#")]
+    # Newer releases of the Go suite name both policies in comments of what containers under either share.
+    return [
+        each.replace("(ingressPolicy: same-bridge|isolated)", "(ingressPolicy: same-bridge)")
+        for each in lines
+    ]
 
 
 def of_attachments(lines: list[str]) -> list[str]:

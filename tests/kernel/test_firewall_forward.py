@@ -117,20 +117,25 @@ def test_docker_s_place_is_used_where_there_is_one(host: Host) -> None:
     assert "CNI-FORWARD" not in host.run("iptables-nft-save")
 
 
-@pytest.mark.parametrize("tool", BOTH)
+@pytest.mark.parametrize("by", ["iptables", "nft"])
 @pytest.mark.parametrize("barrier", ["iptables policy", "docker"])
-def test_a_rule_that_was_saved_and_restored_is_known_again(host: Host, tool: str, barrier: str) -> None:
+def test_a_rule_that_was_saved_and_restored_is_known_again(host: Host, barrier: str, by: str) -> None:
     """By iptables, which writes it otherwise than we do, and by nft; else each boot would add one."""
     host.run(BARRIERS[barrier])
     net = chain(host)
     net.add(host.container("c1"))
-    host.run(f"{tool}-save > {host.folder}/saved; {tool}-restore {host.folder}/saved")
+    if by == "iptables":
+        for tool in BOTH:
+            host.run(f"{tool}-save > {host.folder}/saved; {tool}-restore {host.folder}/saved")
+    else:
+        text = f"flush ruleset\n{host.run('nft list ruleset')}"
+        if host.run("nft --check --file - >/dev/null 2>&1; echo $?", stdin=text) != "0":
+            pytest.skip("this nft does not read what it prints of rules that have iptables' comments")
+        host.run("nft --file -", stdin=text)
     net.add(host.container("c2"))
-    text = host.run("nft list ruleset")
-    host.run("nft flush ruleset; nft -f -", stdin=text)
-    net.add(host.container("c3"))
-    assert host.run(f"{tool}-save").count("-m mark --mark 0x8000000/0x8000000 ") == 1
-    assert host.run(f"{tool}-save").count("-A FORWARD") == 1
+    for tool in BOTH:
+        assert host.run(f"{tool}-save").count("-m mark --mark 0x8000000/0x8000000 ") == 1
+        assert host.run(f"{tool}-save").count("-A FORWARD") == 1
 
 
 def test_many_at_once_open_a_chain_once(host: Host) -> None:

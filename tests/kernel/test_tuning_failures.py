@@ -203,6 +203,8 @@ def test_status_says_what_add_would(tuned: Tuned, allowlist: Path) -> None:
         (r"^net\.core\.somaxconn$", "net.core.somaxconn", True),
         ("\n  \nvm\nsomax\n", "net.core.somaxconn", True),
         (r"net\.core\.somaxconn", "net/core/somaxconn", False),
+        (r"core\.somaxconn\z", "net.core.somaxconn", True),
+        (r"core\.som\z", "net.core.somaxconn", False),
         ("^[[:alpha:].]+$", "net.core.somaxconn", True),
         ("^[[:digit:].]+$", "net.core.somaxconn", False),
         (r"^net\.ipv4\.conf\.IFNAME\.[a-z_]*$", "net.ipv4.conf.IFNAME.arp_filter", True),
@@ -229,7 +231,7 @@ def test_an_administrator_allows_sysctls(
     tuned.made("ADD", mtu=1400)
 
 
-@pytest.mark.parametrize("content", ["(", "a\n[z-a]\n", r"\z", "x{2}{3}", "folder"])
+@pytest.mark.parametrize("content", ["(", "a\n[z-a]\n", r"\q", "x{2}{3}", "folder"])
 def test_an_allowlist_that_cannot_be_read_allows_nothing(tuned: Tuned, allowlist: Path, content: str) -> None:
     allowlist.mkdir() if content == "folder" else allowlist.write_text(content)
     error = tuned.refused("ADD", **WANTED)

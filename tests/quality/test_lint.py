@@ -31,7 +31,8 @@ def test_mypy_finds_nothing_in_the_executables() -> None:
 
 def test_tests_run_no_program_that_make_test_does_not_ask_for() -> None:
     """Those of procps are on most machines, and on a minimal one not: /proc tells the same."""
-    calls = re.compile(r"""(?:^|["';&|(]\s?|\bexec )(?:sysctl|ps|pgrep|pkill|killall|free) -""", re.MULTILINE)
+    in_shells = r"""(?:^|["';&|(]\s?|\bexec )(?:sysctl|ps|pgrep|pkill|killall|free) -"""
+    calls = re.compile(rf"""{in_shells}|\["(?:pgrep|pkill|killall)", """, re.MULTILINE)
     found = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "tests").rglob("*.py"))

@@ -89,3 +89,9 @@ def test_two_spellings_of_one_rule(one: str, other: str) -> None:
 )
 def test_two_rules(one: str, other: str) -> None:
     assert not same(one, other)
+
+
+def test_what_is_shared_is_the_same_whatever_its_comment_says() -> None:
+    rules = ['-m comment --comment "one release" -j CNI-X', "-j CNI-Y"]
+    wanted = '-m comment --comment "another one" -j CNI-X'
+    assert (place(wanted, rules), place(wanted, rules, shared=True)) == (-1, 0)
