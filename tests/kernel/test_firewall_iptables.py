@@ -98,6 +98,8 @@ def test_the_rules_are_the_reference_s(host: Host, monkeypatch: pytest.MonkeyPat
     theirs.check(first)
     theirs.delete(first)
     assert of_containers(host, variant) == []
+    for tool in ("iptables", "ip6tables"):
+        host.run(f"{tool}-{variant} -F && {tool}-{variant} -X")
     theirs.add(second)
     changed = [each.replace(CONTAINER[0][:-1] + "3", CONTAINER[0]) for each in saved(host, variant, "filter")]
     assert [each.replace("fd01::3", "fd01::2") for each in changed] == rules
