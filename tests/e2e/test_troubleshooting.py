@@ -88,7 +88,7 @@ SCENES = {
     ),
     "The container reaches the host, and nothing beyond": Scene(
         lambda cniwire: cniwire.host.sysctl("net/ipv4/ip_forward", 0),
-        ("net.ipv4.ip_forward = 0", "net/ipv4/ip_forward", 'comment "demo/web/eth0"'),
+        ("/proc/sys/net/ipv4/ip_forward:0", "net/ipv4/ip_forward", 'comment "demo/web/eth0"'),
         cured=False,
     ),
     "A published port does not answer": Scene(nothing, (PORT, "tcp . 8080", "Local Address:Port")),
