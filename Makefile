@@ -22,7 +22,8 @@ SUITE   = mkdir -p $(PYTEST_DEBUG_TEMPROOT) && .ci/untouched $(LAB) $(PYTEST) --
 ARGS    =
 
 .NOTPARALLEL:
-.PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle import-budget bench profile
+.PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle dist dist-twice import-budget
+.PHONY: bench profile
 .PHONY: torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -63,6 +64,16 @@ dist/cniwire/cniwire: bundle.spec $(wildcard bundle/* conf/*/* conf/*/*/*) $(SOU
 	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN \
 		--workpath build/work --distpath build/bundle bundle.spec
 	.venv/bin/python -X no_debug_ranges -m bundle.build build/bundle/cniwire dist/cniwire
+
+STATIC = dist/static/$(shell uname -m)
+
+dist: .venv/ready ## one static file for all plugins, in dist/static/: any libc, no Python; takes minutes
+	@PYTHON=.venv/bin/python .ci/needs dist
+	.venv/bin/python -m bundle.static.build build/static/$(notdir $(STATIC)) $(STATIC)
+
+dist-twice: dist ## make it once more in another folder: the same bytes
+	.venv/bin/python -m bundle.static.build build/again/$(notdir $(STATIC)) build/again/dist
+	diff -r $(STATIC) build/again/dist && sha256sum $(STATIC)/cniwire-plugins
 
 import-budget: .venv/ready ## write anew which modules each verb loads
 	@mkdir -p build

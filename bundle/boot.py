@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    # From interpreter.c: argv[0] and the path that was executed; the bundle's folder of contents; whether the
-    # interpreter's start has stopped after the core phase; the functions of interpreter.c.
+    # From interpreter.c: argv[0] and the path that was executed; the bundle's folder of contents, or the
+    # executable that has them inside; whether the interpreter's start has stopped after the core phase; the
+    # functions of interpreter.c.
     CALLED: tuple[str, str]
     CONTENTS: str
     EARLY: bool
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC) if APART else -1
 setattr(sys, "_MEIPASS", CONTENTS)  # how code knows that it is bundled, by PyInstaller's custom
+if hasattr(interpreter, "is_copy"):
+    setattr(sys, "_cniwire_is_copy", interpreter.is_copy)  # for core.cni.delegate
 if not hasattr(posix, "setns"):
     setattr(posix, "setns", interpreter.setns)  # as Python has it since 3.12
 
@@ -90,9 +93,10 @@ class Cold:
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
-        sys.meta_path.remove(Cold)  # the search on disk takes its place
+        sys.meta_path.remove(Cold)  # the usual finders take its place
         interpreter.complete()
-        return sys.meta_path[-1].find_spec(name, path, target)
+        found = [finder.find_spec(name, path, target) for finder in sys.meta_path]
+        return next((spec for spec in found if spec), None)
 
 
 def codec(name: str) -> Any:

@@ -3,101 +3,29 @@
 FOLDER is a scratch folder, in which PyInstaller has collected the launcher. The finished bundle is tried
 there and then renamed to TARGET, so that a build that dies half way leaves TARGET as it was.
 
-Sources are compiled without what only readers and type checkers need: docstrings, annotations of functions,
-TYPE_CHECKING blocks. That halves what every start has to read. Imports of our own modules become look-ups
-in a dictionary. All modules that an ADD of a plugin loads, as the import budget lists them, are marshalled
-as one object, in which each name is stored once.
+lean.py says what becomes of the sources. All modules that an ADD of a plugin loads, as the import budget
+lists them, are marshalled as one object, in which each name is stored once.
 """
 
-import ast
 import json
-import marshal
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from types import CodeType
 
-from bundle.folding import folded
+from bundle.lean import ROOT, boot, written
 from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
 
-ROOT = Path(__file__).resolve().parents[1]
-HOT = [path for folder in ("core", "plugins", "ipam") for path in sorted((ROOT / folder).rglob("*.py"))]
-NAMES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in HOT]
-MODULES = dict(zip(NAMES, HOT))
-PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
 # File names of completion scripts, as each shell looks for them.
 COMPLETION = {"bash": "cniwire.bash", "zsh": "_cniwire", "fish": "cniwire.fish"}
 # Modules of the interpreter that plugins use: built in, and as extension modules.
 BUILTIN = ("_sha512", "_signal", "_socket", "_struct", "errno", "fcntl", "time")
 EXTENSIONS = ("_json",)
-BUDGET = ROOT / "tests" / "quality" / "import_budget.txt"
 PLACES = ROOT / "build" / "modules.json"  # for tests.bench.profile: size and offset of each module
 PLUGIN_PART_MAX, BUNDLE_MAX = 12_000_000, 32_000_000  # bytes on disk
-
-
-class Lean(ast.NodeTransformer):
-    """Drops what has no effect when the module runs; of a class's annotations only the names have one."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
-        for field in fields:
-            field.annotation = ast.copy_location(ast.Constant(None), field)
-        node.body = [each if each in fields else self.visit(each) for each in node.body]
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        return ast.Assign([node.target], node.value) if node.value else ast.Pass()
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        is_for_readers = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        return (node.orelse or ast.Pass()) if is_for_readers else node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.stmt]:
-        """Turn imports of our own modules, all of which boot.py knows, into look-ups.
-
-        `from package import module` does not run the module, which happens at its first use;
-        `from module import name` does.
-        """
-        if node.module == "__future__":
-            return ast.Pass()
-        if node.module in PACKAGES and all(f"{node.module}.{each.name}" in MODULES for each in node.names):
-            return [
-                ast.parse(f"{each.asname or each.name} = __modules__['{node.module}.{each.name}']").body[0]
-                for each in node.names
-            ]
-        if node.module not in MODULES:
-            return node
-        names = [f"{each.asname or each.name} = __taken.{each.name}" for each in node.names]
-        return ast.parse("\n".join([f"__taken = __run__('{node.module}')", *names])).body
-
-
-def compiled(tree: ast.Module, source: Path) -> CodeType:
-    """The code of a module."""
-    lean = ast.fix_missing_locations(Lean().visit(tree))
-    code: CodeType = compile(lean, str(source.relative_to(ROOT)), "exec", dont_inherit=True, optimize=2)
-    return code
-
-
-def usual(plugin: str) -> set[str]:
-    """The modules that an ADD of *plugin* loads: its column of the import budget has an A."""
-    head, *rows = [line for line in BUDGET.read_text().splitlines() if line][1:]
-    column = re.search(rf"\b{plugin}\b", head)
-    assert column
-    return {row.split()[0] for row in rows if "A" in row[column.start() :].split()[0]}
 
 
 def archive(contents: Path, apart: bool = False) -> None:
@@ -105,44 +33,16 @@ def archive(contents: Path, apart: bool = False) -> None:
 
     apart: each module is read by a system call of its own, for tests.bench.profile.
     """
-    scripts = {name: ast.parse((ROOT / "bin" / name).read_text()) for name in PLUGINS}
-    trees = folded(
-        {name: ast.parse(source.read_text()) for name, source in MODULES.items()}, list(scripts.values())
-    )
-    codes = {name: compiled(tree, MODULES[name]) for name, tree in trees.items()}
     with open(contents / "cniwire.modules", "wb") as file:
-
-        def put(value: CodeType | dict[str, CodeType]) -> tuple[int, int]:
-            """Write a value; its size and offset, as pread wants them."""
-            data = marshal.dumps(value)
-            file.write(data)
-            return len(data), file.tell() - len(data)
-
-        places = {name: put(code) for name, code in codes.items()}
-        entries = {}
-        for name in PLUGINS:
-            together = {module: codes[module] for module in sorted(usual(name) & codes.keys()) if not apart}
-            entries[name] = put({"": compiled(scripts[name], ROOT / "bin" / name), **together})
-    (contents / "cniwire.boot").write_bytes(boot(places, entries, contents, apart))
-    PLACES.parent.mkdir(exist_ok=True)
-    PLACES.write_text(json.dumps(places))
-
-
-def boot(
-    places: dict[str, tuple[int, int]], entries: dict[str, tuple[int, int]], contents: Path, apart: bool
-) -> bytes:
-    """The marshalled code of boot.py, with the values that it declares as coming from here."""
+        places, entries = written(file, PLUGINS, apart)
     lent = {name: "" for name in BUILTIN if name in sys.builtin_module_names}
     for name in EXTENSIONS:
         found = next(contents.glob(f"python3*/lib-dynload/{name}.*"), None)
         if found:
             lent[name] = f"/{found.relative_to(contents)}"
-    source = ROOT / "bundle" / "boot.py"
-    told = ast.parse(f"PLACES, PLUGINS, LENT, APART = {places}, {entries}, {lent}, {apart}")
-    tree = Lean().visit(ast.parse(source.read_text()))
-    tree.body[1:1] = told.body
-    ast.fix_missing_locations(tree)
-    return marshal.dumps(compile(tree, "bundle/boot.py", "exec", dont_inherit=True, optimize=2))
+    (contents / "cniwire.boot").write_bytes(boot(places, entries, lent, apart))
+    PLACES.parent.mkdir(exist_ok=True)
+    PLACES.write_text(json.dumps(places))
 
 
 def lacked(library: Path) -> list[str]:
@@ -209,7 +109,7 @@ def replace(folder: Path, target: Path) -> None:
     """Rename *folder* to *target*, and remove what was there."""
     aside = folder.with_name("replaced")
     shutil.rmtree(aside, ignore_errors=True)
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         target.rename(aside)
     folder.rename(target)

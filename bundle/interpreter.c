@@ -8,12 +8,16 @@
  * completely, which takes some milliseconds longer.
  *
  * One executable serves all plugins: the name by which it is called says which.
+ *
+ * With EMBEDDED (make dist, static/) there is no such file: boot.py, the modules and those of the standard
+ * library are part of the executable, which then needs nothing else at all.
  */
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
 #include <Python.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <marshal.h>
 #include <sched.h>
 #include <signal.h>
@@ -48,7 +52,32 @@ extern int _PySignal_Init(int install_signal_handlers);
 LACKED
 #undef LACKING
 
+#ifdef EMBEDDED
+extern const char boot_begin[], boot_end[], modules_begin[], modules_end[]; /* embedded.S */
+static const char contents[] = "/proc/self/exe";
+
+/* The standard library, as far as the way to an error message needs it. */
+static const struct _frozen library[] = {
+#define modules (const unsigned char *)modules_begin
+#include "library.h"
+#undef modules
+    {NULL, NULL, 0, 0, NULL},
+};
+#else
 static char contents[PATH_MAX]; /* the bundle's folder of everything that is not an executable */
+#endif
+
+#ifdef EMBEDDED
+/* The first segment of that type in this executable, NULL for none. */
+static const ElfW(Phdr) *segment(unsigned type)
+{
+    const ElfW(Phdr) *each = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    for (unsigned long left = getauxval(AT_PHNUM); left; left--, each++)
+        if (each->p_type == type)
+            return each;
+    return NULL;
+}
+#endif
 
 /* The errors that no Python code can tell. */
 static int tell(const char *where, const char *what)
@@ -78,14 +107,25 @@ static void occupy_closed_descriptors(void)
  * pages, instead of three hundred page faults. A kernel before 5.14 refuses, and the faults happen. */
 static void copy_data(void)
 {
-    extern char __data_start[], _edata[];
-    const unsigned long page = sysconf(_SC_PAGESIZE), begin = (unsigned long)__data_start & -page;
-    madvise((void *)begin, (unsigned long)_edata - begin, MADV_POPULATE_WRITE);
+    extern char _edata[];
+    const unsigned long page = sysconf(_SC_PAGESIZE);
+#ifdef EMBEDDED
+    /* What is read-only after relocation lies before, to the end of a page. */
+    const ElfW(Phdr) *constant = segment(PT_GNU_RELRO);
+    const unsigned long begin = constant ? constant->p_vaddr + constant->p_memsz : (unsigned long)_edata;
+#else
+    extern char __data_start[];
+    const unsigned long begin = (unsigned long)__data_start;
+#endif
+    madvise((void *)(begin & -page), (unsigned long)_edata - (begin & -page), MADV_POPULATE_WRITE);
 }
 
 static PyObject *complete(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
+#ifdef EMBEDDED
+    PyImport_FrozenModules = library; /* not before: Cold is to be asked for its modules, too */
+#endif
 #if STOPS_EARLY
     PyStatus status = _Py_InitializeMain();
     if (PyStatus_Exception(status)) {
@@ -108,15 +148,43 @@ static PyObject *enter(PyObject *self, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-/* All modules are mapped once: nothing is copied, and the page cache serves all processes. */
-static PyObject *load(PyObject *self, PyObject *arguments)
+#ifdef EMBEDDED
+/* Whether a file is a copy of this executable: its note with the build ID, a hash of all that was linked, is
+ * the same, at the same place. */
+static PyObject *is_copy(PyObject *self, PyObject *path)
+{
+    const ElfW(Phdr) *note = segment(PT_NOTE);
+    char found[256];
+    PyObject *encoded;
+    ssize_t size = -1;
+    int descriptor;
+    (void)self;
+    if (!note || note->p_filesz > sizeof found)
+        Py_RETURN_FALSE;
+    if (!PyUnicode_FSConverter(path, &encoded))
+        return NULL;
+    descriptor = open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    Py_DECREF(encoded);
+    if (descriptor >= 0) {
+        size = pread(descriptor, found, note->p_filesz, note->p_offset);
+        close(descriptor);
+    }
+    return PyBool_FromLong(size == (ssize_t)note->p_filesz &&
+                           memcmp(found, (const void *)note->p_vaddr, size) == 0);
+}
+
+static const char *all_modules(Py_ssize_t *size)
+{
+    *size = modules_end - modules_begin;
+    return modules_begin;
+}
+#else
+/* All modules are mapped once: nothing is copied, and the page cache serves all processes. NULL with an
+ * exception: the file cannot be read. */
+static const char *all_modules(Py_ssize_t *size)
 {
     static const char *modules;
     static Py_ssize_t all;
-    Py_ssize_t size, offset;
-    (void)self;
-    if (!PyArg_ParseTuple(arguments, "nn", &size, &offset))
-        return NULL;
     if (!modules) {
         char path[2 * PATH_MAX];
         void *found = MAP_FAILED;
@@ -125,11 +193,25 @@ static PyObject *load(PyObject *self, PyObject *arguments)
         descriptor = open(path, O_RDONLY | O_CLOEXEC);
         if (descriptor >= 0 && (all = lseek(descriptor, 0, SEEK_END)) >= 0)
             found = mmap(NULL, all, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (found == MAP_FAILED)
-            return PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+        if (found == MAP_FAILED) {
+            PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+            return NULL;
+        }
         close(descriptor);
         modules = found;
     }
+    *size = all;
+    return modules;
+}
+#endif
+
+static PyObject *load(PyObject *self, PyObject *arguments)
+{
+    Py_ssize_t size, offset, all;
+    const char *modules;
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "nn", &size, &offset) || !(modules = all_modules(&all)))
+        return NULL;
     if (offset < 0 || size < 0 || offset > all - size)
         return PyErr_Format(PyExc_EOFError, MODULES " has %zd bytes", all);
     return PyMarshal_ReadObjectFromString(modules + offset, size);
@@ -140,11 +222,15 @@ static PyMethodDef functions[] = {
      "complete()\n\nDo the rest of the interpreter's start: search path, codecs, streams."},
     {"load", load, METH_VARARGS,
      "load(size, offset)\n\nWhat was marshalled there in the file of modules. Raises OSError, EOFError."},
+#ifdef EMBEDDED
+    {"is_copy", is_copy, METH_O, "is_copy(path)\n\nWhether that file is a copy of this executable."},
+#endif
     {"setns", enter, METH_VARARGS,
      "setns(fd, nstype)\n\nos.setns, which Python has since 3.12. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };
 
+#ifndef EMBEDDED
 static PyStatus search(PyConfig *config, const char *below)
 {
     char path[2 * PATH_MAX];
@@ -158,6 +244,7 @@ static PyStatus search(PyConfig *config, const char *below)
     PyMem_RawFree(decoded);
     return status;
 }
+#endif
 
 /* Every path that the interpreter would search the disk for is given here. */
 static PyStatus place(PyConfig *config)
@@ -170,12 +257,14 @@ static PyStatus place(PyConfig *config)
     for (size_t each = 0; each < sizeof paths / sizeof *paths && !PyStatus_Exception(status); each++)
         status = PyConfig_SetBytesString(config, paths[each], contents);
     config->module_search_paths_set = 1;
+#ifndef EMBEDDED
     if (!PyStatus_Exception(status))
         status = search(config, "/base_library.zip");
     if (!PyStatus_Exception(status))
         status = search(config, "/python" VERSION "/lib-dynload");
     if (!PyStatus_Exception(status))
         status = search(config, "");
+#endif
     return status;
 }
 
@@ -200,6 +289,10 @@ static PyStatus start(void)
     config.install_signal_handlers = 0;
     config.optimization_level = 2;
     config.write_bytecode = 0;
+#ifdef TRAINING
+    config.use_hash_seed = 1; /* what is counted is the same in every build */
+    config.hash_seed = 0;
+#endif
     status = place(&config);
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
@@ -209,6 +302,9 @@ static PyStatus start(void)
 
 static PyObject *boot_code(void)
 {
+#ifdef EMBEDDED
+    return PyMarshal_ReadObjectFromString(boot_begin, boot_end - boot_begin);
+#else
     static char marshalled[LARGEST_BOOT];
     char path[2 * PATH_MAX];
     ssize_t size = -1;
@@ -222,6 +318,7 @@ static PyObject *boot_code(void)
     if (size <= 0)
         return PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
     return PyMarshal_ReadObjectFromString(marshalled, size);
+#endif
 }
 
 /* Run boot.py with CALLED, CONTENTS, EARLY and our functions as globals. Returns only if something is broken.
@@ -248,21 +345,33 @@ static int boot(const char *called)
     return done ? 0 : -1;
 }
 
-int main(int count, char **arguments)
+#ifndef EMBEDDED
+/* Find the folder of contents beside the file that the kernel executed. What is wrong is told, and not 0
+ * returned. */
+static int find_contents(ssize_t length)
 {
-    PyStatus status;
-    ssize_t length = readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT);
-    occupy_closed_descriptors();
     if (length <= 0)
         return tell("/proc/self/exe",
                     ": cannot be read, and tells where this executable lies: is /proc mounted?");
-    copy_data();
     contents[length] = 0;
     strcpy(strrchr(contents, '/') + 1, "lib/" BOOT);
     if (access(contents, F_OK) < 0)
         return tell(contents, " is missing: an executable needs the folder lib beside it; "
                               "copy the whole folder, or make a link to the executable");
     *strrchr(contents, '/') = 0;
+    return 0;
+}
+#endif
+
+int main(int count, char **arguments)
+{
+    PyStatus status;
+    occupy_closed_descriptors();
+#ifndef EMBEDDED
+    if (find_contents(readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT)))
+        return 1;
+#endif
+    copy_data();
 
     signal(SIGPIPE, SIG_IGN); /* as in every Python: a closed pipe is an error of write(2), not the end */
     signal(SIGXFSZ, SIG_IGN);

@@ -23,7 +23,7 @@ from core.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from core.cni.protocol import Request
     from core.cni.result import Result
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # The bundle's folder of modules; its executables are in the folder above. "" in a checkout.
 CONTENTS = getattr(sys, "_MEIPASS", "")
 EXECUTABLES = system.parent(CONTENTS) if CONTENTS else __file__.rpartition("/core/")[0] + "/bin"
+# Where all is in one file, whose copies may lie anywhere: whether a file is one of them.
+IS_COPY: Callable[[str], bool] | None = getattr(sys, "_cniwire_is_copy", None)
 MOST_CODE = 2**32 - 1
 UNTOUCHED = (ADDRESS_UNAVAILABLE, ADDRESSES_EXHAUSTED)  # errors before our own plugin has reserved anything
 
@@ -108,8 +110,10 @@ def _run(request: Request, command: str, plugin_type: str, path: str) -> bytes:
 
 
 def _is_ours(path: str, plugin_type: str) -> bool:
-    """Whether the plugin found is the executable that stands beside our own."""
+    """Whether the plugin found is the executable that stands beside our own, or a copy of the one file."""
     try:
+        if IS_COPY:
+            return IS_COPY(path)
         return system.same_file(path, system.join(EXECUTABLES, plugin_type))
     except OSError:
         return False

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bundle.build import MODULES
 from bundle.folding import constants, folded
+from bundle.lean import MODULES
 
 
 def fold(others: str = "", **sources: str) -> dict[str, str]:
