@@ -124,6 +124,9 @@ static PyObject *complete(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
 #ifdef EMBEDDED
+    extern int _Py_Deepfreeze_Init(void); /* static/build.py has taken it out of the core phase */
+    if (_Py_Deepfreeze_Init() < 0)
+        return NULL;
     PyImport_FrozenModules = library; /* not before: Cold is to be asked for its modules, too */
 #endif
 #if STOPS_EARLY

@@ -42,6 +42,9 @@ CHANGES = (
         "#  include <sys/xattr.h>",
         "#include <linux/limits.h>\n#include <sys/xattr.h>",
     ),
+    # The names in Python's frozen modules are interned when the first of these modules can be wanted: see
+    # complete() in interpreter.c.
+    ("Python/pylifecycle.c", "if (_Py_Deepfreeze_Init() < 0) {", "if (0) {"),
     # The interpreter that freezes: no columns in line tables, and the same order of every set in every build.
     (
         "Programs/_bootstrap_python.c",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_a_container_is_wired_from_an_empty_root(empty: Empty, tmp_path: Path) -
         for path in (Path("/proc"), tmp_path / "netns", host.data):
             empty.show(path)
         network = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), PORTMAP, {"type": "firewall"})
-        ports = {"portMappings": [mapping(8080)]}
+        ports: Any = {"portMappings": [mapping(8080)]}
         result = network.add(container, **ports)
         assert [each["address"] for each in result["ips"]] == ["10.1.0.2/24"]
         assert container.addresses("eth0") == ["10.1.0.2/24"]
