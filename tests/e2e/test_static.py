@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ BUILT = ROOT / "dist" / "static" / platform.machine()
 SIZE_MAX = 12_000_000  # bytes
 MEMORY_MAX = 12_000  # KiB, of a plugin at its peak
 PT_INTERP = 3  # elf(5): the segment that names a loader
+CHROOT = "/usr/sbin/chroot"
 VERSION = {"CNI_COMMAND": "VERSION"}
 PEAK = """
 import os, sys
@@ -58,35 +60,34 @@ class Empty:
 
     def __init__(self, folder: Path, static: Path) -> None:
         self.root, self.outside = folder / "root", folder / "outside"
-        self.mounts: list[Path] = []
         inside = self.inside(self.outside)
         for path in (self.outside, inside):
             path.mkdir(parents=True)
         for name in PLUGINS:
             shutil.copy(static / NAME, inside / name)
             script = self.outside / name
-            script.write_text(f"#!/bin/sh\nexec chroot {self.root} {self.outside}/{name}\n")
+            script.write_text(f"#!/bin/sh\nexec {CHROOT} {self.root} {self.outside}/{name}\n")
             script.chmod(0o755)
 
     def inside(self, path: Path) -> Path:
         return self.root / path.relative_to("/")
 
-    def show(self, path: Path) -> None:
-        """Let the plugins see a folder with all that is mounted there by now."""
-        self.inside(path).mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "--rbind", path, self.inside(path)], check=True)
-        self.mounts.append(self.inside(path))
-
-    def close(self) -> None:
-        for path in self.mounts[::-1]:
-            subprocess.run(["umount", "--lazy", "--recursive", path], check=True)
+    @contextmanager
+    def seeing(self, *paths: Path) -> Iterator[None]:
+        """For so long the plugins see these folders, with all that is mounted there by now."""
+        for path in paths:
+            self.inside(path).mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--rbind", "--make-rslave", path, self.inside(path)], check=True)
+        try:
+            yield
+        finally:
+            for path in paths:
+                subprocess.run(["umount", "--lazy", "--recursive", self.inside(path)], check=True)
 
 
 @pytest.fixture
-def empty(static: Path, tmp_path: Path) -> Iterator[Empty]:
-    made = Empty(tmp_path / "empty", static)
-    yield made
-    made.close()
+def empty(static: Path, tmp_path: Path) -> Empty:
+    return Empty(tmp_path / "empty", static)
 
 
 def call(executable: Path, environ: dict[str, str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -109,7 +110,7 @@ def test_no_loader_and_no_library_is_named(static: Path) -> None:
 def test_a_plugin_answers_in_a_root_with_nothing_in_it(empty: Empty, name: str) -> None:
     """Not even /proc."""
     done = subprocess.run(
-        ["chroot", empty.root, empty.outside / name], env=VERSION, capture_output=True, check=True
+        [CHROOT, empty.root, empty.outside / name], env=VERSION, capture_output=True, check=True
     )
     assert json.loads(done.stdout)["cniVersion"] == "1.1.0"
 
@@ -118,12 +119,10 @@ def test_all_golden_cases_pass_in_an_empty_root(empty: Empty, tmp_path: Path) ->
     """With what they read and write, and /proc."""
     work = tmp_path / "work"
     work.mkdir()
-    empty.show(work)
-    empty.show(Path("/proc"))
     options = ["--quiet", "-p", "no:cacheprovider", f"--plugins={empty.outside}", f"--basetemp={work}/golden"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "tests/golden"], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "pytest", *options, "tests/golden"]
+    with empty.seeing(work, Path("/proc")):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -132,16 +131,15 @@ def test_a_container_is_wired_from_an_empty_root(empty: Empty, tmp_path: Path) -
     with Host(empty.outside, tmp_path) as host:
         container = host.container()
         host.data.mkdir()
-        for path in (Path("/proc"), tmp_path / "netns", host.data):
-            empty.show(path)
         network = host.network(bridge(host.data, "10.1.0.0/24", ipMasq=True), PORTMAP, {"type": "firewall"})
         ports: Any = {"portMappings": [mapping(8080)]}
-        result = network.add(container, **ports)
-        assert [each["address"] for each in result["ips"]] == ["10.1.0.2/24"]
-        assert container.addresses("eth0") == ["10.1.0.2/24"]
-        assert "8080" in host.run("nft list ruleset")
-        network.check(container, **ports)
-        network.delete(container, **ports)
+        with empty.seeing(Path("/proc"), tmp_path / "netns", host.data):
+            result = network.add(container, **ports)
+            assert [each["address"] for each in result["ips"]] == ["10.1.0.2/24"]
+            assert container.addresses("eth0") == ["10.1.0.2/24"]
+            assert "8080" in host.run("nft list ruleset")
+            network.check(container, **ports)
+            network.delete(container, **ports)
         assert "eth0" not in container.links()
         assert "8080" not in host.run("nft list ruleset")
 
