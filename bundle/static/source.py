@@ -52,6 +52,15 @@ def apt(*words: str, folder: Path) -> list[str]:
     return [words[0], *settings, *words[1:]]
 
 
+def run(command: list[str]) -> tuple[int, str]:
+    """Exit code and output of a command in the cache; a program that is not there fails like any other."""
+    try:
+        done = subprocess.run(command, cwd=cache(), capture_output=True, text=True)
+    except OSError as error:
+        return 127, str(error)
+    return done.returncode, done.stdout + done.stderr
+
+
 def fetched() -> Path:
     """The archive, fetched if it is not in the cache. Raises Refused."""
     archive, folder = cache() / ARCHIVE, cache() / "apt"
@@ -61,9 +70,9 @@ def fetched() -> Path:
     commands = [apt("apt-get", "update", "-qq", folder=folder)]
     commands += [apt("apt-get", "source", "-qq", "--download-only", "--tar-only", PACKAGE, folder=folder)]
     for command in commands:
-        done = subprocess.run(command, cwd=cache(), capture_output=True, text=True)
-        if done.returncode:
-            raise Refused(f"{ARCHIVE} cannot be fetched: {' '.join(done.stderr.split())[:500]}")
+        status, said = run(command)
+        if status:
+            raise Refused(f"{ARCHIVE} cannot be fetched: {' '.join(said.split())[:500]}")
     if not archive.is_file():
         there = ", ".join(sorted(path.name for path in cache().glob("*.orig.tar.*"))) or "nothing"
         raise Refused(f"Debian has no {ARCHIVE} any more, but {there}: bundle/static/source.py names it")
@@ -78,11 +87,10 @@ def newer() -> str:
     "" where it has none, or cannot be asked.
     """
     folder = cache() / "apt"
-    subprocess.run(apt("apt-get", "update", "-qq", folder=folder), capture_output=True)
-    command = apt("apt-cache", "showsrc", "--only-source", PACKAGE, folder=folder)
-    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    run(apt("apt-get", "update", "-qq", folder=folder))
+    _, listed = run(apt("apt-cache", "showsrc", "--only-source", PACKAGE, folder=folder))
     latest = REVISION
     for found in re.findall(r"^Version: (\S+)$", listed, re.MULTILINE):
-        if subprocess.run(["dpkg", "--compare-versions", found, "gt", latest]).returncode == 0:
+        if run(["dpkg", "--compare-versions", found, "gt", latest])[0] == 0:
             latest = found
     return "" if latest == REVISION else latest
