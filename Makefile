@@ -58,7 +58,7 @@ lint: .venv/ready ## ruff, mypy --strict, layers, import budget
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
-dist/cniwire/cniwire: bundle.spec $(wildcard bundle/* conf/*/* conf/*/*/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
+dist/cniwire/cniwire: bundle.spec $(wildcard bundle/*.* conf/*/* conf/*/*/*) $(SOURCES) tests/quality/import_budget.txt .venv/ready
 	@PYTHON=.venv/bin/python .ci/needs bundle
 	rm -rf build/bundle
 	.venv/bin/python -X no_debug_ranges -m PyInstaller --noconfirm --log-level WARN \
