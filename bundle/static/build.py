@@ -22,6 +22,7 @@ from bundle.versions import PLUGINS
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "bundle" / "static"
 NAME = "cniwire-plugins"
+LICENSES = f"{NAME}.licenses"  # a file like the others, so that `cp -f *` meets no folder
 JOBS = os.environ.get("JOBS") or str(len(os.sched_getaffinity(0)))
 SIZE_MAX = 12_000_000  # bytes
 # Modules that CPython would make shared libraries of, and plugins use.
@@ -64,7 +65,7 @@ USING = (
 )
 STATIC = ("-static", "-no-pie")
 COUNTED = "-Wl,--wrap=_exit,--wrap=getrandom"  # train.c
-LICENSES = {"musl": "/usr/share/doc/musl-dev/copyright"}
+MUSL_LICENSE = Path("/usr/share/doc/musl-dev/copyright")
 
 
 class Build:
@@ -180,12 +181,13 @@ def finish(build: Build, result: Path) -> None:
     build.link(result / NAME, *USING, f"-flto={JOBS}")
     for name in PLUGINS:
         (result / name).symlink_to(NAME)
-    licenses = result / "licenses"
-    licenses.mkdir()
-    shutil.copy(ROOT / "LICENSE", licenses / "cniwire")
-    shutil.copy(build.source / "LICENSE", licenses / "python")
-    for name, path in LICENSES.items():
-        shutil.copy(path, licenses / name)
+    parts = {
+        "cniwire": ROOT / "LICENSE",
+        f"CPython {VERSION}": build.source / "LICENSE",
+        "musl": MUSL_LICENSE,
+    }
+    texts = [f"What {name} in {NAME} is under:\n\n{path.read_text()}" for name, path in parts.items()]
+    (result / LICENSES).write_text("\n\n".join(texts))
 
 
 def prove(result: Path) -> None:
