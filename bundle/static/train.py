@@ -41,11 +41,11 @@ CONFIG: dict[str, Any] = {
 
 
 def call(folder: Path, plugin: str, command: str) -> subprocess.CompletedProcess[bytes]:
-    # Addresses that the kernel draws would be in hashes, and those in counts.
-    program = ["setarch", "--addr-no-randomize", str(folder / plugin)]
+    # Addresses that the kernel draws would be in hashes, and so would the folder's path; and those in counts.
+    program = ["setarch", "--addr-no-randomize", f"./{plugin}"]
     stdin = json.dumps({**CONFIG, "type": plugin}).encode()
     environ = {"CNI_COMMAND": command, **ATTACHMENT}
-    return subprocess.run(program, env=environ, input=stdin, capture_output=True, check=False)
+    return subprocess.run(program, env=environ, input=stdin, cwd=folder, capture_output=True, check=False)
 
 
 def main(folder: Path) -> int:
