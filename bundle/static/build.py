@@ -81,6 +81,9 @@ class Build:
         """Run a command in the source's folder; what it says is kept in the file `log`. Raises Refused."""
         environ = {
             "PATH": os.environ["PATH"],
+            # The compiler writes into counting code where the counts go, and thus, with a name that every
+            # folder has, no path whose length would move all that lies behind it.
+            "PWD": "/proc/self/cwd",
             "LC_ALL": "C",
             "TZ": "UTC",
             "SOURCE_DATE_EPOCH": "0",
@@ -168,8 +171,8 @@ class Build:
             (counting / name).symlink_to(PLUGINS[0])
         for old in self.source.rglob("*.gcda"):
             old.unlink()
-        command = [sys.executable, "-m", "bundle.static.train", str(counting)]
-        if subprocess.run(command, cwd=ROOT).returncode:
+        command = [sys.executable, "-m", "bundle.static.train", str(self.source)]
+        if subprocess.run(command, cwd=ROOT).returncode or not [*self.source.rglob("*.gcda")]:
             raise Refused("the plugins could not be run, to count what they execute")
         for compiled in (*self.source.rglob("*.o"), self.source / "libpython3.11.a"):
             compiled.unlink()

@@ -1,9 +1,10 @@
 """Run the plugins, so that it is counted what they execute: python -m bundle.static.train FOLDER.
 
-FOLDER has the executables that count; the compiler lays the real one out by their counts. Two builds have the
-same bytes only if they count alike. So nothing is run here that the kernel's state or chance has a part in:
-each plugin's start with all of its modules, and its way through a configuration to an error that names a
-namespace that is not there. What is not run is optimised as if nothing had been counted.
+FOLDER is CPython's source, where the counts go; the executables that count stand in ../counting. The compiler
+lays the real one out by these counts. Two builds have the same bytes only if they count alike. So nothing is
+run here that the kernel's state, chance or the folder's name has a part in: each plugin's start with all of
+its modules, and its way through a configuration to an error that names a namespace that is not there. What is
+not run is optimised as if nothing had been counted.
 """
 
 import json
@@ -42,7 +43,7 @@ CONFIG: dict[str, Any] = {
 
 def call(folder: Path, plugin: str, command: str) -> subprocess.CompletedProcess[bytes]:
     # Addresses that the kernel draws would be in hashes, and so would the folder's path; and those in counts.
-    program = ["setarch", "--addr-no-randomize", f"./{plugin}"]
+    program = ["setarch", "--addr-no-randomize", f"../counting/{plugin}"]
     stdin = json.dumps({**CONFIG, "type": plugin}).encode()
     environ = {"CNI_COMMAND": command, **ATTACHMENT}
     return subprocess.run(program, env=environ, input=stdin, cwd=folder, capture_output=True, check=False)
