@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE, VERSION = "python3.11", "3.11.2"
-REVISION = "3.11.2-6+deb12u9"  # of the source package, up to which its changes were looked at
+REVISION = "3.11.2-6+deb12u9"  # of the source package; its patches are not applied, see SECURITY.md
 ARCHIVE = f"{PACKAGE}_{VERSION}.orig.tar.gz"
 SHA256 = "2411c74bda5bbcfcddaf4531f66d1adc73f247f529aee981b029513aefdbf849"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
