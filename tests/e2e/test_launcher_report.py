@@ -33,6 +33,13 @@ def sections(text: str) -> dict[str, str]:
     return {part.partition("\n")[0]: part.partition("\n")[2] for part in text.split("\n## ")[1:]}
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Somebody's home folder, in which nothing of the tests is: a report tells it as such."""
+    monkeypatch.setenv("HOME", f"{tmp_path}/home")
+    return f"{tmp_path}/home"
+
+
 def test_a_wired_container_is_told_from_all_sides(cniwire: Cniwire, tmp_path: Path) -> None:
     """In a file that only its owner may read, and that is never overwritten."""
     web, path = cniwire.name("web"), tmp_path / "report.txt"
