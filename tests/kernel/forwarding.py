@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
@@ -10,6 +13,11 @@ from tests.harness.namespace import Namespace
 from tests.harness.network import Network
 from tests.harness.traffic import Server, ask, ping
 
+GO = Path("/usr/lib/cni")
+needs_go = pytest.mark.skipif(
+    not (GO / "firewall").exists(),
+    reason=f"no Go plugins in {GO}: apt-get install containernetworking-plugins",
+)
 SUBNETS = ("10.1.0.0/24", "fd01::/64")
 CONTAINER = ("10.1.0.2", "fd01::2")
 LAN = ("192.0.2.2", "2001:db8:ff::2")

@@ -1,7 +1,6 @@
 """firewall's verbs: what stands in nft for a container, and that nothing is left of it."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,20 +12,16 @@ from tests.kernel.forwarding import (
     BARRIERS,
     BOTH,
     FIREWALL,
+    GO,
     HOST,
     LAN,
     PORT,
     answers,
     chain,
     elements,
+    needs_go,
     neighbourhood,
     reaches,
-)
-
-GO = Path("/usr/lib/cni")
-needs_go = pytest.mark.skipif(
-    not (GO / "firewall").exists(),
-    reason=f"no Go plugins in {GO}: apt-get install containernetworking-plugins",
 )
 
 

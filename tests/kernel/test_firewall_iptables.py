@@ -6,20 +6,18 @@ from tests.harness import plugin
 from tests.harness.host import Host
 from tests.kernel.forwarding import (
     CONTAINER,
+    GO,
     PORT,
     chain,
     elements,
+    needs_go,
     neighbourhood,
     out_and_in,
     reaches,
     without,
 )
-from tests.kernel.iptables import GO, VARIANTS, saved, use
+from tests.kernel.iptables import VARIANTS, saved, use
 
-needs_go = pytest.mark.skipif(
-    not (GO / "firewall").exists(),
-    reason=f"no Go plugins in {GO}: apt-get install containernetworking-plugins",
-)
 of_each_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 

@@ -13,8 +13,8 @@ from tests.harness.firewalld import MISSING, Firewalld
 from tests.harness.host import Container, Host
 from tests.harness.plugin import Answer
 from tests.harness.zones import TEXT4, TEXT6, left
+from tests.kernel.forwarding import GO, needs_go
 
-GO = Path("/usr/lib/cni")
 RESULT = {
     "cniVersion": "1.0.0",
     "interfaces": [{"name": "br0"}, {"name": "veth1"}, {"name": "eth0", "sandbox": "/run/netns/c1"}],
@@ -24,7 +24,6 @@ VALID = "cni.dev/valid-attachments"
 Call = Callable[..., Answer]
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-needs_go = pytest.mark.skipif(not (GO / "firewall").exists(), reason=f"no Go plugins in {GO}")
 
 
 @pytest.fixture(scope="module")
