@@ -17,7 +17,8 @@ from tests.runtimes.images import SERVE
 from tests.runtimes.reach import Found, Site
 
 CONFIG = "/etc/containers/containers.conf"
-REST = """
+# Of containers.conf, whatever the networks: no limits, nothing that asks systemd.
+SETTINGS = """
 [containers]
 cgroups = "{cgroups}"
 default_sysctls = []
@@ -48,7 +49,7 @@ class Tool:
         self.name, self.folder, self.prefix = page, folder, prefix
         (folder / "home").mkdir(parents=True)
         given = {"folder": folder, "runtime": runtime, "cgroups": cgroups}
-        (folder / "containers.conf").write_text(blocks(page)[CONFIG] + REST.format(**given))
+        (folder / "containers.conf").write_text(blocks(page)[CONFIG] + SETTINGS.format(**given))
         (folder / "storage.conf").write_text(STORAGE.format(**given))
 
     def popen(self, *arguments: str) -> "subprocess.Popen[str]":

@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.traffic import ask_http
 from tests.runtimes import images
+from tests.runtimes.containers import SETTINGS
 from tests.runtimes.daemon import group, inside
 from tests.runtimes.hooks import Command
 from tests.runtimes.images import GREETING, PAGE, SERVE
@@ -21,19 +22,6 @@ from tests.runtimes.oci import finished
 pytestmark = pytest.mark.skipif(
     not (shutil.which("podman") and shutil.which("crun")), reason="podman and crun are not installed"
 )
-CONTAINERS_CONF = """
-[containers]
-cgroups = "disabled"
-default_sysctls = []
-log_driver = "k8s-file"
-pids_limit = 0
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-lock_type = "file"
-runtime = "crun"
-tmp_dir = "{folder}/tmp"
-"""
 
 
 class Podman:
@@ -42,7 +30,8 @@ class Podman:
     def __init__(self, node: Node, hooks: Path, control: Path) -> None:
         self.folder, self.hooks, self.control = node.folder / "podman", hooks, control
         self.folder.mkdir()
-        (self.folder / "containers.conf").write_text(CONTAINERS_CONF.format(folder=self.folder))
+        settings = SETTINGS.format(folder=self.folder, runtime="crun", cgroups="disabled")
+        (self.folder / "containers.conf").write_text(settings)
         self.run_root = tempfile.mkdtemp(dir="/run")  # its path has at most 50 characters
         self("import", "--quiet", str(images.tarball(node.folder)), "localhost/box")
 
