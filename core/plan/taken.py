@@ -71,8 +71,8 @@ def judge(kernel: Any) -> Callable[[Element, Element], bool]:
     gone: dict[str, bool] = {}
 
     def may_replace(record: Element, taken: Element) -> bool:
-        if taken.holder == record.holder:
-            return True
+        if taken.holder == record.holder or record.about.intent == NO_SPOOF:
+            return True  # the key of the latter is the name of a link that we have made just now
         if taken.owner not in gone:
             gone[taken.owner] = kernel.is_gone(taken.owner)
         return gone[taken.owner]

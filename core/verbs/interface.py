@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from core import system
 from core.address import mac_text
-from core.attachment import Attachment, host_ifnames, owner_text
+from core.attachment import CANDIDATES, Attachment, host_ifnames, owner_text
 from core.cni import delegate, result
 from core.cni.config import valid_attachments
 from core.errors import (
@@ -38,7 +38,7 @@ from core.errors import (
 from core.intent import MASQUERADE, PUBLISH
 from core.plan import apply
 from core.plan import filter as intents
-from core.plan.records import CONTAINER
+from core.plan.records import CONTAINER, HOST
 from core.record import replace
 
 TYPE_CHECKING = False
@@ -66,11 +66,7 @@ def add(request: Request) -> Result:
             if ipam is None or (wanted.layer3 and not ipam["ips"]):
                 raise CNIError(DELEGATE_FAILED, f"ipam.type: {wanted.ipam} returned no IP address")
             answer, mac = wanted.complete(ipam), wanted.mac or system.drawn_mac()
-            placed = replace(request, attachment=attachment)
-            made = plugin.plan(wanted, attachment, answer, mac)
-            finished: Result = apply.add(
-                kernel, made, lambda: plugin.finish(kernel, placed, wanted, answer, mac)
-            )
+            finished: Result = _made(kernel, replace(request, attachment=attachment), wanted, answer, mac)
             for note in dict.fromkeys(kernel.notes):
                 system.tell(plugin.NAME, note)
             return finished
@@ -100,6 +96,23 @@ def opened_if_any(request: Request) -> Any:
         return (request.kernel or Kernel)("")
 
 
+def _made(kernel: Any, request: Any, wanted: Any, answer: Result, mac: bytes, left: int = CANDIDATES) -> Any:
+    """Carry the plan out; returns the plugin's result. Raises CNIError; nothing of it is left then.
+
+    Of two ADDs that chose the same host name at once, the later takes the next, as often as is *left*.
+    """
+    plugin, attachment = request.plugin, request.attachment
+    made = plugin.plan(wanted, attachment, answer, mac)
+    try:
+        return apply.add(kernel, made, lambda: plugin.finish(kernel, request, wanted, answer, mac))
+    except CNIError as error:
+        free = kernel.port_of(attachment.owner)[1] if left and error.code == INTERFACE_EXISTS else ""
+        if not free or not kernel.link(HOST, attachment.host_ifname):
+            raise
+    again = replace(request, attachment=_placed(kernel, attachment))
+    return _made(kernel, again, wanted, answer, mac, left - 1)
+
+
 def _placed(kernel: Any, attachment: Attachment) -> Attachment:
     """The attachment with a name for its host link.
 
@@ -111,9 +124,8 @@ def _placed(kernel: Any, attachment: Attachment) -> Attachment:
             f"invalid CNI_IFNAME {attachment.ifname!r}: the kernel would take it as a pattern for a name",
         )
     if kernel.link(CONTAINER, attachment.ifname):
-        raise CNIError(
-            INTERFACE_EXISTS, f"CNI_IFNAME: {attachment.ifname} already exists in {attachment.netns}"
-        )
+        where = f"{attachment.ifname} already exists in {attachment.netns}"
+        raise CNIError(INTERFACE_EXISTS, f"CNI_IFNAME: {where}")
     there, free = kernel.port_of(attachment.owner)
     if there:
         raise CNIError(

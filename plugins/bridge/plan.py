@@ -50,16 +50,17 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
         from core.plan.switching import Station  # late: few networks check
 
         wired += Plan((), (Station(port, mac),))
-    made = Plan(tuple(shared)) + _spoof_check(wanted, attachment, mac)
-    made += Plan((), (pair, Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)))
+    settings = Sysctl(HOST, f"net/ipv6/conf/{port}/accept_ra", "0", required=False)
+    made = Plan(tuple(shared), (pair, settings))
+    checked = _spoof_check(wanted, attachment, mac)
     gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
     rules = Plan()
     if wanted.layer3 and wanted.masquerade:
         rules = intents.masquerade(wanted.backend.of(attachment), from_ipam.cidrs(answer), attachment.comment)
     container = _container(wanted, ifname, answer)
     if _comes_up_unheard(wanted, answer):
-        return made + gateway + container + rules + wired
-    return made + wired + gateway + rules + container
+        return made + gateway + container + checked + rules + wired
+    return made + checked + wired + gateway + rules + container
 
 
 def _speaks_ipv6(wanted: Options, answer: Result) -> bool:
@@ -69,7 +70,11 @@ def _speaks_ipv6(wanted: Options, answer: Result) -> bool:
 
 
 def _spoof_check(wanted: Options, attachment: Attachment, mac: bytes) -> Plan:
-    """It stands before there is a port, and falls after it: no frame passes in between."""
+    """It stands before there is a port, and falls after it: no frame passes in between.
+
+    It comes behind the veth, whose name the kernel gives to one attachment only: with the name goes the right
+    to the elements that it is the key of, and what another has left there is stale (core.plan.taken).
+    """
     if not wanted.spoof_check:
         return Plan()
     return intents.no_spoof(intents.NFT, attachment.host_ifname, mac, attachment.comment)

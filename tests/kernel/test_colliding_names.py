@@ -3,12 +3,15 @@
 What has a name of ours may be somebody else's, and then stays theirs.
 """
 
+import json
+
 import pytest
 
 from core.attachment import host_ifnames, newborn_group
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 from tests.harness.network import Network
+from tests.harness.other_ipam import install
 from tests.harness.plugin import PluginError
 
 ONE, OTHER = "c379037", "c4946829"  # on network net, with eth0, both have veth3886a2e176d as their first name
@@ -194,3 +197,28 @@ def test_who_comes_behind_a_dead_one_of_the_same_name_may_not_use_its_mac(host: 
     assert mac in allowed[0]
     net.delete(one)
     net.check(other)
+
+
+def test_two_that_choose_the_same_name_at_once_both_get_one(host: Host) -> None:
+    """The other one is attached while the first, which has looked already, asks its IPAM for an address."""
+    one, other = host.container(ONE), host.container(OTHER)
+    net = chain(host)
+    stdin = json.dumps({"cniVersion": "1.1.0", "name": "net", **net.plugins[0]})
+    environ = f"CNI_COMMAND=ADD CNI_CONTAINERID={OTHER} CNI_NETNS={other.path} CNI_IFNAME=eth0"
+    call = f"{environ} CNI_PATH={host.plugins} {host.plugins}/bridge"
+    answer = '{"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.77/24", "gateway": "10.1.0.1"}]}'
+    folder = host.folder / "slow"
+    folder.mkdir()
+    only_once = f"[ $CNI_COMMAND = ADD ] || exit 0; echo '{stdin}' | {call} >&2 || exit 1"
+    install(folder, f"{only_once}\necho '{answer}'")
+    slow = host.network({**net.plugins[0], "ipam": {"type": "other"}}, suites={"other": folder})
+    result = slow.add(one)
+    names = {line.split()[2] for line in host.state() if line.startswith("host link veth")}
+    assert names == {host_ifnames(f"net/{ONE}/eth0")[1], "veth3886a2e176d"}
+    assert result["interfaces"][1]["name"] == host_ifnames(f"net/{ONE}/eth0")[1]
+    slow.check(one)
+    for name in (ONE, OTHER):
+        assert len([line for line in owned(host, name) if "bridge cniwire spoof" in line]) == 2
+    slow.delete(one)
+    net.delete(other)
+    assert owned(host, ONE) == owned(host, OTHER) == []

@@ -36,6 +36,7 @@ def test_the_spoof_check() -> None:
     assert planned(wanted(macspoofchk=True)) == Plan(
         shared=(*BARE_SHARED, names.TABLES["bridge"]),
         owned=(
+            *(replace(BARE_VETH, held=True), PORT_ACCEPT_RA),
             Element(
                 "bridge",
                 "spoof_macs",
@@ -47,12 +48,7 @@ def test_the_spoof_check() -> None:
                 NoSpoof(PORT, MAC),
             ),
             Element("bridge", "spoof", key, b"", "", OWNER, f'"{PORT}"', NoSpoof(PORT, MAC)),
-            *(
-                replace(BARE_VETH, held=True),
-                PORT_ACCEPT_RA,
-                replace(BARE_PORT, learning=False),
-                Station(PORT, MAC),
-            ),
+            *(replace(BARE_PORT, learning=False), Station(PORT, MAC)),
             *(NO_DAD, UP, *NOTIFY),
         ),
     )
