@@ -43,11 +43,14 @@ def free(host: Host, network: Network, limited: Container) -> Container:
 
 @pytest.mark.parametrize("takes_in", [True, False])
 def test_both_directions_are_limited(host: Host, limited: Container, takes_in: bool) -> None:
-    """W-9: behind the burst, as fast as the rate says; a quarter more for what is under way."""
+    """W-9: behind the burst, as fast as the rate says; a quarter more for what is under way.
+
+    On a busy machine that is what has piled up in the socket before we are there: half a second's worth.
+    """
     ends = (host, limited, LIMITED) if takes_in else (limited, host, GATEWAY)
     with stream(*ends) as running:
         running.take(most_bytes=4 * BURST)
-        assert 0.2 * RATE < running.take(seconds=0.8) < 1.25 * RATE
+        assert 0.2 * RATE < running.take(seconds=2) < 1.25 * RATE
 
 
 @pytest.mark.parametrize("takes_in", [True, False])
