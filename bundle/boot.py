@@ -19,6 +19,10 @@ has stopped after the core phase of its start (PEP 587) and knows no path, no co
 the only finder on sys.meta_path, Cold, first has interpreter.c do the rest of the start, takes itself out,
 and lets the usual finders go on. The first search for a codec does the same for codecs.
 
+With SEED all of this happens once, when the executable is built: the rest of the start is done, every module
+is run, and what the memory then holds becomes part of the executable. A process of that executable begins
+in `resume`, and has nothing to import any more.
+
 How a plugin is known. All executables are one file. Which one is meant is told by the name under which it was
 called, itself or at the end of symbolic links; a copy ends in the name behind a dash.
 """
@@ -37,10 +41,11 @@ if TYPE_CHECKING:
 
     # From interpreter.c: argv[0] and the path that was executed; the bundle's folder of contents, or the
     # executable that has them inside; whether the interpreter's start has stopped after the core phase; the
-    # functions of interpreter.c.
+    # functions of interpreter.c; whether this is the seed of an image.
     CALLED: tuple[str, str]
     CONTENTS: str
     EARLY: bool
+    SEED: bool
     interpreter: Any
     # From build.py, sizes and offsets in the file of modules: of each module; and of the dictionary with all
     # modules that a plugin usually loads, in which "" is its entry script.
@@ -51,6 +56,8 @@ if TYPE_CHECKING:
     LENT: dict[str, str]
     # From build.py: whether each module is read by a system call of its own, for a tracer.
     APART: bool
+    # From freeze.py: modules of the standard library that a way to an error message may need.
+    STANDARD: tuple[str, ...]
 
 FILE = open(CONTENTS + "/cniwire.modules", O_CLOEXEC) if APART else -1
 setattr(sys, "_MEIPASS", CONTENTS)  # how code knows that it is bundled, by PyInstaller's custom
@@ -130,20 +137,20 @@ def lend(name: str, origin: str) -> None:
     (exec_dynamic if origin else exec_builtin)(module)
 
 
-def plugin() -> str:
+def plugin(called: tuple[str, str]) -> str:
     """The plugin that is called: by its name, or by a link to it, which may have any name.
 
     A copy's name has to end in that of a plugin, behind a dash (cnv-bridge).
     """
-    for path in CALLED:
+    for path in called:
         found = linked(path)
         if found:
             return found
-    for path in CALLED[1], CALLED[0]:
+    for path in called[1], called[0]:
         for name in PLUGINS:
             if path.endswith("-" + name):
                 return name
-    shown = "".join([each if " " <= each <= "~" and each not in '"\\' else "?" for each in CALLED[1][-200:]])
+    shown = "".join([each if " " <= each <= "~" and each not in '"\\' else "?" for each in called[1][-200:]])
     names = ", ".join(PLUGINS)
     allowed = f"one of the names {names}, by a name that ends in one of them behind a dash"
     msg = f"{shown}: call it by {allowed}, or through a link to one of them"
@@ -175,5 +182,22 @@ for name, origin in LENT.items():
     lend(name, origin and CONTENTS + origin)
 if EARLY:
     sys.meta_path.append(Cold)
-together: dict[str, Any] = load(*PLUGINS[plugin()])
-exec(together.pop(""), {"__name__": "__main__"})
+
+
+def resume(called: tuple[str, str]) -> None:
+    """Carry out the call. An image's process goes on here (static/image.c)."""
+    exec(scripts[plugin(called)], {"__name__": "__main__"})
+
+
+together: dict[str, Any] = {}
+if SEED:
+    scripts = {name: load(*PLUGINS[name])[""] for name in PLUGINS}
+    interpreter.complete()
+    sys.meta_path.remove(Cold)
+    for name in STANDARD:
+        __import__(name)
+    for name in list(PLACES):
+        run(name)
+else:
+    together = load(*PLUGINS[plugin(CALLED)])
+    exec(together.pop(""), {"__name__": "__main__"})

@@ -25,10 +25,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifdef EMBEDDED
+#include "image.h"
+#endif
+
 #define BOOT "cniwire.boot"
 #define MODULES "cniwire.modules"
+#define SEED "cniwire-seed" /* argv[0] of the process whose memory becomes the image */
 #define VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
 #define LARGEST_BOOT (1 << 16)
+#define HASH_SEED 4711 /* of an image: DECISIONS 110 */
 #ifndef STOPS_EARLY /* a test builds one that does not */
 #define STOPS_EARLY (PY_MAJOR_VERSION == 3 && PY_MINOR_VERSION == 11)
 #endif
@@ -54,7 +60,7 @@ LACKED
 
 #ifdef EMBEDDED
 extern const char boot_begin[], boot_end[], modules_begin[], modules_end[]; /* embedded.S */
-static const char contents[] = "/proc/self/exe";
+static const char contents[] = "/dev/null"; /* whatever is asked for is no link, and nothing is below it */
 
 /* The standard library, as far as the way to an error message needs it. */
 static const struct _frozen library[] = {
@@ -271,7 +277,7 @@ static PyStatus place(PyConfig *config)
     return status;
 }
 
-static PyStatus start(void)
+static PyStatus start(int seed)
 {
     PyPreConfig before;
     PyConfig config;
@@ -293,9 +299,10 @@ static PyStatus start(void)
     config.optimization_level = 2;
     config.write_bytecode = 0;
 #ifdef TRAINING
-    config.use_hash_seed = 1; /* what is counted is the same in every build */
-    config.hash_seed = 0;
+    seed = 1; /* what is counted is the same in every build */
 #endif
+    config.use_hash_seed = seed;
+    config.hash_seed = seed ? HASH_SEED : 0;
     status = place(&config);
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
@@ -324,28 +331,37 @@ static PyObject *boot_code(void)
 #endif
 }
 
-/* Run boot.py with CALLED, CONTENTS, EARLY and our functions as globals. Returns only if something is broken.
- * CALLED holds argv[0], which the caller chooses, and the path that the kernel was told to execute. */
-static int boot(const char *called)
+/* argv[0], which the caller chooses, and the path that the kernel was told to execute. */
+static PyObject *names_of(const char *called)
 {
     const char *executed = (const char *)getauxval(AT_EXECFN);
-    PyObject *names = Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(called),
-                                    PyUnicode_DecodeFSDefault(executed ? executed : ""));
+    return Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(called),
+                         PyUnicode_DecodeFSDefault(executed ? executed : ""));
+}
+
+/* Run boot.py with CALLED, CONTENTS, EARLY, SEED and our functions as globals, and return these. Unless this is
+ * the seed of an image, it returns only if something is broken. */
+static PyObject *boot(const char *called, int seed)
+{
+    PyObject *names = seed ? Py_BuildValue("(ss)", "", "") : names_of(called);
     PyObject *globals = PyDict_New(), *code = boot_code(), *module, *done;
     static struct PyModuleDef definition = {
         PyModuleDef_HEAD_INIT, "_interpreter", NULL, -1, functions, NULL, NULL, NULL, NULL,
     };
     if (!names || !globals || !code || !(module = PyModule_Create(&definition)))
-        return -1;
+        return NULL;
     if (PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
         PyDict_SetItemString(globals, "interpreter", module) < 0 ||
         PyDict_SetItemString(globals, "EARLY", STOPS_EARLY ? Py_True : Py_False) < 0 ||
+        PyDict_SetItemString(globals, "SEED", seed ? Py_True : Py_False) < 0 ||
         PyDict_SetItemString(globals, "CALLED", names) < 0 ||
         PyDict_SetItemString(globals, "CONTENTS", PyUnicode_DecodeFSDefault(contents)) < 0)
-        return -1;
+        return NULL;
     done = PyEval_EvalCode(code, globals, globals);
+    Py_DECREF(code);
+    Py_DECREF(names);
     Py_XDECREF(done);
-    return done ? 0 : -1;
+    return done ? globals : NULL;
 }
 
 #ifndef EMBEDDED
@@ -366,19 +382,18 @@ static int find_contents(ssize_t length)
 }
 #endif
 
-int main(int count, char **arguments)
+/* What the interpreter's start has to leave to who starts it. */
+static void set_signals(void)
 {
-    PyStatus status;
-    occupy_closed_descriptors();
-#ifndef EMBEDDED
-    if (find_contents(readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT)))
-        return 1;
-#endif
-    copy_data();
-
     signal(SIGPIPE, SIG_IGN); /* as in every Python: a closed pipe is an error of write(2), not the end */
     signal(SIGXFSZ, SIG_IGN);
-    status = start();
+}
+
+static int start_all(int seed)
+{
+    PyStatus status;
+    set_signals();
+    status = start(seed);
     if (PyStatus_Exception(status))
         return fail(status.err_msg ? status.err_msg : "the interpreter's start");
     PyGC_Disable(); /* nothing lives long enough to be collected */
@@ -386,9 +401,52 @@ int main(int count, char **arguments)
     if (_PySignal_Init(0) < 0)
         return fail("signals");
 #endif
-    if (boot(count ? arguments[0] : "") < 0) {
-        PyErr_Print();
-        return fail(BOOT);
+    return 0;
+}
+
+static int broken(void)
+{
+    PyErr_Print();
+    return fail(BOOT);
+}
+
+#ifdef EMBEDDED
+/* Start, and write the executable with the memory as it is then to *target*. */
+static int sow(const char *target)
+{
+    PyObject *globals, *system;
+    if (image_begin() < 0)
+        return fail("the seed");
+    if (start_all(1))
+        return 1;
+    globals = boot("", 1);
+    system = globals ? PyImport_AddModule("posix") : NULL;
+    if (!system || image_end(PyDict_GetItemString(globals, "resume"), PyObject_GetAttrString(system, "environ"),
+                             target) < 0) {
+        image_give_up();
+        return broken();
     }
     return 0;
+}
+#endif
+
+int main(int count, char **arguments)
+{
+    const char *called = count ? arguments[0] : "";
+    occupy_closed_descriptors();
+#ifdef EMBEDDED
+    if (image_is_here) {
+        set_signals();
+        return image_resume(names_of(called)) < 0 ? broken() : 0;
+    }
+    if (strcmp(called, SEED) == 0 && count > 1)
+        return sow(arguments[1]);
+#else
+    if (find_contents(readlink("/proc/self/exe", contents, sizeof contents - sizeof "lib/" BOOT)))
+        return 1;
+#endif
+    copy_data();
+    if (start_all(0))
+        return 1;
+    return boot(called, 0) ? 0 : broken();
 }

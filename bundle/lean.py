@@ -116,9 +116,12 @@ def written(file: IO[bytes], plugins: tuple[str, ...], apart: bool = False) -> t
     return places, entries
 
 
-def boot(places: Places, entries: Places, lent: dict[str, str], apart: bool = False) -> bytes:
+def boot(
+    places: Places, entries: Places, lent: dict[str, str], apart: bool = False, standard: tuple[str, ...] = ()
+) -> bytes:
     """The marshalled code of boot.py, with the values that it declares as coming from here."""
-    told = ast.parse(f"PLACES, PLUGINS, LENT, APART = {places}, {entries}, {lent}, {apart}")
+    values = {"PLACES": places, "PLUGINS": entries, "LENT": lent, "APART": apart, "STANDARD": standard}
+    told = ast.parse("\n".join([f"{name} = {value}" for name, value in values.items()]))
     tree = Lean().visit(ast.parse((ROOT / "bundle" / "boot.py").read_text()))
     tree.body[1:1] = told.body
     ast.fix_missing_locations(tree)

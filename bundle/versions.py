@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
 LAUNCHER = "cniwire"
+STATIC = "cniwire-plugins"  # the one file of all plugins (make dist)
 EXECUTABLES = (*PLUGINS, LAUNCHER)
 CURRENT, LOCK, RECORD, REPLACED, FRESH = "current", "lock", "installed.json", "replaced", ".new"
 OURS = (CURRENT, LOCK, RECORD, REPLACED, FRESH)  # of lib/cniwire; whatever else stands there is a version

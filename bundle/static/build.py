@@ -1,8 +1,10 @@
 """Make the one static file: python -m bundle.static.build FOLDER TARGET.
 
 CPython is built twice in FOLDER, with musl. The first build counts what it executes: it freezes the modules,
-and runs the plugins (train.py). The second is laid out by these counts, and optimised as a whole.
-TARGET has the file, links to it, and the licenses of what is inside.
+and runs the plugins (train.py). The second is laid out by these counts, and optimised as a whole. It is
+started, and the file that plugins are is made of its memory (image.py).
+TARGET has the file, links to it, and the licenses of what is inside. FOLDER/started keeps the executable that
+starts as every Python does, for comparison.
 
 Nothing of the machine gets in but its compiler and musl: no path, no time, no host's Python. Two builds by
 the same compiler have the same bytes.
@@ -16,12 +18,13 @@ import sys
 from pathlib import Path
 
 from bundle.build import replace
+from bundle.static import image
 from bundle.static.source import PACKAGE, REVISION, VERSION, Refused, fetched, newer
 from bundle.versions import PLUGINS
+from bundle.versions import STATIC as NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "bundle" / "static"
-NAME = "cniwire-plugins"
 LICENSES = f"{NAME}.licenses"  # a file like the others, so that `cp -f *` meets no folder
 JOBS = os.environ.get("JOBS") or str(len(os.sched_getaffinity(0)))
 SIZE_MAX = 12_000_000  # bytes
@@ -63,7 +66,8 @@ USING = (
     "-flto",
     "-fno-fat-lto-objects",
 )
-STATIC = ("-static", "-no-pie")
+# The section .seed lies behind all memory that an image can have.
+LINKED = ("-static", "-no-pie", "-Wl,-z,norelro,--section-start=.seed=0x40000000")
 COUNTED = "-Wl,--wrap=_exit,--wrap=getrandom"  # train.c
 MUSL_LICENSE = Path("/usr/share/doc/musl-dev/copyright")
 
@@ -133,7 +137,7 @@ class Build:
         variables = {
             "OPT": "-DNDEBUG -fwrapv -O2",
             "CFLAGS": " ".join([*self.common, *flags]),
-            "CONFIGURE_LDFLAGS": " ".join(STATIC),
+            "CONFIGURE_LDFLAGS": " ".join(LINKED),
             "LIBS": "-lgcov",
             "LINKFORSHARED": "",
         }
@@ -146,29 +150,35 @@ class Build:
 
     def link(self, target: Path, *further: str) -> None:
         """Compile our own part, and link it with the library. further: options of the linker."""
-        paths = [f"-I{self.source}/Include", f"-I{self.source}", f"-I{self.folder}", f"-Wa,-I{self.folder}"]
+        paths = [
+            f"-I{HERE}",
+            f"-I{self.source}/Include",
+            f"-I{self.source}",
+            f"-I{self.folder}",
+            f"-Wa,-I{self.folder}",
+        ]
         strict = ["-O2", "-Wall", "-Wextra", "-Werror", "-fno-builtin", f"-ffile-prefix-map={ROOT}=."]
         strict += ["-DEMBEDDED", "-DLACKED=", *[each for each in further if each.startswith("-D")]]
         objects: list[Path] = []
         for part in (
             ROOT / "bundle" / "interpreter.c",
             HERE / "embedded.S",
+            HERE / "image.c",
             HERE / "memory.c",
             HERE / "train.c",
         ):
             if part.name != "train.c" or COUNTED in further:
                 objects.append(self.folder / f"{part.stem}.o")
                 self.run(self.compiler, *strict, *self.common, *paths, "-c", part, "-o", objects[-1])
-        options = ["-O2", "-w", "-s", "-Wl,--build-id=sha1,-O1", *STATIC, *self.common, *further]
+        options = ["-O2", "-w", "-Wl,--build-id=sha1,-O1", *LINKED, *self.common, *further]
         self.run(self.compiler, *options, *objects, "libpython3.11.a", "-lm", "-lgcov", "-o", target)
 
     def train(self) -> None:
-        """Count what plugins execute."""
+        """Count what plugins execute. They start: counts have memory of their own, which is in no image."""
         counting = self.folder / "counting"
         counting.mkdir()
-        self.link(counting / PLUGINS[0], "-DTRAINING", COUNTED)
-        for name in PLUGINS[1:]:
-            (counting / name).symlink_to(PLUGINS[0])
+        self.link(counting / NAME, "-DTRAINING", COUNTED)
+        links(counting)
         for old in self.source.rglob("*.gcda"):
             old.unlink()
         command = [sys.executable, "-m", "bundle.static.train", str(self.source)]
@@ -178,12 +188,19 @@ class Build:
             compiled.unlink()
 
 
+def links(folder: Path) -> None:
+    for name in PLUGINS:
+        (folder / name).symlink_to(NAME)
+
+
 def finish(build: Build, result: Path) -> None:
     """The folder as it is handed on: executable, links, licenses."""
-    result.mkdir()
-    build.link(result / NAME, *USING, f"-flto={JOBS}")
-    for name in PLUGINS:
-        (result / name).symlink_to(NAME)
+    started = build.folder / "started"
+    for folder in (started, result):
+        folder.mkdir()
+        links(folder)
+    build.link(started / NAME, *USING, f"-flto={JOBS}")
+    image.make(started / NAME, result / NAME, build.folder / "seeds")
     parts = {
         "cniwire": ROOT / "LICENSE",
         f"CPython {VERSION}": build.source / "LICENSE",

@@ -14,8 +14,10 @@ from types import CodeType
 
 ROOT = dirname(dirname(dirname(__file__)))
 
-# What our modules and the interpreter import once something is wrong; and what that imports in turn.
-WANTED = ("json", "re", "traceback", "warnings", "encodings.ascii", "encodings.latin_1", "encodings.utf_8")
+# What our modules and the interpreter import once something is wrong; and what that imports in turn. An image
+# has all of it imported, and cannot import anything else.
+WANTED: tuple[str, ...] = ("json", "re", "select", "traceback", "types", "warnings")
+WANTED += ("encodings.ascii", "encodings.latin_1", "encodings.utf_8")
 # Frozen in every interpreter, or another name of such a module.
 FROZEN = [
     "abc",
@@ -58,14 +60,14 @@ def main() -> None:
     from bundle.lean import boot, written  # late: it imports what plugins never do
 
     with open(join(folder, "modules"), "wb") as file:
-        places, entries = written(file, plugins)
+        places, entries = written(file, plugins, apart=True)
         for name, code in further.items():
             data = dumps(code)
             is_package = int(hasattr(sys.modules[name], "__path__"))
             rows.append(f'{{"{name}", modules + {file.tell()}, {len(data)}, {is_package}, NULL}},\n')
             file.write(data)
     with open(join(folder, "boot"), "wb") as file:
-        file.write(boot(places, entries, dict.fromkeys(BUILTIN, "")))
+        file.write(boot(places, entries, dict.fromkeys(BUILTIN, ""), standard=WANTED))
     with open(join(folder, "library.h"), "w", encoding="utf-8") as header:
         header.writelines(rows)
 

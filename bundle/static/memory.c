@@ -5,7 +5,13 @@
  * requests of the same size class, and the region grows by further ones. Every block has its class in front.
  *
  * Not for threads: plugins have none.
+ *
+ * While an image is made (image.c) the region begins right behind the executable's data, and Python's arenas are
+ * cut from it, too: so all that was written lies in one piece. Whatever a resumed process asks for besides is
+ * mapped where the kernel likes it.
  */
+#include "memory.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +21,7 @@
 #define GRAIN 16u
 #define SMALL 1024u                 /* up to here a class for every GRAIN bytes, then four for each power of two */
 #define REGION (1ul << 20)          /* bytes that are mapped at once */
+#define PAGE 4096ul
 #define CLASSES (SMALL / GRAIN + 4 * 54)
 
 struct block {
@@ -24,6 +31,8 @@ struct block {
 
 static struct block *unused[CLASSES];
 static char *front, *end;
+static int is_one_piece; /* as long as an image is made */
+static char *image_end;  /* of a resumed process: what is below came with the executable */
 
 /* The class of a request, and how many bytes its blocks have. */
 static unsigned class_of(size_t *size)
@@ -46,8 +55,11 @@ static int grow(size_t wanted)
     char *found = mmap(end, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED)
         return -1;
-    if (found != end)
+    if (found != end) {
+        if (is_one_piece)
+            return -1;
         front = found;
+    }
     end = found + size;
     return 0;
 }
@@ -119,3 +131,45 @@ void *realloc(void *data, size_t size)
     }
     return other;
 }
+
+void memory_begin_image(void)
+{
+    extern char _end[];
+    is_one_piece = 1;
+    memset(unused, 0, sizeof unused); /* what was freed before lies elsewhere */
+    front = end = (char *)(((uintptr_t)_end + PAGE - 1) & -PAGE);
+}
+
+char *memory_end_image(void)
+{
+    char *last = (char *)(((uintptr_t)front + PAGE - 1) & -PAGE);
+    is_one_piece = 0;
+    image_end = last;
+    front = end = NULL;
+    return last;
+}
+
+static void *arena(void *context, size_t size)
+{
+    char *found;
+    (void)context;
+    if (!is_one_piece) {
+        found = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return found == MAP_FAILED ? NULL : found;
+    }
+    front = (char *)(((uintptr_t)front + PAGE - 1) & -PAGE);
+    if ((end < front || (size_t)(end - front) < size) && grow(front - end + size) < 0)
+        return NULL;
+    found = front;
+    front += size;
+    return found;
+}
+
+static void drop_arena(void *context, void *found, size_t size)
+{
+    (void)context;
+    if (!is_one_piece && (char *)found >= image_end)
+        munmap(found, size);
+}
+
+const PyObjectArenaAllocator memory_arenas = {NULL, arena, drop_arena};

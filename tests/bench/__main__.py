@@ -30,6 +30,8 @@ def arguments() -> argparse.Namespace:
     checks = "the peer's portmap CHECK works; that of Go's v1.1.1 does not"
     add("--peer-checks-portmap", action="store_true", help=checks)
     add("--ours", type=Path, default=bundle, metavar="DIR", help="our executables (default: the bundle)")
+    beside = "a third suite, such as another form of ours, called in the same rounds"
+    add("--beside", type=Path, metavar="DIR", help=beside)
     rounds = f"calls of each kind and suite (default: {FULL.rounds})"
     add("--rounds", type=int, metavar="N", help=rounds)
     short = "every scenario once and small: proves that it works, measures nothing"
@@ -53,8 +55,9 @@ def main() -> int:
         {"backend": "nftables"} if options.peer_nftables else {},
         options.peer_checks_portmap,
     )
+    beside = [Suite(report.BESIDE, options.beside.resolve())] if options.beside else []
     bench = Bench(
-        (ours, peer),
+        (ours, peer, *beside),
         size._replace(rounds=options.rounds or size.rounds),
         lambda text: print(text, file=sys.stderr, flush=True),
     )

@@ -107,6 +107,8 @@ def plugins_alone(bench: Bench) -> None:
     for plugin, of in alone.items():
         name = f"{plugin} alone"
         for node, attachment in bench.replacements(name):
+            if plugin == "bridge":
+                bench.note(Row(name, "VERSION"), node, node.call("VERSION", of(node), attachment)[0])
             added, result = node.call("ADD", of(node), attachment)
             bench.note(Row(name, "ADD"), node, added)
             bench.note(Row(name, "CHECK"), node, node.call("CHECK", of(node), attachment, result)[0])

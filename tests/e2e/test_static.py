@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -15,12 +14,11 @@ from typing import Any
 import pytest
 
 from bundle.versions import PLUGINS
+from bundle.versions import STATIC as NAME
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "cniwire-plugins"
-BUILT = ROOT / "dist" / "static" / platform.machine()
 SIZE_MAX = 12_000_000  # bytes
 MEMORY_MAX = 12_000  # KiB, of a plugin at its peak
 PT_INTERP = 3  # elf(5): the segment that names a loader
@@ -31,15 +29,6 @@ import os, sys
 _, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
 os.write(2, b"%d %d" % (status, usage.ru_maxrss))
 """
-
-
-@pytest.fixture
-def static(plugins: Path) -> Path:
-    """The folder that make dist leaves: the one under test, if it is such a folder."""
-    folder = plugins.resolve() if (plugins / NAME).exists() else BUILT
-    if not (folder / NAME).exists():
-        pytest.skip(f"there is no {folder / NAME} (make dist)")
-    return folder
 
 
 @pytest.fixture
