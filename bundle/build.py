@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bundle.lean import ROOT, boot, written
-from bundle.versions import LAUNCHER, PLUGINS, Refused, ask
+from launcher.installation.versions import LAUNCHER, PLUGINS, Refused, ask
 
 EXECUTABLE, LINKS = PLUGINS[0], PLUGINS[1:]
 # File names of completion scripts, as each shell looks for them.

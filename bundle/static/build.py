@@ -20,8 +20,8 @@ from pathlib import Path
 from bundle.build import replace
 from bundle.static import image
 from bundle.static.source import PACKAGE, REVISION, VERSION, Refused, fetched, newer
-from bundle.versions import PLUGINS
-from bundle.versions import STATIC as NAME
+from launcher.installation.versions import PLUGINS
+from launcher.installation.versions import STATIC as NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "bundle" / "static"

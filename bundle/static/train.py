@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 
 ROUNDS = 3
 WIRING = ("bridge", "portmap", "bandwidth", "firewall")  # they look at the namespace before all else

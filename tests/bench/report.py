@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bundle.versions import STATIC as NAME
+from launcher.installation.versions import STATIC as NAME
 from tests.bench.node import Sample
 from tests.bench.scenarios import EMPTY, Bench, Row
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.versions import STATIC as NAME
+from launcher.installation.versions import STATIC as NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "dist" / "static" / platform.machine()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle.build import link
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 from tests.harness.configs import bridge
 from tests.harness.host import Host
 

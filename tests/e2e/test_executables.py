@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bundle.versions import PLUGINS
 from core.cni.main import REFERENCE
 from core.cni.version import SUITE
+from launcher.installation.versions import PLUGINS
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = {"PATH": "/usr/local/bin:/usr/bin:/bin"}

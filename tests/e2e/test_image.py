@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bundle.static.image import data_of
-from bundle.versions import PLUGINS
-from bundle.versions import STATIC as NAME
+from launcher.installation.versions import PLUGINS
+from launcher.installation.versions import STATIC as NAME
 from tests.e2e.test_static import CHROOT, VERSION, call
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host

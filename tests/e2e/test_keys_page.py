@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bundle.versions import PLUGINS
 from core.cni.config import Section
 from core.cni.protocol import respond
 from launcher import conflist, foresight
+from launcher.installation.versions import PLUGINS
 from tests.harness import pages
 from tests.harness.host import Host
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bundle.versions import PLUGINS
-from bundle.versions import STATIC as NAME
+from launcher.installation.versions import PLUGINS
+from launcher.installation.versions import STATIC as NAME
 from tests.harness.configs import PORTMAP, bridge, mapping
 from tests.harness.host import Host
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 from tests.harness import plugin
 from tests.harness.namespace import Namespace
 from tests.harness.network import Network

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 from tests.harness.configs import PORTMAP, bridge, host_local, mapping
 from tests.harness.host import Container, Host
 from tests.harness.running import Running

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from bundle.versions import PLUGINS
 from launcher import lab
+from launcher.installation.versions import PLUGINS
 from tests.harness.configs import bridge, host_local, mapping
 from tests.harness.host import Host
 

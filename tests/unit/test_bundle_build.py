@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bundle import build
-from bundle.versions import Refused
+from launcher.installation.versions import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("archive", "link", "for_people", "is_small", "ask")

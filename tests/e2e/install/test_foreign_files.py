@@ -4,7 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bundle.versions import PLUGINS, put
+from launcher.installation.things import put
+from launcher.installation.versions import PLUGINS
 from tests.e2e.install.node import Node, calling, changed, version
 
 

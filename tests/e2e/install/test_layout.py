@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 from tests.e2e.install.node import ROOT, Node, version
 
 

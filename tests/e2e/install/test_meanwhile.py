@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bundle.versions import PLUGINS
+from launcher.installation.versions import PLUGINS
 from tests.e2e.install.node import ROOT, Node, calling, changed, version
 from tests.harness.configs import bridge
 from tests.harness.host import Host

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.versions import put
+from launcher.installation.things import put
 from tests.e2e.install.node import Node, changed
 
 BREAKS: dict[str, Callable[[Path], object]] = {
@@ -46,7 +46,7 @@ def test_a_bundle_that_does_not_answer_is_refused(
         ("{node}/usr", "bin", "BINDIR=bin: an absolute path"),
         ("{node}/usr", "{node}/usr/lib/cniwire/bin", "the suite itself goes there"),
         ("{node}/file", "{node}/bin", "file is there, and is no folder"),
-        ("{node}/usr", "{node}/folder", "is a folder, and should be a link"),
+        ("{node}/usr", "{node}/folder", "is a folder, and should be"),
     ],
 )
 def test_places_that_cannot_be_are_refused(

@@ -10,19 +10,29 @@ import os
 import shutil
 import stat
 import subprocess
-import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from launcher.installation.suites import origin
+
 PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
 LAUNCHER = "cniwire"
 STATIC = "cniwire-plugins"  # the one file of all plugins (make dist)
 EXECUTABLES = (*PLUGINS, LAUNCHER)
 CURRENT, LOCK, RECORD, REPLACED, FRESH = "current", "lock", "installed.json", "replaced", ".new"
-OURS = (CURRENT, LOCK, RECORD, REPLACED, FRESH)  # of lib/cniwire; whatever else stands there is a version
+OURS = (CURRENT, LOCK, RECORD, REPLACED, FRESH)  # beside the versions; whatever else stands there is one
 UNVERSIONED = (*EXECUTABLES, "lib")  # files of a release that had no versions
 OTHERS = ("share/conf", "share/completion")  # besides executables; both are for people
+STATIC = "cniwire-plugins"  # the one file of `make dist`, to which the plugins are links
+MEMBERS = (*EXECUTABLES, "lib", "share", STATIC, f"{STATIC}.licenses")  # of a suite; nothing else is copied
+SHARED = {  # below a prefix, and what it is below the current version
+    f"bin/{LAUNCHER}": LAUNCHER,
+    "share/cniwire/conf": "share/conf",
+    "share/bash-completion/completions/cniwire": "share/completion/cniwire.bash",
+    "share/zsh/site-functions/_cniwire": "share/completion/_cniwire",
+    "share/fish/vendor_completions.d/cniwire.fish": "share/completion/cniwire.fish",
+}
+MODULES = "lib/cniwire.modules"  # without which a plugin of `make bundle` cannot start
 ANSWER_S = 20  # how long an executable may take to say its version
 LONGEST_ANSWER = 300  # of what it says instead
 
@@ -42,12 +52,15 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()[:12]
 
 
-def ask(folder: Path) -> None:
-    """Start every executable in *folder*. Raises Refused unless each says which versions it speaks."""
-    for name in OTHERS:
+def ask(folder: Path, whole: bool = True) -> None:
+    """Start every executable in *folder*. Raises Refused unless each says which versions it speaks.
+
+    whole: the launcher and what is for people must be there, too.
+    """
+    for name in OTHERS if whole else ():
         if not (folder / name).exists():
             raise Refused(f"the new bundle has no {name}")
-    for name in EXECUTABLES:
+    for name in EXECUTABLES if whole or (folder / LAUNCHER).exists() else PLUGINS:
         command = [str(folder / name), *(["--help"] if name == LAUNCHER else [])]
         environ = {"CNI_COMMAND": "VERSION"}
         try:
@@ -63,44 +76,62 @@ def ask(folder: Path) -> None:
         raise Refused(f"{name} of the new bundle does not answer: {answer}")
 
 
-def deposit(bundle: Path, lib: Path) -> str:
-    """Copy *bundle* into a folder of its own in *lib*, and return the folder's name. Raises Refused.
+def deposit(bundle: Path, lib: Path, whole: bool = True) -> tuple[str, bool]:
+    """Copy *bundle* into a folder of its own in *lib*; the folder's name, and whether it is new.
 
-    Where an undamaged copy of it exists already, its name is returned instead.
+    Where an undamaged copy of it exists already, its name is returned instead. whole: as for `ask`.
+    Raises Refused.
     """
     fresh = lib / FRESH
     discard(fresh)  # of one that was interrupted
     try:
-        try:
-            shutil.copytree(bundle, fresh, symlinks=True)
-        except shutil.Error as error:
-            path, _, reason = error.args[0][0]  # of all that could not be copied, the first
-            raise Refused(f"cannot copy {path}: {reason}") from None
-        for path in (fresh, *fresh.rglob("*")):
-            if not path.is_symlink():  # readable by all, whoever built it under whatever umask
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        ask(fresh)
-        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        copy_members(bundle, fresh)
+        ask(fresh, whole)
+        version = origin(fresh / PLUGINS[0]).version or "unknown"
         content = digest(fresh)
         name, again = f"{version}-{content}", 1
         while (lib / name).exists():
             if digest(lib / name) == content:
-                return name
+                return name, False
             again += 1  # damaged: it may still be in use
             name = f"{version}-{content}-{again}"
         os.sync()  # whole before it has a name, whenever the power fails
         fresh.rename(lib / name)
-        return name
+        return name, True
     finally:
         discard(fresh)
 
 
-def put(path: Path, make: Callable[[Path], object]) -> None:
-    """Let *make* make something beside *path*, and put it there by one rename."""
-    fresh = path.with_name(f".{path.name}{FRESH}")
-    fresh.unlink(missing_ok=True)
-    make(fresh)
-    fresh.rename(path)
+def copy_members(bundle: Path, fresh: Path) -> None:
+    """Copy what belongs to a suite, to be read by all, whatever umask it was built under. Raises Refused."""
+    found = [bundle / name for name in MEMBERS if os.path.lexists(bundle / name)]
+    if not found:
+        raise Refused(f"there are no plugins in {bundle}")
+    fresh.mkdir()
+    try:
+        for path in found:
+            if path.is_dir() and not path.is_symlink():
+                shutil.copytree(path, fresh / path.name, symlinks=True)
+            else:
+                shutil.copy2(path, fresh / path.name, follow_symlinks=False)
+    except shutil.Error as error:
+        path, _, reason = error.args[0][0]  # of all that could not be copied, the first
+        raise Refused(f"cannot copy {path}: {reason}") from None
+    except OSError as error:
+        raise Refused(f"cannot copy {error.filename or bundle}: {error.strerror}") from None
+    for path in (fresh, *fresh.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a version is as it was when it got its name."""
+    return digest(folder) in folder.name.split("-")
+
+
+def is_static(folder: Path) -> bool:
+    """Whether each plugin is a file that needs no other."""
+    return not (folder / MODULES).exists()
 
 
 def target_of(path: Path) -> str:
@@ -109,7 +140,7 @@ def target_of(path: Path) -> str:
 
 
 def running(folders: Iterable[Path]) -> set[Path]:
-    """Those of *folders* from which a process runs.
+    """Those of *folders* from which a process runs, this one aside.
 
     A process that we may not look at counts as one of every folder, if it has the name of an executable
     of ours.
@@ -119,7 +150,8 @@ def running(folders: Iterable[Path]) -> set[Path]:
         for path in (each / name for name in EXECUTABLES if (each / name).exists()):
             files[path.stat().st_dev, path.stat().st_ino] = each
     found: set[Path] = set()
-    for process in Path("/proc").glob("[0-9]*"):
+    others = (path for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid()))
+    for process in others:
         try:  # by inode, because the file may have another path in the mounts of the process
             executable = (process / "exe").stat()
             folder = files.get((executable.st_dev, executable.st_ino))
