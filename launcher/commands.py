@@ -15,6 +15,7 @@ from launcher.arguments import (
     several,
     switch,
 )
+from launcher.installing_commands import INSTALLING
 
 WHICH = argument(
     "networks", metavar="NAME", nargs="*", default=[], help="networks or containers (default: all)"
@@ -151,6 +152,7 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
             "cniwire network show demo > /etc/cni/net.d/50-demo.conflist",
         ],
     ),
+    **INSTALLING,
     "lab": (
         "run a shell or a command in a private fake host: no root needed, nothing touched",
         [COMMAND],
@@ -194,5 +196,6 @@ GROUPS = {
     "networks": {"network": "docker network", "status": ""},
     "look": {"ls": "", "ps": "docker ps", "check": "", "report": ""},
     "keep in order": {"gc": "docker system prune", "leave": ""},
+    "install": {"install": "", "upgrade": "", "rollback": "", "uninstall": ""},
     "more": {"lab": "", "completion": "", "help": ""},
 }

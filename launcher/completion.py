@@ -27,7 +27,7 @@ KINDS = {
     "names": CONTAINERS,
     "command": COMMAND,
 }
-FOLDERS = ("conf_dir", "plugin_dir", "cache_dir", "read_cache")
+FOLDERS = ("conf_dir", "plugin_dir", "cache_dir", "read_cache", "bin_dir", "prefix", "source")
 NEW_NAMES = ("up",)  # whose names are of containers that are not there yet
 
 
@@ -88,7 +88,11 @@ def flags(actions: list[argparse.Action]) -> list[str]:
 def valued(actions: Iterable[argparse.Action]) -> dict[str, str]:
     """The option strings that a value follows, each with its kind."""
     return {
-        flag: FOLDER if action.dest in FOLDERS else NETWORKS if action.dest == "network" else NOTHING
+        flag: FOLDER
+        if action.dest in FOLDERS
+        else NETWORKS
+        if action.dest == "network" and not action.choices
+        else NOTHING
         for action in actions
         if action.nargs != 0
         for flag in action.option_strings

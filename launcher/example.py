@@ -1,4 +1,4 @@
-"""The configuration of a usual network: of the built-in `demo`, and of those that `network create` writes.
+"""The configuration of a usual network: of the built-in `demo`, those that `network create` writes, pods.
 
 Pure.
 """
@@ -24,6 +24,16 @@ def document(name: str, bridge: str, subnets: Sequence[str], internal: bool = Fa
     }
     publishing = {"type": "portmap", "backend": "nftables", "capabilities": {"portMappings": True}}
     return {"cniVersion": "1.1.0", "name": name, "plugins": [plugin, publishing]}
+
+
+def pods(subnets: Sequence[str]) -> dict[str, Any]:
+    """The network of a Kubernetes node's pods: addresses of its podCIDRs, ports, limited bandwidth.
+
+    cniVersion: the newest that containerd 1.6 knows.
+    """
+    found = document("pod-cidr", "cni0", subnets)
+    bandwidth = {"type": "bandwidth", "capabilities": {"bandwidth": True}}
+    return {**found, "cniVersion": "1.0.0", "plugins": [*found["plugins"], bandwidth]}
 
 
 DEMO = document("demo", "demo0", ("10.77.0.0/24", "fd00:77::/64"))

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from launcher.session import Session
 
 COMPANIONS = ("host-local", "portmap")  # a folder that has both is one of our plugins
-FINDERS = ("check", "gc", "leave", "network", "status")  # commands whose messages are their result
+INSTALLERS = ("install", "upgrade", "rollback", "uninstall")
+# Commands whose messages are their result.
+FINDERS = ("check", "gc", "leave", "network", "status", *INSTALLERS)
 HOOK = "oci-hook"  # whose messages end up in those of a runtime
 SYSTEM_DIRS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
 
@@ -145,6 +147,15 @@ def work(action: str) -> "Callable[[Session, argparse.Namespace], int]":
         from launcher import networks  # this alone
 
         return networks.network
+    if action in INSTALLERS:
+        from launcher import installing  # these alone
+
+        return {
+            "install": installing.install,
+            "upgrade": installing.upgrade,
+            "rollback": installing.rollback,
+            "uninstall": installing.uninstall,
+        }[action]
     from launcher import containers  # these alone
 
     make = {"run": containers.run, "up": containers.up, "attach": containers.attach}

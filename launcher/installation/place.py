@@ -54,6 +54,11 @@ class Place:
         """Names that a version leaves alone which does not want them."""
         return set()
 
+    def replaced(self, names: list[str]) -> list[str]:
+        """What is said of files that were set aside."""
+        kept = f"kept in {self.lib}/{REPLACED}, and brought back by {self.undo}"
+        return [f"{self.named(name)} was there before: {kept}" for name in names]
+
     def is_ours(self, name: str, record: "Record") -> bool:
         """Whether what stands at *name* is a link into the folder, or a file that an installation made."""
         real = self.real(name)

@@ -32,7 +32,6 @@ from launcher.installation.versions import (
     CURRENT,
     OURS,
     RECORD,
-    REPLACED,
     Refused,
     ask,
     deposit,
@@ -104,8 +103,8 @@ def switch(place: Place, record: Record, version: str, things: Mapping[str, Thin
     renames = Renames()
     made: list[str] = []
     try:
-        for name in things:
-            made += make_folder(os.path.dirname(place.named(name)), place)
+        for folder in filter(None, map(os.path.dirname, things)):
+            made += make_folder(folder, place)
         record.folders += made
         record.names += things
         record.hashes += [thing.hash for thing in wanted.values() if thing.hash]
@@ -126,9 +125,8 @@ def switch(place: Place, record: Record, version: str, things: Mapping[str, Thin
         remove_folders(made, place)
         raise
     renames.finish()
-    for name in taken:
-        where = f"{place.lib}/{REPLACED}"
-        say(f"{place.named(name)} was there before: kept in {where}, and brought back by {place.undo}")
+    for text in place.replaced(taken):
+        say(text)
 
 
 def set_aside(place: Place, name: str) -> None:
