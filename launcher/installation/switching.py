@@ -109,6 +109,7 @@ def switch(place: Place, record: Record, version: str, things: Mapping[str, Thin
         record.names += things
         record.hashes += [thing.hash for thing in wanted.values() if thing.hash]
         renames.stage(place.home / RECORD, lambda fresh: fresh.write_text(record.text()))
+        renames.carry_out()  # first: who dies now has told what may lie about
         if place.current != version:
             renames.stage(place.home / CURRENT, lambda fresh: fresh.symlink_to(version))
         for name, thing in wanted.items():

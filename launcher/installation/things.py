@@ -114,23 +114,26 @@ class Renames:
         make(fresh)
 
     def carry_out(self) -> None:
-        """Rename all, in the order in which they were staged. Raises OSError."""
-        for path, fresh in self.staged.items():
+        """Rename what is staged, in the order of staging. Raises OSError."""
+        for path, fresh in list(self.staged.items()):
             old = beside(path, OLD) if os.path.lexists(path) else None
             if old:
                 old.unlink(missing_ok=True)
                 keep(path, old)
             self.put.append((path, old))
             fresh.rename(path)
+            del self.staged[path]
 
     def take_back(self) -> None:
         """All is as it was before the first rename."""
         for path, old in reversed(self.put):
-            if old:
+            is_done = not os.path.lexists(beside(path, FRESH))
+            if old and is_done:
                 old.rename(path)
-                old.unlink(missing_ok=True)  # where both are one file, rename(2) does nothing
-            else:
+            elif is_done:
                 path.unlink(missing_ok=True)
+            if old:
+                old.unlink(missing_ok=True)  # also where both were one file, and rename(2) did nothing
         for fresh in self.staged.values():
             fresh.unlink(missing_ok=True)
 

@@ -57,9 +57,10 @@ def ask(folder: Path, whole: bool = True) -> None:
 
     whole: the launcher and what is for people must be there, too.
     """
+    told = "the new bundle" if folder.name == FRESH or whole else folder.name
     for name in OTHERS if whole else ():
         if not (folder / name).exists():
-            raise Refused(f"the new bundle has no {name}")
+            raise Refused(f"{told} has no {name}")
     for name in EXECUTABLES if whole or (folder / LAUNCHER).exists() else PLUGINS:
         command = [str(folder / name), *(["--help"] if name == LAUNCHER else [])]
         environ = {"CNI_COMMAND": "VERSION"}
@@ -73,7 +74,7 @@ def ask(folder: Path, whole: bool = True) -> None:
         except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
             said = str(error)
         answer = " ".join(said.split())[:LONGEST_ANSWER] or "it says nothing"
-        raise Refused(f"{name} of the new bundle does not answer: {answer}")
+        raise Refused(f"{name} of {told} does not answer: {answer}")
 
 
 def deposit(bundle: Path, lib: Path, whole: bool = True) -> tuple[str, bool]:
@@ -171,6 +172,7 @@ def sweep(lib: Path, keep: Iterable[str]) -> list[str]:
 
     "" is the name of the files that have no version.
     """
+    discard(lib / FRESH)  # of one that was interrupted
     folders = [path for path in lib.iterdir() if path.is_dir()]
     versions = {path.name: [path] for path in folders if path.name not in (*OURS, *UNVERSIONED)}
     versions[""] = [lib / name for name in UNVERSIONED if os.path.lexists(lib / name)]
