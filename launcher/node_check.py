@@ -81,8 +81,15 @@ def installed(session: Session, place: PluginDirectory, problems: Problems) -> d
         else:
             hint = "`cniwire install --replace` puts ours back"
             wrong(session, problems, f"{place.named(name)} is somebody else's by now", hint)
-    copies = bool(record.options.get("copy"))
-    return {"version": current, "before": before, "copies": copies, "whole": whole, "options": record.options}
+    file = str(record.options.get("configuration", ""))
+    return {
+        "version": current,
+        "before": before,
+        "whole": whole,
+        "copies": bool(record.options.get("copy")),
+        "prefix": str(record.options.get("prefix", "")),
+        "configuration": place.named(file) if file else "",
+    }
 
 
 def suites(session: Session, place: PluginDirectory, problems: Problems) -> dict[str, Origin]:

@@ -64,9 +64,9 @@ def test_without_space_nothing_is_installed(
             if state:
                 directory(*state)
             ballast = directory.bindir / "ballast"
-            free = shutil.disk_usage(directory.bindir).free
+            room = shutil.disk_usage(directory.bindir).free
             for pages in (0, 1, 2, 9) if way else (0, 1):
-                ballast.write_bytes(bytes(free - pages * PAGE))
+                ballast.write_bytes(bytes(room - pages * PAGE))
                 said = directory.refused("install", "--from", second, *way)
                 assert said.endswith("No space left on device: nothing was installed")
             ballast.unlink()

@@ -95,3 +95,10 @@ def test_two_installations_at_once_are_one_and_a_refusal(bundle: Path, node: Nod
     with open(node.lib / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "somebody else is installing there" in node.install(bundle, succeeds=False)
+
+
+def test_adds_and_dels_succeed_while_versions_come_and_go(bundle: Path) -> None:
+    """`make torture-upgrade` in short: `cniwire upgrade` and `cniwire rollback` in turn."""
+    command = [sys.executable, "-m", "tests.torture.upgrade", "--short", "--plugins", str(bundle)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.count("no failure")) == (0, 1), done.stdout + done.stderr
