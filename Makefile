@@ -24,7 +24,7 @@ ARGS    =
 .NOTPARALLEL:
 .PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle dist dist-twice import-budget
 .PHONY: bench profile
-.PHONY: torture-crash torture-faults torture-power torture-model fuzz soak checklist install uninstall clean
+.PHONY: torture-crash torture-faults torture-power torture-model torture-upgrade fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -103,6 +103,10 @@ torture-power: .venv/ready ## the power fails at any point of host-local's work;
 torture-model: .venv/ready ## random calls, deaths, reboots against a model; ARGS=--short, ARGS=--help
 	@.ci/needs test
 	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.model $(ARGS)
+
+torture-upgrade: .venv/ready bundle ## 1,000 ADDs and DELs while upgrade and rollback alternate; ARGS=--short
+	@.ci/needs test
+	.ci/untouched $(LAB) .venv/bin/python -m tests.torture.upgrade $(ARGS)
 
 fuzz: .venv/ready ## a million random inputs; ARGS=--short, ARGS='--target files --first 4711 --inputs 1'
 	@.ci/needs test

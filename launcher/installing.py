@@ -34,7 +34,9 @@ def install(session: Session, options: argparse.Namespace) -> int:
     if lacked and not options.force:
         hint = "--force installs it all the same, and what needs that will fail"
         raise Failure(f"{'; '.join(lacked)}: {NEVER}", hint=hint)
-    place = PluginDirectory(options.bin_dir, options.copy, options.prefix)
+    with failing(NEVER):
+        known = record_of(PluginDirectory(options.bin_dir)).options
+    place = PluginDirectory(options.bin_dir, options.copy, options.prefix or str(known.get("prefix", "")))
     also: dict[str, Thing] = {}
     if options.network:
         path = os.path.join(session.conf_dir, FILE)

@@ -16,7 +16,7 @@ REPLACE = switch(
     "--replace", "put ours in the place of another suite's plugins, and keep those for uninstall"
 )
 COPY = "plain files instead of links, for where something else writes through links; of `make dist` only"
-COMMAND_TOO = "also links DIR/bin/cniwire, its completion scripts and the examples, such as /usr/local"
+COMMAND_TOO = "also links DIR/bin/cniwire, completion scripts and examples; a later install keeps them"
 TEMPLATE = "also writes 10-cniwire.conflist into --conf-dir: `pod-cidr` for Kubernetes' pods, or `demo`"
 INSTALL_SUBNET = "of the network, one of each address family; for pod-cidr the node's podCIDRs"
 INSTALL_FORCE = "despite what the kernel lacks, and over a network configuration that somebody else wrote"

@@ -124,10 +124,15 @@ def test_the_command_goes_below_a_prefix_and_takes_itself_away(bundle: Path, dir
 def test_what_an_earlier_installation_had_and_this_one_has_not_goes(
     bundle: Path, directory: Directory
 ) -> None:
+    """The command moves; who does not name a prefix again means the one that was named."""
+    before = directory.tree()
     directory("install", "--prefix", str(directory.prefix))
+    directory("install", "--prefix", str(directory.folder / "local"))
     directory("install")
     assert not os.path.lexists(directory.prefix / "bin" / "cniwire")
-    assert not os.path.lexists(directory.prefix / "share" / "cniwire" / "conf")
+    assert (directory.folder / "local" / "share" / "cniwire" / "conf").is_dir()
+    directory("uninstall")
+    assert directory.tree() == before
 
 
 @pytest.mark.parametrize("way", ["links", "copies"])
