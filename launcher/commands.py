@@ -196,6 +196,6 @@ GROUPS = {
     "networks": {"network": "docker network", "status": ""},
     "look": {"ls": "", "ps": "docker ps", "check": "", "report": ""},
     "keep in order": {"gc": "docker system prune", "leave": ""},
-    "install": {"install": "", "upgrade": "", "rollback": "", "uninstall": ""},
+    "on a node": {"install": "", "upgrade": "", "rollback": "", "uninstall": ""},
     "more": {"lab": "", "completion": "", "help": ""},
 }

@@ -70,7 +70,7 @@ def uninstall(session: Session, options: argparse.Namespace) -> int:
         f"taking away what is in {escape(place.lib)}"
     )  # what is needed for it is loaded now
     told: list[str] = []
-    with failing("not all is gone: once more when that is mended"):
+    with failing("not all is gone: once more when that is mended", refused=""):
         switching.uninstall(place, told.append)
     for text in told:
         session.terminal.note(escape(text))
@@ -101,7 +101,7 @@ def put(
 
     with failing(NEVER):
         place.refuse_unfit(suite)
-        before = record_of(place)
+        before, current = record_of(place), place.current
         kept = {key: before.options[key] for key in ("configuration",) if key in before.options}
         wanted = {**chosen, **kept, **({"configuration": next(iter(also))} if also else {})}
         version = switching.install(
@@ -109,7 +109,8 @@ def put(
         )
     for text in told:
         session.terminal.note(escape(text))
-    session.terminal.done(f"[bold]{escape(version)}[/] is in {escape(place.bin_dir)}", watch.seconds)
+    again = " already" if version == current else ""
+    session.terminal.done(f"[bold]{escape(version)}[/] is in {escape(place.bin_dir)}{again}", watch.seconds)
     files = [place.named(name) for name in also]
     for path in files:
         session.terminal.done(f"network configuration {escape(path)}")
@@ -174,14 +175,17 @@ def installed(bin_dir: str, half: bool = False) -> PluginDirectory:
 
 
 @contextmanager
-def failing(ending: str) -> Iterator[None]:
-    """Say in one line what was refused, and how things are now. Raises Failure."""
+def failing(ending: str, refused: str | None = None) -> Iterator[None]:
+    """Say in one line what was refused, and how things are now. Raises Failure.
+
+    refused: how things are where we refuse ourselves, if that is another thing than after an error.
+    """
     os.umask(0o022)
     try:
         yield
     except Refused as error:
-        told = str(error)
-        raise Failure(told if ending in told else f"{told}: {ending}") from None
+        told, behind = str(error), ending if refused is None else refused
+        raise Failure(told if behind in told else f"{told}: {behind}") from None
     except OSError as error:
         hint = PRIVILEGE if isinstance(error, PermissionError) else ""
         where = f"{error.filename}: " if error.filename else ""

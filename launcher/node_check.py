@@ -64,7 +64,7 @@ def installed(session: Session, place: PluginDirectory, problems: Problems) -> d
     try:
         record = record_of(place)
     except Refused as error:
-        wrong(session, problems, str(error), "`cniwire install` writes it anew")
+        wrong(session, problems, str(error))
         return None
     before = record.before(current)
     behind = f"; `cniwire rollback` goes back to {escape(before)}" if before else ""

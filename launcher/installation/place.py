@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from launcher.installation.things import Thing, hash_of, put
+from launcher.installation.things import Text, Thing, hash_of, put
 from launcher.installation.versions import CURRENT, LOCK, OURS, RECORD, REPLACED, Refused, discard, target_of
 
 Say = Callable[[str], None]
@@ -91,7 +91,7 @@ class Record:
         return json.dumps({**values, **{key: value for key, value in more.items() if value}}, indent=1)
 
     def write(self) -> None:
-        put(self.file, lambda fresh: fresh.write_text(self.text()))
+        put(self.file, Text(self.text()).make)
 
     def before(self, current: str) -> str:
         """The version that was current before *current*, "" without one that is still there."""
@@ -111,7 +111,8 @@ def record_of(place: Place) -> Record:
     try:
         return Record(place.home / RECORD)
     except (ValueError, TypeError, AttributeError) as error:
-        raise Refused(f"{place.lib}/{RECORD} is damaged: {error}") from None
+        damaged = f"{place.lib}/{RECORD} is damaged ({error})"
+        raise Refused(f"{damaged}: remove it, and install again") from None
 
 
 @contextmanager

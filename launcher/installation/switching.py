@@ -27,7 +27,7 @@ from launcher.installation.place import (
     record_of,
     remove_folders,
 )
-from launcher.installation.things import Renames, Thing, clear, keep, put
+from launcher.installation.things import Copy, Renames, Text, Thing, clear, keep, put
 from launcher.installation.versions import (
     CURRENT,
     OURS,
@@ -108,13 +108,13 @@ def switch(place: Place, record: Record, version: str, things: Mapping[str, Thin
         record.folders += made
         record.names += things
         record.hashes += [thing.hash for thing in wanted.values() if thing.hash]
-        renames.stage(place.home / RECORD, lambda fresh: fresh.write_text(record.text()))
+        renames.stage(place.home / RECORD, Text(record.text()).make)
         renames.carry_out()  # first: who dies now has told what may lie about
         if place.current != version:
             renames.stage(place.home / CURRENT, lambda fresh: fresh.symlink_to(version))
         for name, thing in wanted.items():
             renames.stage(place.real(name), thing.make)
-        if any(thing.hash for thing in wanted.values()):
+        if any(isinstance(thing, Copy) for thing in wanted.values()):
             os.sync()  # whole before they have their names, whenever the power fails
         for name in taken:
             set_aside(place, name)

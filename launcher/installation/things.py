@@ -56,7 +56,10 @@ class Text:
     text: str
 
     def make(self, path: Path) -> None:
-        path.write_text(self.text)
+        with open(path, "w") as file:
+            file.write(self.text)
+            file.flush()
+            os.fsync(file.fileno())  # whole before it has its name, whenever the power fails
         path.chmod(0o644)
 
     def is_at(self, path: Path) -> bool:
