@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from core.cni.json import render
@@ -65,11 +66,9 @@ def rollback(session: Session, options: argparse.Namespace) -> int:
 
 def uninstall(session: Session, options: argparse.Namespace) -> int:
     """Take all of it away, and bring back what it has replaced."""
-    place, watch = installed(options.bin_dir), Stopwatch()
-    session.terminal.note(
-        f"taking away what is in {escape(place.lib)}"
-    )  # what is needed for it is loaded now
-    told: list[str] = []
+    place, watch, told = installed(options.bin_dir, half=True), Stopwatch(), list[str]()
+    # What is needed to say something is loaded now: it may lie in what goes.
+    session.terminal.note(f"taking away what is in {escape(place.lib)}")
     with failing("not all is gone: once more when that is mended", refused=""):
         switching.uninstall(place, told.append)
     for text in told:
@@ -86,24 +85,14 @@ def put(
     also: dict[str, Thing],
     chosen: dict[str, object],
 ) -> int:
-    """Install a suite, and say what came of it."""
+    """Install a suite, and say what came of it. also: a configuration. chosen: for the next version."""
     suite, watch, told = source(options.source), Stopwatch(), list[str]()
-
-    def refuse(names: list[str]) -> None:
-        configurations = [name for name in names if name in also]
-        executables = [name for name in names if name not in also]
-        if executables and not options.replace:
-            refuse_executables(place, executables)
-        if configurations and not options.force:
-            path = place.named(configurations[0])
-            hint = "--force replaces it, and keeps it for `cniwire uninstall`"
-            raise Failure(f"{path} is there, and not as `cniwire install` wrote it: {NEVER}", hint=hint)
-
+    refuse = partial(refuse_foreign, place, options, also)
     with failing(NEVER):
         place.refuse_unfit(suite)
-        before, current = record_of(place), place.current
-        kept = {key: before.options[key] for key in ("configuration",) if key in before.options}
-        wanted = {**chosen, **kept, **({"configuration": next(iter(also))} if also else {})}
+        known, current = record_of(place).options, place.current
+        configured = next(iter(also), known.get("configuration"))
+        wanted = {**chosen, **({"configuration": configured} if configured else {})}
         version = switching.install(
             suite, place, told.append, whole=bool(place.prefix), options=wanted, also=also, refuse=refuse
         )
@@ -115,10 +104,23 @@ def put(
     for path in files:
         session.terminal.done(f"network configuration {escape(path)}")
         warn_of_others(session, path)
-    session.terminal.result(
-        {"binDir": place.bin_dir, "version": version, "configurations": files, "notes": told}
-    )
+    outcome = {"binDir": place.bin_dir, "version": version, "configurations": files, "notes": told}
+    session.terminal.result(outcome)
     return 0
+
+
+def refuse_foreign(
+    place: PluginDirectory, options: argparse.Namespace, also: dict[str, Thing], names: list[str]
+) -> None:
+    """Raise Failure where something that is not ours would be replaced, and nobody has said so."""
+    executables = [name for name in names if name not in also]
+    if executables and not options.replace:
+        refuse_executables(place, executables)
+    configurations = [place.named(name) for name in names if name in also]
+    if configurations and not options.force:
+        hint = "--force replaces it, and keeps it for `cniwire uninstall`"
+        text = f"{configurations[0]} is there, and not as `cniwire install` wrote it: {NEVER}"
+        raise Failure(text, hint=hint)
 
 
 def refuse_executables(place: PluginDirectory, names: list[str]) -> None:

@@ -151,9 +151,12 @@ def drop(place: Place, record: Record, version: str, also: Mapping[str, Thing], 
     wanted = {*place.things(version), *also, *place.stays(record)}
     gone = [name for name in record.names if name not in wanted]
     for name in gone:
-        take_away(place, record, name, say)
+        try:
+            take_away(place, record, name, say)
+            record.names = [each for each in record.names if each != name]
+        except OSError as error:  # what was asked for is done
+            say(f"{place.named(name)} stays: {error.strerror}")
     if gone:
-        record.names = [name for name in record.names if name in wanted]
         record.write()
 
 

@@ -20,14 +20,13 @@ class Link:
     """A symbolic link."""
 
     target: str
+    hash = ""
 
     def make(self, path: Path) -> None:
         path.symlink_to(self.target)
 
     def is_at(self, path: Path) -> bool:
         return target_of(path) == self.target
-
-    hash = ""
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,19 @@ def test_an_installer_killed_at_any_step_leaves_plugins_and_no_traces(way: str, 
     assert min(map(int, steps.values())) > 20
 
 
+def test_what_was_killed_before_anything_was_installed_is_taken_away(
+    directory: Directory, first: str
+) -> None:
+    """It is nothing to upgrade, or to go back from."""
+    before = directory.tree()
+    (directory.home / ".new" / "share").mkdir(parents=True)
+    (directory.home / "lock").write_text("")
+    for command in ("upgrade", "rollback"):
+        assert "cniwire has installed nothing in " in directory.refused(command)
+    directory("uninstall")
+    assert directory.tree() == before
+
+
 def test_a_rollback_to_plugins_that_do_not_answer_is_refused(
     directory: Directory, first: str, second: str
 ) -> None:
