@@ -65,7 +65,7 @@ def test_without_space_nothing_is_installed(
                 directory(*state)
             ballast = directory.bindir / "ballast"
             room = shutil.disk_usage(directory.bindir).free
-            for pages in (0, 1, 2, 9) if way else (0, 1):
+            for pages in (2, 9) if way else (0, 1):
                 ballast.write_bytes(bytes(room - pages * PAGE))
                 said = directory.refused("install", "--from", second, *way)
                 assert said.endswith("No space left on device: nothing was installed")
@@ -175,7 +175,6 @@ def test_commands_that_make_no_sense_are_refused(directory: Directory, first: st
     words = ("install", "--from", first)
     for status, arguments, says in (
         (1, ("upgrade",), "cniwire has installed nothing in "),
-        (1, ("rollback",), "cniwire has installed nothing in "),
         (1, ("uninstall",), "cniwire has installed nothing in "),
         (1, ("install", "--from", str(tmp_path)), "there are no plugins in "),
         (2, (*words, "--network", "pod-cidr"), "the node's podCIDR is missing"),
