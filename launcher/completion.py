@@ -88,11 +88,7 @@ def flags(actions: list[argparse.Action]) -> list[str]:
 def valued(actions: Iterable[argparse.Action]) -> dict[str, str]:
     """The option strings that a value follows, each with its kind."""
     return {
-        flag: FOLDER
-        if action.dest in FOLDERS
-        else NETWORKS
-        if action.dest == "network" and not action.choices
-        else NOTHING
+        flag: FOLDER if action.dest in FOLDERS else NETWORKS if action.dest == "network" else NOTHING
         for action in actions
         if action.nargs != 0
         for flag in action.option_strings
