@@ -23,7 +23,6 @@ CURRENT, LOCK, RECORD, REPLACED, FRESH = "current", "lock", "installed.json", "r
 OURS = (CURRENT, LOCK, RECORD, REPLACED, FRESH)  # beside the versions; whatever else stands there is one
 UNVERSIONED = (*EXECUTABLES, "lib")  # files of a release that had no versions
 OTHERS = ("share/conf", "share/completion")  # besides executables; both are for people
-STATIC = "cniwire-plugins"  # the one file of `make dist`, to which the plugins are links
 MEMBERS = (*EXECUTABLES, "lib", "share", STATIC, f"{STATIC}.licenses")  # of a suite; nothing else is copied
 SHARED = {  # below a prefix, and what it is below the current version
     f"bin/{LAUNCHER}": LAUNCHER,
