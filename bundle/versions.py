@@ -10,9 +10,10 @@ import os
 import shutil
 import stat
 import subprocess
-import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from core.cni.version import SUITE
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGINS = ("bridge", "host-local", "portmap", "loopback", "static", "tuning", "bandwidth", "firewall")
@@ -80,14 +81,13 @@ def deposit(bundle: Path, lib: Path) -> str:
             if not path.is_symlink():  # readable by all, whoever built it under whatever umask
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         ask(fresh)
-        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
         content = digest(fresh)
-        name, again = f"{version}-{content}", 1
+        name, again = f"{SUITE}-{content}", 1
         while (lib / name).exists():
             if digest(lib / name) == content:
                 return name
             again += 1  # damaged: it may still be in use
-            name = f"{version}-{content}-{again}"
+            name = f"{SUITE}-{content}-{again}"
         os.sync()  # whole before it has a name, whenever the power fails
         fresh.rename(lib / name)
         return name

@@ -5,6 +5,7 @@ The version stands in core/cni/version.py alone; the rest of the repository is c
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def of_texts(told: Facts, root: Path) -> Iterator[str]:
 
 def of_project(root: Path) -> Iterator[str]:
     """The version is not written a second time."""
-    if re.search(r"^version *=", (root / "pyproject.toml").read_text(), re.MULTILINE):
+    if "version" in tomllib.loads((root / "pyproject.toml").read_text())["project"]:
         yield "pyproject.toml: has a version of its own, core/cni/version.py is the place"
 
 

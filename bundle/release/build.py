@@ -26,38 +26,39 @@ def sha256(path: Path) -> str:
 
 
 class Forms:
-    """The forms, made in *folder*. static, bundle: what make dist and make bundle left."""
+    """The forms, made in *folder*. static, bundle: what make dist and make bundle left.
+
+    The launcher's archive has the plugins, too: it looks for them beside itself.
+    """
 
     def __init__(self, told: Facts, folder: Path, static: Path, bundle: Path) -> None:
         self.facts, self.folder, self.static, self.bundle = told, folder, static, bundle
         self.inside = parts.of_launcher(bundle / "lib")
-        self.suite = contents.suite(static, bundle, self.papers)
-
-    @property
-    def papers(self) -> str:
-        return parts.notices(LAUNCHER, self.inside)
+        self.outside = contents.outside(bundle)
+        self.linked = contents.linked(static)
+        self.command = contents.launcher(bundle, parts.notices(LAUNCHER, self.inside))
 
     def plugins(self) -> None:
-        """Flat, and without folders: `tar -C /opt/cni/bin -xzf` changes nothing else there."""
+        """Flat, without folders: `tar -C /opt/cni/bin -xzf` changes nothing else there."""
         packed = tar(contents.plugins(self.static), self.facts.epoch, with_folders=False)
         (self.folder / f"cniwire-{self.facts.label}.tar.gz").write_bytes(compressed(packed))
 
     def launcher(self) -> None:
         name = f"cniwire-launcher-{self.facts.label}"
-        packed = tar(moved(self.suite, f"{name}/"), self.facts.epoch)
+        packed = tar(moved({**self.linked, **self.command}, f"{name}/"), self.facts.epoch)
         (self.folder / f"{name}.tar.gz").write_bytes(compressed(packed))
 
     def debian(self) -> None:
         section = changelog.sections((ROOT / "CHANGELOG.md").read_text())[0]
         told = changelog.for_debian(section, self.facts.version, deb.MAINTAINER, self.facts.time)
-        files = deb.tree(self.suite, told)
+        files = deb.tree(self.linked, self.command, told)
         dynamic = [self.bundle / LAUNCHER, *sorted((self.bundle / "lib").rglob("*.so*"))]
-        needed = deb.depends(contents.outside(self.bundle), dynamic)
+        needed = deb.depends(self.outside, dynamic)
         name = f"cniwire_{self.facts.version}_{DEBIAN[self.facts.machine]}.deb"
         deb.build(self.facts, files, needed, self.folder / "scratch", self.folder / name)
 
     def image(self) -> None:
-        files = contents.image(self.static, self.bundle, self.papers)
+        files = contents.image(self.linked, self.command, self.outside)
         target = self.folder / f"cniwire-{self.facts.label}.oci.tar"
         print(f"image {image.build(self.facts, files, self.folder / 'scratch', target)}")
 
@@ -67,7 +68,7 @@ class Forms:
     def materials(self) -> None:
         """Behind the others: it names the wheel by its hash."""
         (made,) = self.folder.glob("*.whl")
-        outer = {parts.library(Path("/", path)) for path in contents.outside(self.bundle)}
+        outer = {parts.library(Path("/", path)) for path in self.outside}
         products = [
             Product(STATIC, "all plugins", sha256(self.static / STATIC), parts.of_static()),
             Product("cniwire-launcher", "the command", sha256(self.bundle / LAUNCHER), self.inside),

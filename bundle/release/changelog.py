@@ -23,7 +23,7 @@ class Section:
 def sections(text: str) -> list[Section]:
     """The sections of a changelog, in their order."""
     found = [*HEADING.finditer(text)]
-    ends = [*[each.start() for each in found[1:]], len(text)]
+    ends = [*[each.start() for each in found], len(text)][1:]
     return [
         Section(each[1], each[2] or "", text[each.end() : end].strip())
         for each, end in zip(found, ends, strict=True)

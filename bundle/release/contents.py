@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bundle.release.facts import ROOT
-from bundle.release.tree import File, below, link, moved, read
+from bundle.release.tree import File, Tree, below, link, moved, read
 from bundle.static.build import LICENSES as PAPERS
 from bundle.static.build import NAME as STATIC
 from bundle.versions import LAUNCHER, PLUGINS, Refused
@@ -43,11 +43,6 @@ def launcher(folder: Path, papers: str) -> dict[str, File]:
     }
 
 
-def suite(static: Path, bundle: Path, papers: str) -> dict[str, File]:
-    """All of it in one folder: the launcher looks for plugins beside itself."""
-    return {**linked(static), **launcher(bundle, papers)}
-
-
 def libraries(executables: Iterable[Path]) -> dict[str, File]:
     """The shared libraries and the loader that dynamic executables want, at the paths where they want them.
 
@@ -73,12 +68,15 @@ def outside(bundle: Path) -> dict[str, File]:
     return {**found, **libraries([bundle / LAUNCHER])}
 
 
-def image(static: Path, bundle: Path, papers: str) -> dict[str, File]:
-    """A root directory: the plugins where runtimes look for them, the launcher, and its C library."""
-    own = {**launcher(bundle, papers), **{name: link(f"../../../opt/cni/bin/{name}") for name in PLUGINS}}
+def image(plugins: Tree, launcher: Tree, system: Tree) -> dict[str, File]:
+    """A root directory: the plugins where runtimes look for them, the launcher, and what this one needs.
+
+    launcher, system: as launcher() and outside() have them.
+    """
+    beside = {name: link(f"../../../opt/cni/bin/{name}") for name in PLUGINS}
     return {
-        **moved(linked(static), "opt/cni/bin/"),
-        **moved(own, "usr/lib/cniwire/"),
+        **moved(plugins, "opt/cni/bin/"),
+        **moved({**launcher, **beside}, "usr/lib/cniwire/"),
         "usr/bin/cniwire": link("../lib/cniwire/cniwire"),
-        **outside(bundle),
+        **system,
     }

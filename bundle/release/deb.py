@@ -8,14 +8,14 @@ package it lacks. There are no maintainer scripts, and so nothing of it runs at 
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from bundle.build import COMPLETION
 from bundle.release.facts import DEBIAN, PURPOSE, Facts, run
 from bundle.release.parts import packaged
 from bundle.release.tarball import compressed
-from bundle.release.tree import File, link, moved, text, write
+from bundle.release.tree import File, Tree, link, moved, text, write
 from bundle.versions import LAUNCHER, PLUGINS, Refused
 from core.cni.main import REFERENCE
 
@@ -48,25 +48,20 @@ License: Apache-2.0
 """
 
 
-def tree(suite: Mapping[str, File], changelog: str) -> dict[str, File]:
-    """The files of the package, from those of the whole suite (contents.suite) in one folder."""
-    papers = {name: file for name, file in suite.items() if name.endswith(".licenses")}
-    static = {name: file for name, file in suite.items() if "/" not in name and name != LAUNCHER}
-    static = {name: file for name, file in static.items() if name not in papers and name != "LICENSE"}
-    lib = {name: file for name, file in suite.items() if name.startswith("lib/")}
-    conf = {
-        name.removeprefix("share/conf/"): file
-        for name, file in suite.items()
-        if name.startswith("share/conf/")
-    }
+def tree(plugins: Tree, launcher: Tree, changelog: str) -> dict[str, File]:
+    """The files of the package. plugins, launcher: as contents.linked and contents.launcher have them."""
+    papers = {name: file for name, file in {**plugins, **launcher}.items() if name.endswith(".licenses")}
+    own = {name: file for name, file in launcher.items() if name == LAUNCHER or name.startswith("lib/")}
+    conf = "share/conf/"
+    examples = {name.removeprefix(conf): file for name, file in launcher.items() if name.startswith(conf)}
     reasons = [row for tag, why in OVERRIDES.items() for row in (f"# {why}", f"cniwire: {tag}")]
     return {
-        **moved(static, CNI),
-        **moved({LAUNCHER: suite[LAUNCHER], **lib, **papers}, LIB),
+        **moved({name: file for name, file in plugins.items() if name not in papers}, CNI),
+        **moved({**own, **papers}, LIB),
         **{f"{LIB}{name}": link(f"../cni/{name}") for name in PLUGINS},
         "usr/bin/cniwire": link("../lib/cniwire/cniwire"),
-        **{path: suite[f"share/completion/{COMPLETION[shell]}"] for shell, path in SHELLS.items()},
-        **moved(conf, f"{DOC}examples/"),
+        **{path: launcher[f"share/completion/{COMPLETION[shell]}"] for shell, path in SHELLS.items()},
+        **moved(examples, f"{DOC}examples/"),
         f"{DOC}copyright": File(COPYRIGHT.encode()),
         f"{DOC}changelog.gz": File(compressed(changelog.encode())),
         "usr/share/lintian/overrides/cniwire": text(*reasons),
@@ -91,7 +86,7 @@ def depends(outside: Iterable[str], executables: Iterable[Path]) -> tuple[str, .
     )
 
 
-def control(facts: Facts, files: Mapping[str, File], needed: Iterable[str]) -> str:
+def control(facts: Facts, files: Tree, needed: Iterable[str]) -> str:
     size = sum(max(1, -(-len(file.content) // 1024)) for file in files.values())  # KiB, as policy counts
     fields = {
         "Package": "cniwire",
@@ -128,9 +123,7 @@ def wrapped(words: str) -> list[str]:
     return rows
 
 
-def build(
-    facts: Facts, files: Mapping[str, File], needed: Iterable[str], scratch: Path, target: Path
-) -> None:
+def build(facts: Facts, files: Tree, needed: Iterable[str], scratch: Path, target: Path) -> None:
     """Make the package *target*, in the folder *scratch*, which is made and removed. Raises Refused."""
     shutil.rmtree(scratch, ignore_errors=True)
     write(files, scratch, facts.epoch)

@@ -7,12 +7,11 @@ own, and so the machine's images are not touched.
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.release.facts import DEBIAN, PURPOSE, Facts, run
 from bundle.release.tarball import tar
-from bundle.release.tree import File, below, write
+from bundle.release.tree import Tree, below, write
 
 WORDS = "org.opencontainers.image"
 
@@ -29,7 +28,7 @@ def labels(facts: Facts) -> dict[str, str]:
     return {f"{WORDS}.{name}": value for name, value in told.items() if value}
 
 
-def build(facts: Facts, files: Mapping[str, File], scratch: Path, target: Path) -> str:
+def build(facts: Facts, files: Tree, scratch: Path, target: Path) -> str:
     """Make the archive *target* (oci-archive), in the folder *scratch*, which is made and removed.
 
     Returns the digest of the image's manifest. Raises Refused.

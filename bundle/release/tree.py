@@ -62,7 +62,7 @@ def folders(tree: Tree) -> Iterator[str]:
 
 def write(tree: Tree, folder: Path, epoch: int) -> None:
     """Make the files of *tree* in *folder*, all of them with the time *epoch*."""
-    for name in folders(tree):
+    for name in (".", *folders(tree)):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, file in tree.items():
         path = folder / name
