@@ -84,9 +84,12 @@ def test_skopeo_inspects_and_copies_it(archive: tuple[Path, str], tmp_path: Path
     assert config["Entrypoint"] == ["/usr/bin/cniwire"]
 
 
-def test_the_launcher_runs_in_it(root: Path) -> None:
-    """There is no shell and no Python, but its C library."""
+def test_the_launcher_runs_in_it(root: Path, tmp_path: Path) -> None:
+    """There is no shell and no Python, but its C library; /dev and /proc are a runtime's to give."""
+    inside, given = Root(root, "/opt/cni/bin", tmp_path / "scripts"), (Path("/dev"), Path("/proc"))
+    inside.see(*given)
     done = subprocess.run([CHROOT, root, "/usr/bin/cniwire", "--version"], capture_output=True, text=True)
+    inside.forget(*given)
     assert (done.stdout, done.stderr) == (f"cniwire {SUITE}, CNI 0.1.0 to 1.1.0\n", "")
     assert not [path for path in root.rglob("*") if path.name in ("sh", "python3", "busybox")]
 
