@@ -41,7 +41,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "cniwire"\ndynamic = ["version"]\n')
     (tmp_path / "README.md").write_text("It is cniwire 1.2.3 and says v1.9.1+cniwire.1.2.3.\n")
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "page.md").write_text("Needs Podman 4.3.1.\n")
+    (tmp_path / "docs" / "keys.md").write_text("Needs Podman 4.3.1.\n")
     commit(tmp_path)
     return tmp_path
 
@@ -81,7 +81,7 @@ def test_a_consistent_release_has_no_faults(checkout: Path) -> None:
         ("CHANGELOG.md", f" - {DAY}", "", "1.2.3 is of no day, its commit of 2023-11-14"),
         ("CHANGELOG.md", CHANGELOG, "# Changelog\n", "want 1.2.3 as the newest release, found none"),
         ("README.md", "cniwire 1.2.3", "cniwire 1.2.2", "README.md:1: names cniwire 1.2.2, this is 1.2.3"),
-        ("docs/page.md", "Podman 4.3.1", "cniwire_1.0.0_amd64.deb", "page.md:1: names cniwire 1.0.0"),
+        ("docs/keys.md", "Podman 4.3.1", "cniwire_1.0.0_amd64.deb", "keys.md:1: names cniwire 1.0.0"),
         ("pyproject.toml", "dynamic", 'version = "1.2.3"\ndynamic', "toml: has a version of its own"),
     ],
 )  # fmt: skip
