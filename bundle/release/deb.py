@@ -20,7 +20,8 @@ from bundle.versions import LAUNCHER, PLUGINS, Refused
 from core.cni.main import REFERENCE
 
 MAINTAINER = "cniwire maintainers <maintainers@cniwire.invalid>"
-LACKED = ("dhcp", "host-device", "ipvlan", "macvlan", "ptp", "sbr", "vlan", "vrf")
+# Of whatever release of that package, Debian 12 has an old one.
+LACKED = ("dhcp", "dummy", "host-device", "ipvlan", "macvlan", "ptp", "sbr", "tap", "vlan", "vrf")
 SHELLS = {
     "bash": "usr/share/bash-completion/completions/cniwire",
     "zsh": "usr/share/zsh/vendor-completions/_cniwire",
