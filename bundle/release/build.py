@@ -82,6 +82,9 @@ class Forms:
         made = sorted(self.folder.iterdir())
         rows = [f"{sha256(path)}  {path.name}\n" for path in made]
         (self.folder / SUMS).write_text("".join(rows))
+        self.folder.chmod(0o755)  # to be published, whatever the umask
+        for path in (*made, self.folder / SUMS):
+            path.chmod(0o644)
         for path, row in zip(made, rows):
             print(f"{row.split()[0]} {path.stat().st_size / 1e6:5.1f} MB  {path.name}")
 
