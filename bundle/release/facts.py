@@ -40,10 +40,13 @@ class Facts:
 
 
 def run(*command: str | Path, cwd: Path | None = None, **variables: str) -> str:
-    """Run a program, and return what it prints. Raises Refused with the last line of its complaint."""
+    """Run a program, and return what it prints. Raises Refused with the last line of its complaint.
+
+    Its umask is a usual one: some write the modes of files that they made into what they make of them.
+    """
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", **variables}
     try:
-        done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=cwd, env=environ, umask=0o022, capture_output=True, text=True)
     except OSError as error:
         raise Refused(f"{command[0]}: {error.strerror}") from None
     if done.returncode:

@@ -60,7 +60,12 @@ def test_a_wheel_has_one_package(made: Path) -> None:
 
 
 def test_a_wheel_has_the_same_bytes_again(made: Path, tmp_path: Path) -> None:
-    again = wheel.build(TOLD, tmp_path / "elsewhere" / "scratch", tmp_path, "--no-build-isolation")
+    """In another folder, by somebody with another umask."""
+    old = os.umask(0o077)
+    try:
+        again = wheel.build(TOLD, tmp_path / "elsewhere" / "scratch", tmp_path, "--no-build-isolation")
+    finally:
+        os.umask(old)
     assert again.read_bytes() == made.read_bytes()
 
 
