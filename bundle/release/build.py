@@ -15,8 +15,7 @@ from bundle.release.facts import DEBIAN, MACHINE, ROOT, Facts, facts
 from bundle.release.sbom import Product, document
 from bundle.release.tarball import compressed, tar
 from bundle.release.tree import moved
-from bundle.static.build import NAME as STATIC
-from bundle.versions import LAUNCHER, Refused
+from bundle.versions import LAUNCHER, STATIC, Refused
 
 SUMS = "SHA256SUMS"
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from bundle.release.facts import ROOT
 from bundle.release.tree import File, Tree, below, link, moved, read
 from bundle.static.build import LICENSES as PAPERS
-from bundle.static.build import NAME as STATIC
-from bundle.versions import LAUNCHER, PLUGINS, Refused
+from bundle.versions import LAUNCHER, PLUGINS, STATIC, Refused
 
 LAUNCHER_PAPERS = f"{LAUNCHER}.licenses"
 # Of the bundle's contents, what its own plugins need, which the static file takes the place of.

@@ -8,11 +8,10 @@ import pytest
 
 from bundle.release import contents, deb
 from bundle.release.tree import Tree
-from bundle.static.build import NAME
 from bundle.versions import PLUGINS
-from tests.e2e.test_static import BUILT
+from bundle.versions import STATIC as NAME
 from tests.harness.configs import PORTMAP, bridge, mapping
-from tests.harness.forms import COMMAND, LINKED, TOLD, Root
+from tests.harness.forms import BUILT, COMMAND, LINKED, TOLD, Root
 from tests.harness.host import Host
 
 # dpkg's memory of what is there: a C library, the plugins of Debian, and somebody who needs these.

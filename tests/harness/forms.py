@@ -4,10 +4,12 @@ import subprocess
 from pathlib import Path
 
 from bundle.build import COMPLETION
-from bundle.release.facts import Facts
+from bundle.release.facts import MACHINE, ROOT, Facts
 from bundle.release.tree import File, link, text
 from bundle.versions import LAUNCHER, PLUGINS
 
+BUILT = ROOT / "dist" / "static" / MACHINE  # where make dist leaves the static file
+CHROOT = "/usr/sbin/chroot"
 TOLD = Facts("0123456789abcdef0123456789abcdef01234567", 1_700_000_000, "1.2.3", "x86_64")
 DAY = "2023-11-14"  # of that commit
 SCRIPT = File(b"#!/bin/sh\necho here\n", executable=True)
@@ -41,7 +43,7 @@ class Root:
         within.symlink_to(inside)
         scripts.mkdir()
         for name in PLUGINS:
-            (scripts / name).write_text(f"#!/bin/sh\nexec /usr/sbin/chroot {root} {scripts}/{name}\n")
+            (scripts / name).write_text(f"#!/bin/sh\nexec {CHROOT} {root} {scripts}/{name}\n")
             (scripts / name).chmod(0o755)
 
     def within(self, path: Path) -> Path:

@@ -11,12 +11,11 @@ import pytest
 
 from bundle.release import contents, image
 from bundle.release.tree import Tree
-from bundle.static.build import NAME
 from bundle.versions import PLUGINS
+from bundle.versions import STATIC as NAME
 from core.cni.version import SUITE
 from tests.e2e.test_deb import wire
-from tests.e2e.test_static import BUILT, CHROOT
-from tests.harness.forms import LINKED, TOLD, Root
+from tests.harness.forms import BUILT, CHROOT, LINKED, TOLD, Root
 
 DIST = Path(__file__).resolve().parents[2] / "dist" / "cniwire"
 
