@@ -23,7 +23,7 @@ ARGS    =
 
 .NOTPARALLEL:
 .PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle dist dist-twice import-budget
-.PHONY: bench profile
+.PHONY: forms release bench profile
 .PHONY: torture-crash torture-faults torture-power torture-model torture-upgrade fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -74,6 +74,14 @@ dist: .venv/ready ## one static file for all plugins, in dist/static/: any libc,
 dist-twice: dist ## make it once more in another folder: the same bytes
 	.venv/bin/python -m bundle.static.build build/again/$(notdir $(STATIC)) build/again/dist
 	diff -r $(STATIC) build/again/dist && sha256sum $(STATIC)/cniwire-plugins
+
+forms: .venv/ready bundle ## of what make dist and make bundle left, all that is published: dist/release/
+	@PYTHON=.venv/bin/python .ci/needs bundle forms
+	.venv/bin/python -m bundle.release.build dist/release
+
+release: .venv/ready ## refuse unless version, CHANGELOG, texts and tag agree; then dist, bundle and forms
+	.venv/bin/python -m bundle.release.agreement
+	$(MAKE) dist bundle forms
 
 import-budget: .venv/ready ## write anew which modules each verb loads
 	@mkdir -p build

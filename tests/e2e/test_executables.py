@@ -77,7 +77,3 @@ def test_the_banner_is_what_hosts_read(plugins: Path, name: str) -> None:
     found = re.fullmatch(semantic, whole)
     assert found
     assert tuple(map(int, found.groups()[:3])) >= (1, 7, 1)
-
-
-def test_one_version_is_told_everywhere() -> None:
-    assert f'\nversion = "{SUITE}"\n' in (ROOT / "pyproject.toml").read_text()

@@ -4,11 +4,11 @@ import argparse
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
+from core.cni.version import SUITE
 from launcher import main as command
 from launcher.arguments import GLOBAL
 from launcher.commands import COMMANDS
@@ -243,8 +243,7 @@ def test_every_option_has_its_line_in_the_help(capsys: pytest.CaptureFixture[str
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
-    assert printed(capsys, "--version") == f"cniwire {project['version']}, CNI 0.1.0 to 1.1.0\n"
+    assert printed(capsys, "--version") == f"cniwire {SUITE}, CNI 0.1.0 to 1.1.0\n"
 
 
 def test_every_example_in_the_help_is_accepted() -> None:

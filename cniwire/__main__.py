@@ -1,0 +1,7 @@
+"""python -m cniwire."""
+
+import sys
+
+from cniwire import main
+
+sys.exit(main())
