@@ -15,8 +15,8 @@ from launcher.usage import closest
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
 KEYS = {
     "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend ipMasqOutside mtu "
-    "hairpinMode promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad disableContainerInterface "
-    "portIsolation",
+    "hairpinMode promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad "
+    "disableContainerInterface portIsolation",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
     "static": "addresses routes dns",
     "firewall": "backend iptablesAdminChainName firewalldZone ingressPolicy",
