@@ -9,7 +9,7 @@ PYTHON := $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PEER    = /usr/lib/cni
 PLUGINS = bridge host-local portmap loopback static tuning bandwidth firewall
-SOURCES = $(wildcard conf/* bin/* launcher/*.py) $(shell find core plugins ipam -name '*.py')
+SOURCES = $(wildcard conf/* bin/*) $(shell find core plugins ipam launcher -name '*.py')
 LAB     = .venv/bin/cniwire lab --
 PYTEST  = .venv/bin/python -m pytest
 # Tests mostly wait for the kernel. Each worker lives in a lab of its own, so that modules of tests do not

@@ -1,0 +1,81 @@
+"""Pods on different nodes reach one another; nodes join and leave."""
+
+from tests.harness.cluster import Cluster, Node, state
+from tests.harness.host import Container
+from tests.harness.traffic import Server, ask, ping
+
+
+def reach(one: tuple[Container, list[str]], other: tuple[Container, list[str]]) -> None:
+    """Both ask each other over both families, and see each other's own addresses."""
+    for (asking, own), (asked, addresses) in ((one, other), (other, one)):
+        with Server(asked, 80):
+            for source, address in zip(own, addresses):
+                assert ask(asking, address, 80) == (asked.name, source)
+
+
+def test_pods_of_two_nodes_reach_one_another_under_their_own_addresses(cluster: Cluster) -> None:
+    """Over IPv4 and IPv6, with nothing else on the machines; so do hosts and pods. The world sees the node."""
+    first, second = cluster.node(), cluster.node()
+    first.has_routes(second)
+    second.has_routes(first)
+    one, other = first.pod("a"), second.pod("b")
+    assert [one[1], other[1]] == [
+        ["10.244.1.2", "fd00:10:244:1::2"],
+        ["10.244.2.2", "fd00:10:244:2::2"],
+    ]
+    reach(one, other)
+    for address in other[1]:
+        assert ping(first.host, address) is not None
+    with Server(cluster.master, 80):
+        assert ask(one[0], cluster.api.address, 80).caller == first.addresses[0]
+    assert state(first) == {
+        "ready": True,
+        "node": "node1",
+        "routes": dict(zip(second.networks, second.addresses)),
+        "wrong": [],
+    }
+
+
+def test_a_node_joins_and_a_node_leaves(cluster: Cluster) -> None:
+    """Its routes come with it and go with it; nobody else's do."""
+    first, second = cluster.node(), cluster.node()
+    first.has_routes(second)
+    third = cluster.node()
+    first.has_routes(second, third)
+    third.has_routes(first, second)
+    reach(first.pod("a"), third.pod("c"))
+    cluster.api.remove("node2")
+    first.has_routes(third)
+    third.has_routes(first)
+    first.says("removed the route to 10.244.2.0/24")
+
+
+def test_a_node_of_one_family_gets_a_configuration_of_that_family(cluster: Cluster) -> None:
+    first, second = cluster.node(), cluster.node(joins=False, starts=False)
+    second.networks, second.addresses = second.networks[1:], second.addresses[1:]
+    second.join()
+    second.start()
+    first.has_routes(second)
+    pod, addresses = second.pod("b")
+    assert addresses == ["fd00:10:244:2::2"]
+    assert ping(pod, first.pod("a")[1][1]) is not None
+
+
+def test_the_agent_ends_and_all_stays_until_it_is_taken_away(cluster: Cluster) -> None:
+    """SIGTERM, as in an upgrade: pods go on talking. --remove, which the DaemonSet for that runs: nothing is left."""
+    first, second = cluster.node(), cluster.node()
+    one, other = first.pod("a"), second.pod("b")
+    first.has_routes(second)
+    assert first.stop() == 0
+    reach(one, other)
+    first.start()
+    first.has_routes(second)
+    before = first.conflist.stat().st_ino
+    assert first.conflist.stat().st_ino == before
+    first.stop()
+    gone(first)
+
+
+def gone(node: Node) -> None:
+    with node.host.entered():
+        pass
