@@ -80,9 +80,9 @@ class Node:
         """Become a Node of the API."""
         self.cluster.api.put(self.name, self.networks, self.addresses)
 
-    def start(self) -> None:
-        """Start the agent, the container `node` of the DaemonSet."""
-        pod = manifest("daemonset.yaml", "DaemonSet")["spec"]["template"]["spec"]
+    def start(self, file: str = "daemonset.yaml") -> None:
+        """Start the container that a DaemonSet has besides those that it begins with: the agent."""
+        pod = manifest(file, "DaemonSet")["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         with self.log.open("ab") as log, self.host.entered():
             self.agent = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Pods on different nodes reach one another; nodes join and leave."""
 
-from tests.harness.cluster import Cluster, Node, state
+from tests.harness.cluster import Cluster, state
 from tests.harness.host import Container
 from tests.harness.traffic import Server, ask, ping
 
@@ -62,20 +62,26 @@ def test_a_node_of_one_family_gets_a_configuration_of_that_family(cluster: Clust
 
 
 def test_the_agent_ends_and_all_stays_until_it_is_taken_away(cluster: Cluster) -> None:
-    """SIGTERM, as in an upgrade: pods go on talking. --remove, which the DaemonSet for that runs: nothing is left."""
+    """SIGTERM, as in an upgrade: pods go on talking. What remove.yaml runs leaves nothing of ours."""
     first, second = cluster.node(), cluster.node()
     one, other = first.pod("a"), second.pod("b")
     first.has_routes(second)
     assert first.stop() == 0
     reach(one, other)
+    written = first.conflist.stat().st_ino
     first.start()
-    first.has_routes(second)
-    before = first.conflist.stat().st_ino
-    assert first.conflist.stat().st_ino == before
+    first.says("wrote", times=1)
+    first.says("ends; routes and configuration stay")
+    assert state(first)["ready"]
+    assert first.conflist.stat().st_ino == written
     first.stop()
-    gone(first)
-
-
-def gone(node: Node) -> None:
-    with node.host.entered():
-        pass
+    foreign = first.conflist.with_name("99-foreign.conflist")
+    foreign.write_text('{"name": "foreign"}')
+    first.host.run("ip route add 10.244.77.0/24 via 192.0.2.2")
+    first.start("remove.yaml")
+    first.has_routes()
+    first.says("removed /host/etc/cni/net.d/10-cniwire.conflist")
+    assert first.stop() == 0
+    assert [path.name for path in first.conflist.parent.iterdir()] == [foreign.name]
+    assert first.host.ip("route show 10.244.77.0/24")
+    first.end(one[0])
