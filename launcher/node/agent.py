@@ -130,7 +130,7 @@ class Agent:
             made = conflist.filled(file.read(), own.networks, own.name)
         wrong += [
             f"ipMasqOutside has no network around {each}: its pods reach others under this node's address"
-            for each in conflist.not_masqueraded(made, own.networks)
+            for each in conflist.masqueraded(made, own.networks)
         ]
         if found and not found.mark:
             wrong.append(f"{path} is somebody else's, and stays as it is")

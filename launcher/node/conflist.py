@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.address import V4, V6, Cidr, Family, contains, overlap, parse_cidr
+from core.address import V4, V6, Cidr, Family, contains, parse_cidr
 from core.cni.json import render
 from core.errors import CNIError
 from ipam.host_local import reservation
@@ -136,41 +136,42 @@ def ours(folder: str) -> list[str]:
 
 def addresses(made: dict[str, Any]) -> tuple[Any, ...]:
     """What of a list may not change under living pods: its name, bridges and addresses."""
-    plugins = [each for each in made.get("plugins", ()) if isinstance(each, dict)]
-    return made.get("name"), [(each.get("bridge"), each.get("ipam")) for each in plugins if "ipam" in each]
+    return made.get("name"), [(each.get("bridge"), each["ipam"]) for each in _plugins(made) if "ipam" in each]
+
+
+def _plugins(made: dict[str, Any]) -> list[dict[str, Any]]:
+    found = made.get("plugins")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def bridges(made: dict[str, Any]) -> list[str]:
     """The bridges of a list."""
-    plugins = [each for each in made.get("plugins", ()) if isinstance(each, dict)]
-    return [str(each.get("bridge") or "cni0") for each in plugins if each.get("type") == "bridge"]
+    return [str(each.get("bridge") or "cni0") for each in _plugins(made) if each.get("type") == "bridge"]
 
 
 def reserved(made: dict[str, Any]) -> int:
     """How many addresses host-local has reserved for a list."""
     count = 0
-    for plugin in made.get("plugins", ()):
-        ipam = plugin.get("ipam") if isinstance(plugin, dict) else None
-        if isinstance(ipam, dict):
-            folder = os.path.join(str(ipam.get("dataDir") or reservation.DATA_DIR), str(made.get("name")))
-            try:
-                count += sum(reservation.packed(name) is not None for name in os.listdir(folder))
-            except (OSError, ValueError):
-                pass  # nobody has an address yet
+    for ipam in [each["ipam"] for each in _plugins(made) if isinstance(each.get("ipam"), dict)]:
+        folder = os.path.join(str(ipam.get("dataDir") or reservation.DATA_DIR), str(made.get("name")))
+        try:
+            count += sum(reservation.packed(name) is not None for name in os.listdir(folder))
+        except (OSError, ValueError):
+            pass  # nobody has an address yet
     return count
 
 
-def not_masqueraded(made: dict[str, Any], networks: Sequence[Cidr]) -> list[str]:
-    """Of the node's networks those whose pods reach other nodes' pods under the node's address, as text."""
+def masqueraded(made: dict[str, Any], networks: Sequence[Cidr]) -> list[str]:
+    """Those of the node's networks whose pods reach other nodes' pods under the node's address, as text."""
     found = []
-    for plugin in made.get("plugins", ()):
+    for plugin in _plugins(made):
         if plugin.get("ipMasq") is True:
-            wider = plugin.get("ipMasqOutside")
-            around = [parse_cidr(text) for text in wider] if isinstance(wider, list) else []
-            lonely = [each for each in networks if not any(_within(each, one) for one in around)]
-            found += [str(each) for each in lonely]
+            listed = plugin.get("ipMasqOutside")
+            texts = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+            wider = [parse_cidr(each) for each in texts]
+            found += [str(each) for each in networks if not any(_is_within(each, one) for one in wider)]
     return found
 
 
-def _within(network: Cidr, wider: Cidr) -> bool:
-    return overlap(network, wider) and contains(wider, network.address)
+def _is_within(network: Cidr, wider: Cidr) -> bool:
+    return wider.prefix_len < network.prefix_len and contains(wider, network.address)

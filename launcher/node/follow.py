@@ -61,6 +61,9 @@ class Follower:
                 if isinstance(trouble, Nonsense):
                     self.version = ""
                 self._told(str(trouble))
+            except Exception as error:  # noqa: BLE001 -- a thread that ends would leave routes as they are for good
+                self.version = ""
+                self._told(f"{type(error).__name__}: {error}")
             time.sleep(self.pause_s * random.uniform(0.5, 1))
             self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)
 

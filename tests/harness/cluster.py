@@ -1,7 +1,8 @@
 """A Kubernetes cluster of fake hosts on one wire, whose containers run as the manifests say.
 
-What a kubelet does with a pod of the host's network is done here with what stands in conf/kubernetes: command,
-environment, volumes, capabilities, a root that cannot be written. So what is tested is what is applied.
+What a kubelet does with a pod of the host's network is done here with what stands in conf/kubernetes:
+command, environment, volumes, capabilities, a root that cannot be written. So what is tested is what is
+applied.
 """
 
 import json
@@ -97,13 +98,13 @@ class Node:
         self.agent = None
         return code
 
-    def execute(self, file: str, container: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-        """Run one container of a DaemonSet to its end."""
-        pod = manifest(file, "DaemonSet")["spec"]["template"]["spec"]
+    def probe(self) -> int:
+        """The exit code of the agent's readinessProbe, executed in a container like its own."""
+        pod = manifest("daemonset.yaml", "DaemonSet")["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        asking = {**container, "name": "probe", "command": container["readinessProbe"]["exec"]["command"]}
         with self.host.entered():
-            return subprocess.run(
-                self.kubelet(pod, container), stdin=subprocess.DEVNULL, capture_output=True, text=True
-            )
+            return subprocess.run(self.kubelet(pod, asking), capture_output=True).returncode
 
     def kubelet(self, pod: dict[str, Any], container: dict[str, Any]) -> list[str]:
         """The command that makes a container as kubelet and its runtime would, and becomes it."""
@@ -120,9 +121,8 @@ class Node:
             elif os.path.isdir(path):
                 lines.append(f"mkdir $root{path}; mount --rbind {path} $root{path}")
         own = {str(ROOT), sys.prefix, sys.base_prefix, str(self.cluster.plugins)}
-        for path in sorted(own):
-            if not path.startswith(SYSTEM):
-                lines.append(f"mkdir -p $root{path}; mount --rbind {path} $root{path}")
+        further = [path for path in sorted(own) if f"/{path.split('/')[1]}" not in SYSTEM]
+        lines += [f"mkdir -p $root{path}; mount --rbind {path} $root{path}" for path in further]
         lines += ["mkdir $root/proc $root/dev $root/etc $root/tmp"]
         lines += ["mount --rbind /proc $root/proc; mount --rbind /dev $root/dev"]
         for source, target, is_read_only in self._mounts(pod, container):
@@ -162,7 +162,8 @@ class Node:
             "KUBERNETES_SERVICE_HOST": API,
             "KUBERNETES_SERVICE_PORT": str(ApiServer.port),
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            **{"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         for each in container.get("env", ()):
             assert each["valueFrom"] == {"fieldRef": {"fieldPath": "spec.nodeName"}}
@@ -182,11 +183,7 @@ class Node:
 
     def routes(self) -> dict[str, str]:
         """Our routes as `ip route` has them: destination to gateway."""
-        found = [
-            each
-            for family in (4, 6)
-            for each in self.host.ip(f"-{family} route show proto 67")
-        ]
+        found = [each for family in (4, 6) for each in self.host.ip(f"-{family} route show proto 67")]
         return {each["dst"]: each["gateway"] for each in found}
 
     def has_routes(self, *nodes: "Node") -> None:

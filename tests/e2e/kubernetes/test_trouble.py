@@ -117,7 +117,9 @@ def test_a_node_behind_a_router_gets_no_route(cluster: Cluster) -> None:
     put("node7", ["10.244.7.0/24"], ["192.0.2.1"])
     first.says("node2: 198.51.100.7 is not on a network of this node, but behind 192.0.2.250")
     first.says("no route to fd00:10:244:3::/64 of node node3: the node has no IPv6 InternalIP")
-    first.says("10.244.5.0/24 of node node5 by 192.0.2.5 on uplink: somebody else's route is there, and stays")
+    first.says(
+        "10.244.5.0/24 of node node5 by 192.0.2.5 on uplink: somebody else's route is there, and stays"
+    )
     first.says("of node node7: 192.0.2.1 is an address of this node, too")
     assert first.routes() == {"10.244.3.0/24": "192.0.2.3", "10.244.6.0/24": "192.0.2.6"}
 
@@ -130,7 +132,9 @@ def test_a_podcidr_changes_under_living_pods(cluster: Cluster) -> None:
     first.networks = ["10.244.101.0/24", "fd00:10:244:101::/64"]
     first.join()
     second.has_routes(first)
-    first.says("because 2 addresses are in use by it: it has pods 10.244.1.0/24 fd00:10:244:1::/64, and would")
+    first.says(
+        "because 2 addresses are in use by it: it has pods 10.244.1.0/24 fd00:10:244:1::/64, and would"
+    )
     assert first.conflist.read_text() == before
     assert ping(first.host, "10.244.1.2") is not None
     first.end(pod)
