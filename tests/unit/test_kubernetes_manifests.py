@@ -167,7 +167,9 @@ def test_the_page_quotes_what_the_agent_says() -> None:
     texts = "".join(path.read_text() for path in (ROOT / "launcher" / "node").glob("*.py"))
     said = [row[0].strip("`") for row in pages.rows(PAGE["See how it fares"]) if row[0].startswith("`")]
     assert len(said) >= 10
-    assert [words for words in said if any(part not in texts for part in re.split(": |IPv6|NAME", words))] == []
+    assert [
+        words for words in said if any(part not in texts for part in re.split(": |IPv6|NAME", words))
+    ] == []
     assert f"ip route show proto {kernel.RTPROT_CNIWIRE}" in PAGE["What it does on a node"]
 
 

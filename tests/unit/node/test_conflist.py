@@ -87,7 +87,7 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
         ("30-other.conf", '{"name": "x"}'),
         ("40-list.json", "[]"),
         ("50-mark.json", '{"cniwire.node": 3}'),
-        ("60-text.md", '{"cniwire.node": "n"}'),
+        ("60-text.txt", '{"cniwire.node": "n"}'),
     ):
         (tmp_path / name).write_text(text)
     assert conflist.ours(str(tmp_path)) == [str(tmp_path / "10-ours.conflist")]
