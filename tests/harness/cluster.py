@@ -28,7 +28,9 @@ MANIFESTS = ROOT / "conf" / "kubernetes"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 PATIENCE_S = 20
 API = "192.0.2.250"
-# What a container has of the machine: what an interpreter and its libraries need, and this checkout.
+# What a container has of the machine without an image.
+IN_SYSTEM = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+IN_IMAGE = {"PATH": "/usr/bin"}  # as the image says
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 
 
@@ -58,6 +60,8 @@ class Node:
         data = self.files / "var/lib/cni"
         data.mkdir(parents=True)
         own_data = f"mount --bind {data} /var/lib/cni && exec {{}}"  # plugins have the reservations there
+        if cluster.image:
+            self.host.plugins = self.files / "opt/cni/bin"
         self.host.plugins = self.host.wrapped(f"unshare --mount --propagation=slave sh -c '{own_data}'")
         self.account = self.folder / "account"
         self.account.mkdir()
@@ -82,8 +86,14 @@ class Node:
         self.cluster.api.put(self.name, self.networks, self.addresses)
 
     def start(self, file: str = "daemonset.yaml") -> None:
-        """Start the container that a DaemonSet has besides those that it begins with: the agent."""
+        """Start the container of a DaemonSet, the agent; of an image, after its init containers."""
         pod = manifest(file, "DaemonSet")["spec"]["template"]["spec"]
+        for first in pod["initContainers"] if self.cluster.image else ():
+            with self.log.open("ab") as log, self.host.entered():
+                done = subprocess.run(
+                    self.kubelet(pod, first), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            assert done.returncode == 0, self.said()
         (container,) = pod["containers"]
         with self.log.open("ab") as log, self.host.entered():
             self.agent = subprocess.Popen(
@@ -115,6 +125,24 @@ class Node:
         assert rights["capabilities"]["drop"] == ["ALL"]
         assert not rights["allowPrivilegeEscalation"]
         lines = ["set -e", f"root={shlex.quote(str(root))}", "mount -t tmpfs -o mode=755 tmpfs $root"]
+        lines += [f"cp -a {self.cluster.image}/. $root/"] if self.cluster.image else self._system()
+        lines += ["mkdir -p $root/proc $root/dev $root/etc $root/tmp"]
+        lines += ["mount --rbind /proc $root/proc; mount --rbind /dev $root/dev"]
+        for source, target, is_read_only in self._mounts(pod, container):
+            lines.append(f"mkdir -p $root{target}; mount --bind {source} $root{target}")
+            lines += [f"mount -o remount,bind,ro $root{target}"] if is_read_only else []
+        held = ",".join(rights["capabilities"].get("add", ()))
+        environ = " ".join(f"{key}={shlex.quote(value)}" for key, value in self._environ(container).items())
+        assert container["command"][0] == "cniwire"
+        command = shlex.join([*self.cluster.launcher, *container["command"][1:]])
+        contained = shlex.join([sys.executable, str(ROOT / "tests" / "harness" / "contained.py")])
+        lines += ["mount -o remount,ro $root"]
+        lines += [f"exec env -i {environ} {contained} $root {shlex.quote(held)} {command}"]
+        return ["unshare", "--mount", "--propagation=private", "sh", "-c", "\n".join(lines)]
+
+    def _system(self) -> list[str]:
+        """What a container of no image has: this machine's programs and libraries, and the checkout."""
+        lines = []
         for path in SYSTEM:
             if os.path.islink(path):
                 lines.append(f"ln -s {os.readlink(path)} $root{path}")
@@ -122,20 +150,7 @@ class Node:
                 lines.append(f"mkdir $root{path}; mount --rbind {path} $root{path}")
         own = {str(ROOT), sys.prefix, sys.base_prefix, str(self.cluster.plugins)}
         further = [path for path in sorted(own) if f"/{path.split('/')[1]}" not in SYSTEM]
-        lines += [f"mkdir -p $root{path}; mount --rbind {path} $root{path}" for path in further]
-        lines += ["mkdir $root/proc $root/dev $root/etc $root/tmp"]
-        lines += ["mount --rbind /proc $root/proc; mount --rbind /dev $root/dev"]
-        for source, target, is_read_only in self._mounts(pod, container):
-            lines.append(f"mkdir -p $root{target}; mount --bind {source} $root{target}")
-            lines += [f"mount -o remount,bind,ro $root{target}"] if is_read_only else []
-        held = [name.lower() for name in rights["capabilities"].get("add", ())]
-        sets = ",".join(["-all", *(f"+{name}" for name in held)])
-        environ = " ".join(f"{key}={shlex.quote(value)}" for key, value in self._environ(container).items())
-        start = f"setpriv --bounding-set={sets} --inh-caps={sets} --no-new-privs"
-        command = shlex.join([*self.cluster.launcher, *container["command"][1:]])
-        assert container["command"][0] == "cniwire"
-        lines += ["mount -o remount,ro $root", f"exec env -i {environ} chroot $root {start} {command}"]
-        return ["unshare", "--mount", "--propagation=private", "sh", "-c", "\n".join(lines)]
+        return lines + [f"mkdir -p $root{path}; mount --rbind {path} $root{path}" for path in further]
 
     def _mounts(self, pod: dict[str, Any], container: dict[str, Any]) -> list[tuple[Path, str, bool]]:
         """(source, target, read-only?) of each volume, made if need be; the service account's, too."""
@@ -161,9 +176,7 @@ class Node:
         values = {
             "KUBERNETES_SERVICE_HOST": API,
             "KUBERNETES_SERVICE_PORT": str(ApiServer.port),
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **(IN_IMAGE if self.cluster.image else IN_SYSTEM),
         }
         for each in container.get("env", ()):
             assert each["valueFrom"] == {"fieldRef": {"fieldPath": "spec.nodeName"}}
@@ -223,12 +236,17 @@ class Node:
 
 
 class Cluster:
-    """Machines on one wire, with an API server."""
+    """Machines on one wire, with an API server.
 
-    def __init__(self, plugins: Path, folder: Path) -> None:
-        self.plugins, self.folder = plugins, folder
+    image: folder of an image's root, of which containers are made, and the plugins installed; None to run the
+    launcher and the plugins under test.
+    """
+
+    def __init__(self, plugins: Path, folder: Path, image: Path | None = None) -> None:
+        self.plugins, self.folder, self.image = plugins, folder, image
         bundled = plugins / "cniwire"
         self.launcher = [str(bundled)] if bundled.exists() else [sys.executable, "-m", "launcher"]
+        self.launcher = ["cniwire"] if image else self.launcher
         self.wire = Namespace(folder / "netns" / "wire")
         self.wire.run("ip link add wire up type bridge")
         self.master = Namespace(folder / "netns" / "master")
