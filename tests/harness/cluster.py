@@ -5,6 +5,7 @@ command, environment, volumes, capabilities, a root that cannot be written. So w
 applied.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -28,6 +29,8 @@ MANIFESTS = ROOT / "conf" / "kubernetes"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 PATIENCE_S = 20
 API = "192.0.2.250"
+# The host's network, but a container's own processes: the command is process 1.
+NAMESPACES = ("--mount", "--propagation=private", "--pid", "--fork", "--kill-child")
 # What a container has of the machine without an image.
 IN_SYSTEM = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 IN_IMAGE = {"PATH": "/usr/bin"}  # as the image says
@@ -101,12 +104,18 @@ class Node:
             )
 
     def stop(self) -> int:
-        """SIGTERM to the agent; its exit code."""
+        """SIGTERM to the agent; its exit code. Process 1 does not notice one before it has a handler."""
         assert self.agent
-        self.agent.send_signal(signal.SIGTERM)
-        code = self.agent.wait(PATIENCE_S)
-        self.agent = None
-        return code
+        agent, self.agent = self.agent, None
+        children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children")
+        deadline = time.monotonic() + PATIENCE_S
+        while agent.poll() is None:
+            assert time.monotonic() < deadline, self.said()
+            for child in children.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGTERM)
+            time.sleep(0.1)
+        return int(agent.returncode)
 
     def probe(self) -> int:
         """The exit code of the agent's readinessProbe, executed in a container like its own."""
@@ -127,7 +136,7 @@ class Node:
         lines = ["set -e", f"root={shlex.quote(str(root))}", "mount -t tmpfs -o mode=755 tmpfs $root"]
         lines += [f"cp -a {self.cluster.image}/. $root/"] if self.cluster.image else self._system()
         lines += ["mkdir -p $root/proc $root/dev $root/etc $root/tmp"]
-        lines += ["mount --rbind /proc $root/proc; mount --rbind /dev $root/dev"]
+        lines += ["mount -t proc proc $root/proc; mount --rbind /dev $root/dev"]
         for source, target, is_read_only in self._mounts(pod, container):
             lines.append(f"mkdir -p $root{target}; mount --bind {source} $root{target}")
             lines += [f"mount -o remount,bind,ro $root{target}"] if is_read_only else []
@@ -138,7 +147,7 @@ class Node:
         contained = shlex.join([sys.executable, str(ROOT / "tests" / "harness" / "contained.py")])
         lines += ["mount -o remount,ro $root"]
         lines += [f"exec env -i {environ} {contained} $root {shlex.quote(held)} {command}"]
-        return ["unshare", "--mount", "--propagation=private", "sh", "-c", "\n".join(lines)]
+        return ["unshare", *NAMESPACES, "sh", "-c", "\n".join(lines)]
 
     def _system(self) -> list[str]:
         """What a container of no image has: this machine's programs and libraries, and the checkout."""
