@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 NODES = "/api/v1/nodes"
-PAGE = 500  # nodes in one answer
+PAGE = 100  # nodes in one answer; a Node may have 50 KB
 ANSWER_S = 30  # to connect, and to answer anything but a watch
 WATCH_S = (240, 300)  # how long the server may keep a watch open, drawn so that not all nodes come at once
 LONGEST = 64 << 20  # bytes of a page or of an event
@@ -53,7 +53,7 @@ class Server:
     ca_file: str
 
     def listed(self) -> tuple[list[Any], str]:
-        """All Node objects, and the resourceVersion from which to watch. Raises Trouble."""
+        """All Node objects, what matters of them, and the resourceVersion from which to watch. Raises Trouble."""
         items: list[Any] = []
         query = {"limit": str(PAGE)}
         while True:
@@ -61,7 +61,7 @@ class Server:
             metadata, found = answer.get("metadata"), answer.get("items")
             if answer.get("kind") != "NodeList" or not isinstance(metadata, dict):
                 raise Nonsense(f"the answer is no list of nodes, but {answer.get('kind')!r:.60}")
-            items += found if isinstance(found, list) else []
+            items += [_kept(item) for item in found] if isinstance(found, list) else []
             if not metadata.get("continue"):
                 return items, str(metadata.get("resourceVersion") or "")
             query["continue"] = str(metadata["continue"])
@@ -83,6 +83,15 @@ class Server:
                 if kind not in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
                     raise Nonsense(f"an event of type {kind!r:.60}")
                 yield kind, item
+
+
+def _kept(item: Any) -> Any:
+    """Of a Node what launcher.node.nodes reads: a list of thousands is held at once."""
+    if not isinstance(item, dict):
+        return item
+    status = item.get("status")
+    addresses = {"addresses": status.get("addresses")} if isinstance(status, dict) else status
+    return {"metadata": item.get("metadata"), "spec": item.get("spec"), "status": addresses}
 
 
 class _Answer:

@@ -21,20 +21,14 @@ import yaml
 
 from tests.harness.api_server import ApiServer
 from tests.harness.host import Container, Host
+from tests.harness.kubelet import IN_IMAGE, IN_SYSTEM, NAMESPACES, READ_ONLY, ROOT, of_the_machine
 from tests.harness.namespace import Namespace
 from tests.harness.network import Network
 
-ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "conf" / "kubernetes"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 PATIENCE_S = 20
 API = "192.0.2.250"
-# The host's network, but a container's own processes: the command is process 1.
-NAMESPACES = ("--mount", "--propagation=private", "--pid", "--fork", "--kill-child")
-# What a container has of the machine without an image.
-IN_SYSTEM = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-IN_IMAGE = {"PATH": "/usr/bin"}  # as the image says
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 
 
 def manifest(name: str, kind: str) -> dict[str, Any]:
@@ -106,16 +100,20 @@ class Node:
     def stop(self) -> int:
         """SIGTERM to the agent; its exit code. Process 1 does not notice one before it has a handler."""
         assert self.agent
-        agent, self.agent = self.agent, None
-        children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children")
         deadline = time.monotonic() + PATIENCE_S
-        while agent.poll() is None:
+        while self.agent.poll() is None:
             assert time.monotonic() < deadline, self.said()
-            for child in children.read_text().split():
+            for process in self.processes():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGTERM)
+                    os.kill(process, signal.SIGTERM)
             time.sleep(0.1)
-        return int(agent.returncode)
+        return int(self.agent.returncode)
+
+    def processes(self) -> list[int]:
+        """The numbers of the agent's processes, as seen from here."""
+        assert self.agent
+        children = Path(f"/proc/{self.agent.pid}/task/{self.agent.pid}/children")
+        return [int(child) for child in children.read_text().split()]
 
     def probe(self) -> int:
         """The exit code of the agent's readinessProbe, executed in a container like its own."""
@@ -134,32 +132,26 @@ class Node:
         assert rights["capabilities"]["drop"] == ["ALL"]
         assert not rights["allowPrivilegeEscalation"]
         lines = ["set -e", f"root={shlex.quote(str(root))}", "mount -t tmpfs -o mode=755 tmpfs $root"]
-        lines += [f"cp -a {self.cluster.image}/. $root/"] if self.cluster.image else self._system()
+        lines += (
+            [f"cp -a {self.cluster.image}/. $root/"]
+            if self.cluster.image
+            else of_the_machine(self.cluster.plugins)
+        )
         lines += ["mkdir -p $root/proc $root/dev $root/etc $root/tmp"]
         lines += ["mount -t proc proc $root/proc; mount --rbind /dev $root/dev"]
         for source, target, is_read_only in self._mounts(pod, container):
             lines.append(f"mkdir -p $root{target}; mount --bind {source} $root{target}")
-            lines += [f"mount -o remount,bind,ro $root{target}"] if is_read_only else []
+            lines += [READ_ONLY.format(f"$root{target}")] if is_read_only else []
         held = ",".join(rights["capabilities"].get("add", ()))
         environ = " ".join(f"{key}={shlex.quote(value)}" for key, value in self._environ(container).items())
         assert container["command"][0] == "cniwire"
         command = shlex.join([*self.cluster.launcher, *container["command"][1:]])
         contained = shlex.join([sys.executable, str(ROOT / "tests" / "harness" / "contained.py")])
-        lines += ["mount -o remount,ro $root"]
-        lines += [f"exec env -i {environ} {contained} $root {shlex.quote(held)} {command}"]
+        lines += [
+            READ_ONLY.format("$root"),
+            f"exec env -i {environ} {contained} $root {shlex.quote(held)} {command}",
+        ]
         return ["unshare", *NAMESPACES, "sh", "-c", "\n".join(lines)]
-
-    def _system(self) -> list[str]:
-        """What a container of no image has: this machine's programs and libraries, and the checkout."""
-        lines = []
-        for path in SYSTEM:
-            if os.path.islink(path):
-                lines.append(f"ln -s {os.readlink(path)} $root{path}")
-            elif os.path.isdir(path):
-                lines.append(f"mkdir $root{path}; mount --rbind {path} $root{path}")
-        own = {str(ROOT), sys.prefix, sys.base_prefix, str(self.cluster.plugins)}
-        further = [path for path in sorted(own) if f"/{path.split('/')[1]}" not in SYSTEM]
-        return lines + [f"mkdir -p $root{path}; mount --rbind {path} $root{path}" for path in further]
 
     def _mounts(self, pod: dict[str, Any], container: dict[str, Any]) -> list[tuple[Path, str, bool]]:
         """(source, target, read-only?) of each volume, made if need be; the service account's, too."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.kubernetes.test_traffic import reach
-from tests.harness.cluster import ROOT, Cluster, Node
+from tests.harness.cluster import Cluster, Node
+from tests.harness.kubelet import ROOT
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Pods on different nodes reach one another; nodes join and leave."""
 
-from tests.harness.cluster import Cluster, state
+from pathlib import Path
+
+from tests.harness.cluster import Cluster, state, until
 from tests.harness.host import Container
 from tests.harness.traffic import Server, ask, ping
 
@@ -35,6 +37,19 @@ def test_pods_of_two_nodes_reach_one_another_under_their_own_addresses(cluster: 
         "routes": dict(zip(second.networks, second.addresses)),
         "wrong": [],
     }
+
+
+def test_the_agent_has_one_capability_and_a_root_that_it_cannot_write(cluster: Cluster) -> None:
+    """As the manifest says, with which all these tests run."""
+    first = cluster.node()
+    until(first.conflist.exists, first.said())
+    (process,) = first.processes()
+    text = Path(f"/proc/{process}/status").read_text()
+    status = dict(line.split(":\t", 1) for line in text.splitlines())
+    held = {status[key].strip() for key in ("CapPrm", "CapEff", "CapBnd")}
+    assert (held, status["NoNewPrivs"].strip()) == ({f"{1 << 12:016x}"}, "1")  # CAP_NET_ADMIN
+    mounts = [line.split() for line in Path(f"/proc/{process}/mountinfo").read_text().splitlines()]
+    assert [each[5].split(",")[0] for each in mounts if each[4] == "/"][-1] == "ro"
 
 
 def test_a_node_joins_and_a_node_leaves(cluster: Cluster) -> None:
