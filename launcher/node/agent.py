@@ -25,7 +25,7 @@ from launcher.node.follow import Follower, View
 from launcher.node.nodes import Node
 
 LOOK_S = 30.0
-SETTLE_S = 0.2  # news comes in flocks
+SETTLE_S, LONGEST_SETTLE_S = 0.2, 3.0  # news comes in flocks
 AWAY = "the API server cannot be followed, everything stays as it is"
 
 
@@ -74,7 +74,7 @@ class Agent:
             self.look(follower.now())
             took_s = time.monotonic() - began
             if awaited.poll(LOOK_S * 1000) and not self.is_ending:
-                time.sleep(max(SETTLE_S, 10 * took_s))  # a storm of news takes a tenth of a processor
+                time.sleep(min(max(SETTLE_S, 10 * took_s), LONGEST_SETTLE_S))  # storms of news cost little
             drain(self.reader, news)
         tell("ends; routes and configuration stay")
         return 0
