@@ -53,7 +53,7 @@ class Server:
     ca_file: str
 
     def listed(self) -> tuple[list[Any], str]:
-        """All Node objects, as _kept has them, and the resourceVersion from which to watch. Raises Trouble."""
+        """All Nodes, as _kept has them, and the resourceVersion from which to watch. Raises Trouble."""
         items: list[Any] = []
         query = {"limit": str(PAGE)}
         while True:
