@@ -23,7 +23,7 @@ ARGS    =
 
 .NOTPARALLEL:
 .PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle dist dist-twice import-budget
-.PHONY: forms release bench profile
+.PHONY: forms release bench profile test-kubernetes
 .PHONY: torture-crash torture-faults torture-power torture-model torture-upgrade fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -48,6 +48,9 @@ test-bundle: .venv/ready bundle ## golden, kernel and end-to-end tests against t
 test-runtimes: .venv/runtimes bundle ## runtimes of the distribution, unmodified, on our executables alone
 	@.ci/needs test runtimes
 	$(SUITE) --plugins=bundle tests/runtimes $(ARGS)
+
+test-kubernetes: .venv/kubernetes ## conf/kubernetes against the published schemas, by kustomize and by Helm itself
+	$(PYTEST) --quiet -rs tests/unit/test_kubernetes_manifests.py $(ARGS)
 
 test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
 	.ci/systems $(ARGS)
@@ -141,6 +144,10 @@ clean:           ## all that make made
 	@PYTHON=$(PYTHON) .ci/needs run
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/kubernetes: .venv/ready
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,kubernetes]'
 	@touch $@
 
 .venv/runtimes: .venv/ready

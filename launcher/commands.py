@@ -28,6 +28,12 @@ HOOK_DEFAULT = (
     "(default: leave them alone)"
 )
 REPORT_FILE = "where to write it; `-` prints it (default: cniwire-report-TIME.txt in this directory)"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+NODE_SERVER = "of the API (default: the one that Kubernetes tells its containers)"
+NODE_TOKEN = "with the token that it wants (default: the service account's)"
+NODE_CA = "with the authority that signed its certificate (default: the service account's)"
+NODE_TEMPLATE = "of the network configuration, written into --conf-dir under its name (default: none)"
+NODE_STATE = "where it notes how it fares (default: nowhere)"
 SHELLS = "the shell; `networks` and `containers` print the names that it offers"
 
 COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
@@ -153,6 +159,25 @@ COMMANDS: dict[str, tuple[str, list[Argument], list[str]]] = {
         ],
     ),
     **INSTALLING,
+    "node": (
+        "be a Kubernetes node's agent: the pods' network configuration, and routes to other nodes' pods",
+        [
+            argument("--name", metavar="NAME", default="", help="of this node (default: $NODE_NAME)"),
+            argument("--server", metavar="URL", default="", help=NODE_SERVER),
+            argument("--token-file", metavar="FILE", default=f"{ACCOUNT}/token", help=NODE_TOKEN),
+            argument("--ca-file", metavar="FILE", default=f"{ACCOUNT}/ca.crt", help=NODE_CA),
+            argument("--template", metavar="FILE", default="", help=NODE_TEMPLATE),
+            argument("--state", metavar="FILE", default="", help=NODE_STATE),
+            switch("--ready", "say how the agent that writes --state fares; 0 if it has all that pods need"),
+            switch("--remove", "take its routes and its network configuration away"),
+            switch("--stay", "with --remove: then wait for SIGTERM, as a DaemonSet's container has to"),
+        ],
+        [
+            "cniwire node --template /etc/cniwire/10-cniwire.conflist --state /run/cniwire/state",
+            "cniwire node --ready --state /run/cniwire/state",
+            "cniwire node --remove",
+        ],
+    ),
     "lab": (
         "run a shell or a command in a private fake host: no root needed, nothing touched",
         [COMMAND],
@@ -197,5 +222,6 @@ GROUPS = {
     "look": {"ls": "", "ps": "docker ps", "check": "", "report": ""},
     "keep in order": {"gc": "docker system prune", "leave": ""},
     "on a node": {"install": "", "upgrade": "", "rollback": "", "uninstall": ""},
+    "clusters": {"node": ""},
     "more": {"lab": "", "completion": "", "help": ""},
 }

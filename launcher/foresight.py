@@ -14,9 +14,9 @@ from launcher.usage import closest
 # are not checked.
 ALL = "cniVersion cniVersions name type args ipam dns capabilities runtimeConfig prevResult timeoutSeconds"
 KEYS = {
-    "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend mtu hairpinMode "
-    "promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad disableContainerInterface "
-    "portIsolation",
+    "bridge": "bridge isGateway isDefaultGateway forceAddress ipMasq ipMasqBackend ipMasqOutside mtu "
+    "hairpinMode promiscMode vlan vlanTrunk preserveDefaultVlan macspoofchk enabledad "
+    "disableContainerInterface portIsolation",
     "host-local": "ranges subnet rangeStart rangeEnd gateway routes dataDir resolvConf",
     "static": "addresses routes dns",
     "firewall": "backend iptablesAdminChainName firewalldZone ingressPolicy",

@@ -88,8 +88,21 @@ def execute(options: argparse.Namespace) -> int:
     return inside.execute(options)
 
 
+def be_node(options: argparse.Namespace) -> int:
+    """Be the agent of a Kubernetes node."""
+    from launcher import node  # only here
+
+    return node.node(options)
+
+
 # Commands that need no session.
-ALONE = {"help": show_help, "version": show_version, "completion": show_completion, "exec": execute}
+ALONE = {
+    "help": show_help,
+    "version": show_version,
+    "completion": show_completion,
+    "exec": execute,
+    "node": be_node,
+}
 
 
 def complete_streams() -> None:

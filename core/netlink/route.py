@@ -117,17 +117,17 @@ class Path(Record):
     advmss: int = 0
 
 
-def new_route(index: int, path: Path) -> Message:
-    """Add a route; a second gateway for the same destination makes it multipath."""
-    return Message(RTM_NEWROUTE, CREATE | APPEND, _route(index, path))
+def new_route(index: int, path: Path, protocol: int = RTPROT_BOOT, flags: int = APPEND) -> Message:
+    """Add a route; a second gateway for the same destination makes it multipath, unless *flags* are EXCL."""
+    return Message(RTM_NEWROUTE, CREATE | flags, _route(index, path, protocol))
 
 
-def del_route(index: int, path: Path) -> Message:
+def del_route(index: int, path: Path, protocol: int = RTPROT_BOOT) -> Message:
     """Remove a route of a link, as new_route made it."""
-    return Message(RTM_DELROUTE, 0, _route(index, path))
+    return Message(RTM_DELROUTE, 0, _route(index, path, protocol))
 
 
-def _route(index: int, path: Path) -> bytes:
+def _route(index: int, path: Path, protocol: int) -> bytes:
     family = path.dst.family
     table = RT_TABLE_MAIN if path.table is None else path.table
     default_scope = RT_SCOPE_UNIVERSE if path.gateway or family is V6 else RT_SCOPE_LINK
@@ -144,7 +144,7 @@ def _route(index: int, path: Path) -> bytes:
         number(RTA_PRIORITY, path.priority) if path.priority else b"",
         nest(RTA_METRICS, *metrics) if metrics else b"",
     ]
-    head = pack(RTMSG, family.af, path.dst.prefix_len, 0, 0, small, RTPROT_BOOT, scope, RTN_UNICAST, 0)
+    head = pack(RTMSG, family.af, path.dst.prefix_len, 0, 0, small, protocol, scope, RTN_UNICAST, 0)
     return head + b"".join(attrs)
 
 
@@ -176,6 +176,12 @@ def read_route(payload: bytes) -> list[tuple[int, Path]]:
     priority = unsigned(found.get(RTA_PRIORITY, b""))
     sizes = unsigned(metrics.get(RTAX_MTU, b"")), unsigned(metrics.get(RTAX_ADVMSS, b""))
     return [(index, Path(dst, gateway, table, scope, priority, *sizes)) for index, gateway in hops]
+
+
+def protocol_and_type(payload: bytes) -> tuple[int, int]:
+    """Who made a route (RTPROT_*), and of which type it is (RTN_*). Raises ValueError."""
+    _, _, _, _, _, protocol, _, kind, _ = head(RTMSG, payload)
+    return protocol, kind
 
 
 def _hops(data: bytes) -> list[tuple[int, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core import address
-from core.cni.config import Section, cni_args
+from core.cni.config import Section, cni_args, parsed
 from core.cni.result import dns
 from core.errors import INVALID_CONFIG, CNIError
 from core.plan import filter as intents
@@ -25,6 +25,7 @@ class Options(Record):
 
     vlans: (id, native?) pairs of the port.
     dns: None when it overrides nothing.
+    inside: networks that containers leave under the host's address, besides their own.
     backend: of the packet filter.
     """
 
@@ -33,6 +34,7 @@ class Options(Record):
     is_default_gateway: bool
     force_address: bool
     masquerade: bool
+    inside: tuple[address.Cidr, ...]
     mtu: int
     hairpin: bool
     promiscuous: bool
@@ -48,6 +50,14 @@ class Options(Record):
     dns: dict[str, Any] | None
     mac: bytes
     backend: Any
+
+    def leaves(self, own: address.Cidr) -> address.Cidr:
+        """An address with the length of the network that it leaves under the host's address, *own* as it is.
+
+        That is the widest one of ipMasqOutside in which it lies, else its own network.
+        """
+        around = [each.prefix_len for each in self.inside if address.contains(each, own.address)]
+        return address.Cidr(own.address, min([own.prefix_len, *around]))
 
     @property
     def layer3(self) -> bool:
@@ -109,6 +119,7 @@ def options(config: Section, args: str) -> Options:
         is_default_gateway=is_default_gateway,
         force_address=config.boolean("forceAddress"),
         masquerade=config.boolean("ipMasq"),
+        inside=_networks(config, "ipMasqOutside"),
         mtu=config.integer("mtu", 0, LARGEST_MTU),
         hairpin=config.boolean("hairpinMode"),
         promiscuous=config.boolean("promiscMode"),
@@ -151,6 +162,12 @@ def _bridge_name(config: Section) -> str:
     if complaint:
         raise CNIError(INVALID_CONFIG, f"bridge: want the name of an interface, found {name!r}: {complaint}")
     return name
+
+
+def _networks(config: Section, key: str) -> tuple[address.Cidr, ...]:
+    found = enumerate(config.texts(key))
+    want = "a network, as 10.244.0.0/16"
+    return tuple([parsed(f"{config.name(key)}[{at}]", text, address.parse_cidr, want) for at, text in found])
 
 
 def _dns(config: Section) -> dict[str, Any] | None:

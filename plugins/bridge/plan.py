@@ -56,7 +56,8 @@ def plan(wanted: Options, attachment: Attachment, answer: Result, mac: bytes) ->
     gateway = _gateway(wanted, answer) if wanted.layer3 and wanted.is_gateway else Plan()
     rules = Plan()
     if wanted.layer3 and wanted.masquerade:
-        rules = intents.masquerade(wanted.backend.of(attachment), from_ipam.cidrs(answer), attachment.comment)
+        leaving = [wanted.leaves(each) for each in from_ipam.cidrs(answer)]
+        rules = intents.masquerade(wanted.backend.of(attachment), leaving, attachment.comment)
     container = _container(wanted, ifname, answer)
     if _comes_up_unheard(wanted, answer):
         return made + gateway + container + checked + rules + wired

@@ -24,6 +24,28 @@ def test_leaving_traffic_is_masqueraded(host: Host, backend: dict[str, str]) -> 
         assert ask(container, "10.1.0.1", 99).caller == "10.1.0.2"
 
 
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_what_stays_in_a_wider_network_keeps_its_address(host: Host, backend: str) -> None:
+    """ipMasqOutside: another part of it sees the container, the rest of the world the host. CHECK agrees."""
+    outside = host.outside()
+    outside.run("ip address add 10.1.9.1/24 dev eth0; ip address add fd01:0:0:9::1/64 dev eth0 nodad")
+    outside.run("ip route add 10.1.0.0/24 via 192.0.2.1; ip route add fd01::/64 via 2001:db8:ff::1")
+    host.run("ip route add 10.1.9.0/24 via 192.0.2.2; ip route add fd01:0:0:9::/64 via 2001:db8:ff::2")
+    wider = ["10.1.0.0/16", "fd01::/48"]
+    config = bridge(host.data, "10.1.0.0/24", "fd01::/64", ipMasq=True, ipMasqBackend=backend)
+    net = host.network({**config, "ipMasqOutside": wider})
+    container = host.container()
+    net.add(container)
+    net.check(container)
+    with Server(outside, 99):
+        assert ask(container, "10.1.9.1", 99).caller == "10.1.0.2"
+        assert ask(container, "fd01:0:0:9::1", 99).caller == "fd01::2"
+        assert ask(container, "192.0.2.2", 99).caller == "192.0.2.1"
+        assert ask(container, "2001:db8:ff::2", 99).caller == "2001:db8:ff::1"
+    net.delete(container)
+    assert not [line for line in host.state() if "c1" in line]
+
+
 def test_without_ip_masq_the_outside_cannot_answer(host: Host) -> None:
     """The counter-proof: the outside has no route back to the container."""
     host.outside()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.address import parse_cidr
 from core.cni import result
 from core.cni.config import Section
 from core.errors import INVALID_CONFIG, CNIError
@@ -35,6 +36,8 @@ from tests.unit.bridge.planned import ipam, wanted
         (ipam(disableContainerInterface=True), ["disableContainerInterface", "ipam.type"]),  # B-46
         ({"bridge": "no/name"}, ["bridge", "no/name"]),
         ({"ipMasqBackend": "ebtables"}, ["ipMasqBackend", "ebtables"]),  # B-40
+        ({"ipMasqOutside": ["10.0.0.0/8", "10.244.0.0"]}, ["ipMasqOutside[1]", "10.244.0.0"]),
+        ({"ipMasqOutside": "10.244.0.0/16"}, ["ipMasqOutside", "a list"]),
         ({"args": {"cni": {"mac": "01:00:00:00:00:01"}}}, ["args.cni.mac", "01:00:00:00:00:01"]),
         ({"runtimeConfig": {"mac": "02:00:00:00:01"}}, ["runtimeConfig.mac", "02:00:00:00:01"]),
     ],
@@ -52,6 +55,15 @@ def test_the_backend_that_masquerades() -> None:
     """B-36 B-37 B-38: ours in nft where nobody says otherwise."""
     backends = [wanted(ipMasqBackend=name).backend for name in ("", "nftables", "iptables")]
     assert backends == [intents.NFT, intents.NFT, Backend()]
+
+
+def test_the_network_that_is_left_under_the_hosts_address() -> None:
+    """The widest one of its family in which the address lies, and none that is narrower than its own."""
+    outside = ["10.1.0.0/20", "10.1.0.0/16", "10.1.0.0/28", "10.9.0.0/8", "192.168.0.0/16", "fd01::/48"]
+    texts = ["10.1.0.7/24", "10.2.0.7/24", "192.0.2.7/24", "fd01::7/64", "fd02::7/64"]
+    masquerading = wanted(ipMasqOutside=outside)
+    found = [str(masquerading.leaves(parse_cidr(text))) for text in texts]
+    assert found == ["10.1.0.7/8", "10.2.0.7/8", "192.0.2.7/24", "fd01::7/48", "fd02::7/64"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,16 @@ def test_small_requests(message: Message, kind: int, flags: int, expected: dict[
     assert not message.flags & ACK  # the socket's affair
 
 
+@pytest.mark.parametrize("text", ["10.244.2.0/24", "fd00:2::/64"])
+def test_a_route_says_who_made_it(text: str) -> None:
+    """By its protocol number; the kernel deletes it only for who names the same one."""
+    path = Path(parse_cidr(text), parse("192.0.2.2" if "." in text else "2001:db8::2"))
+    made, gone = route.new_route(7, path, 67, EXCL), route.del_route(7, path, 67)
+    assert (made.type, made.flags, gone.type, gone.flags) == (24, CREATE | EXCL, 25, 0)
+    for message in (made, gone):
+        assert (read(message)["proto"], route.protocol_and_type(message.payload)) == (67, (67, 1))
+
+
 @pytest.mark.parametrize(
     ("cidr", "nodad", "expected"),
     [
