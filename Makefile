@@ -23,7 +23,7 @@ ARGS    =
 
 .NOTPARALLEL:
 .PHONY: help run test needs test-source test-bundle test-runtimes test-systems lint bundle dist dist-twice import-budget
-.PHONY: forms release bench profile test-kubernetes
+.PHONY: forms release bench profile test-kubernetes docs man
 .PHONY: torture-crash torture-faults torture-power torture-model torture-upgrade fuzz soak checklist install uninstall clean
 
 help:            ## say what can be made
@@ -55,9 +55,15 @@ test-kubernetes: .venv/kubernetes ## conf/kubernetes against the published schem
 test-systems:    ## as root: all of it on fresh Debian, into docs/systems/; ARGS='--steps run trixie'
 	.ci/systems $(ARGS)
 
-lint: .venv/ready ## ruff, mypy --strict, layers, import budget
+lint: .venv/docs ## ruff, mypy --strict, layers, import budget, the site and the man pages
 	@mkdir -p $(PYTEST_DEBUG_TEMPROOT)
 	$(PYTEST) --quiet tests/quality $(ARGS)
+
+docs: .venv/docs ## the site of docs/, in build/docs/: no network is needed to read it
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build
+
+man: .venv/ready ## the man pages, in dist/man/
+	.venv/bin/python -m manual.man dist/man
 
 bundle: dist/cniwire/cniwire ## the standalone executables, in dist/cniwire/
 
@@ -152,4 +158,8 @@ clean:           ## all that make made
 
 .venv/runtimes: .venv/ready
 	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,runtimes]'
+	@touch $@
+
+.venv/docs: .venv/ready
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
 	@touch $@

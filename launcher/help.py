@@ -5,6 +5,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from launcher.commands import COMMANDS, GROUPS
 from launcher.failures import EXIT_CODES
@@ -33,6 +34,16 @@ EXAMPLES = (
 )
 
 
+class Described(NamedTuple):
+    """A command as its pages tell it: names with their texts, and command lines."""
+
+    sentence: str
+    usage: str
+    arguments: list[tuple[str, str]]
+    options: list[tuple[str, str]]
+    examples: list[str]
+
+
 def page(command: str, parser: argparse.ArgumentParser) -> str:
     """The page of a command, or the overview for ""."""
     parts = _command(command, parser) if command else _overview(parser)
@@ -54,7 +65,7 @@ def _overview(parser: argparse.ArgumentParser) -> list[str]:
         likened = {name: f" ({docker})" if docker else "" for name, docker in commands.items()}
         rows = [(name, COMMANDS[name][0] + like) for name, like in likened.items()]
         parts += [_title(title), *_rows(rows, 12), ""]
-    parts += [_title("options"), *_rows(_options(arguments(parser)), 24), ""]
+    parts += [_title("options"), *_rows(options_of(arguments(parser)), 24), ""]
     parts += [*_wrapped("They stand before or behind the command."), ""]
     last = "`cniwire help COMMAND` shows the options and examples of a command."
     return [*parts, *_exit_codes(), "", *_wrapped(last)]
@@ -67,19 +78,25 @@ def _exit_codes() -> list[str]:
     return [_title(title.rstrip(":")), *table, *_wrapped("  " + lines[-1].strip())]
 
 
-def _command(command: str, parser: argparse.ArgumentParser) -> list[str]:
+def described(command: str, parser: argparse.ArgumentParser) -> Described:
+    """What there is to say of a command; *parser* is its own."""
     text, taken, examples = COMMANDS[command]
     own = arguments(parser)[: len(taken) + 1]  # with --help; the global options come behind
     positional = [action for action in own if not action.option_strings]
     options = ["[OPTION ...]"] if len(positional) < len(own) else []
     words = " ".join(["cniwire", command, *options, *map(_spelled, positional)])
-    parts = [*_wrapped(text[0].upper() + text[1:] + "."), "", _title("usage"), *_rows([(words, "")]), ""]
-    if positional:
-        rows = [(str(action.metavar or action.dest), _help(action)) for action in positional]
-        parts += [_title("arguments"), *_rows(rows, 24), ""]
-    parts += [_title("options"), *_rows(_options(own), 24), ""]
+    rows = [(str(action.metavar or action.dest), _help(action)) for action in positional]
+    return Described(text[0].upper() + text[1:] + ".", words, rows, options_of(own), examples)
+
+
+def _command(command: str, parser: argparse.ArgumentParser) -> list[str]:
+    of = described(command, parser)
+    parts = [*_wrapped(of.sentence), "", _title("usage"), *_rows([(of.usage, "")]), ""]
+    if of.arguments:
+        parts += [_title("arguments"), *_rows(of.arguments, 24), ""]
+    parts += [_title("options"), *_rows(of.options, 24), ""]
     parts += [*_wrapped("The options of `cniwire --help` may stand here as well."), ""]
-    return [*parts, _title("examples"), *_rows([(example, "") for example in examples])]
+    return [*parts, _title("examples"), *_rows([(example, "") for example in of.examples])]
 
 
 def _spelled(action: argparse.Action) -> str:
@@ -90,7 +107,7 @@ def _spelled(action: argparse.Action) -> str:
     return forms.get(str(action.nargs or ""), name)
 
 
-def _options(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
+def options_of(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
     """Spelling and help of each option."""
     found = []
     for action in actions:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("core", "plugins", "ipam", "launcher", "bundle", "tests")
+PACKAGES = ("core", "plugins", "ipam", "launcher", "bundle", "manual", "tests")
 HOT = ("core", "plugins", "ipam")
 # What a package may import of ours, besides itself. Plugins and IPAM reach each other by executing,
 # or by the names that bin/ hands in.
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "launcher": ("core", "ipam"),
     # What `make install` and `cniwire install` do alike is the launcher's, which the bundle carries.
     "bundle": ("launcher",),
+    "manual": ("core", "launcher"),
     "tests": PACKAGES,
 }
 # What a pure module may take from an impure one: text of addresses and names.
