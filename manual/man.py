@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import dedent
 
-from bundle.versions import PLUGINS
-
 from core.cni.version import SUITE
 from launcher.commands import COMMANDS, GROUPS
 from launcher.help import EXAMPLES, INTRODUCTION
+from launcher.installation.versions import PLUGINS
 from manual import commands
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

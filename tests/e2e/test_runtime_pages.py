@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundle.versions import PLUGINS
 
+from launcher.installation.versions import PLUGINS
 from tests.harness.configs import mapping
 from tests.harness.host import Container, Host
 from tests.harness.network import Network

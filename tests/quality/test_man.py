@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundle.versions import PLUGINS
 
 from launcher.commands import COMMANDS, GROUPS
+from launcher.installation.versions import PLUGINS
 from manual import commands, man
 from tests.harness import pages
 
