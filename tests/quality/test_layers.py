@@ -19,8 +19,7 @@ MAY_IMPORT = {
     "plugins": ("core",),
     "ipam": ("core",),
     "launcher": ("core", "ipam"),
-    # What `make install` and `cniwire install` do alike is the launcher's, which the bundle carries.
-    "bundle": ("launcher",),
+    "bundle": ("core", "launcher"),  # the version; and what `cniwire install` does as `make install` does
     "manual": ("core", "launcher"),
     "tests": PACKAGES,
 }

@@ -102,6 +102,8 @@ TRIED = {
     "tutorial": "e2e/test_tutorial.py",
     "lab": "e2e/test_tutorial.py",
     "index": "e2e/test_tutorial.py",
+    "install": "e2e/install/test_page.py",
+    "kubernetes": "unit/test_kubernetes_manifests.py",
     "migrate": "e2e/test_migrate.py",
     "troubleshooting": "e2e/test_troubleshooting.py",
     "keys": "e2e/test_keys_page.py",
