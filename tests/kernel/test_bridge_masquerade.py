@@ -43,7 +43,7 @@ def test_what_stays_in_a_wider_network_keeps_its_address(host: Host, backend: st
         assert ask(container, "192.0.2.2", 99).caller == "192.0.2.1"
         assert ask(container, "2001:db8:ff::2", 99).caller == "2001:db8:ff::1"
     net.delete(container)
-    assert not [line for line in host.state() if "c1" in line]
+    assert not [line for line in host.state() if "/c1/" in line]
 
 
 def test_without_ip_masq_the_outside_cannot_answer(host: Host) -> None:

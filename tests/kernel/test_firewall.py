@@ -219,7 +219,7 @@ def test_podman_s_default_chain(host: Host, suite: str) -> None:
         assert [answers(lan, each, 8080) for each in HOST] == [True, True]
     net.delete(container, portMappings=PORT)
     net.delete("c1")
-    left = [line for line in host.state() - before if "10.1.0.2" in line or "c1" in line]
+    left = [line for line in host.state() - before if "10.1.0.2" in line or "/c1/" in line]
     assert left == []
 
 
