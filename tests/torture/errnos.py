@@ -41,6 +41,10 @@ FAILING: dict[str, tuple[str, ...]] = {
     "clone3": ("EAGAIN", "ENOMEM"),
     "poll": ("EINTR", "ENOMEM"),
 }
+# musl's words for what glibc says by calls that take a folder's descriptor.
+PLAIN = {"open": "openat", "stat": "newfstatat", "lstat": "newfstatat", "fstat": "newfstatat"}
+PLAIN |= {"access": "faccessat2", "link": "linkat", "unlink": "unlinkat"}
+FAILING |= {plain: FAILING[name] for plain, name in PLAIN.items()}
 CREATING = ("ENOSPC", "EROFS", "EDQUOT")
 # Python's own files, and the libraries behind them: one errno will do.
 # Closing anything but a file that may have been written cannot fail.
@@ -80,7 +84,7 @@ def of_call(call: Call) -> tuple[str, ...]:
         return found[:1]
     if call.text.startswith("1<"):
         return OUTPUT
-    return found + CREATING if call.name == "openat" and "O_CREAT" in call.text else found
+    return found + CREATING if call.name in ("open", "openat") and "O_CREAT" in call.text else found
 
 
 def of_request(protocol: int, kind: int, flags: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from tests.torture.disk import ROOT, Attribute, Entry, Mark, Operation, Sync, Tr
 
 CALLS: tuple[str, ...] = (
     *(
+        "open",
         "openat",
         "creat",
         "close",
@@ -38,6 +39,7 @@ CALLS: tuple[str, ...] = (
         "setxattr",
     ),
 )
+CWD = "AT_FDCWD"  # open(2)
 STRACE = ("strace", "-f", "-qq", "-xx", "-s", "65536", "-e", "signal=none")
 LINE = re.compile(r"\d+ +(\w+)\((.*)\) += (-?\d+)")
 ARGUMENT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"|([^",]+)')
@@ -87,13 +89,17 @@ class Recorder:
 
     def told(self, call: str, arguments: list[str], result: str, owner: str) -> Iterator[Operation]:
         """The operations that a successful call amounts to."""
-        match call, arguments:
+        match call, arguments:  # musl says open, unlink and link where glibc says openat and so on
+            case (("open" | "unlink"), [path, *rest]):
+                yield from self.told(f"{call}at", [CWD, path, *rest], result, owner)
+            case "link", [path, name]:
+                yield from self.told("linkat", [CWD, path, CWD, name], result, owner)
             case "openat", [base, path, flags, *_]:
                 yield from self.opened(self.inode(base, path), path, flags, result)
             case "close", [descriptor]:
                 self.open.pop(descriptor, None)
             case "mkdir", [path, *_]:
-                yield from self.bound(self.inode("AT_FDCWD", path), is_directory=True)
+                yield from self.bound(self.inode(CWD, path), is_directory=True)
             case "linkat", [base, path, to, name, *_]:
                 source = self.inode(base, path)
                 yield from self.bound(self.inode(to, name), self.names[source] if source else None)
