@@ -38,14 +38,17 @@ def stale(kernel: Any, batch: list[Element]) -> list[Element]:
             behind.same_container = True  # type: ignore[attr-defined]
         found[_place(there)] = there
         intent = record.about.intent
-        # Whoever gets the name of a gone attachment's link must not inherit the MACs that may pass there.
+        # Whoever gets the name of another attachment's link must not inherit the MACs that may pass there.
         if there.holder == record.holder or intent == NO_SPOOF:
             remains[intent, there.holder] = Elements(intent, there.holder)
     if behind:
         raise behind
+    links = {getattr(record.about, "link", "") for record in batch}
     for kind in remains.values():
         for item in kernel.elements_of(kind):
-            found.setdefault(_place(item), item)
+            # Its holder may live, under another name by now: what stands under that one is his.
+            if item.holder == batch[0].holder or item.about.link in links:
+                found.setdefault(_place(item), item)
     return list(found.values())
 
 

@@ -222,3 +222,19 @@ def test_two_that_choose_the_same_name_at_once_both_get_one(host: Host) -> None:
     slow.delete(one)
     net.delete(other)
     assert owned(host, ONE) == owned(host, OTHER) == []
+
+
+def test_who_gets_a_name_takes_only_what_stood_under_it(host: Host) -> None:
+    """The one before lives on under its next name, and keeps what the spoof check allows it there."""
+    net = chain(host)
+    one, other = host.container(ONE), host.container(OTHER)
+    net.add(one)
+    name = host.veth(f"net/{ONE}/eth0")
+    host.run(f"ip link delete {name} && ip link add {name} type bridge && rm {host.data}/net/*")
+    net.add(one)
+    assert len([line for line in owned(host, ONE) if "bridge cniwire spoof" in line]) == 4
+    host.run(f"ip link delete {name}")
+    assert net.add(other)["interfaces"][1]["name"] == name
+    net.check(one)
+    net.check(other)
+    assert len([line for line in host.state() if "bridge cniwire spoof" in line and name in line]) == 2
