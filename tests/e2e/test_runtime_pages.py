@@ -8,12 +8,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from launcher.installation.versions import PLUGINS
-from tests.harness.configs import mapping
+from tests.harness.conflists import ASKED
 from tests.harness.host import Container, Host
 from tests.harness.network import Network
 from tests.harness.traffic import Server, ask, ping
@@ -34,15 +33,6 @@ ARGS = {  # CNI_ARGS, as each of them fills it
     "NOMAD_NAMESPACE=default;NOMAD_REGION=global",
 }
 CHECKING = ("crio", "nomad")
-HANDED: dict[str, Any] = {
-    "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
-    "bandwidth": {
-        "ingressRate": 10**8,
-        "ingressBurst": 2**32 - 1,
-        "egressRate": 10**8,
-        "egressBurst": 10**6,
-    },
-}
 
 
 def network(host: Host, page: str, name: str) -> Network:
@@ -74,14 +64,14 @@ def test_a_list_serves_as_its_runtime_calls_it(page: str, name: str, host: Host)
     if made.version == "1.1.0":
         made.status()
         made.gc()
-    made.add(container, args=args, **HANDED)
+    made.add(container, args=args, **ASKED)
     if page in CHECKING:
-        made.check(container, args=args, **HANDED)
+        made.check(container, args=args, **ASKED)
     if page == "crio":
         made.gc(container)
-        made.check(container, args=args, **HANDED)
+        made.check(container, args=args, **ASKED)
     assert [*reached(host, container)] == ["c1"] * 3
-    made.delete("c1", args=args, **HANDED)
+    made.delete("c1", args=args, **ASKED)
     assert not [line for line in host.state() if "c1/eth0" in line or "10.88.0.2" in line]
     assert [path.name for path in host.data.rglob("*.*.*.*")] == []
 

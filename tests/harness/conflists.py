@@ -10,12 +10,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.harness.configs import mapping
 from tests.harness.host import Container, Host
 from tests.harness.network import Network, Result
 from tests.harness.plugin import PluginError
 
 Config = Mapping[str, Any]
 
+# What users ask of a runtime, and pods with limits send.
+ASKED: Mapping[str, Any] = {
+    "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
+    "bandwidth": {
+        "ingressRate": 10**8,
+        "ingressBurst": 2**32 - 1,
+        "egressRate": 10**8,
+        "egressBurst": 10**6,
+    },
+}
 FOLDER = Path(__file__).resolve().parents[1] / "conflists"
 FILES: Mapping[str, Config] = {
     path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.conflist"))

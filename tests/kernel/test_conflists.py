@@ -14,7 +14,7 @@ import pytest
 
 from launcher.conflist import load_file
 from tests.harness.configs import mapping
-from tests.harness.conflists import FILES, FOLDER, Chain, named, networks
+from tests.harness.conflists import ASKED, FILES, FOLDER, Chain, named, networks
 from tests.harness.host import Container, Host
 from tests.harness.namespace import Namespace
 from tests.harness.network import Result
@@ -36,13 +36,7 @@ STORES = (Path("/var/lib/cni/networks"), Path("/run/cni-ipam-state"))
 # What users ask of a runtime; handed on where an entry declares it.
 WANTED: Mapping[str, Mapping[str, Any]] = {
     "c1": {
-        "portMappings": [mapping(8080), mapping(8053, 53, "udp")],
-        "bandwidth": {
-            "ingressRate": 10**8,
-            "ingressBurst": 2**32 - 1,
-            "egressRate": 10**8,
-            "egressBurst": 10**6,
-        },
+        **ASKED,
         "ips": ["10.46.7.77/24", "2001:db8:7::77/64"],
     },
     "c2": {"portMappings": [mapping(8081)], "ips": ["10.46.7.78/24", "2001:db8:7::78/64"]},
